@@ -1,0 +1,48 @@
+import type { CostReport, Delta, EmbeddingRequest, Reply, Request, WireFormat } from '../protocol/index.js'
+import type { Budget, Clock, Cost, Usage } from '../quantities/index.js'
+import type { Random } from '../statistics/index.js'
+
+/** A model as configurations and callers name it, such as `openai/gpt-5-mini` or an alias. */
+export type ModelId = string
+
+export interface CallOptions {
+  /**
+   * The format in which the caller wants the answer's bytes. Where the chosen provider speaks it and the request still has
+   * its `wire` bytes, `wire` deltas come back; else canonical deltas.
+   */
+  readonly wire?: WireFormat | undefined
+}
+
+/** What one call gave and took. */
+export interface Completion {
+  readonly callId: string
+  readonly model: ModelId
+  readonly provider: string
+  readonly deployment: string
+  /** `reply`: in canonical form. `wire`: the whole body in the caller's format. `streamed`: all of it went out as wire deltas. */
+  readonly answer:
+    | { readonly kind: 'reply'; readonly reply: Reply }
+    | { readonly kind: 'wire'; readonly bytes: Uint8Array }
+    | { readonly kind: 'streamed' }
+  readonly usage: Usage
+  readonly usageEstimated: boolean
+  readonly cost: Cost
+  readonly costReport: CostReport
+  readonly serviceTier?: string | undefined
+  /** Attempts made at providers, this one included. */
+  readonly attempts: number
+  /** Response headers of the provider that callers may see. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Plain sentences for the warning header: dropped fields, an unknown price. */
+  readonly warnings: readonly string[]
+}
+
+/** The only door to the outside: metering, budgets, retries and recording all hang on `call`. */
+export interface Environment {
+  call(model: ModelId, request: Request, options?: CallOptions): AsyncGenerator<Delta, Completion>
+  embed(model: ModelId, request: EmbeddingRequest): Promise<Completion>
+  readonly budget: Budget
+  readonly clock: Clock
+  readonly random: Random
+  readonly signal: AbortSignal
+}

@@ -1,0 +1,72 @@
+import type { CostReport, Delta, EmbeddingRequest, Reply, ReportedUsage, Request, TapOptions, WireFormat } from '../protocol/index.js'
+import type { ModelFacts } from '../catalog/index.js'
+
+/** Limits of one call, in seconds. */
+export interface CallLimits {
+  readonly connectSeconds: number
+  /** From the request's last byte to the first data of the answer. */
+  readonly firstTokenSeconds: number
+  /** Silence between two pieces of a stream. */
+  readonly idleSeconds: number
+  readonly totalSeconds: number
+}
+
+/** One attempt at one provider. */
+export interface ProviderCall {
+  /** The provider's own name of the model. */
+  readonly model: string
+  readonly request: Request
+  /** The caller's format, when its bytes may pass through. */
+  readonly wire: WireFormat | undefined
+  readonly tap: TapOptions
+  readonly limits: CallLimits
+  readonly signal: AbortSignal
+  /** Caller's headers that the provider may want (`anthropic-beta`, `openai-beta` …). */
+  readonly headers: Readonly<Record<string, string>>
+  readonly dropUnsupported: boolean
+}
+
+export interface ProviderEmbedCall extends Omit<ProviderCall, 'request' | 'wire'> {
+  readonly request: EmbeddingRequest
+}
+
+/** How an attempt ended well. */
+export interface ProviderResult {
+  readonly answer:
+    | { readonly kind: 'reply'; readonly reply: Reply }
+    | { readonly kind: 'wire'; readonly bytes: Uint8Array }
+    | { readonly kind: 'streamed' }
+  readonly reported: ReportedUsage | undefined
+  /** Output tokens seen at the least, where the provider reported none; an upper-ish estimate. */
+  readonly estimatedOutputTokens: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly dropped: readonly string[]
+}
+
+/** What a probe of a provider found. */
+export interface ProviderHealth {
+  readonly ok: boolean
+  /** What is wrong and how to mend it. */
+  readonly message: string
+  readonly models?: readonly string[] | undefined
+}
+
+/**
+ * An endpoint that serves models. Network providers are built by `httpProvider` from a description; the sandbox and the
+ * recorded provider answer in-process. Failures are `UpstreamFailure`s.
+ */
+export interface Provider {
+  readonly id: string
+  readonly kind: string
+  /** Whether bytes of this format pass through untouched. */
+  speaks(format: WireFormat): boolean
+  generate(call: ProviderCall): AsyncGenerator<Delta, ProviderResult>
+  embed(call: ProviderEmbedCall): Promise<ProviderResult>
+  /** Facts that the provider itself declares (sandbox, recorded); others come from the catalog. */
+  facts(model: string): ModelFacts | undefined
+  /** Asks the provider which models it has, without spending tokens. */
+  check(signal: AbortSignal): Promise<ProviderHealth>
+  close(): Promise<void>
+}
+
+export type { CostReport }

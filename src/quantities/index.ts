@@ -1,0 +1,5 @@
+export * from './money.js'
+export * from './usage.js'
+export * from './cost.js'
+export * from './clock.js'
+export * from './budget.js'

@@ -1,0 +1,18 @@
+import type { Completion, Environment } from '../environment/index.js'
+import type { Delta, Request } from '../protocol/index.js'
+import type { Cost, Usage } from '../quantities/index.js'
+
+/** What a strategy gave: the completion that answers, and the sum of all calls made on the way. */
+export interface Answer {
+  readonly completion: Completion
+  /** Sums over every call of the strategy, the answering one included. */
+  readonly usage: Usage
+  readonly cost: Cost
+  readonly calls: readonly string[]
+}
+
+/** A program of model calls that answers a request. Yields deltas as it goes; returns the answer. */
+export interface Strategy {
+  readonly id: string
+  run(request: Request, env: Environment, options?: { readonly wire?: Request['wire'] }): AsyncGenerator<Delta, Answer>
+}
