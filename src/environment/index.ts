@@ -1,2 +1,3 @@
 export * from './environment.js'
 export * from './provider.js'
+export * from './upstream-failure.js'
