@@ -1,0 +1,18 @@
+import { formatUsd } from '../quantities/index.js'
+import type { CostReport } from './codec.js'
+
+/** What stands beside the token counts in a `usage` object, named as OpenRouter's clients expect. */
+export interface CostFields {
+  /** Dollars; `null` when the price is unknown. */
+  readonly cost: number | null
+  /** Dollars by bucket, and `upstream_inference_cost`: the whole of what the provider bills. */
+  readonly cost_details: Readonly<Record<string, number | null>>
+}
+
+/** The money of a call as JSON. The numbers print the exact decimals wherever a double can hold them. */
+export function costFields(report: CostReport): CostFields {
+  const cost = report.usd === null ? null : Number(formatUsd(report.usd))
+  const details: Record<string, number | null> = { upstream_inference_cost: cost }
+  for (const [bucket, money] of Object.entries(report.details)) if (money !== undefined) details[bucket] = Number(formatUsd(money))
+  return { cost, cost_details: details }
+}
