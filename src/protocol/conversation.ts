@@ -152,6 +152,8 @@ export interface WireBody {
 
 /** A field that the canonical form doesn't know. Targets of another format refuse it, or drop it where that is allowed. */
 export interface ExtraField {
+  /** The format it came in: a target of the same format takes it back, also after a strategy changed the request (`edit`). */
+  readonly format?: WireFormat | undefined
   readonly name: string
   readonly path: string
   readonly value: unknown
