@@ -1,4 +1,4 @@
-import type { CostReport, Delta, EmbeddingRequest, Reply, ReportedUsage, Request, TapOptions, WireFormat } from '../protocol/index.js'
+import type { Delta, EmbeddingRequest, Reply, ReportedUsage, Request, TapOptions, WireBody, WireFormat } from '../protocol/index.js'
 import type { ModelFacts } from '../catalog/index.js'
 
 /** Limits of one call, in seconds. */
@@ -11,6 +11,16 @@ export interface CallLimits {
   readonly totalSeconds: number
 }
 
+/** What has been seen of an answer so far; the provider keeps it up to date, so that a call that is cut short can still be metered. */
+export interface CallProgress {
+  /** True once the request may have reached the provider, who may then bill for it. */
+  sent: boolean
+  /** Output tokens seen, estimated upwards. */
+  outputTokens: number
+  /** Usage reported so far (Anthropic tells the input side first). */
+  reported: ReportedUsage | undefined
+}
+
 /** One attempt at one provider. */
 export interface ProviderCall {
   /** The provider's own name of the model. */
@@ -19,11 +29,13 @@ export interface ProviderCall {
   /** The caller's format, when its bytes may pass through. */
   readonly wire: WireFormat | undefined
   readonly tap: TapOptions
+  readonly progress: CallProgress
   readonly limits: CallLimits
   readonly signal: AbortSignal
   /** Caller's headers that the provider may want (`anthropic-beta`, `openai-beta` …). */
   readonly headers: Readonly<Record<string, string>>
-  readonly dropUnsupported: boolean
+  /** Whether (or which) fields that the provider can't express are dropped instead of refused. */
+  readonly dropUnsupported: boolean | readonly string[]
 }
 
 export interface ProviderEmbedCall extends Omit<ProviderCall, 'request' | 'wire'> {
@@ -64,9 +76,9 @@ export interface Provider {
   embed(call: ProviderEmbedCall): Promise<ProviderResult>
   /** Facts that the provider itself declares (sandbox, recorded); others come from the catalog. */
   facts(model: string): ModelFacts | undefined
+  /** Counts input tokens of an Anthropic-format body at the provider itself, where it offers that; resolves to its JSON answer. */
+  countTokens?(call: Pick<ProviderCall, 'model' | 'limits' | 'signal' | 'headers'>, wire: WireBody): Promise<Uint8Array>
   /** Asks the provider which models it has, without spending tokens. */
   check(signal: AbortSignal): Promise<ProviderHealth>
   close(): Promise<void>
 }
-
-export type { CostReport }

@@ -1,1 +1,2 @@
-export {}
+export * from './contracts.js'
+export * from './as-named.js'

@@ -1,1 +1,3 @@
 export * from './strategy.js'
+export * from './single.js'
+export * from './fallback.js'

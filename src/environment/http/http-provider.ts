@@ -1,0 +1,340 @@
+import type { Agent, Dispatcher } from 'undici'
+import type { ModelFacts } from '../../catalog/index.js'
+import {
+  ReplyCollector,
+  SseParser,
+  createTap,
+  deltasOf,
+  openaiEmbeddings,
+  spliceReplyCost,
+  type Delta,
+  type DropPolicy,
+  type OutboundCodec,
+  type ReportedUsage,
+  type WireBody,
+  type WireFormat,
+} from '../../protocol/index.js'
+import { UnsupportedParameter } from '../../errors/index.js'
+import type { Provider, ProviderCall, ProviderEmbedCall, ProviderHealth, ProviderResult } from '../provider.js'
+import { Exchange } from './exchange.js'
+import type { Deadlines } from './deadlines.js'
+import { failureOf, malformed, statusFailure, truncated } from './failures.js'
+import { passThroughBody } from './pass-through.js'
+
+/** Largest error body that is read. */
+const ERROR_BODY_BYTES = 256 * 1024
+
+/** How one wire format is spoken at one provider. */
+export interface FormatEndpoint {
+  readonly codec: OutboundCodec
+  /** Path below the base URL, with query; `model` is the provider's own name. */
+  path(model: string, stream: boolean): string
+  /** Whether a caller's bytes may pass through (false where the body must differ, such as an api-version in the body). */
+  readonly passThrough: boolean
+}
+
+/** What differs between network providers; `httpProvider` does the rest. A new provider is one file that builds this. */
+export interface HttpProviderDescription {
+  readonly id: string
+  readonly kind: string
+  /** Scheme, host, port and path prefix, without a trailing slash. */
+  readonly baseUrl: string
+  /** Sent with every request: authentication, versions. Never logged. */
+  readonly headers: Readonly<Record<string, string>>
+  /** In order of preference for translated calls. */
+  readonly formats: ReadonlyMap<WireFormat, FormatEndpoint>
+  /** Path of embeddings in OpenAI's format, which every provider that has embeddings offers. */
+  readonly embeddings?: { path(model: string): string; readonly headers?: Readonly<Record<string, string>> } | undefined
+  /** Names of caller's headers that go on to this provider, in lower case. */
+  readonly forwardHeaders: readonly string[]
+  /** Where a list of models is had without spending tokens, and how it is read. */
+  readonly modelList: { readonly path: string; ids(json: unknown): readonly string[] | undefined }
+  /** Ask for usage in chat streams even if the caller didn't; false for servers that refuse `stream_options`. */
+  readonly injectStreamUsage: boolean
+  /** Counts a request's input tokens at the provider, where it offers that for free. */
+  readonly countTokensPath?: string | undefined
+}
+
+export interface HttpShared {
+  readonly agent: Agent
+  readonly deadlines: Deadlines
+  readonly maxResponseBytes: number
+}
+
+/** Response headers of a provider that callers may see. */
+const VISIBLE_HEADERS = ['x-request-id', 'request-id', 'openai-processing-ms', 'openai-version', 'anthropic-organization-id']
+
+/** A provider reached over HTTP. */
+export function httpProvider(description: HttpProviderDescription, shared: HttpShared): Provider {
+  const url = new URL(description.baseUrl)
+  const origin = url.origin
+  const prefix = url.pathname.replace(/\/+$/, '')
+  const baseHeaders = { 'content-type': 'application/json', 'accept-encoding': 'identity', ...description.headers }
+
+  function open(path: string, body: string | Buffer | Uint8Array | undefined, call: Pick<ProviderCall, 'limits' | 'signal' | 'headers'>, accept: string, more?: Readonly<Record<string, string>>): Exchange {
+    const exchange = new Exchange(call.limits, call.signal, shared.deadlines)
+    const headers: Record<string, string> = { ...baseHeaders, accept, ...more }
+    for (const name of description.forwardHeaders) {
+      const value = call.headers[name]
+      if (value !== undefined) headers[name] = value
+    }
+    const options: Dispatcher.DispatchOptions = {
+      origin,
+      path: prefix + path,
+      method: body === undefined ? 'GET' : 'POST',
+      headers,
+      body: body ?? null,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    }
+    exchange.send(shared.agent, options)
+    return exchange
+  }
+
+  /** Waits for the head; anything but a 2xx becomes a failure with the provider's own words. */
+  async function headOf(exchange: Exchange, codec: Pick<OutboundCodec, 'decodeError'>, format: WireFormat): Promise<void> {
+    try {
+      await exchange.head()
+    } catch (thrown) {
+      throw failureOf(thrown, description.id, 'request')
+    }
+    if (exchange.status >= 200 && exchange.status < 300) return
+    let body: Buffer = Buffer.alloc(0)
+    try {
+      body = await exchange.whole(ERROR_BODY_BYTES)
+    } catch {
+      // The status alone must do: the failure below says what is known.
+    }
+    throw statusFailure(description.id, exchange, body, codec, format)
+  }
+
+  async function* generate(call: ProviderCall): AsyncGenerator<Delta, ProviderResult> {
+    const { request } = call
+    const same = call.wire !== undefined && request.wire?.format === call.wire ? description.formats.get(call.wire) : undefined
+    const dropped: string[] = []
+    let format: WireFormat
+    let endpoint: FormatEndpoint
+    let body: string | Uint8Array
+    if (same?.passThrough && request.wire) {
+      format = request.wire.format
+      endpoint = same
+      body = passThroughBody(request.wire, call.model, description.injectStreamUsage && request.stream && !request.streamUsage)
+    } else {
+      const first = description.formats.entries().next().value
+      if (!first) throw malformed(description.id, 'speaks no format that can generate text')
+      ;[format, endpoint] = first
+      body = JSON.stringify(endpoint.codec.encodeRequest(request, call.model, dropPolicy(call.dropUnsupported, dropped)))
+    }
+    const passing = same?.passThrough === true && request.wire !== undefined
+    call.progress.sent = true
+    const exchange = open(endpoint.path(call.model, request.stream), body, call, request.stream ? 'text/event-stream' : 'application/json')
+    try {
+      await headOf(exchange, endpoint.codec, format)
+      const headers = visibleHeaders(exchange.headers)
+      const streams = String(exchange.headers['content-type'] ?? '').startsWith('text/event-stream')
+      if (!streams) {
+        const bytes = await readWhole(exchange)
+        if (passing && !request.stream) {
+          const { bytes: priced, reported } = attempt(() => spliceReplyCost(format, bytes, call.tap.price))
+          return result({ kind: 'wire', bytes: priced }, reported, headers, dropped, bytes.length)
+        }
+        const reply = attempt(() => endpoint.codec.decodeReply(JSON.parse(bytes.toString()) as unknown))
+        if (request.stream) yield* deltasOf(reply)
+        return result({ kind: 'reply', reply }, reply.reported, headers, dropped, bytes.length)
+      }
+      if (passing) return yield* passStream(exchange, format, call, headers, dropped)
+      return yield* decodeStream(exchange, endpoint.codec, call, headers, dropped)
+    } finally {
+      exchange.abandon()
+    }
+  }
+
+  async function* passStream(exchange: Exchange, format: WireFormat, call: ProviderCall, headers: Record<string, string>, dropped: string[]): AsyncGenerator<Delta, ProviderResult> {
+    const tap = createTap(format, call.tap)
+    let forwarded = false
+    for (;;) {
+      const batch = await nextBatch(exchange, forwarded)
+      const bytes = attempt(() => (batch === undefined ? tap.end() : tap.push(batch)))
+      if (tap.events > 0) exchange.sawToken()
+      call.progress.outputTokens = estimateTokens(tap.events, tap.eventBytes)
+      call.progress.reported = tap.reported
+      if (bytes.length > 0) {
+        forwarded = true
+        yield { type: 'wire', bytes }
+      }
+      if (tap.failure) throw failureOf(tap.failure, description.id, forwarded ? 'stream' : 'first_token')
+      if (batch === undefined) break
+    }
+    if (!tap.complete) throw truncated(description.id, forwarded)
+    return {
+      answer: { kind: 'streamed' },
+      reported: tap.reported,
+      estimatedOutputTokens: estimateTokens(tap.events, tap.eventBytes),
+      headers,
+      dropped,
+    }
+  }
+
+  async function* decodeStream(exchange: Exchange, codec: OutboundCodec, call: ProviderCall, headers: Record<string, string>, dropped: string[]): AsyncGenerator<Delta, ProviderResult> {
+    const parser = new SseParser()
+    const decoder = codec.createStreamDecoder()
+    const collector = new ReplyCollector()
+    let reported: ReportedUsage | undefined
+    let forwarded = false
+    let bytesSeen = 0
+    for (;;) {
+      const batch = await nextBatch(exchange, forwarded)
+      const events = attempt(() => (batch === undefined ? parser.end() : parser.push(batch)))
+      bytesSeen += batch?.length ?? 0
+      for (const event of events) {
+        exchange.sawToken()
+        let deltas: Delta[]
+        try {
+          deltas = decoder.push(event)
+        } catch (thrown) {
+          throw failureOf(thrown, description.id, forwarded ? 'stream' : 'first_token')
+        }
+        for (const delta of deltas) {
+          collector.push(delta)
+          if (delta.type === 'usage') call.progress.reported = reported = delta.reported
+          call.progress.outputTokens += seenTokens(delta)
+          if (delta.type !== 'start') forwarded = true
+          yield delta
+        }
+      }
+      if (batch === undefined) break
+    }
+    if (!decoder.complete()) throw truncated(description.id, forwarded)
+    return result({ kind: 'reply', reply: collector.reply() }, reported, headers, dropped, bytesSeen)
+  }
+
+  async function embed(call: ProviderEmbedCall): Promise<ProviderResult> {
+    const { embeddings } = description
+    if (!embeddings) throw new UnsupportedParameter(`model: the provider "${description.id}" computes no embeddings.`, 'model')
+    const { wire } = call.request
+    const body = wire ? passThroughBody(wire, call.model, false) : JSON.stringify(openaiEmbeddings.encodeRequest(call.request, call.model))
+    const exchange = open(embeddings.path(call.model), body, call, 'application/json', embeddings.headers)
+    try {
+      await headOf(exchange, { decodeError: openaiEmbeddings.decodeError }, 'openai-embeddings')
+      const whole = await readWhole(exchange)
+      const { bytes, reported } = attempt(() => spliceReplyCost('openai-embeddings', whole, call.tap.price))
+      return { answer: { kind: 'wire', bytes }, reported, estimatedOutputTokens: 0, headers: visibleHeaders(exchange.headers), dropped: [] }
+    } finally {
+      exchange.abandon()
+    }
+  }
+
+  async function nextBatch(exchange: Exchange, forwarded: boolean): Promise<Buffer | undefined> {
+    try {
+      return await exchange.next()
+    } catch (thrown) {
+      throw failureOf(thrown, description.id, forwarded ? 'stream' : 'first_token')
+    }
+  }
+
+  async function readWhole(exchange: Exchange): Promise<Buffer> {
+    try {
+      return await exchange.whole(shared.maxResponseBytes)
+    } catch (thrown) {
+      throw failureOf(thrown, description.id, 'first_token')
+    }
+  }
+
+  /** A body that can't be read is the provider's fault, whatever the parser threw. */
+  function attempt<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (thrown) {
+      throw malformed(description.id, thrown instanceof Error ? thrown.message : 'unreadable', thrown)
+    }
+  }
+
+  return {
+    id: description.id,
+    kind: description.kind,
+    speaks: (format) => description.formats.get(format)?.passThrough ?? (format === 'openai-embeddings' && description.embeddings !== undefined),
+    generate,
+    embed,
+    facts: (): ModelFacts | undefined => undefined,
+    async check(signal): Promise<ProviderHealth> {
+      const limits = { connectSeconds: 5, firstTokenSeconds: 10, idleSeconds: 10, totalSeconds: 15 }
+      const exchange = open(description.modelList.path, undefined, { limits, signal, headers: {} }, 'application/json')
+      try {
+        const codec = description.formats.values().next().value?.codec
+        await headOf(exchange, codec ?? { decodeError: () => ({ message: '' }) }, 'openai-chat')
+        const ids = description.modelList.ids(JSON.parse((await readWhole(exchange)).toString()) as unknown)
+        if (!ids) return { ok: false, message: `${origin}${prefix}${description.modelList.path} answered, but not with a list of models. Is base_url right?` }
+        return { ok: true, message: `${ids.length} models`, models: ids }
+      } catch (thrown) {
+        const failure = failureOf(thrown, description.id, 'request')
+        return { ok: false, message: failure.message }
+      } finally {
+        exchange.abandon()
+      }
+    },
+    ...(description.countTokensPath === undefined
+      ? {}
+      : {
+          async countTokens(call: Pick<ProviderCall, 'model' | 'limits' | 'signal' | 'headers'>, wire: WireBody): Promise<Buffer> {
+            const codec = description.formats.values().next().value?.codec
+            const exchange = open(description.countTokensPath as string, passThroughBody(wire, call.model, false), call, 'application/json')
+            try {
+              await headOf(exchange, codec ?? { decodeError: () => ({ message: '' }) }, wire.format)
+              return await readWhole(exchange)
+            } finally {
+              exchange.abandon()
+            }
+          },
+        }),
+    close: () => Promise.resolve(),
+  }
+}
+
+function result(
+  answer: ProviderResult['answer'],
+  reported: ReportedUsage | undefined,
+  headers: Record<string, string>,
+  dropped: readonly string[],
+  bytes: number,
+): ProviderResult {
+  return { answer, reported, estimatedOutputTokens: reported ? 0 : Math.ceil(bytes / 3), headers, dropped }
+}
+
+/**
+ * Output tokens of a stream whose usage never came: at least one a data event, and otherwise by bytes beyond what an empty
+ * event takes. Errs upwards, since the ledger may over-count an interrupted call and may not under-count it.
+ */
+export function estimateTokens(events: number, eventBytes: number): number {
+  const EMPTY_EVENT_BYTES = 180
+  return Math.max(events, Math.ceil((eventBytes - events * EMPTY_EVENT_BYTES) / 3), 0)
+}
+
+/** Output tokens that a delta stands for, estimated upwards: one for a short piece, else by three bytes a token. */
+function seenTokens(delta: Delta): number {
+  if (delta.type === 'text' || delta.type === 'reasoning' || delta.type === 'refusal') return Math.max(1, Math.ceil(delta.text.length / 3))
+  if (delta.type === 'tool_arguments') return Math.max(1, Math.ceil(delta.json.length / 3))
+  return delta.type === 'tool_call' ? 8 : 0
+}
+
+function dropPolicy(allowed: boolean | readonly string[], dropped: string[]): DropPolicy {
+  return {
+    unsupported(path, why) {
+      const root = /^[^.[]*/.exec(path)?.[0] ?? path
+      if (allowed === true || (Array.isArray(allowed) && (allowed.includes(path) || allowed.includes(root)))) dropped.push(path)
+      else
+        throw new UnsupportedParameter(
+          `${path}: ${why}. Remove it, choose a model whose provider supports it, or allow dropping it with drop_unsupported in the configuration.`,
+          path,
+        )
+    },
+  }
+}
+
+function visibleHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+  const visible: Record<string, string> = {}
+  for (const name of VISIBLE_HEADERS) {
+    const value = headers[name]
+    if (typeof value === 'string') visible[name] = value
+  }
+  return visible
+}

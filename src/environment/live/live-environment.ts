@@ -1,0 +1,400 @@
+import { randomUUID } from 'node:crypto'
+import { BursarError } from '../../errors/index.js'
+import type { CallEnd, CallRecord, Ledger } from '../../ledger/index.js'
+import type { CostReport, Delta, EmbeddingRequest, ReportedUsage, Request } from '../../protocol/index.js'
+import {
+  noUsage,
+  totalInputTokens,
+  totalOutputTokens,
+  zeroMoney,
+  type Budget,
+  type Clock,
+  type Cost,
+  type Money,
+  type Reservation,
+  type Spend,
+  type Usage,
+} from '../../quantities/index.js'
+import type { Random } from '../../statistics/index.js'
+import type { CallOptions, Completion, Environment, ModelId } from '../environment.js'
+import type { CallProgress, ProviderCall, ProviderResult } from '../provider.js'
+import { UpstreamFailure } from '../upstream-failure.js'
+import { chooseDeployment, type Balance, type Deployment } from './deployment.js'
+
+/** The deployments that serve one model. */
+export interface Route {
+  readonly model: ModelId
+  readonly deployments: readonly Deployment[]
+  readonly balance: Balance
+}
+
+export interface RetrySettings {
+  /** Further attempts after the first, while nothing has gone out to the caller. */
+  readonly attempts: number
+  readonly baseSeconds: number
+  /** The longest wait for one retry; a provider that asks for more gets none, and the caller its `Retry-After`. */
+  readonly maxWaitSeconds: number
+}
+
+/** Told of what happens, for metrics, traces and logs. Never sees content. */
+export interface CallObserver {
+  callEnded(record: CallRecord): void
+  retried(deployment: Deployment, failure: BursarError): void
+  rested(deployment: Deployment, failure: BursarError): void
+}
+
+/** What all requests share. */
+export interface LiveWorld {
+  route(model: ModelId): Route | undefined
+  /** The price of a usage at a deployment; never guessed low, `null` dollars when unknown. */
+  price(deployment: Deployment, reported: ReportedUsage): { readonly report: CostReport; readonly warning?: string | undefined; readonly source?: string | undefined }
+  /** An upper bound for one call, to reserve before it. `usd: null` when the price is unknown. */
+  bound(deployment: Deployment, request: Request | EmbeddingRequest): { readonly usd: Money | null; readonly tokens: number }
+  /** Input tokens of a request, estimated upwards: for calls whose usage the provider never told. */
+  inputTokens(request: Request | EmbeddingRequest): number
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly random: Random
+  readonly retries: RetrySettings
+  readonly observer: CallObserver
+}
+
+/** What belongs to one request. */
+export interface CallScope {
+  readonly requestId: string
+  readonly decisionId: string
+  readonly key: string
+  readonly requestedModel: string
+  readonly budget: Budget
+  readonly signal: AbortSignal
+  readonly headers: Readonly<Record<string, string>>
+  readonly streamUsage: 'asked' | 'always' | 'never'
+  readonly dropUnsupported: boolean | readonly string[]
+  readonly tags?: Readonly<Record<string, string>> | undefined
+}
+
+/** The live world: providers over the network, the wall clock, the ledger. One a request. */
+export class LiveEnvironment implements Environment {
+  constructor(
+    private readonly world: LiveWorld,
+    private readonly scope: CallScope,
+  ) {}
+
+  get budget(): Budget {
+    return this.scope.budget
+  }
+  get clock(): Clock {
+    return this.world.clock
+  }
+  get random(): Random {
+    return this.world.random
+  }
+  get signal(): AbortSignal {
+    return this.scope.signal
+  }
+
+  /**
+   * Calls a model: chooses a deployment, reserves, sends, retries elsewhere or later while nothing has been yielded, meters,
+   * settles and records each attempt. Throws `UpstreamFailure`, `BudgetExceeded`, or the abort signal's reason.
+   */
+  async *call(model: ModelId, request: Request, options: CallOptions = {}): AsyncGenerator<Delta, Completion> {
+    const attempts = new Attempts(this.world, this.routeOf(model), this.scope.signal)
+    for (;;) {
+      const deployment = attempts.next()
+      const attempt = new Attempt(this.world, this.scope, deployment, request, attempts.made, 'generate')
+      try {
+        await attempt.reserve(request)
+        const stream = deployment.provider.generate(attempt.providerCall(request, options.wire))
+        return yield* attempt.relay(stream)
+      } catch (thrown) {
+        const failure = await attempt.failed(thrown)
+        await attempts.afterFailure(deployment, failure, attempt.yielded)
+      } finally {
+        await attempt.close()
+      }
+    }
+  }
+
+  async embed(model: ModelId, request: EmbeddingRequest): Promise<Completion> {
+    const attempts = new Attempts(this.world, this.routeOf(model), this.scope.signal)
+    for (;;) {
+      const deployment = attempts.next()
+      const attempt = new Attempt(this.world, this.scope, deployment, request, attempts.made, 'embed')
+      try {
+        await attempt.reserve(request)
+        return await attempt.succeeded(await deployment.provider.embed({ ...attempt.common(false), request }))
+      } catch (thrown) {
+        const failure = await attempt.failed(thrown)
+        await attempts.afterFailure(deployment, failure, false)
+      } finally {
+        await attempt.close()
+      }
+    }
+  }
+
+  private routeOf(model: ModelId): Route {
+    const route = this.world.route(model)
+    if (route) return route
+    throw new BursarError(`The model "${model}" doesn't exist here. GET /v1/models lists those that do.`, { code: 'model_not_found', status: 404, path: 'model' })
+  }
+}
+
+/** Which deployments were tried, and when the next try may be made. */
+class Attempts {
+  made = 0
+  private readonly tried = new Set<Deployment>()
+  /** Deployments that this request shall not try again at all. */
+  private readonly ruledOut = new Set<Deployment>()
+  private last: BursarError | undefined
+
+  constructor(
+    private readonly world: LiveWorld,
+    private readonly route: Route,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  next(): Deployment {
+    const open = this.route.deployments.filter((deployment) => !this.ruledOut.has(deployment) && deployment.state() !== 'resting')
+    const fresh = open.filter((deployment) => !this.tried.has(deployment))
+    const chosen = chooseDeployment(fresh.length > 0 ? fresh : open, this.route.balance, this.world.random)
+    if (!chosen) throw this.last ?? this.noneAvailable()
+    this.tried.add(chosen)
+    this.made++
+    return chosen
+  }
+
+  /** Returns when another attempt may be made, after its wait; else throws the failure. */
+  async afterFailure(deployment: Deployment, failure: BursarError, yielded: boolean): Promise<void> {
+    if (yielded || !(failure instanceof UpstreamFailure) || !failure.retryable || this.signal.aborted) throw failure
+    if (failure.upstreamStatus === 401 || failure.upstreamStatus === 403 || failure.upstreamStatus === 404) this.ruledOut.add(deployment)
+    this.last = failure
+    const open = this.route.deployments.filter((other) => !this.ruledOut.has(other) && other.state() !== 'resting')
+    const elsewhere = open.some((other) => !this.tried.has(other))
+    if (open.length === 0 || (!elsewhere && this.made > this.world.retries.attempts)) throw failure
+    this.world.observer.retried(deployment, failure)
+    if (elsewhere) return
+    const { baseSeconds, maxWaitSeconds } = this.world.retries
+    const backoff = baseSeconds * 2 ** (this.made - 1) * (0.5 + this.world.random.next() / 2)
+    const wait = failure.retryAfterSeconds ?? backoff
+    if (wait > maxWaitSeconds) throw failure
+    await this.world.clock.sleep(wait, this.signal)
+  }
+
+  private noneAvailable(): BursarError {
+    const wait = Math.min(...this.route.deployments.map((deployment) => deployment.restSeconds()))
+    return new BursarError(`Every deployment of "${this.route.model}" rests after repeated faults; the next may be tried in ${Math.ceil(wait)} s.`, {
+      code: 'no_deployment_available',
+      status: 503,
+      retryAfterSeconds: Math.max(1, Math.ceil(wait)),
+    })
+  }
+}
+
+/** One attempt at one deployment: its reservation, its metering and its record. */
+class Attempt {
+  yielded = false
+  private readonly callId = `call_${randomUUID()}`
+  private readonly at: number
+  private readonly startedAt: number
+  private readonly progress: CallProgress = { sent: false, outputTokens: 0, reported: undefined }
+  private firstTokenSeconds: number | undefined
+  private reservation: Reservation | undefined
+  private begun = false
+  private open = true
+  private warning: string | undefined
+  private source: string | undefined
+
+  constructor(
+    private readonly world: LiveWorld,
+    private readonly scope: CallScope,
+    private readonly deployment: Deployment,
+    private readonly request: Request | EmbeddingRequest,
+    private readonly number: number,
+    private readonly operation: CallRecord['operation'],
+  ) {
+    this.at = world.clock.now()
+    this.startedAt = world.clock.monotonic()
+  }
+
+  /** Reserves the most this call can cost at every level of the budget; throws `BudgetExceeded` before anything is sent. */
+  async reserve(request: Request | EmbeddingRequest): Promise<void> {
+    const remaining = this.scope.budget.remaining()
+    if (remaining.usd === undefined && remaining.tokens === undefined && remaining.calls === undefined) return
+    const bound = this.world.bound(this.deployment, request)
+    if (bound.usd === null && remaining.usd !== undefined)
+      throw new BursarError(
+        `The price of "${this.deployment.id}" is unknown, so the dollar budget "${this.scope.budget.name}" can't be checked. Set prices for it in the configuration.`,
+        { code: 'budget_exceeded', status: 429 },
+      )
+    this.reservation = await this.scope.budget.reserve({ usd: bound.usd ?? zeroMoney, tokens: bound.tokens, calls: 1 })
+  }
+
+  providerCall(request: Request, wire: CallOptions['wire']): ProviderCall {
+    return { ...this.common(request.stream), request, wire }
+  }
+
+  common(_stream: boolean): Omit<ProviderCall, 'request' | 'wire'> {
+    const { deployment, scope } = this
+    deployment.begin()
+    this.begun = true
+    return {
+      model: deployment.model,
+      tap: { price: (reported) => this.price(reported), usage: scope.streamUsage },
+      progress: this.progress,
+      limits: deployment.limits,
+      signal: scope.signal,
+      headers: scope.headers,
+      dropUnsupported: scope.dropUnsupported,
+    }
+  }
+
+  /** Passes the provider's deltas on, holding a bare `start` back until there is content, so that a fallback stays possible. */
+  async *relay(stream: AsyncGenerator<Delta, ProviderResult>): AsyncGenerator<Delta, Completion> {
+    let held: Delta | undefined
+    try {
+      for (;;) {
+        const step = await stream.next()
+        if (step.done) return await this.succeeded(step.value)
+        if (step.value.type === 'start') {
+          held = step.value
+          continue
+        }
+        if (!this.yielded) {
+          this.yielded = true
+          this.firstTokenSeconds = this.world.clock.monotonic() - this.startedAt
+          if (held) yield held
+        }
+        yield step.value
+      }
+    } finally {
+      // Runs also when our own consumer stops early: then the provider's generator must cancel its request.
+      if (this.open) await stream.return(undefined as never)
+    }
+  }
+
+  async succeeded(result: ProviderResult): Promise<Completion> {
+    const estimated = result.reported === undefined
+    const reported = result.reported ?? { usage: this.estimatedUsage(result.estimatedOutputTokens) }
+    const report = this.price(reported)
+    this.deployment.finish('ok', { firstToken: this.firstTokenSeconds ?? this.world.clock.monotonic() - this.startedAt })
+    const cost = await this.record('complete', 200, reported, estimated, report.usd)
+    const warnings: string[] = []
+    if (result.dropped.length > 0) warnings.push(`dropped unsupported fields: ${result.dropped.join(', ')}`)
+    if (this.warning !== undefined) warnings.push(this.warning)
+    if (estimated) warnings.push('the provider reported no usage; it is estimated')
+    return {
+      callId: this.callId,
+      model: this.deployment.model,
+      provider: this.deployment.provider.id,
+      deployment: this.deployment.id,
+      answer: result.answer,
+      usage: reported.usage,
+      usageEstimated: estimated,
+      cost,
+      costReport: report,
+      serviceTier: reported.serviceTier,
+      attempts: this.number,
+      headers: result.headers,
+      warnings,
+    }
+  }
+
+  /** Records a failed attempt and says what it was. */
+  async failed(thrown: unknown): Promise<BursarError> {
+    const failure = this.scope.signal.aborted ? abortReason(this.scope.signal) : BursarError.is(thrown) ? thrown : undefined
+    if (!failure) throw thrown
+    if (!this.begun) throw failure
+    const upstream = failure instanceof UpstreamFailure ? failure : undefined
+    const end: CallEnd = this.scope.signal.aborted ? 'cancelled' : this.yielded ? 'truncated' : 'failed'
+    const { wentToRest } = this.deployment.finish(healthOf(upstream), { retryAfter: upstream?.retryAfterSeconds })
+    if (wentToRest && upstream) this.world.observer.rested(this.deployment, upstream)
+    await this.settleUnfinished(end, upstream?.upstreamStatus ?? 0, failure.code, upstream)
+    return failure
+  }
+
+  /** Called last in every case; records an attempt whose consumer stopped in the middle. */
+  async close(): Promise<void> {
+    if (!this.open) return
+    if (!this.begun) {
+      this.open = false
+      return this.reservation?.release()
+    }
+    this.deployment.finish('neutral')
+    await this.settleUnfinished('cancelled', 0, 'client_closed_request', undefined)
+  }
+
+  /** An attempt without a proper end is billed for what is known of it, estimated upwards; one that was refused is not billed. */
+  private async settleUnfinished(end: CallEnd, status: number, errorCode: string, failure: UpstreamFailure | undefined): Promise<void> {
+    const refused = !this.progress.sent || failure?.phase === 'connect' || (failure !== undefined && failure.upstreamStatus >= 400)
+    if (refused) {
+      await this.record(end, status, { usage: noUsage }, false, zeroMoney, errorCode)
+      return
+    }
+    const { reported, outputTokens } = this.progress
+    const usage = reported
+      ? { ...reported.usage, outputTokens: reported.usage.outputTokens + Math.max(0, outputTokens - totalOutputTokens(reported.usage)) }
+      : this.estimatedUsage(outputTokens)
+    const settled = { ...reported, usage }
+    await this.record(end, status, settled, true, this.price(settled).usd, errorCode)
+  }
+
+  private estimatedUsage(outputTokens: number): Usage {
+    return { ...noUsage, inputTokens: this.world.inputTokens(this.request), outputTokens }
+  }
+
+  private price(reported: ReportedUsage): CostReport {
+    const { report, warning, source } = this.world.price(this.deployment, reported)
+    this.warning = warning
+    this.source = source
+    return report
+  }
+
+  private async record(end: CallEnd, status: number, reported: ReportedUsage, estimated: boolean, usd: Money | null, errorCode?: string): Promise<Cost> {
+    this.open = false
+    const cost: Cost = { usd, seconds: this.world.clock.monotonic() - this.startedAt, joules: null, gramsCO2e: null }
+    const { scope, deployment, request } = this
+    const record: CallRecord = {
+      callId: this.callId,
+      requestId: scope.requestId,
+      decisionId: scope.decisionId,
+      at: this.at,
+      key: scope.key,
+      requestedModel: scope.requestedModel,
+      provider: deployment.provider.id,
+      deployment: deployment.id,
+      model: deployment.model,
+      operation: this.operation,
+      stream: 'stream' in request && request.stream,
+      attempt: this.number,
+      end,
+      status,
+      errorCode,
+      usage: reported.usage,
+      usageEstimated: estimated,
+      cost,
+      serviceTier: reported.serviceTier,
+      priceSource: this.source,
+      firstTokenSeconds: this.firstTokenSeconds,
+      tags: scope.tags,
+    }
+    this.reservation?.settle(spendOf(record))
+    this.world.observer.callEnded(record)
+    await this.world.ledger.recordCall(record)
+    return cost
+  }
+}
+
+function spendOf({ usage, cost }: CallRecord): Spend {
+  return { usd: cost.usd ?? zeroMoney, tokens: totalInputTokens(usage) + totalOutputTokens(usage), calls: 1 }
+}
+
+/** What a failure says of a deployment's health. */
+function healthOf(failure: UpstreamFailure | undefined): 'fault' | 'limited' | 'neutral' {
+  if (!failure?.retryable || failure.code === 'upstream_rejected') return 'neutral'
+  return failure.code === 'upstream_rate_limited' ? 'limited' : 'fault'
+}
+
+function abortReason(signal: AbortSignal): BursarError {
+  const reason: unknown = signal.reason
+  return BursarError.is(reason) ? reason : new BursarError('The caller closed the connection.', { code: 'client_closed_request', status: 499 })
+}

@@ -1,0 +1,34 @@
+import { createOpenAiChat, openaiResponses, type WireFormat } from '../../protocol/index.js'
+import { httpProvider, type FormatEndpoint } from '../http/http-provider.js'
+import type { Provider } from '../provider.js'
+import type { ProviderResources, ProviderSettings } from './settings.js'
+
+/** Any server that speaks OpenAI's API: OpenAI itself, the common hosts, vLLM, Ollama, llama.cpp. */
+export function openAiCompatible(settings: ProviderSettings & { readonly baseUrl: string }, resources: ProviderResources): Provider {
+  const codec = createOpenAiChat({ maxTokensField: settings.maxTokensField ?? 'max_tokens' })
+  const formats = new Map<WireFormat, FormatEndpoint>([['openai-chat', { codec, path: () => '/chat/completions', passThrough: true }]])
+  if (settings.formats?.includes('openai-responses'))
+    formats.set('openai-responses', { codec: openaiResponses, path: () => '/responses', passThrough: true })
+  return httpProvider(
+    {
+      id: settings.id,
+      kind: settings.type,
+      baseUrl: settings.baseUrl,
+      headers: { ...(settings.apiKey === undefined ? {} : { authorization: `Bearer ${settings.apiKey}` }), ...settings.headers },
+      formats,
+      embeddings: { path: () => '/embeddings' },
+      forwardHeaders: ['openai-beta', 'http-referer', 'x-title'],
+      modelList: { path: '/models', ids: modelIds },
+      injectStreamUsage: settings.injectStreamUsage ?? true,
+    },
+    resources,
+  )
+}
+
+/** Ids of OpenAI's and Anthropic's model lists: `{data: [{id}]}`. */
+export function modelIds(json: unknown): readonly string[] | undefined {
+  if (typeof json !== 'object' || json === null || !('data' in json) || !Array.isArray(json.data)) return undefined
+  return json.data.flatMap((entry: unknown) =>
+    typeof entry === 'object' && entry !== null && 'id' in entry && typeof entry.id === 'string' ? [entry.id] : [],
+  )
+}

@@ -1,0 +1,13 @@
+import type { Policy } from './contracts.js'
+
+/** Takes the first arm, which is the model the caller named: what happens without Bursar's choosing. */
+export const asNamed: Policy = {
+  id: 'as-named',
+  choose: ({ arms }) => ({
+    arm: arms[0],
+    alternatives: [],
+    propensity: 1,
+    policy: 'as-named',
+    reason: `You named the model "${arms[0].model}", so it answers; no other arm was weighed.`,
+  }),
+}
