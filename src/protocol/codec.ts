@@ -26,6 +26,11 @@ export interface EncodeContext {
 export interface DropPolicy {
   /** Called for each; throws `UnsupportedParameter` with `path`, or notes it and returns. */
   unsupported(path: string, why: string): void
+  /**
+   * Called for a field that is followed as closely as the target can (a level rounded, a hint that changes no answer left
+   * out): never throws, is only noted.
+   */
+  adjusted?(path: string, how: string): void
 }
 
 /** The caller's side of a format: reads requests, writes answers. */
