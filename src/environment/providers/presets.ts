@@ -1,31 +1,48 @@
 import type { WireFormat } from '../../protocol/index.js'
 
-/** Which adapter speaks to a preset's host. */
-export type PresetKind = 'openai' | 'openai-compatible' | 'anthropic' | 'gemini'
+/** Names of the presets: what the configuration's `type` may say. */
+export const presetNames = [
+  'openai',
+  'anthropic',
+  'gemini',
+  'openrouter',
+  'mistral',
+  'groq',
+  'deepseek',
+  'together',
+  'fireworks',
+  'xai',
+  'cerebras',
+  'perplexity',
+  'moonshot',
+  'nvidia',
+  'huggingface',
+  'deepinfra',
+  'nebius',
+  'sambanova',
+  'novita',
+  'cohere',
+  'dashscope',
+  'vercel',
+  'ollama',
+  'vllm',
+  'llama-cpp',
+  'lm-studio',
+] as const
+
+export type PresetName = (typeof presetNames)[number]
 
 /** The field in which a host wants the limit on output tokens, when Bursar writes the request. */
 export type MaxTokensField = 'max_tokens' | 'max_completion_tokens'
 
-/** Where a host differs from plain OpenAI behaviour. */
-export interface PresetQuirks {
-  /** Accepts `stream_options`. Hosts with `false` refuse the field, and send usage in a stream unasked. */
-  readonly streamOptions: boolean
-  /** Has `GET /models`. */
-  readonly listsModels: boolean
-  /** Knows the role `developer`; others get `system`. */
-  readonly developerRole: boolean
-}
-
 /** Facts about a host: enough to reach it with a key and nothing else. */
 export interface ProviderPreset {
   /** The configuration's `type`, and the usual name of the provider. */
-  readonly name: string
+  readonly name: PresetName
   readonly title: string
-  readonly kind: PresetKind
-  /**
-   * Without a trailing slash. For OpenAI kinds it holds the version (`…/v1`), for Anthropic and Gemini the adapter adds it, as
-   * the makers' own SDKs do with their base URL variables.
-   */
+  /** Which adapter speaks to it. */
+  readonly kind: 'openai-compatible' | 'anthropic' | 'gemini'
+  /** Without a trailing slash. With the version (`…/v1`), except for Anthropic, whose adapter and whose own SDKs add it. */
   readonly baseUrl: string
   /** Environment variables that hold a key, the first one set wins. Empty for local servers. */
   readonly keyVariables: readonly string[]
@@ -36,12 +53,11 @@ export interface ProviderPreset {
   readonly maxTokensField: MaxTokensField
   /** Formats that the host speaks itself, so that bytes may pass through. */
   readonly formats: readonly WireFormat[]
-  readonly quirks: PresetQuirks
+  /** Whether `stream_options` may be sent. Hosts with `false` may refuse the field, and send usage in a stream unasked. */
+  readonly injectStreamUsage: boolean
   /** Set for servers that usually run on the same machine: the port where discovery looks. */
   readonly localPort?: number | undefined
 }
-
-const compatible: PresetQuirks = { streamOptions: true, listsModels: true, developerRole: false }
 
 interface HostOptions {
   readonly title: string
@@ -50,11 +66,11 @@ interface HostOptions {
   readonly maxTokens?: MaxTokensField
   readonly formats?: readonly WireFormat[]
   readonly baseUrlVariables?: readonly string[]
-  readonly quirks?: Partial<PresetQuirks>
+  readonly injectStreamUsage?: boolean
 }
 
 /** A hosted OpenAI-compatible API. */
-function host(name: string, baseUrl: string, options: HostOptions): ProviderPreset {
+function host(name: PresetName, baseUrl: string, options: HostOptions): ProviderPreset {
   return {
     name,
     title: options.title,
@@ -65,25 +81,13 @@ function host(name: string, baseUrl: string, options: HostOptions): ProviderPres
     priceProvider: options.prices,
     maxTokensField: options.maxTokens ?? 'max_tokens',
     formats: options.formats ?? ['openai-chat'],
-    quirks: { ...compatible, ...options.quirks },
+    injectStreamUsage: options.injectStreamUsage ?? true,
   }
 }
 
 /** A server on this machine. Its models have no list price, so their cost is unknown until the configuration prices them. */
-function local(name: string, title: string, port: number): ProviderPreset {
-  return {
-    name,
-    title,
-    kind: 'openai-compatible',
-    baseUrl: `http://127.0.0.1:${port}/v1`,
-    keyVariables: [],
-    baseUrlVariables: [],
-    priceProvider: undefined,
-    maxTokensField: 'max_tokens',
-    formats: ['openai-chat', 'openai-embeddings'],
-    quirks: compatible,
-    localPort: port,
-  }
+function local(name: PresetName, title: string, port: number): ProviderPreset {
+  return { ...host(name, `http://127.0.0.1:${port}/v1`, { title, keys: [], formats: chatAndEmbeddings }), localPort: port }
 }
 
 const chatAndEmbeddings: readonly WireFormat[] = ['openai-chat', 'openai-embeddings']
@@ -92,18 +96,18 @@ const chatAndEmbeddings: readonly WireFormat[] = ['openai-chat', 'openai-embeddi
  * The common hosts. Base URLs, key variables and formats are those of each host's own documentation (read 2026-11); a host
  * that speaks more than is listed here can be told so with `formats` in the configuration.
  */
-export const providerPresets: readonly ProviderPreset[] = [
+const all: readonly ProviderPreset[] = [
   {
     name: 'openai',
     title: 'OpenAI',
-    kind: 'openai',
+    kind: 'openai-compatible',
     baseUrl: 'https://api.openai.com/v1',
     keyVariables: ['OPENAI_API_KEY'],
     baseUrlVariables: ['OPENAI_BASE_URL', 'OPENAI_API_BASE'],
     priceProvider: 'openai',
     maxTokensField: 'max_completion_tokens',
     formats: ['openai-chat', 'openai-responses', 'openai-embeddings'],
-    quirks: { streamOptions: true, listsModels: true, developerRole: true },
+    injectStreamUsage: true,
   },
   {
     name: 'anthropic',
@@ -115,19 +119,19 @@ export const providerPresets: readonly ProviderPreset[] = [
     priceProvider: 'anthropic',
     maxTokensField: 'max_tokens',
     formats: ['anthropic-messages'],
-    quirks: { streamOptions: false, listsModels: true, developerRole: false },
+    injectStreamUsage: false,
   },
   {
     name: 'gemini',
     title: 'Google Gemini',
     kind: 'gemini',
-    baseUrl: 'https://generativelanguage.googleapis.com',
+    baseUrl: 'https://generativelanguage.googleapis.com/v1beta',
     keyVariables: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'],
     baseUrlVariables: ['GOOGLE_GEMINI_BASE_URL', 'GEMINI_BASE_URL'],
     priceProvider: 'google',
     maxTokensField: 'max_tokens',
     formats: ['gemini'],
-    quirks: { streamOptions: false, listsModels: true, developerRole: false },
+    injectStreamUsage: false,
   },
   host('openrouter', 'https://openrouter.ai/api/v1', {
     title: 'OpenRouter',
@@ -141,7 +145,7 @@ export const providerPresets: readonly ProviderPreset[] = [
     keys: ['MISTRAL_API_KEY'],
     prices: 'mistral',
     formats: chatAndEmbeddings,
-    quirks: { streamOptions: false },
+    injectStreamUsage: false,
   }),
   host('groq', 'https://api.groq.com/openai/v1', {
     title: 'Groq',
@@ -180,7 +184,7 @@ export const providerPresets: readonly ProviderPreset[] = [
     title: 'Perplexity',
     keys: ['PERPLEXITY_API_KEY', 'PERPLEXITYAI_API_KEY'],
     prices: 'perplexity',
-    quirks: { streamOptions: false, listsModels: false },
+    injectStreamUsage: false,
   }),
   host('moonshot', 'https://api.moonshot.ai/v1', {
     title: 'Moonshot AI',
@@ -211,7 +215,6 @@ export const providerPresets: readonly ProviderPreset[] = [
     keys: ['COHERE_API_KEY', 'CO_API_KEY'],
     prices: 'cohere',
     formats: chatAndEmbeddings,
-    quirks: { listsModels: false },
   }),
   host('dashscope', 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1', {
     title: 'Alibaba Cloud Model Studio',
@@ -225,9 +228,5 @@ export const providerPresets: readonly ProviderPreset[] = [
   local('lm-studio', 'LM Studio', 1234),
 ]
 
-const byName = new Map(providerPresets.map((preset) => [preset.name, preset]))
-
-/** The preset of a provider type, or `undefined` when the type is no preset (`openai-compatible`, `sandbox` …). */
-export function presetOf(type: string): ProviderPreset | undefined {
-  return byName.get(type)
-}
+/** By name, which is what the configuration's `type` says. */
+export const presets: ReadonlyMap<string, ProviderPreset> = new Map(all.map((preset) => [preset.name, preset]))
