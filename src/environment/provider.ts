@@ -19,6 +19,8 @@ export interface CallProgress {
   outputTokens: number
   /** Usage reported so far (Anthropic tells the input side first). */
   reported: ReportedUsage | undefined
+  /** Fields of the request that the provider can't express and that were dropped; known before the answer begins. */
+  dropped: readonly string[]
 }
 
 /** One attempt at one provider. */
@@ -52,7 +54,6 @@ export interface ProviderResult {
   /** Output tokens seen at the least, where the provider reported none; an upper-ish estimate. */
   readonly estimatedOutputTokens: number
   readonly headers: Readonly<Record<string, string>>
-  readonly dropped: readonly string[]
 }
 
 /** What a probe of a provider found. */
@@ -76,6 +77,8 @@ export interface Provider {
   embed(call: ProviderEmbedCall): Promise<ProviderResult>
   /** Facts that the provider itself declares (sandbox, recorded); others come from the catalog. */
   facts(model: string): ModelFacts | undefined
+  /** The models of a provider that declares all it has (sandbox, recorded); absent for those that may know more than we do. */
+  models?(): readonly string[]
   /** Counts input tokens of an Anthropic-format body at the provider itself, where it offers that; resolves to its JSON answer. */
   countTokens?(call: Pick<ProviderCall, 'model' | 'limits' | 'signal' | 'headers'>, wire: WireBody): Promise<Uint8Array>
   /** Asks the provider which models it has, without spending tokens. */

@@ -1,1 +1,3 @@
-export {}
+export { Gateway, type GatewayOptions } from './gateway.js'
+export { hashKey } from './keys.js'
+export * from './config/index.js'

@@ -51,7 +51,7 @@ export class MemoryBudget implements Budget {
 
   constructor(
     readonly name: string,
-    private readonly limits: Limits,
+    private limits: Limits,
     private readonly parent?: MemoryBudget,
   ) {}
 
@@ -79,6 +79,11 @@ export class MemoryBudget implements Budget {
       tokens: least(own.tokens, above.tokens),
       calls: least(own.calls, above.calls),
     }
+  }
+
+  /** Changes the limits; what was spent and reserved stays. */
+  adjust(limits: Limits): void {
+    this.limits = limits
   }
 
   /** What was settled so far. */

@@ -61,6 +61,9 @@ export interface HttpShared {
   readonly maxResponseBytes: number
 }
 
+/** Trace context goes to every provider. */
+const TRACE_HEADERS = ['traceparent', 'tracestate']
+
 /** Response headers of a provider that callers may see. */
 const VISIBLE_HEADERS = ['x-request-id', 'request-id', 'openai-processing-ms', 'openai-version', 'anthropic-organization-id']
 
@@ -69,12 +72,13 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
   const url = new URL(description.baseUrl)
   const origin = url.origin
   const prefix = url.pathname.replace(/\/+$/, '')
+  const forwarded = [...TRACE_HEADERS, ...description.forwardHeaders]
   const baseHeaders = { 'content-type': 'application/json', 'accept-encoding': 'identity', ...description.headers }
 
   function open(path: string, body: string | Buffer | Uint8Array | undefined, call: Pick<ProviderCall, 'limits' | 'signal' | 'headers'>, accept: string, more?: Readonly<Record<string, string>>): Exchange {
     const exchange = new Exchange(call.limits, call.signal, shared.deadlines)
     const headers: Record<string, string> = { ...baseHeaders, accept, ...more }
-    for (const name of description.forwardHeaders) {
+    for (const name of forwarded) {
       const value = call.headers[name]
       if (value !== undefined) headers[name] = value
     }
@@ -112,6 +116,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
     const { request } = call
     const same = call.wire !== undefined && request.wire?.format === call.wire ? description.formats.get(call.wire) : undefined
     const dropped: string[] = []
+    call.progress.dropped = dropped
     let format: WireFormat
     let endpoint: FormatEndpoint
     let body: string | Uint8Array
@@ -136,20 +141,20 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
         const bytes = await readWhole(exchange)
         if (passing && !request.stream) {
           const { bytes: priced, reported } = attempt(() => spliceReplyCost(format, bytes, call.tap.price))
-          return result({ kind: 'wire', bytes: priced }, reported, headers, dropped, bytes.length)
+          return result({ kind: 'wire', bytes: priced }, reported, headers, bytes.length)
         }
         const reply = attempt(() => endpoint.codec.decodeReply(JSON.parse(bytes.toString()) as unknown))
         if (request.stream) yield* deltasOf(reply)
-        return result({ kind: 'reply', reply }, reply.reported, headers, dropped, bytes.length)
+        return result({ kind: 'reply', reply }, reply.reported, headers, bytes.length)
       }
-      if (passing) return yield* passStream(exchange, format, call, headers, dropped)
-      return yield* decodeStream(exchange, endpoint.codec, call, headers, dropped)
+      if (passing) return yield* passStream(exchange, format, call, headers)
+      return yield* decodeStream(exchange, endpoint.codec, call, headers)
     } finally {
       exchange.abandon()
     }
   }
 
-  async function* passStream(exchange: Exchange, format: WireFormat, call: ProviderCall, headers: Record<string, string>, dropped: string[]): AsyncGenerator<Delta, ProviderResult> {
+  async function* passStream(exchange: Exchange, format: WireFormat, call: ProviderCall, headers: Record<string, string>): AsyncGenerator<Delta, ProviderResult> {
     const tap = createTap(format, call.tap)
     let forwarded = false
     for (;;) {
@@ -171,11 +176,10 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
       reported: tap.reported,
       estimatedOutputTokens: estimateTokens(tap.events, tap.eventBytes),
       headers,
-      dropped,
     }
   }
 
-  async function* decodeStream(exchange: Exchange, codec: OutboundCodec, call: ProviderCall, headers: Record<string, string>, dropped: string[]): AsyncGenerator<Delta, ProviderResult> {
+  async function* decodeStream(exchange: Exchange, codec: OutboundCodec, call: ProviderCall, headers: Record<string, string>): AsyncGenerator<Delta, ProviderResult> {
     const parser = new SseParser()
     const decoder = codec.createStreamDecoder()
     const collector = new ReplyCollector()
@@ -205,7 +209,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
       if (batch === undefined) break
     }
     if (!decoder.complete()) throw truncated(description.id, forwarded)
-    return result({ kind: 'reply', reply: collector.reply() }, reported, headers, dropped, bytesSeen)
+    return result({ kind: 'reply', reply: collector.reply() }, reported, headers, bytesSeen)
   }
 
   async function embed(call: ProviderEmbedCall): Promise<ProviderResult> {
@@ -218,7 +222,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
       await headOf(exchange, { decodeError: openaiEmbeddings.decodeError }, 'openai-embeddings')
       const whole = await readWhole(exchange)
       const { bytes, reported } = attempt(() => spliceReplyCost('openai-embeddings', whole, call.tap.price))
-      return { answer: { kind: 'wire', bytes }, reported, estimatedOutputTokens: 0, headers: visibleHeaders(exchange.headers), dropped: [] }
+      return { answer: { kind: 'wire', bytes }, reported, estimatedOutputTokens: 0, headers: visibleHeaders(exchange.headers) }
     } finally {
       exchange.abandon()
     }
@@ -294,10 +298,9 @@ function result(
   answer: ProviderResult['answer'],
   reported: ReportedUsage | undefined,
   headers: Record<string, string>,
-  dropped: readonly string[],
   bytes: number,
 ): ProviderResult {
-  return { answer, reported, estimatedOutputTokens: reported ? 0 : Math.ceil(bytes / 3), headers, dropped }
+  return { answer, reported, estimatedOutputTokens: reported ? 0 : Math.ceil(bytes / 3), headers }
 }
 
 /**

@@ -59,6 +59,14 @@ export interface LiveWorld {
   readonly observer: CallObserver
 }
 
+/** The attempt that is being made for a request. */
+export interface Serving {
+  readonly deployment: string
+  readonly model: string
+  readonly attempts: number
+  readonly warnings: readonly string[]
+}
+
 /** What belongs to one request. */
 export interface CallScope {
   readonly requestId: string
@@ -75,6 +83,8 @@ export interface CallScope {
 
 /** The live world: providers over the network, the wall clock, the ledger. One a request. */
 export class LiveEnvironment implements Environment {
+  private attempt: Attempt | undefined
+
   constructor(
     private readonly world: LiveWorld,
     private readonly scope: CallScope,
@@ -93,6 +103,11 @@ export class LiveEnvironment implements Environment {
     return this.scope.signal
   }
 
+  /** What is known of the attempt under way: for headers that go out before the answer is complete. */
+  get serving(): Serving | undefined {
+    return this.attempt?.serving()
+  }
+
   /**
    * Calls a model: chooses a deployment, reserves, sends, retries elsewhere or later while nothing has been yielded, meters,
    * settles and records each attempt. Throws `UpstreamFailure`, `BudgetExceeded`, or the abort signal's reason.
@@ -101,7 +116,7 @@ export class LiveEnvironment implements Environment {
     const attempts = new Attempts(this.world, this.routeOf(model), this.scope.signal)
     for (;;) {
       const deployment = attempts.next()
-      const attempt = new Attempt(this.world, this.scope, deployment, request, attempts.made, 'generate')
+      const attempt = (this.attempt = new Attempt(this.world, this.scope, deployment, request, attempts.made, 'generate'))
       try {
         await attempt.reserve(request)
         const stream = deployment.provider.generate(attempt.providerCall(request, options.wire))
@@ -119,10 +134,10 @@ export class LiveEnvironment implements Environment {
     const attempts = new Attempts(this.world, this.routeOf(model), this.scope.signal)
     for (;;) {
       const deployment = attempts.next()
-      const attempt = new Attempt(this.world, this.scope, deployment, request, attempts.made, 'embed')
+      const attempt = (this.attempt = new Attempt(this.world, this.scope, deployment, request, attempts.made, 'embed'))
       try {
         await attempt.reserve(request)
-        return await attempt.succeeded(await deployment.provider.embed({ ...attempt.common(false), request }))
+        return await attempt.succeeded(await deployment.provider.embed({ ...attempt.common(), request }))
       } catch (thrown) {
         const failure = await attempt.failed(thrown)
         await attempts.afterFailure(deployment, failure, false)
@@ -196,7 +211,7 @@ class Attempt {
   private readonly callId = `call_${randomUUID()}`
   private readonly at: number
   private readonly startedAt: number
-  private readonly progress: CallProgress = { sent: false, outputTokens: 0, reported: undefined }
+  private readonly progress: CallProgress = { sent: false, outputTokens: 0, reported: undefined, dropped: [] }
   private firstTokenSeconds: number | undefined
   private reservation: Reservation | undefined
   private begun = false
@@ -229,11 +244,21 @@ class Attempt {
     this.reservation = await this.scope.budget.reserve({ usd: bound.usd ?? zeroMoney, tokens: bound.tokens, calls: 1 })
   }
 
-  providerCall(request: Request, wire: CallOptions['wire']): ProviderCall {
-    return { ...this.common(request.stream), request, wire }
+  serving(): Serving {
+    const { dropped } = this.progress
+    return {
+      deployment: this.deployment.id,
+      model: this.deployment.model,
+      attempts: this.number,
+      warnings: dropped.length > 0 ? [droppedWarning(dropped)] : [],
+    }
   }
 
-  common(_stream: boolean): Omit<ProviderCall, 'request' | 'wire'> {
+  providerCall(request: Request, wire: CallOptions['wire']): ProviderCall {
+    return { ...this.common(), request, wire }
+  }
+
+  common(): Omit<ProviderCall, 'request' | 'wire'> {
     const { deployment, scope } = this
     deployment.begin()
     this.begun = true
@@ -279,7 +304,7 @@ class Attempt {
     this.deployment.finish('ok', { firstToken: this.firstTokenSeconds ?? this.world.clock.monotonic() - this.startedAt })
     const cost = await this.record('complete', 200, reported, estimated, report.usd)
     const warnings: string[] = []
-    if (result.dropped.length > 0) warnings.push(`dropped unsupported fields: ${result.dropped.join(', ')}`)
+    if (this.progress.dropped.length > 0) warnings.push(droppedWarning(this.progress.dropped))
     if (this.warning !== undefined) warnings.push(this.warning)
     if (estimated) warnings.push('the provider reported no usage; it is estimated')
     return {
@@ -386,6 +411,10 @@ class Attempt {
 
 function spendOf({ usage, cost }: CallRecord): Spend {
   return { usd: cost.usd ?? zeroMoney, tokens: totalInputTokens(usage) + totalOutputTokens(usage), calls: 1 }
+}
+
+function droppedWarning(fields: readonly string[]): string {
+  return `dropped unsupported fields: ${fields.join(', ')}`
 }
 
 /** What a failure says of a deployment's health. */

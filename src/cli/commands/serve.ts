@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { InvalidArgumentError, type Command } from 'commander'
+import { defaultConfig, Gateway, loadConfig, parseConfig, watchConfig, withKey, type Config } from '../../gateway/index.js'
+import { version } from '../version.js'
+
+interface ServeOptions {
+  readonly config?: string
+  readonly port?: number
+  readonly host?: string
+  readonly key?: string
+  readonly recorded?: readonly string[]
+  readonly speed?: number | 'instant'
+}
+
+/** `bursar serve`: runs the gateway until it is told to stop. */
+export function serveCommand(program: Command): void {
+  program
+    .command('serve')
+    .description('Run the gateway. Without a configuration file it uses the providers whose keys are in the environment, or the sandbox.')
+    .option('-c, --config <file>', 'configuration file (default: bursar.yaml in this folder, if there is one)')
+    .option('-p, --port <number>', 'port to listen on; 0 takes a free one', portNumber)
+    .option('--host <address>', 'address to listen on; anything but loopback needs keys')
+    .option('--key <key>', 'key that callers must send (also: BURSAR_KEY)')
+    .option('--recorded <file...>', 'serve recorded answers from outcome tables (JSON Lines, may be gzipped)')
+    .option('--speed <factor>', 'with --recorded: how many times faster than recorded, or "instant"', speedFactor)
+    .action(serve)
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const file = options.config ?? (options.recorded === undefined && existsSync('bursar.yaml') ? 'bursar.yaml' : undefined)
+  const load = async (): Promise<Config> => overrides(file === undefined ? await embedded(options) : (await loadConfig(file, process.env)).config, options)
+  const generated = file === undefined && keyFromCaller(options) === undefined ? ownKey() : undefined
+  const config = generated === undefined ? await load() : withKey(await load(), 'default', generated.key)
+  const gateway = await Gateway.create({ config, version })
+  const { url } = await gateway.listen()
+  process.stdout.write(`bursar listening on ${url}\n${introduction(url, config, gateway, file, generated, options)}`)
+
+  const watcher =
+    file === undefined
+      ? undefined
+      : watchConfig(file, {
+          env: process.env,
+          onChange: (changed) => gateway.reload(overrides(changed, options)).catch(() => undefined),
+          onError: (error) => gateway.rejectReload(error),
+        })
+  await new Promise<void>((stop) => {
+    let asked = false
+    const onSignal = () => {
+      if (asked) process.exit(1)
+      asked = true
+      if (gateway.inFlight > 0) process.stderr.write(`bursar: finishing ${gateway.inFlight} requests; press Ctrl-C again to stop at once\n`)
+      stop()
+    }
+    process.on('SIGTERM', onSignal)
+    process.on('SIGINT', onSignal)
+  })
+  watcher?.close()
+  await gateway.close()
+}
+
+/** The configuration when there is no file. */
+async function embedded(options: ServeOptions): Promise<Config> {
+  if (options.recorded === undefined) return defaultConfig(process.env)
+  const recorded = { type: 'recorded', file: options.recorded.map((name) => resolve(name)), speed: options.speed ?? 1 }
+  return parseConfig(JSON.stringify({ providers: { recorded } }), process.env).config
+}
+
+function overrides(config: Config, options: ServeOptions): Config {
+  const served = {
+    ...config,
+    server: { ...config.server, ...(options.port === undefined ? {} : { port: options.port }), ...(options.host === undefined ? {} : { host: options.host }) },
+  }
+  const key = keyFromCaller(options)
+  return key === undefined ? served : withKey(served, 'default', key)
+}
+
+function keyFromCaller(options: ServeOptions): string | undefined {
+  return options.key ?? (process.env['BURSAR_KEY'] || undefined)
+}
+
+/** A key of this folder's own, made at the first start and kept, so that clients need not change at every restart. */
+function ownKey(): { readonly key: string; readonly file: string } {
+  const file = join('.bursar', 'key')
+  if (existsSync(file)) {
+    const kept = readFileSync(file, 'utf8').trim()
+    if (kept !== '') return { key: kept, file }
+  }
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const key = `sk-bursar-${randomBytes(24).toString('hex')}`
+  writeFileSync(file, `${key}\n`, { mode: 0o600 })
+  chmodSync(file, 0o600)
+  return { key, file }
+}
+
+function introduction(
+  url: string,
+  config: Config,
+  gateway: Gateway,
+  file: string | undefined,
+  generated: { readonly key: string; readonly file: string } | undefined,
+  options: ServeOptions,
+): string {
+  const names = Object.entries(config.providers).map(([name, { type }]) => (type === 'sandbox' ? `${name} (simulated models, for trying Bursar out)` : name))
+  const model = gateway.models().find(({ facts }) => facts.capabilities.embeddings !== true)?.id ?? 'MODEL'
+  const key = generated?.key ?? (config.keys.length === 0 ? 'any' : '$BURSAR_KEY')
+  const lines = [
+    `  configuration  ${file ?? (options.recorded === undefined ? 'none: built-in defaults' : `recorded answers of ${options.recorded.join(', ')}`)}`,
+    `  providers      ${names.join(', ')}`,
+    `  models         ${gateway.models().length} (bursar models lists them)`,
+    `  key            ${generated ? `${generated.key}   (kept in ${generated.file})` : config.keys.length === 0 ? 'none needed on this machine' : config.keys.map((entry) => entry.name).join(', ')}`,
+    '',
+    '  Try it:',
+    '',
+    `  curl ${url}/v1/chat/completions \\`,
+    `    -H "Authorization: Bearer ${key}" \\`,
+    '    -H "Content-Type: application/json" \\',
+    `    -d '{"model": "${model}", "messages": [{"role": "user", "content": "What is 17 * 23?"}]}'`,
+    '',
+    `  Clients: base URL ${url}/v1 (OpenAI), ${url} (Anthropic)`,
+    '',
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function portNumber(text: string): number {
+  const port = Number(text)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('expected a port from 0 to 65535.')
+  return port
+}
+
+function speedFactor(text: string): number | 'instant' {
+  if (text === 'instant' || text === 'max') return 'instant'
+  const factor = Number(text)
+  if (!(factor > 0)) throw new InvalidArgumentError('expected a positive number or "instant".')
+  return factor
+}

@@ -1,0 +1,122 @@
+import { Hono } from 'hono'
+import { cors } from 'hono/cors'
+import { BursarError, toBursarError } from '../errors/index.js'
+import { formatUsd, type Money } from '../quantities/index.js'
+import type { GatewayState, ListedModel } from './state.js'
+import type { RequestObserver } from './server.js'
+
+interface AppInputs {
+  state(): GatewayState
+  readonly observer: RequestObserver
+  draining(): boolean
+  readonly corsOrigins: readonly string[]
+  readonly metrics: boolean
+}
+
+/** The endpoints that carry no traffic: health, models, metrics, records. */
+export function createApp({ state, observer, draining, corsOrigins, metrics }: AppInputs): Hono {
+  const app = new Hono()
+  if (corsOrigins.length > 0)
+    app.use(
+      cors({
+        origin: corsOrigins.includes('*') ? '*' : [...corsOrigins],
+        allowMethods: ['GET', 'POST', 'OPTIONS'],
+        exposeHeaders: ['x-request-id', 'x-bursar-cost', 'x-bursar-model', 'x-bursar-decision', 'x-bursar-warning', 'retry-after'],
+      }),
+    )
+  const keyed = (headers: Headers) => state().keyring.authenticate(Object.fromEntries(headers), state().clock.now())
+
+  app.get('/health', (c) => {
+    const current = state()
+    return c.json({ status: draining() ? 'draining' : 'ok', models: current.models().length, providers: [...current.providers.keys()] }, draining() ? 503 : 200)
+  })
+  if (metrics)
+    app.get('/metrics', async (c) => {
+      c.header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+      return c.body(await observer.metrics())
+    })
+  app.get('/v1/models', (c) => {
+    const key = keyed(c.req.raw.headers)
+    const data = state().models().filter((model) => allows(key.models, model.id)).map(listed)
+    return c.json({ object: 'list', data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: false })
+  })
+  app.get('/v1/models/:id{.+}', (c) => {
+    const key = keyed(c.req.raw.headers)
+    const id = c.req.param('id')
+    const model = state().models().find((candidate) => candidate.id === id && allows(key.models, id))
+    if (!model) throw new BursarError(`The model "${id}" doesn't exist here.`, { code: 'model_not_found', status: 404, path: 'model' })
+    return c.json(listed(model))
+  })
+  app.get('/v1/decisions/:id', async (c) => {
+    const key = keyed(c.req.raw.headers)
+    const { ledger } = state()
+    const decision = await ledger.decision(c.req.param('id'))
+    if (!decision || decision.key !== key.name)
+      throw new BursarError('There is no such decision, or it is no longer remembered.', { code: 'not_found', status: 404 })
+    const calls = await ledger.calls({ requestId: decision.requestId, limit: 100 })
+    return c.json({
+      id: decision.decisionId,
+      request_id: decision.requestId,
+      created: Math.floor(decision.at),
+      requested_model: decision.requestedModel,
+      arm: decision.arm,
+      policy: decision.policy,
+      propensity: decision.propensity,
+      reason: decision.reason,
+      calls: calls.map((call) => ({
+        id: call.callId,
+        deployment: call.deployment,
+        model: call.model,
+        attempt: call.attempt,
+        end: call.end,
+        status: call.status,
+        error: call.errorCode ?? null,
+        usage: call.usage,
+        usage_estimated: call.usageEstimated,
+        cost: call.cost.usd === null ? null : Number(formatUsd(call.cost.usd)),
+        seconds: call.cost.seconds,
+        first_token_seconds: call.firstTokenSeconds ?? null,
+        price_source: call.priceSource ?? null,
+      })),
+    })
+  })
+  app.notFound((c) => c.json(errorBody(new BursarError(`There is no ${c.req.method} ${c.req.path} here.`, { code: 'not_found', status: 404 })), 404))
+  app.onError((thrown, c) => {
+    const error = toBursarError(thrown)
+    return new Response(JSON.stringify(errorBody(error)), { status: error.status, headers: { 'content-type': 'application/json', 'x-bursar-error': error.code, ...Object.fromEntries(c.res.headers) } })
+  })
+  return app
+}
+
+function errorBody(error: BursarError): Record<string, unknown> {
+  return { error: { message: error.message, type: error.status >= 500 ? 'server_error' : 'invalid_request_error', param: error.path ?? null, code: error.code } }
+}
+
+function allows(models: readonly string[] | undefined, id: string): boolean {
+  return models === undefined || models.some((allowed) => allowed === id || (allowed.endsWith('*') && id.startsWith(allowed.slice(0, -1))))
+}
+
+/** A model as OpenAI, Anthropic and OpenRouter clients read it. Prices are dollars a token, as text; unknown is null. */
+function listed({ id, facts, deployments }: ListedModel): { id: string } & Record<string, unknown> {
+  const { prices } = facts
+  return {
+    id,
+    object: 'model',
+    type: 'model',
+    created: 0,
+    created_at: '1970-01-01T00:00:00Z',
+    owned_by: facts.provider,
+    display_name: facts.name ?? id,
+    context_length: facts.contextTokens ?? null,
+    max_output_tokens: facts.maxOutputTokens ?? null,
+    capabilities: facts.capabilities,
+    pricing: prices
+      ? { prompt: perToken(prices.input?.base), completion: perToken(prices.output?.base), input_cache_read: perToken(prices.cacheRead?.base) }
+      : null,
+    deployments,
+  }
+}
+
+function perToken(rate: Money | undefined): string | null {
+  return rate === undefined ? null : formatUsd(rate)
+}

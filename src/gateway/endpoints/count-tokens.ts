@@ -1,0 +1,32 @@
+import { anthropicMessages, parseBody } from '../../protocol/index.js'
+import { countRequestTokens } from '../../understanding/index.js'
+import { readBody, requireJson } from '../http/body.js'
+import { requireModel } from '../keys.js'
+import type { GatewayState } from '../state.js'
+import type { CallerExchange } from './exchange.js'
+
+/**
+ * Counts the input tokens of an Anthropic-format request: at the provider where it offers that (free and exact), else with a
+ * tokenizer here; `x-bursar-token-count` says which (`provider`, `exact` or `estimate`).
+ */
+export async function handleCountTokens(exchange: CallerExchange, state: GatewayState): Promise<void> {
+  const { req } = exchange
+  const key = (exchange.key = state.keyring.authenticate(req.headers, state.clock.now()))
+  requireJson(req)
+  const body = await readBody(req, state.limits.bodyBytes)
+  const parsed = parseBody(body, { maxDepth: state.limits.nesting })
+  const wire = { format: 'anthropic-messages' as const, ...parsed }
+  // Counting needs no max_tokens, which a real request must have.
+  const request = anthropicMessages.decodeRequest({ max_tokens: 1, ...parsed.json }, wire)
+  exchange.model = request.model
+  requireModel(key, request.model)
+  const { arm } = state.decide(request.model, key)
+  const deployment = state.world.route(arm.model)?.deployments.find((candidate) => candidate.provider.countTokens !== undefined)
+  if (deployment?.provider.countTokens) {
+    const { model, limits } = deployment
+    const counted = await deployment.provider.countTokens({ model, limits, signal: exchange.signal, headers: state.outgoingHeaders(exchange) }, wire)
+    return exchange.sendJson(200, counted, { 'x-bursar-token-count': 'provider' })
+  }
+  const { tokens, exact } = await countRequestTokens(request, arm.model)
+  exchange.sendJson(200, JSON.stringify({ input_tokens: tokens }), { 'x-bursar-token-count': exact ? 'exact' : 'estimate' })
+}

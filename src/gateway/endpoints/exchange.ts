@@ -1,0 +1,87 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { randomUUID } from 'node:crypto'
+import { BursarError, toBursarError } from '../../errors/index.js'
+import { UpstreamFailure } from '../../environment/index.js'
+import type { InboundCodec, WireFormat } from '../../protocol/index.js'
+import type { Key } from '../keys.js'
+
+/** How errors are written for the caller's format. */
+export type ErrorEncoder = Pick<InboundCodec, 'format' | 'encodeError'>
+
+/** One request of a caller and its answer, from the first byte in to the last byte out. */
+export class CallerExchange {
+  readonly requestId = `req_${randomUUID()}`
+  readonly startedAt = performance.now()
+  private readonly controller = new AbortController()
+  /** Filled in as they become known; for logs and metrics. */
+  key: Key | undefined
+  model = ''
+  stream = false
+  firstByteAt: number | undefined
+  error: BursarError | undefined
+
+  constructor(
+    readonly req: IncomingMessage,
+    readonly res: ServerResponse,
+    /** Path of the endpoint, such as `/v1/chat/completions`. */
+    readonly endpoint: string,
+    private readonly errors: ErrorEncoder,
+  ) {
+    res.on('close', () => {
+      if (!res.writableFinished) this.abort(new BursarError('The caller closed the connection.', { code: 'client_closed_request', status: 499 }))
+    })
+  }
+
+  /** Aborted when the caller leaves, or the gateway gives up. */
+  get signal(): AbortSignal {
+    return this.controller.signal
+  }
+
+  get format(): WireFormat {
+    return this.errors.format
+  }
+
+  abort(reason: BursarError): void {
+    this.error ??= reason
+    if (!this.controller.signal.aborted) this.controller.abort(reason)
+  }
+
+  /** Answers with a JSON body. */
+  sendJson(status: number, body: string | Uint8Array, headers: Record<string, string>): void {
+    const { res } = this
+    if (res.destroyed || res.headersSent) return
+    this.firstByteAt ??= performance.now()
+    res.writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(body)),
+      ...this.idHeaders(),
+      ...headers,
+    })
+    res.end(body)
+  }
+
+  /** Answers with an error in the caller's own format. A provider's own error body passes untouched where the formats agree. */
+  sendError(thrown: unknown): void {
+    const error = toBursarError(thrown)
+    this.error = error
+    if (this.res.destroyed || this.res.headersSent) return
+    const headers: Record<string, string> = { 'x-bursar-error': error.code }
+    if (error.retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.ceil(error.retryAfterSeconds))
+    if (error.code === 'body_too_large' || error.code === 'shutting_down' || !this.req.complete) headers['connection'] = 'close'
+    if (error instanceof UpstreamFailure && error.body && error.bodyFormat === this.format && passesOn(error))
+      return this.sendJson(error.upstreamStatus, error.body, headers)
+    this.sendJson(error.status, JSON.stringify(this.errors.encodeError(error, this.requestId)), headers)
+  }
+
+  /** Ids under the names that callers' SDKs look for. */
+  idHeaders(): Record<string, string> {
+    return this.format === 'anthropic-messages'
+      ? { 'request-id': this.requestId, 'x-request-id': this.requestId }
+      : { 'x-request-id': this.requestId }
+  }
+}
+
+/** Errors that are the caller's to mend are theirs to read in the provider's words. */
+function passesOn(error: UpstreamFailure): boolean {
+  return error.code === 'upstream_rejected' || error.code === 'upstream_rate_limited' || error.code === 'context_length_exceeded'
+}

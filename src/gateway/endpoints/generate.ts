@@ -1,0 +1,163 @@
+import { randomUUID } from 'node:crypto'
+import { LiveEnvironment, type Completion } from '../../environment/index.js'
+import { formatUsd } from '../../quantities/index.js'
+import { parseBody, type CostReport, type Delta, type InboundCodec, type Request, type StreamEncoder } from '../../protocol/index.js'
+import type { Answer } from '../../strategies/index.js'
+import type { Decision } from '../../routing/index.js'
+import { toBursarError } from '../../errors/index.js'
+import { requireModel } from '../keys.js'
+import { readBody, requireJson } from '../http/body.js'
+import { StreamResponse } from '../http/stream-response.js'
+import type { GatewayState } from '../state.js'
+import type { CallerExchange } from './exchange.js'
+
+/** Answers a request for text, in any of the caller's formats. */
+export async function handleGenerate(exchange: CallerExchange, codec: InboundCodec, state: GatewayState): Promise<void> {
+  const { req } = exchange
+  const key = (exchange.key = state.keyring.authenticate(req.headers, state.clock.now()))
+  requireJson(req)
+  const body = await readBody(req, state.limits.bodyBytes)
+  const parsed = parseBody(body, { maxDepth: state.limits.nesting })
+  const request = codec.decodeRequest(parsed.json, { format: codec.format, ...parsed })
+  exchange.model = request.model
+  exchange.stream = request.stream
+  requireModel(key, request.model)
+
+  const decision = state.decide(request.model, key)
+  const decisionId = `dec_${randomUUID()}`
+  await state.ledger.recordDecision({
+    decisionId,
+    requestId: exchange.requestId,
+    at: state.clock.now(),
+    key: key.name,
+    requestedModel: request.model,
+    arm: decision.arm.id,
+    policy: decision.policy,
+    propensity: decision.propensity,
+    reason: decision.reason,
+  })
+  const env = new LiveEnvironment(state.world, {
+    requestId: exchange.requestId,
+    decisionId,
+    key: key.name,
+    requestedModel: request.model,
+    budget: key.budget,
+    signal: exchange.signal,
+    headers: state.outgoingHeaders(exchange),
+    streamUsage: request.streamUsage ? 'asked' : state.streamUsage === 'always' ? 'always' : 'never',
+    dropUnsupported: state.dropUnsupported,
+    tags: key.tags,
+  })
+  const running = decision.arm.strategy.run(request, env, { wire: codec.format })
+  if (request.stream) await answerStream(exchange, codec, request, running, env, decision, decisionId, state)
+  else await answerWhole(exchange, codec, request, running, decision, decisionId)
+}
+
+async function answerWhole(
+  exchange: CallerExchange,
+  codec: InboundCodec,
+  request: Request,
+  running: AsyncGenerator<Delta, Answer>,
+  decision: Decision,
+  decisionId: string,
+): Promise<void> {
+  let step = await running.next()
+  while (!step.done) step = await running.next()
+  const { completion, usage, fellBackFrom } = step.value
+  const headers = { ...completion.headers, ...bursarHeaders(completion, decision, decisionId, fellBackFrom) }
+  if (completion.answer.kind === 'wire') return exchange.sendJson(200, completion.answer.bytes, headers)
+  if (completion.answer.kind === 'streamed') throw new Error('a call that was not to stream did')
+  const encoded = codec.encodeReply(completion.answer.reply, { request, usage, cost: completion.costReport, id: exchange.requestId })
+  exchange.sendJson(200, JSON.stringify(encoded), headers)
+}
+
+async function answerStream(
+  exchange: CallerExchange,
+  codec: InboundCodec,
+  request: Request,
+  running: AsyncGenerator<Delta, Answer>,
+  env: LiveEnvironment,
+  decision: Decision,
+  decisionId: string,
+  state: GatewayState,
+): Promise<void> {
+  const out = new StreamResponse(
+    exchange.res,
+    state.streamWatch,
+    codec.keepAlive,
+    () => {
+      const serving = env.serving
+      return {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-cache',
+        'x-accel-buffering': 'no',
+        trailer: 'x-bursar-cost',
+        ...exchange.idHeaders(),
+        'x-bursar-decision': decisionId,
+        ...(serving ? { 'x-bursar-model': serving.deployment, 'x-bursar-attempts': String(serving.attempts) } : {}),
+        ...(serving && serving.warnings.length > 0 ? { 'x-bursar-warning': headerText(serving.warnings.join('; ')) } : {}),
+      }
+    },
+    (stalled) => {
+      exchange.abort(stalled)
+      exchange.res.destroy()
+    },
+  )
+  let encoder: StreamEncoder | undefined
+  try {
+    for (;;) {
+      const step = await running.next()
+      if (step.done) {
+        const { completion, usage } = step.value
+        if (encoder) await out.write(encoder.end({ usage, cost: completion.costReport }))
+        out.end({ 'x-bursar-cost': costText(completion.costReport) })
+        return
+      }
+      const delta = step.value
+      exchange.firstByteAt ??= performance.now()
+      let pending: Promise<void> | undefined
+      if (delta.type === 'wire') pending = out.write(delta.bytes)
+      else {
+        encoder ??= codec.createStreamEncoder(request, exchange.requestId)
+        const text = encoder.push(delta)
+        if (text !== '') pending = out.write(text)
+      }
+      if (pending) await pending
+    }
+  } catch (thrown) {
+    if (!out.started) throw thrown
+    const error = toBursarError(thrown)
+    exchange.error = error
+    out.cut(codec.encodeStreamError(error, exchange.requestId))
+  } finally {
+    state.streamWatch.delete(out)
+  }
+}
+
+/** What Bursar says about an answer in its headers. */
+export function bursarHeaders(
+  completion: Completion,
+  decision: Pick<Decision, 'arm'> | undefined,
+  decisionId: string,
+  fellBackFrom: readonly string[],
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    'x-bursar-cost': costText(completion.costReport),
+    'x-bursar-model': completion.deployment,
+    'x-bursar-decision': decisionId,
+    'x-bursar-attempts': String(completion.attempts),
+  }
+  if (fellBackFrom.length > 0) headers['x-bursar-fell-back-from'] = headerText(fellBackFrom.join(', '))
+  if (completion.warnings.length > 0) headers['x-bursar-warning'] = headerText(completion.warnings.join('; '))
+  return headers
+}
+
+/** Exact dollars, or `null` when the price is unknown: the same as `usage.cost` in the body. */
+function costText(cost: CostReport): string {
+  return cost.usd === null ? 'null' : formatUsd(cost.usd)
+}
+
+/** A header can't hold line breaks or anything beyond Latin-1. */
+function headerText(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 1000)
+}

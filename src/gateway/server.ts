@@ -1,0 +1,159 @@
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { BursarError } from '../errors/index.js'
+import { anthropicMessages, openaiChat, openaiEmbeddings, openaiResponses } from '../protocol/index.js'
+import { CallerExchange, type ErrorEncoder } from './endpoints/exchange.js'
+import { handleCountTokens } from './endpoints/count-tokens.js'
+import { handleEmbeddings } from './endpoints/embeddings.js'
+import { handleGenerate } from './endpoints/generate.js'
+import { createApp } from './app.js'
+import type { GatewayState } from './state.js'
+
+/** Told of each request when it is over, for metrics, traces and logs. */
+export interface RequestObserver {
+  requestStarted(exchange: CallerExchange): void
+  requestEnded(exchange: CallerExchange): void
+  /** Prometheus text. */
+  metrics(): Promise<string>
+}
+
+export interface ServerSettings {
+  readonly headerBytes: number
+  readonly corsOrigins: readonly string[]
+  /** Whether `GET /metrics` answers. */
+  readonly metrics: boolean
+}
+
+interface Endpoint {
+  readonly errors: ErrorEncoder
+  handle(exchange: CallerExchange, state: GatewayState): Promise<void>
+}
+
+/** The endpoints that carry traffic. They are answered on the raw Node response; everything else goes through hono. */
+const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
+  ['/v1/chat/completions', { errors: openaiChat, handle: (exchange, state) => handleGenerate(exchange, openaiChat, state) }],
+  ['/v1/messages', { errors: anthropicMessages, handle: (exchange, state) => handleGenerate(exchange, anthropicMessages, state) }],
+  ['/v1/responses', { errors: openaiResponses, handle: (exchange, state) => handleGenerate(exchange, openaiResponses, state) }],
+  ['/v1/embeddings', { errors: openaiEmbeddings, handle: handleEmbeddings }],
+  ['/v1/messages/count_tokens', { errors: anthropicMessages, handle: handleCountTokens }],
+])
+
+/** Paths that carry traffic, for docs and metrics. */
+export const trafficPaths: readonly string[] = [...endpoints.keys()]
+
+/** The HTTP server: routes, limits, draining. `state()` is asked anew for each request, so a reload takes effect at once. */
+export class GatewayServer {
+  readonly server: Server
+  private readonly open = new Set<CallerExchange>()
+  private draining = false
+
+  constructor(
+    private readonly state: () => GatewayState,
+    private readonly observer: RequestObserver,
+    settings: ServerSettings,
+  ) {
+    const app = createApp({ state, observer, draining: () => this.draining, corsOrigins: settings.corsOrigins, metrics: settings.metrics })
+    const listener = getRequestListener(app.fetch)
+    const origins = new Set(settings.corsOrigins)
+    this.server = createServer({ maxHeaderSize: settings.headerBytes, keepAliveTimeout: 75_000, requestTimeout: 300_000 }, (req, res) => {
+      const path = pathOf(req.url ?? '/')
+      const endpoint = endpoints.get(path)
+      if (!endpoint || req.method === 'OPTIONS') return void listener(req, res)
+      if (origins.size > 0) allowOrigin(req, res, origins)
+      void this.answer(path, endpoint, req, res)
+    })
+    this.server.on('clientError', answerBrokenRequest)
+  }
+
+  /** Requests under way. */
+  get inFlight(): number {
+    return this.open.size
+  }
+
+  listen(port: number, host: string): Promise<{ readonly port: number; readonly host: string }> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject)
+      this.server.listen(port, host, 4096, () => {
+        this.server.off('error', reject)
+        const address = this.server.address()
+        resolve({ port: typeof address === 'object' && address ? address.port : port, host })
+      })
+    })
+  }
+
+  /** Stops taking requests, lets those under way finish for at most `seconds`, then ends them with an error. */
+  async close(seconds: number): Promise<void> {
+    this.draining = true
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
+    this.server.closeIdleConnections()
+    const idle = setInterval(() => this.server.closeIdleConnections(), 50)
+    const deadline = setTimeout(() => {
+      for (const exchange of this.open)
+        exchange.abort(new BursarError('Bursar is shutting down; send the request again.', { code: 'shutting_down', status: 503, retryAfterSeconds: 1 }))
+      setTimeout(() => this.server.closeAllConnections(), 1000).unref()
+    }, seconds * 1000)
+    await closed
+    clearInterval(idle)
+    clearTimeout(deadline)
+  }
+
+  private async answer(path: string, endpoint: Endpoint, req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const exchange = new CallerExchange(req, res, path, endpoint.errors)
+    this.open.add(exchange)
+    this.observer.requestStarted(exchange)
+    try {
+      const state = this.state()
+      if (req.method !== 'POST') {
+        res.setHeader('allow', 'POST')
+        throw new BursarError(`${path} takes POST, not ${req.method ?? 'that'}.`, { code: 'method_not_allowed', status: 405 })
+      }
+      if (this.draining) throw new BursarError('Bursar is shutting down; send the request again.', { code: 'shutting_down', status: 503, retryAfterSeconds: 1 })
+      if (this.open.size > state.limits.concurrentRequests)
+        throw new BursarError(`More than ${state.limits.concurrentRequests} requests are under way (limits.concurrent_requests).`, {
+          code: 'overloaded',
+          status: 503,
+          retryAfterSeconds: 1,
+        })
+      await endpoint.handle(exchange, state)
+    } catch (thrown) {
+      exchange.sendError(thrown)
+    } finally {
+      this.open.delete(exchange)
+      this.observer.requestEnded(exchange)
+    }
+  }
+}
+
+/** The path without its query, and without the doubled `/v1` that a base URL with `/v1` gives some clients. */
+function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  const path = query === -1 ? url : url.slice(0, query)
+  return path.startsWith('/v1/v1/') ? path.slice(3) : path
+}
+
+function allowOrigin(req: IncomingMessage, res: ServerResponse, origins: ReadonlySet<string>): void {
+  const { origin } = req.headers
+  if (origin === undefined || !(origins.has('*') || origins.has(origin))) return
+  res.setHeader('access-control-allow-origin', origin)
+  res.setHeader('vary', 'origin')
+  res.setHeader('access-control-expose-headers', 'x-request-id, x-bursar-cost, x-bursar-model, x-bursar-decision, x-bursar-warning, retry-after')
+}
+
+/** A request that isn't HTTP, or whose headers are too large, never reaches a handler. */
+function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const [status, code, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'headers_too_large', 'The headers are larger than limits.header_bytes.']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'invalid_request', 'The request did not arrive in time.']
+        : [400, 'invalid_request', 'This is not a well-formed HTTP/1.1 request.']
+  const body = JSON.stringify({ error: { message, type: 'invalid_request_error', code, param: null } })
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  )
+}
