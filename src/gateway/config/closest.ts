@@ -1,6 +1,6 @@
 /**
  * The known name that a mistyped one most likely meant, or `undefined` when none is near: at most a third of the letters may
- * differ. Ties go to the earlier name.
+ * differ. Of equally near names the one that begins alike wins, then the earlier one.
  */
 export function closest(name: string, known: Iterable<string>): string | undefined {
   const wanted = plain(name)
@@ -8,13 +8,22 @@ export function closest(name: string, known: Iterable<string>): string | undefin
   let least = Infinity
   for (const candidate of known) {
     const other = plain(candidate)
-    const distance = other === wanted ? 0 : editDistance(wanted, other)
-    if (distance < least && distance <= Math.max(1, Math.floor(Math.max(wanted.length, other.length) / 3))) {
+    const longest = Math.max(wanted.length, other.length)
+    const distance = editDistance(wanted, other)
+    if (distance > (longest < 3 ? 0 : Math.max(1, Math.floor(longest / 3)))) continue
+    const score = distance - sharedStart(wanted, other) / 1000
+    if (score < least) {
       best = candidate
-      least = distance
+      least = score
     }
   }
   return best
+}
+
+function sharedStart(a: string, b: string): number {
+  let length = 0
+  while (length < a.length && a[length] === b[length]) length++
+  return length
 }
 
 /** `; did you mean "openai"?`, or nothing. */

@@ -7,7 +7,7 @@ export interface ConfigDocument {
   /** `undefined` when the text can't be read as YAML. */
   readonly data: unknown
   readonly problems: readonly ConfigProblem[]
-  /** Texts that hold values of the environment, with the variables' names: never to be shown. */
+  /** Texts that came from references, with the names of the variables whose values they hold: these are never to be shown. */
   readonly fromEnvironment: ReadonlyMap<string, readonly string[]>
   /** Line and column of the value at a path, or of the nearest place around it. `key`: of an unknown key there. */
   locate(path: Path): { readonly line: number; readonly column: number } | undefined
@@ -31,7 +31,7 @@ export function readDocument(text: string, env: Environment): ConfigDocument {
   const at = (offset: number | undefined) => positionOf(offset) ?? {}
   const problems: ConfigProblem[] = []
   if (documents.length > 1) problems.push({ path: '', message: 'expected one YAML document, but "---" begins a second one', ...at(documents[1]?.range[0]) })
-  for (const error of [...document.errors, ...document.warnings]) problems.push({ path: '', message: yamlMessage(error, text), ...at(error.pos[0]) })
+  for (const error of firstInFlow([...document.errors, ...document.warnings], text)) problems.push({ path: '', message: yamlMessage(error, text), ...at(error.pos[0]) })
 
   visit(document, {
     Scalar(where, node, ancestors) {
@@ -39,7 +39,7 @@ export function readDocument(text: string, env: Environment): ConfigDocument {
       const result = interpolate(node.value, env)
       if ('problem' in result) problems.push({ path: pathOfNode(ancestors), message: result.problem, ...at(node.range?.[0]) })
       else {
-        if (result.variables.length > 0) fromEnvironment.set(result.text, result.variables)
+        if (result.replaced) fromEnvironment.set(result.text, result.variables)
         node.value = result.text
       }
     },
@@ -114,6 +114,12 @@ function yamlMessage(error: YAMLError, text: string): string {
     default:
       return `not valid YAML: ${error.message.split('\n', 1)[0]}${inFlow(error, text) ? '; put "${…}" in quotes inside { } or [ ]' : ''}`
   }
+}
+
+/** A reference without quotes inside brackets gives several errors; the first one with the hint says it all. */
+function firstInFlow(errors: readonly YAMLError[], text: string): readonly YAMLError[] {
+  const index = errors.findIndex((error) => inFlow(error, text))
+  return index === -1 ? errors : errors.filter((error, position) => position === index || !inFlow(error, text))
 }
 
 /** `{ key: ${NAME} }` is the most likely cause when a reference stands on a broken line that has brackets. */

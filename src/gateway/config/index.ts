@@ -8,3 +8,6 @@ export { InvalidConfiguration, problemText, type ConfigProblem } from './problem
 export { isLoopback, loadConfig, parseConfig, type LoadedConfig, type Overrides, type ParseOptions } from './load.js'
 export { defaultConfig, discoverProviders, loopbackProbe, providersFromEnvironment, type Discovery, type Probe } from './discover.js'
 export { configJsonSchema, configJsonSchemaText, inputSchemaOf, type JsonSchema } from './json-schema.js'
+export { printableConfig, printableYaml } from './effective.js'
+export { watchConfig, type ConfigWatcher, type WatchOptions } from './watch.js'
+export { importLiteLlm, importedYaml, type ImportedConfig } from './litellm.js'

@@ -4,8 +4,8 @@ import { didYouMean } from './closest.js'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 export type Interpolated =
-  /** The text with references replaced, and the names of the variables whose values are in it. */
-  | { readonly text: string; readonly variables: readonly string[] }
+  /** The text with references replaced, the names of the variables whose values are in it, and whether it had references at all. */
+  | { readonly text: string; readonly variables: readonly string[]; readonly replaced: boolean }
   | { readonly problem: string }
 
 const reference = /\$\$\{|\$\{([^}]*)\}?/g
@@ -18,7 +18,7 @@ const liteLlmReference = /^os\.environ\/([A-Za-z_][A-Za-z0-9_]*)$/
 export function interpolate(text: string, env: Environment): Interpolated {
   const whole = liteLlmReference.exec(text)
   if (whole) return interpolate(`\${${whole[1]}}`, env)
-  if (!text.includes('${')) return { text, variables: [] }
+  if (!text.includes('${')) return { text, variables: [], replaced: false }
   const variables: string[] = []
   let problem: string | undefined
   const replaced = text.replace(reference, (match: string, inside: string | undefined) => {
@@ -44,7 +44,7 @@ export function interpolate(text: string, env: Environment): Interpolated {
     else problem ??= `the environment variable ${name} is not set${meant(name, env)}; set it, or write \${${name}:-default}`
     return ''
   })
-  return problem === undefined ? { text: replaced, variables } : { problem }
+  return problem === undefined ? { text: replaced, variables, replaced: true } : { problem }
 }
 
 function meant(name: string, env: Environment): string {

@@ -60,7 +60,7 @@ function unionFindings(issue: Extract<Issue, { code: 'invalid_union' }>, path: P
   const branch = fitting[0]
   if (branch !== undefined) return branch.flatMap((inner) => findings(inner, path, showing))
   const expected = issue.errors.flatMap((errors) => errors.filter(isWrongForm).map((inner) => (inner.code === 'invalid_type' ? expectedText(inner.expected) : inner.code === 'invalid_value' ? oneOf(inner.values) : 'something else')))
-  return [{ path, message: `expected ${[...new Set(expected)].join(' or ')}, got ${valueText(path, showing)}` }]
+  return [{ path, message: `expected ${orList([...new Set(expected)])}, got ${valueText(path, showing)}` }]
 }
 
 function isWrongForm(issue: Issue): boolean {
@@ -93,7 +93,7 @@ export function valueText(path: Path, { data, fromEnvironment }: Showing): strin
   if (path.some((part) => typeof part === 'string' && secretFields.has(part))) return `a ${typeof value === 'string' ? 'text' : typeof value} (not shown)`
   if (typeof value !== 'string') return `${value as number | boolean}`
   const variables = fromEnvironment.get(value)
-  if (variables !== undefined) return `the value of ${variables.map((name) => `\${${name}}`).join(' and ')} (not shown)`
+  if (variables !== undefined && variables.length > 0) return `the value of ${variables.map((name) => `\${${name}}`).join(' and ')} (not shown)`
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 59)}…` : value)
 }
 
@@ -130,7 +130,11 @@ function expectedText(expected: string): string {
 function oneOf(values: readonly unknown[]): string {
   const words = values.map((value) => JSON.stringify(value))
   if (words.length > 12) return `one of ${words.slice(0, 12).join(', ')} …`
-  return words.length === 1 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
+  return orList(words)
+}
+
+function orList(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
 }
 
 function guess(value: unknown, values: readonly unknown[]): string {

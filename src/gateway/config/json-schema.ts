@@ -9,6 +9,7 @@ export interface JsonSchema {
   readonly const?: unknown
   readonly enum?: readonly unknown[]
   readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly patternProperties?: Readonly<Record<string, JsonSchema>>
   readonly required?: readonly string[]
   readonly additionalProperties?: JsonSchema | boolean
   readonly items?: JsonSchema | readonly JsonSchema[] | boolean
@@ -53,7 +54,7 @@ export function configJsonSchema(): JsonSchema {
   const schema = inputSchemaOf(configSchema)
   const properties: Record<string, JsonSchema> = {}
   for (const [name, section] of Object.entries(schema.properties ?? {})) properties[name] = name === 'providers' ? withoutRequiredType(section) : section
-  made = { ...schema, properties }
+  made = { ...schema, properties, patternProperties: { '^x-': { description: 'Ignored: a place for anchors.' } } }
   return made
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { presets, providerTypes } from '../../environment/index.js'
@@ -15,6 +16,13 @@ export interface LoadedConfig {
   readonly config: Config
   /** Plain sentences about what works but looks like a mistake. */
   readonly warnings: readonly string[]
+  /** Hash of the text, which tells whether the file has changed. */
+  readonly fingerprint: string
+}
+
+/** Hash of a configuration text. */
+export function fingerprintOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 /** Settings of the command line, which stand above those of the file. */
@@ -97,12 +105,12 @@ export function parseConfig(text: string, env: Environment, options: ParseOption
   if (problems.length > 0 || !result.success) throw new InvalidConfiguration(source, inOrder(unique(problems)))
 
   const config = resolveProviders(result.data, env, options.folder ?? '.')
-  return { config, warnings: [...notes, ...warningsOf(config)] }
+  return { config, warnings: [...notes, ...warningsOf(config)], fingerprint: fingerprintOf(text) }
 }
 
-/** Sections left empty count as left out; providers get their type; the command line has the last word. */
+/** Sections left empty count as left out, and so do those that begin with `x-` (a place for anchors); providers get their type; the command line has the last word. */
 function complete(root: Readonly<Record<string, unknown>>, env: Environment, overrides: Overrides | undefined, notes: string[]): Record<string, unknown> {
-  const data: Record<string, unknown> = Object.fromEntries(Object.entries(root).filter(([, value]) => value !== null))
+  const data: Record<string, unknown> = Object.fromEntries(Object.entries(root).filter(([name, value]) => value !== null && !name.startsWith('x-')))
   if (isMapping(data.providers)) data.providers = Object.fromEntries(Object.entries(data.providers).map(([name, entry]) => [name, withType(name, entry)]))
   if (data.providers === undefined) {
     const found = providersFromEnvironment(env)
@@ -142,9 +150,6 @@ function exposureFindings(config: Config): Finding[] {
       path: ['server', 'host'],
       message: 'listening on more than this machine without `keys` would let anyone on the network spend your money; add a key, or listen on 127.0.0.1',
     })
-  for (const [name, provider] of Object.entries(config.providers))
-    if ((provider.type === 'openai-compatible' || provider.type === 'azure-openai') && provider.base_url === undefined)
-      found.push({ path: ['providers', name, 'base_url'], message: `is missing; a provider of type ${provider.type} needs its address` })
   return found
 }
 

@@ -45,6 +45,10 @@ export function referenceFindings(showing: Showing): Finding[] {
     found.push({ path, message: `${valueText(path, showing)} is neither in \`models\` nor a \`provider/model\` of this file${hint}` })
   }
 
+  for (const [name, entry] of Object.entries(providers))
+    if (isMapping(entry) && (entry.type === 'openai-compatible' || entry.type === 'azure-openai') && entry.base_url === undefined)
+      found.push({ path: ['providers', name, 'base_url'], message: `is missing; a provider of type ${entry.type} needs its address` })
+
   for (const [alias, entry] of Object.entries(models)) {
     const path: Path = ['models', alias]
     const { deployments, at } = deploymentsOf(entry, path)
