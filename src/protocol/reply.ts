@@ -34,6 +34,8 @@ export interface ReportedUsage {
   readonly serviceTier?: string | undefined
   /** What the provider says it bills for this call, where it says so (OpenRouter's `usage.cost`): then it is the price. */
   readonly billedUsd?: Money | undefined
+  /** Work of other models that the provider did for this call and bills at their prices (Anthropic's advisor); not in `usage`. */
+  readonly also?: readonly { readonly model: string; readonly usage: Usage }[] | undefined
 }
 
 /** A whole answer in canonical form. */
