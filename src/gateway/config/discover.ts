@@ -68,10 +68,10 @@ export async function discoverProviders(env: Environment, probe: Probe = loopbac
   return { providers: configSchema.shape.providers.parse(Object.keys(found).length === 0 ? sandboxOnly : found), notes }
 }
 
-/** The configuration without a file. */
-export async function defaultConfig(env: Environment, probe: Probe = loopbackProbe): Promise<{ readonly config: Config; readonly warnings: readonly string[] }> {
-  const { providers, notes } = await discoverProviders(env, probe)
-  return { config: { ...configSchema.parse({}), providers }, warnings: notes }
+/** The configuration without a file: all defaults, and the providers that are found. */
+export async function defaultConfig(env: Environment, probe: Probe = loopbackProbe): Promise<Config> {
+  const { providers } = await discoverProviders(env, probe)
+  return { ...configSchema.parse({ telemetry: telemetryFromEnvironment(env) }), providers }
 }
 
 /** Providers whose keys are in the environment, under the names of their presets. */
@@ -92,6 +92,16 @@ export function providersFromEnvironment(env: Environment): ProvidersInput {
       ...(azure.version !== undefined && /^[\w-]+$/.test(azure.version.value) ? { api_version: azure.version.value } : {}),
     }
   return found
+}
+
+/** OpenTelemetry's own variables. */
+export function telemetryFromEnvironment(env: Environment): NonNullable<ConfigInput['telemetry']> {
+  const endpoint = firstSet(env, ['OTEL_EXPORTER_OTLP_ENDPOINT'])
+  const service = firstSet(env, ['OTEL_SERVICE_NAME'])
+  return {
+    ...(endpoint !== undefined && isHttpUrl(endpoint.value) ? { otlp_endpoint: endpoint.value } : {}),
+    ...(service === undefined ? {} : { service_name: service.value }),
+  }
 }
 
 /** Variables that are set but can't be used. Names only, never values. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { presets, providerTypes } from '../../environment/index.js'
-import { environmentNotes, providersFromEnvironment, sandboxOnly } from './discover.js'
+import { environmentNotes, providersFromEnvironment, sandboxOnly, telemetryFromEnvironment } from './discover.js'
 import { readDocument } from './document.js'
 import { coercions, findingsOf, type Finding, type Showing } from './issues.js'
 import type { Environment } from './interpolate.js'
@@ -29,6 +29,13 @@ export function fingerprintOf(text: string): string {
 export interface Overrides {
   readonly host?: string | undefined
   readonly port?: number | undefined
+  /** A key named `default` beside those of the file. */
+  readonly key?: string | undefined
+}
+
+/** The configuration with one more key; it takes the place of one with the same name. */
+export function withKey(config: Config, name: string, key: string): Config {
+  return { ...config, keys: [...config.keys.filter((other) => other.name !== name), { name, key: new Secret(key) }] }
 }
 
 export interface ParseOptions {
@@ -101,10 +108,13 @@ export function parseConfig(text: string, env: Environment, options: ParseOption
   }
   if (!result.success) findingsOf(result.error.issues, showing).forEach(note)
   referenceFindings(showing).forEach(note)
-  if (result.success) exposureFindings(result.data).forEach(note)
-  if (problems.length > 0 || !result.success) throw new InvalidConfiguration(source, inOrder(unique(problems)))
+  const key = options.overrides?.key
+  const checked = result.success ? (key === undefined ? result.data : withKey(result.data, 'default', key)) : undefined
+  const exposed = checked && exposureProblem(checked)
+  if (exposed) note({ path: ['server', 'host'], message: exposed })
+  if (problems.length > 0 || checked === undefined) throw new InvalidConfiguration(source, inOrder(unique(problems)))
 
-  const config = resolveProviders(result.data, env, options.folder ?? '.')
+  const config = resolveProviders(checked, env, options.folder ?? '.')
   return { config, warnings: [...notes, ...warningsOf(config)], fingerprint: fingerprintOf(text) }
 }
 
@@ -117,6 +127,7 @@ function complete(root: Readonly<Record<string, unknown>>, env: Environment, ove
     notes.push(...environmentNotes(env))
     data.providers = Object.keys(found).length > 0 ? found : sandboxOnly
   }
+  if (data.telemetry === undefined || isMapping(data.telemetry)) data.telemetry = { ...telemetryFromEnvironment(env), ...data.telemetry }
   const { host, port } = overrides ?? {}
   if ((host !== undefined || port !== undefined) && (data.server === undefined || isMapping(data.server)))
     data.server = { ...data.server, ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) }
@@ -142,23 +153,17 @@ export function isLoopback(host: string): boolean {
   return bare === 'localhost' || bare === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare) || /^::ffff:127\./.test(bare)
 }
 
-/** What would let strangers in. */
-function exposureFindings(config: Config): Finding[] {
-  const found: Finding[] = []
-  if (!isLoopback(config.server.host) && config.keys.length === 0)
-    found.push({
-      path: ['server', 'host'],
-      message: 'listening on more than this machine without `keys` would let anyone on the network spend your money; add a key, or listen on 127.0.0.1',
-    })
-  return found
+/** What would let strangers in: why this configuration must not be served, or `undefined`. */
+export function exposureProblem(config: Config): string | undefined {
+  if (isLoopback(config.server.host) || config.keys.length > 0) return undefined
+  return 'listening on more than this machine without `keys` would let anyone on the network spend your money; add a key, or listen on 127.0.0.1'
 }
 
 /** Keys of presets from their usual variables, addresses that moved, and paths from the file's folder. */
 function resolveProviders(config: Config, env: Environment, folder: string): Config {
   const providers: Record<string, ProviderConfig> = {}
   for (const [name, provider] of Object.entries(config.providers)) providers[name] = resolveProvider(provider, env, folder)
-  const endpoint = config.telemetry.otlp_endpoint ?? (URL.canParse(env.OTEL_EXPORTER_OTLP_ENDPOINT ?? '') ? env.OTEL_EXPORTER_OTLP_ENDPOINT : undefined)
-  return { ...config, providers, telemetry: { ...config.telemetry, ...(endpoint === undefined ? {} : { otlp_endpoint: endpoint.replace(/\/+$/, '') }), service_name: config.telemetry.service_name ?? (env.OTEL_SERVICE_NAME || 'bursar') } }
+  return { ...config, providers }
 }
 
 function resolveProvider(provider: ProviderConfig, env: Environment, folder: string): ProviderConfig {

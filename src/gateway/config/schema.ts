@@ -110,7 +110,7 @@ const log = z.strictObject({
 const telemetry = z.strictObject({
   otlp_endpoint: httpUrl().optional().describe('OpenTelemetry collector (OTLP over HTTP) that gets the spans. `OTEL_EXPORTER_OTLP_ENDPOINT` when left out; none when that is not set either.'),
   otlp_headers: z.record(z.string().min(1), secret()).optional().describe('Headers to send to the collector. Their values are treated as secrets.'),
-  service_name: z.string().min(1).optional().describe('Service name in spans; `OTEL_SERVICE_NAME` when left out, or `bursar` when that is not set either.'),
+  service_name: z.string().min(1).default('bursar').describe('Service name in spans; `OTEL_SERVICE_NAME` when left out and that is set.'),
   prometheus: z.boolean().default(true).describe('Whether `GET /metrics` answers.'),
 })
 

@@ -1,7 +1,8 @@
 import { watch, type FSWatcher } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { toBursarError, type BursarError } from '../../errors/index.js'
-import { fingerprintOf, parseConfig, readConfigFile, type LoadedConfig, type Overrides } from './load.js'
+import { fingerprintOf, parseConfig, readConfigFile, type Overrides } from './load.js'
+import type { Config } from './schema.js'
 import type { Environment } from './interpolate.js'
 import { InvalidConfiguration } from './problem.js'
 
@@ -10,8 +11,8 @@ export interface WatchOptions {
   readonly overrides?: Overrides | undefined
   /** `fingerprint` of the configuration in use: the file is reloaded when it differs. When left out, the file as it stands counts as in use. */
   readonly inUse?: string | undefined
-  /** A new, checked configuration. */
-  onChange(loaded: LoadedConfig): void
+  /** A new, checked configuration, with its warnings. */
+  onChange(config: Config, warnings: readonly string[]): void
   /** The new file can't be used; the old configuration should stay. Called once for each bad state of the file. */
   onError(error: BursarError): void
   /** Seconds between looks at the file, for file systems that don't tell of changes, and links to elsewhere. */
@@ -62,7 +63,8 @@ export function watchConfig(file: string, options: WatchOptions): ConfigWatcher 
     try {
       if (typeof content !== 'string') throw content
       if (content.trim() === '') throw new InvalidConfiguration(file, [{ path: '', message: 'the file is empty; the configuration in use stays' }])
-      options.onChange(parseConfig(content, options.env, { source: file, folder: dirname(path), overrides: options.overrides }))
+      const { config, warnings } = parseConfig(content, options.env, { source: file, folder: dirname(path), overrides: options.overrides })
+      options.onChange(config, warnings)
     } catch (thrown) {
       options.onError(toBursarError(thrown))
     }
