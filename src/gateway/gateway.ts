@@ -3,8 +3,7 @@ import { BursarError } from '../errors/index.js'
 import { Deadlines } from '../environment/index.js'
 import { createMemoryLedger, type Ledger } from '../ledger/index.js'
 import { systemClock, type Clock } from '../quantities/index.js'
-import type { Config } from './config/index.js'
-import { isLoopback } from './keys.js'
+import { exposureProblem, type Config } from './config/index.js'
 import { createObserver } from './observer.js'
 import { GatewayServer } from './server.js'
 import type { ListedModel } from './state.js'
@@ -136,11 +135,8 @@ export class Gateway {
 
 /** Listening beyond this machine without keys would let anybody spend the operator's money. */
 function refuseOpenDoor(config: Config): void {
-  if (isLoopback(config.server.host) || config.keys.length > 0) return
-  throw new BursarError(
-    `server.host is ${config.server.host}, which others can reach, but there are no keys. Add at least one under "keys:", or listen on 127.0.0.1.`,
-    { code: 'invalid_configuration', status: 500, path: 'server.host' },
-  )
+  const problem = exposureProblem(config)
+  if (problem !== undefined) throw new BursarError(`server.host: ${problem}.`, { code: 'invalid_configuration', status: 500, path: 'server.host' })
 }
 
 function keepSecrets(config: Config, log: Logger): void {

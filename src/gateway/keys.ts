@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { BursarError } from '../errors/index.js'
+import { isLoopback } from './config/index.js'
 import { MemoryBudget, unlimited, usd, type Budget } from '../quantities/index.js'
 
 /** A key as the configuration gives it. The text of the key is never kept, only its SHA-256. */
@@ -81,11 +82,6 @@ function anonymous(headers: IncomingHttpHeaders): Key {
     code: 'missing_key',
     status: 401,
   })
-}
-
-/** Whether an address or name can only mean this machine. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
 }
 
 function keyOf(headers: IncomingHttpHeaders): string | undefined {

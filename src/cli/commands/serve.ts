@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
-import { defaultConfig, Gateway, loadConfig, parseConfig, watchConfig, withKey, type Config } from '../../gateway/index.js'
+import { defaultConfig, Gateway, loadConfig, parseConfig, watchConfig, withKey, type Config, type Overrides } from '../../gateway/index.js'
 import { version } from '../version.js'
 
 interface ServeOptions {
@@ -30,9 +30,11 @@ export function serveCommand(program: Command): void {
 
 async function serve(options: ServeOptions): Promise<void> {
   const file = options.config ?? (options.recorded === undefined && existsSync('bursar.yaml') ? 'bursar.yaml' : undefined)
-  const load = async (): Promise<Config> => overrides(file === undefined ? await embedded(options) : (await loadConfig(file, process.env)).config, options)
-  const generated = file === undefined && keyFromCaller(options) === undefined ? ownKey() : undefined
-  const config = generated === undefined ? await load() : withKey(await load(), 'default', generated.key)
+  const settings = { host: options.host, port: options.port, key: options.key ?? (process.env['BURSAR_KEY'] || undefined) }
+  const { config: loaded, warnings } = file === undefined ? { config: await embedded(options, settings), warnings: [] } : loadConfig(file, process.env, settings)
+  const generated = file === undefined && settings.key === undefined ? ownKey() : undefined
+  const config = generated === undefined ? loaded : withKey(loaded, 'default', generated.key)
+  for (const warning of warnings) process.stderr.write(`bursar: ${warning}\n`)
   const gateway = await Gateway.create({ config, version })
   const { url } = await gateway.listen()
   process.stdout.write(`bursar listening on ${url}\n${introduction(url, config, gateway, file, generated, options)}`)
@@ -42,7 +44,9 @@ async function serve(options: ServeOptions): Promise<void> {
       ? undefined
       : watchConfig(file, {
           env: process.env,
-          onChange: (changed) => gateway.reload(overrides(changed, options)).catch(() => undefined),
+          overrides: settings,
+          // A configuration that can't be used is told by the gateway itself; the old one goes on serving.
+          onChange: (changed) => void gateway.reload(changed).catch(() => undefined),
           onError: (error) => gateway.rejectReload(error),
         })
   await new Promise<void>((stop) => {
@@ -61,23 +65,15 @@ async function serve(options: ServeOptions): Promise<void> {
 }
 
 /** The configuration when there is no file. */
-async function embedded(options: ServeOptions): Promise<Config> {
-  if (options.recorded === undefined) return defaultConfig(process.env)
-  const recorded = { type: 'recorded', file: options.recorded.map((name) => resolve(name)), speed: options.speed ?? 1 }
-  return parseConfig(JSON.stringify({ providers: { recorded } }), process.env).config
-}
-
-function overrides(config: Config, options: ServeOptions): Config {
-  const served = {
-    ...config,
-    server: { ...config.server, ...(options.port === undefined ? {} : { port: options.port }), ...(options.host === undefined ? {} : { host: options.host }) },
+async function embedded(options: ServeOptions, settings: Overrides): Promise<Config> {
+  if (options.recorded !== undefined) {
+    const recorded = { type: 'recorded', file: options.recorded.map((name) => resolve(name)), speed: options.speed ?? 1 }
+    return parseConfig(JSON.stringify({ providers: { recorded } }), process.env, { overrides: settings }).config
   }
-  const key = keyFromCaller(options)
+  const found = await defaultConfig(process.env)
+  const { host, port, key } = settings
+  const served = { ...found, server: { ...found.server, ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) } }
   return key === undefined ? served : withKey(served, 'default', key)
-}
-
-function keyFromCaller(options: ServeOptions): string | undefined {
-  return options.key ?? (process.env['BURSAR_KEY'] || undefined)
 }
 
 /** A key of this folder's own, made at the first start and kept, so that clients need not change at every restart. */
