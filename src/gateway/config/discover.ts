@@ -68,10 +68,15 @@ export async function discoverProviders(env: Environment, probe: Probe = loopbac
   return { providers: configSchema.shape.providers.parse(Object.keys(found).length === 0 ? sandboxOnly : found), notes }
 }
 
-/** The configuration without a file: all defaults, and the providers that are found. */
+/** The configuration without a file: all defaults, and the providers that are found. The warnings tell what was found. */
+export async function discoverConfig(env: Environment, probe: Probe = loopbackProbe): Promise<{ readonly config: Config; readonly warnings: readonly string[] }> {
+  const { providers, notes } = await discoverProviders(env, probe)
+  return { config: { ...configSchema.parse({ telemetry: telemetryFromEnvironment(env) }), providers }, warnings: notes }
+}
+
+/** The same, without the warnings. */
 export async function defaultConfig(env: Environment, probe: Probe = loopbackProbe): Promise<Config> {
-  const { providers } = await discoverProviders(env, probe)
-  return { ...configSchema.parse({ telemetry: telemetryFromEnvironment(env) }), providers }
+  return (await discoverConfig(env, probe)).config
 }
 
 /** Providers whose keys are in the environment, under the names of their presets. */

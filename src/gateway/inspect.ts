@@ -1,0 +1,25 @@
+import { createCatalog } from '../catalog/index.js'
+import { Deadlines, type Provider } from '../environment/index.js'
+import { createMemoryLedger } from '../ledger/index.js'
+import { systemClock } from '../quantities/index.js'
+import type { Config } from './config/index.js'
+import type { ListedModel } from './state.js'
+import { wire } from './wiring.js'
+
+/** What a configuration becomes, without a server around it: for `bursar check` and `bursar models`. */
+export async function inspectConfig(config: Config): Promise<{
+  readonly providers: ReadonlyMap<string, Provider>
+  models(): readonly ListedModel[]
+  close(): Promise<void>
+}> {
+  const deadlines = new Deadlines()
+  const state = await wire(config, {
+    catalog: createCatalog(),
+    ledger: createMemoryLedger({ rememberCalls: 0 }),
+    clock: systemClock,
+    observer: { callEnded() {}, retried() {}, rested() {} },
+    deadlines,
+    traceHeaders: () => ({}),
+  })
+  return { providers: state.providers, models: () => state.models(), close: () => state.retire(undefined) }
+}
