@@ -85,6 +85,10 @@ function onlyText(content: readonly Block[], message: Message | undefined): stri
   return message?.parts.length === 1 && part?.at === `${message.at}.content` && typeof only['text'] === 'string' ? only['text'] : undefined
 }
 
+function isEmpty(message: Message): boolean {
+  return message.parts.every((part) => part.type === 'text' && part.text === '')
+}
+
 function encodeRun(run: readonly Message[], systemInside: boolean, state: EncodeState, encoded: Block[]): void {
   const results: Block[] = []
   const others: Block[] = []
@@ -123,6 +127,6 @@ function encodeRun(run: readonly Message[], systemInside: boolean, state: Encode
   }
   const only = run.length === 1 ? run[0] : undefined
   if (content.length > 0) append(encoded, 'user', content, only ?? run.find((message) => message.role === 'user'), state)
-  else if (instructions.length === 0) state.drop.unsupported(run[0]?.at ?? 'messages', 'Anthropic takes no message without content')
+  else if (run.every(isEmpty)) state.drop.unsupported(run[0]?.at ?? 'messages', 'Anthropic takes no message without content')
   if (system.length > 0) encoded.push({ role: 'system', content: system })
 }

@@ -82,7 +82,7 @@ export const knownBlockTypes: ReadonlySet<string> = new Set([
 ])
 
 const otherBlock = z
-  .looseObject({ type: z.string().refine((type) => !knownBlockTypes.has(type), 'is not usable here') })
+  .looseObject({ type: z.string().refine((type) => !knownBlockTypes.has(type), { error: 'this kind of block can not stand here.', abort: true }) })
   .describe('Any other block (`server_tool_use`, `web_search_tool_result`, `search_result` …). Travels as it is, to Anthropic only.')
 
 const resultContentBlock = z.union([z.discriminatedUnion('type', [textBlock, imageBlock, documentBlock]), otherBlock])
@@ -126,7 +126,7 @@ const customTool = z
 
 const serverTool = z
   .looseObject({
-    type: z.string().refine((type) => type !== 'custom', 'is a custom tool, which needs a name and an input_schema'),
+    type: z.string().refine((type) => type !== 'custom', { error: 'a custom tool needs a name and an input_schema.', abort: true }),
     name: z.string().optional(),
   })
   .describe('A tool that Anthropic runs or defines (`web_search_…`, `bash_…`). Anthropic only.')
