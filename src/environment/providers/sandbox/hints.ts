@@ -13,6 +13,8 @@ export interface Hints {
   readonly email: string | undefined
   readonly url: string | undefined
   readonly date: string | undefined
+  /** The answer to the prompt's question, where the simulator knows one. */
+  readonly answer?: string | undefined
 }
 
 const LONGEST_TEXT = 4_000
@@ -47,6 +49,7 @@ const PERSON_NAMES = /name|title|person|author|user|who|recipient|subject|compan
 
 /** What the prompt offers for a string property of this name; `undefined` when it offers nothing. */
 export function hintFor(name: string, hints: Hints): string | undefined {
+  if (hints.answer !== undefined && /answer|result|solution|output|value/i.test(name)) return hints.answer
   if (PLACE_NAMES.test(name)) return hints.places[0] ?? hints.names[0] ?? hints.quoted[0]
   if (TEXT_NAMES.test(name)) return hints.quoted[0] ?? (firstUnits(hints.text.trim(), 200).trim() || undefined)
   if (PERSON_NAMES.test(name)) return hints.quoted[0] ?? hints.names[0] ?? hints.places[0]

@@ -119,9 +119,11 @@ function textOf(content: readonly { readonly type: string; readonly text?: strin
 }
 
 /** Refuses what the sandbox can't take, or notes it where the configuration allows dropping it. */
-export function dropper(allowed: boolean, dropped: string[]): (path: string, why: string) => void {
+export function dropper(allowed: boolean | readonly string[], dropped: string[]): (path: string, why: string) => void {
   return (path, why) => {
-    if (!allowed) throw new UnsupportedParameter(`${path}: ${why}. Remove it, or allow dropping it with drop_unsupported in the configuration.`, path)
+    const root = /^[^.[]*/.exec(path)?.[0] ?? path
+    const may = typeof allowed === 'boolean' ? allowed : allowed.includes(path) || allowed.includes(root)
+    if (!may) throw new UnsupportedParameter(`${path}: ${why}. Remove it, or allow dropping it with drop_unsupported in the configuration.`, path)
     dropped.push(path)
   }
 }

@@ -1,0 +1,2 @@
+export { createRecordedProvider, type RecordedSettings } from './recorded-provider.js'
+export { pricesFileOf, readArmPrices } from './prices.js'

@@ -1,0 +1,56 @@
+import type { ErrorCode } from '../../../errors/index.js'
+import { UpstreamFailure, type FailurePhase } from '../../upstream-failure.js'
+
+/** The failure that an HTTP provider would have been read as, had it answered this status. */
+export function statusFault(provider: string, status: number, retryAfterSeconds: number | undefined): UpstreamFailure {
+  const [code, callerStatus, retryable] = meaningOf(status)
+  return new UpstreamFailure(`The provider "${provider}" answered HTTP ${status}: a simulated failure.`, {
+    code,
+    status: callerStatus,
+    upstreamStatus: status,
+    retryable,
+    phase: 'request',
+    retryAfterSeconds,
+  })
+}
+
+function meaningOf(status: number): [ErrorCode, number, boolean] {
+  if (status === 401 || status === 403) return ['upstream_auth_failed', 502, true]
+  if (status === 404) return ['upstream_rejected', 404, true]
+  if (status === 408) return ['upstream_timeout', 504, true]
+  if (status === 429) return ['upstream_rate_limited', 429, true]
+  if (status === 409 || status === 425) return ['upstream_error', 502, true]
+  if (status >= 500) return ['upstream_error', status === 503 || status === 529 ? 503 : status === 504 ? 504 : 502, true]
+  return ['upstream_rejected', status, false]
+}
+
+export function malformedFault(provider: string): UpstreamFailure {
+  return new UpstreamFailure(`The provider "${provider}" sent an answer that can't be read: a simulated failure.`, {
+    code: 'upstream_malformed',
+    status: 502,
+    upstreamStatus: 200,
+    retryable: true,
+    phase: 'first_token',
+  })
+}
+
+export function brokenStreamFault(provider: string, phase: FailurePhase): UpstreamFailure {
+  return new UpstreamFailure(`The provider "${provider}" broke the connection before the answer was complete: a simulated failure.`, {
+    code: 'stream_truncated',
+    status: 502,
+    upstreamStatus: 200,
+    retryable: true,
+    phase,
+  })
+}
+
+export function contextFault(provider: string, model: string, tokens: number, limit: number, path: string): UpstreamFailure {
+  return new UpstreamFailure(`The prompt has about ${tokens} tokens and ${provider}/${model} (simulated) takes at most ${limit}. Shorten it, or choose a model with a longer context.`, {
+    code: 'context_length_exceeded',
+    status: 400,
+    upstreamStatus: 400,
+    retryable: false,
+    phase: 'request',
+    path,
+  })
+}
