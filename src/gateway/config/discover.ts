@@ -25,9 +25,11 @@ export const sandboxOnly = { sandbox: { type: 'sandbox' } } as const satisfies P
 
 /** Asks a server on this machine. */
 export const loopbackProbe: Probe = async (url) => {
-  const { statusCode, headers, body } = await request(url, { signal: AbortSignal.timeout(PROBE_MS), headers: { accept: 'application/json' } })
+  // `reset`: no connection is kept, so that a command that only looks ends at once.
+  const { statusCode, headers, body } = await request(url, { signal: AbortSignal.timeout(PROBE_MS), headers: { accept: 'application/json' }, reset: true })
   if (statusCode !== 200 || !String(headers['content-type'] ?? '').includes('json')) {
-    body.destroy()
+    // Ending the body early is an error of its own, which nobody else would take.
+    body.on('error', () => undefined).destroy()
     throw new Error(`answered ${statusCode}`)
   }
   const chunks: Buffer[] = []

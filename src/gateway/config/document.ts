@@ -1,6 +1,6 @@
 import { LineCounter, isAlias, isMap, isPair, isScalar, isSeq, parseAllDocuments, visit, type Document, type Node, type ParsedNode, type YAMLError } from 'yaml'
 import { interpolate, type Environment } from './interpolate.js'
-import type { ConfigProblem, Path } from './problem.js'
+import { pathText, type ConfigProblem, type Path } from './problem.js'
 
 /** A YAML text, read: plain data with references replaced, and where each value stands. */
 export interface ConfigDocument {
@@ -37,7 +37,7 @@ export function readDocument(text: string, env: Environment): ConfigDocument {
     Scalar(where, node, ancestors) {
       if (where === 'key' || typeof node.value !== 'string') return
       const result = interpolate(node.value, env)
-      if ('problem' in result) problems.push({ path: pathOfNode(ancestors), message: result.problem, ...at(node.range?.[0]) })
+      if ('problem' in result) problems.push({ path: pathText(pathOfNode([...ancestors, node])), message: result.problem, ...at(node.range?.[0]) })
       else {
         if (result.replaced) fromEnvironment.set(result.text, result.variables)
         node.value = result.text
@@ -49,17 +49,21 @@ export function readDocument(text: string, env: Environment): ConfigDocument {
   if (document.errors.length === 0) {
     try {
       data = document.toJS({ maxAliasCount: MAX_ALIASES }) as unknown
-    } catch {
-      problems.push({ path: '', message: 'the aliases (*name) of this file repeat too much data, or refer to themselves' })
+    } catch (thrown) {
+      const unknown = thrown instanceof ReferenceError ? /^Unresolved alias.*: (\S+)$/.exec(thrown.message)?.[1] : undefined
+      const message = unknown === undefined ? 'the aliases (*name) of this file repeat too much data, or refer to themselves' : `there is no anchor &${unknown} before the alias *${unknown}`
+      problems.push({ path: '', message, ...at(unknown === undefined ? undefined : text.indexOf(`*${unknown}`)) })
     }
   }
   return { data, problems, fromEnvironment, locate: (path) => positionOf(offsetOf(document, path)) }
 }
 
-/** The path of a value, from the nodes above it. */
-function pathOfNode(ancestors: readonly unknown[]): string {
-  const keys = ancestors.flatMap((node) => (isPair(node) && isScalar(node.key) ? [String(node.key.value)] : []))
-  return keys.join('.')
+/** The path of a value, from the nodes above it and itself. */
+function pathOfNode(nodes: readonly unknown[]): Path {
+  return nodes.flatMap((node, depth) => {
+    if (isPair(node)) return isScalar(node.key) ? [String(node.key.value)] : []
+    return isSeq(node) ? [node.items.indexOf(nodes[depth + 1])] : []
+  })
 }
 
 type Positioned = Node & { readonly range?: readonly [number, number, number] | null | undefined }
@@ -89,7 +93,8 @@ function child(parent: unknown, part: string | number, document: Document, depth
   // Merged in by `<<`: from a mapping, an alias of one, or a list of these.
   if (depth > 10) return undefined
   for (const pair of node.items) {
-    if (!isScalar(pair.key) || pair.key.value !== '<<') continue
+    // The parser makes a symbol of the merge key.
+    if (!isScalar(pair.key) || (pair.key.value !== '<<' && typeof pair.key.value !== 'symbol')) continue
     const sources: readonly unknown[] = isSeq(pair.value) ? pair.value.items : [pair.value]
     for (const source of sources) {
       const found = child(source, part, document, depth + 1)
