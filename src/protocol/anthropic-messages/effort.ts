@@ -28,6 +28,13 @@ export interface ThinkingPlan {
   readonly on: boolean
 }
 
+export interface ThinkingObstacles {
+  /** A tool call is forced: no model thinks then. */
+  readonly forcedTool: boolean
+  /** A tool loop came without the thinking that led to its calls: models that take a budget refuse it. */
+  readonly unsealedLoop: boolean
+}
+
 /**
  * Turns the canonical reasoning settings into `thinking`, `output_config.effort` and a `max_tokens` that leaves room for
  * both. `fallbackMaximum` is what the catalog says about the model.
@@ -36,8 +43,8 @@ export function planThinking(
   request: Request,
   traits: ModelTraits,
   fallbackMaximum: number | undefined,
-  /** Why this call can't think, whatever was asked; only for models that take a budget. */
-  obstacle: string | undefined,
+  /** What keeps this call from thinking, whatever was asked. */
+  obstacles: ThinkingObstacles,
   drop: DropPolicy,
 ): ThinkingPlan {
   const asked = request.reasoning
@@ -64,15 +71,21 @@ export function planThinking(
   if (asked.effort !== undefined && effort !== undefined && effort !== asked.effort)
     drop.adjusted?.(request.paths['reasoning.effort'] ?? path, `"${asked.effort}" became "${effort}", the nearest that this model has`)
 
+  const obstacle = obstacles.forcedTool ? 'a forced tool call leaves no room for it' : 'the tool calls in the conversation came without the thinking that led to them'
   const byBudget = traits.thinking === 'budget' || (traits.thinking === 'either' && asked.maxTokens !== undefined)
   if (!byBudget) {
     if (asked.maxTokens !== undefined)
       drop.unsupported(request.paths['reasoning.maxTokens'] ?? path, 'this model takes an effort and no budget of thinking tokens')
+    if (obstacles.forcedTool && traits.canDisableThinking) {
+      drop.adjusted?.(path, `no thinking in this call: ${obstacle}`)
+      // Without thinking the two highest efforts are refused.
+      return { ...plain, thinking: { type: 'disabled' }, effort: effort === 'xhigh' || effort === 'max' ? 'high' : effort }
+    }
     const room = answerRoom + thinkingBudgets[asked.effort ?? 'medium']
     return { maxTokens: maximum ?? fallbackMaximum ?? room, thinking: { type: 'adaptive', ...display }, effort, on: true }
   }
 
-  if (obstacle !== undefined) {
+  if (obstacles.forcedTool || obstacles.unsealedLoop) {
     drop.adjusted?.(path, `no thinking in this call: ${obstacle}`)
     return { ...plain, effort }
   }

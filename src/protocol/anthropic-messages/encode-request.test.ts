@@ -241,6 +241,14 @@ describe('a request to Anthropic', () => {
       expect(rest).toEqual(expected)
     })
 
+    it('stands back where a tool call is forced', () => {
+      const changes: Partial<Request> = { reasoning: { effort: 'max' }, maxOutputTokens: 9000, toolChoice: 'required', tools: [{ type: 'function', name: 'f' }] }
+      const drop = noting()
+      expect(encodeMessagesRequest(request(changes), old, drop)).not.toHaveProperty('thinking')
+      expect(encodeMessagesRequest(request(changes), current, drop)).toMatchObject({ thinking: { type: 'disabled' }, output_config: { effort: 'high' } })
+      expect(drop).toMatchObject({ dropped: [], noted: ['reasoning', 'reasoning'] })
+    })
+
     it('stands back in a tool loop that came without thinking, for models that refuse it', () => {
       const loop = request({
         maxOutputTokens: 9000,

@@ -1,5 +1,5 @@
 import type { DropPolicy } from '../codec.js'
-import type { Request, ResponseFormat, Tool } from '../conversation.js'
+import type { Message, Request, ResponseFormat, Tool } from '../conversation.js'
 import { planThinking } from './effort.js'
 import { markCache, type Block, type EncodeState } from './encode-content.js'
 import { encodeSystem, encodeTurns, leadingSystem } from './encode-messages.js'
@@ -27,7 +27,7 @@ export function encodeMessagesRequest(request: Request, model: string, drop: Dro
 
   const fallback = typeof options.defaultMaxTokens === 'function' ? options.defaultMaxTokens(model) : options.defaultMaxTokens
   const forced = request.toolChoice === 'required' || typeof request.toolChoice === 'object'
-  const plan = planThinking(request, traits, fallback, thinkingObstacle(request, forced), drop)
+  const plan = planThinking(request, traits, fallback, { forcedTool: forced, unsealedLoop: unsealedLoop(request.messages) }, drop)
 
   // In the order of the prompt, so that cache marks are counted in it.
   const tools = encodeTools(request.tools, state)
@@ -79,20 +79,15 @@ function refuseInexpressible(request: Request, drop: DropPolicy): void {
     if (field.format !== 'anthropic-messages') drop.unsupported(field.path, 'the format of Anthropic has no such field')
 }
 
-/**
- * Why a model that thinks by a budget can't think in this call: such a model refuses forced tools, and refuses a tool loop
- * whose calls come without the thinking that led to them (chat clients never send it back).
- */
-function thinkingObstacle(request: Request, forced: boolean): string | undefined {
-  if (forced) return 'a forced tool call leaves no room for it'
-  let last = request.messages.length - 1
-  while (last >= 0 && request.messages[last]?.role === 'tool') last--
-  const message = request.messages[last]
+/** Whether the conversation ends in a tool loop whose calls come without Anthropic's thinking (chat clients never send it back). */
+function unsealedLoop(messages: readonly Message[]): boolean {
+  let last = messages.length - 1
+  while (last >= 0 && messages[last]?.role === 'tool') last--
+  const message = messages[last]
   const results = message?.role === 'user' && message.parts.some((part) => part.type === 'tool_result')
-  const answer = results ? request.messages[last - 1] : message
-  if (answer?.role !== 'assistant' || !answer.parts.some((part) => part.type === 'tool_call')) return undefined
-  const sealed = answer.parts.some((part) => part.type === 'reasoning' && part.signatureFormat === 'anthropic-messages' && part.signature !== undefined)
-  return sealed ? undefined : 'the tool calls in the conversation came without the thinking that led to them'
+  const answer = results ? messages[last - 1] : message
+  if (answer?.role !== 'assistant' || !answer.parts.some((part) => part.type === 'tool_call')) return false
+  return !answer.parts.some((part) => part.type === 'reasoning' && part.signatureFormat === 'anthropic-messages' && part.signature !== undefined)
 }
 
 function encodeTools(tools: readonly Tool[] | undefined, state: EncodeState): Block[] | undefined {
