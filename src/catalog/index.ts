@@ -1,1 +1,5 @@
 export * from './model.js'
+export * from './catalog.js'
+export * from './price-usage.js'
+export { installedPriceData, readPriceData, type PriceData } from './price-data.js'
+export { priceSheetFromConfig, sheetAt, type PerMillion, type PerMillionRates } from './price-sheet.js'

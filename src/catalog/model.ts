@@ -35,10 +35,21 @@ export interface PriceSheet {
   readonly webSearch?: Money | undefined
   /** Picodollars a call. */
   readonly call?: Money | undefined
-  /** What all rates are multiplied by at a service tier, such as `{ flex: 0.5, priority: 2, batch: 0.5 }`; a tier not named here has no known price unless it is `default`, `standard` or `auto`. */
+  /**
+   * What all token rates are multiplied by at a service tier, such as `{ flex: 0.5, priority: 2, batch: 0.5 }`; a tier not
+   * named here has no known price unless it is the ordinary one (`default`, `standard`, `auto`, `on_demand`).
+   */
   readonly serviceTiers?: Readonly<Record<string, number>> | undefined
+  /** Other sheets that hold at some times; the last that applies wins, this one when none does (`sheetAt`). */
+  readonly changes?: readonly PriceChange[] | undefined
   /** Where the sheet comes from: `configuration`, or a catalog with its version. Goes into the record. */
   readonly source: string
+}
+
+/** A sheet for a part of time: from a Unix second on, or between two seconds of every UTC day (past midnight when `end` is the smaller). */
+export interface PriceChange {
+  readonly when: { readonly from: number } | { readonly daily: { readonly start: number; readonly end: number } }
+  readonly sheet: PriceSheet
 }
 
 /** A model as one provider offers it. */
