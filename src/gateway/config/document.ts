@@ -19,7 +19,7 @@ const MAX_ALIASES = 1000
 /** Reads a YAML 1.2 text with anchors, aliases and merge keys. Duplicate keys, unknown tags and several documents are problems. */
 export function readDocument(text: string, env: Environment): ConfigDocument {
   const lineCounter = new LineCounter()
-  const documents = parseAllDocuments(text.replace(/^\uFEFF/, ''), { lineCounter, merge: true, prettyErrors: false, uniqueKeys: true })
+  const documents = parseAllDocuments(text.replace(/^\uFEFF/, ''), { lineCounter, merge: true, prettyErrors: false, uniqueKeys: true, logLevel: 'silent' })
   const document = Array.isArray(documents) ? documents[0] : undefined
   const fromEnvironment = new Map<string, readonly string[]>()
   if (document === undefined) return { data: undefined, problems: [], fromEnvironment, locate: () => undefined }
@@ -33,7 +33,14 @@ export function readDocument(text: string, env: Environment): ConfigDocument {
   if (documents.length > 1) problems.push({ path: '', message: 'expected one YAML document, but "---" begins a second one', ...at(documents[1]?.range[0]) })
   for (const error of firstInFlow([...document.errors, ...document.warnings], text)) problems.push({ path: '', message: yamlMessage(error, text), ...at(error.pos[0]) })
 
+  let plainKeys = true
   visit(document, {
+    Pair(_where, pair, ancestors) {
+      if (isScalar(pair.key)) return undefined
+      plainKeys = false
+      problems.push({ path: pathText(pathOfNode(ancestors)), message: 'expected a plain name before ":"', ...at(startOf(pair.key)) })
+      return visit.SKIP
+    },
     Scalar(where, node, ancestors) {
       if (where === 'key' || typeof node.value !== 'string') return
       const result = interpolate(node.value, env)
@@ -46,7 +53,7 @@ export function readDocument(text: string, env: Environment): ConfigDocument {
   })
 
   let data: unknown
-  if (document.errors.length === 0) {
+  if (plainKeys && document.errors.length === 0) {
     try {
       data = document.toJS({ maxAliasCount: MAX_ALIASES }) as unknown
     } catch (thrown) {
@@ -60,7 +67,7 @@ export function readDocument(text: string, env: Environment): ConfigDocument {
 
 /** The path of a value, from the nodes above it and itself. */
 function pathOfNode(nodes: readonly unknown[]): Path {
-  return nodes.flatMap((node, depth) => {
+  return nodes.flatMap((node, depth): Path => {
     if (isPair(node)) return isScalar(node.key) ? [String(node.key.value)] : []
     return isSeq(node) ? [node.items.indexOf(nodes[depth + 1])] : []
   })

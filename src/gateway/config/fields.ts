@@ -6,7 +6,7 @@ export const seconds = () => z.number().positive().max(86_400)
 
 /** A size in bytes: a whole number, or a number with a unit such as `32 MiB`. */
 export const bytes = () =>
-  z.union([z.int().positive().max(MAX_BYTES), z.string().regex(/^\d+(\.\d+)?\s*([KMG]?i?B)?$/i, 'expected a size such as 4096, "64 KiB" or "32 MiB"')]).transform((value, context) => {
+  z.union([z.int().positive().max(MAX_BYTES), z.string().regex(/^\d+(\.\d+)?\s*([KMGkmg]?i?[Bb])?$/, 'expected a size such as 4096, "64 KiB" or "32 MiB"')]).transform((value, context) => {
     if (typeof value === 'number') return value
     const size = bytesOf(value)
     if (size >= 1 && size <= MAX_BYTES) return size
@@ -71,11 +71,12 @@ function bytesOf(text: string): number {
 export const providerName = () =>
   z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected a name of letters, digits, ".", "_" and "-", at most 64 long')
 
+// No flags in these patterns: they are copied into the JSON Schema, which has none.
 /** Name of a model as callers write it. */
-export const modelName = () => z.string().regex(/^[^\s\p{Cc}]{1,200}$/u, 'expected a model name without spaces, at most 200 characters long')
+export const modelName = () => z.string().regex(/^[^\s\x00-\x1f\x7f]{1,200}$/, 'expected a model name without spaces, at most 200 characters long')
 
 /** A model name, or the beginning of one and `*`. */
-export const modelPattern = () => z.string().regex(/^(?:[^\s\p{Cc}*]{1,200}\*?|\*)$/u, 'expected a model name, or the beginning of one and "*"')
+export const modelPattern = () => z.string().regex(/^(?:[^\s\x00-\x1f\x7f*]{1,200}\*?|\*)$/, 'expected a model name, or the beginning of one and "*"')
 
 /** Whether a list of names and patterns has this model; a list that isn't there has all. */
 export function allowsModel(patterns: readonly string[] | undefined, model: string): boolean {
@@ -84,4 +85,4 @@ export function allowsModel(patterns: readonly string[] | undefined, model: stri
 
 /** A `provider/model` reference. */
 export const modelReference = () =>
-  z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\/[^\s\p{Cc}]{1,200}$/u, 'expected `provider/model`, such as openai/gpt-5-mini')
+  z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\/[^\s\x00-\x1f\x7f]{1,200}$/, 'expected `provider/model`, such as openai/gpt-5-mini')

@@ -51,11 +51,37 @@ let made: JsonSchema | undefined
 /** JSON Schema of the configuration file, for editors and for suggestions. */
 export function configJsonSchema(): JsonSchema {
   if (made !== undefined) return made
-  const schema = inputSchemaOf(configSchema)
+  const schema = withReferences(inputSchemaOf(configSchema))
   const properties: Record<string, JsonSchema> = {}
   for (const [name, section] of Object.entries(schema.properties ?? {})) properties[name] = name === 'providers' ? withoutRequiredType(section) : section
   made = { ...schema, properties, patternProperties: { '^x-': { description: 'Ignored: a place for anchors.' } } }
   return made
+}
+
+/**
+ * Numbers, booleans and texts with a pattern may also be references such as `${PORT}`. (In JSON Schema `pattern` only holds for
+ * texts and `minimum` only for numbers, so the two stand side by side.)
+ */
+function withReferences(node: JsonSchema): JsonSchema {
+  const each = (nodes: readonly JsonSchema[] | undefined) => nodes?.map(withReferences)
+  const all = (fields: Readonly<Record<string, JsonSchema>> | undefined) => fields && Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, withReferences(field)]))
+  const { properties, items, anyOf, oneOf, additionalProperties } = node
+  const within: JsonSchema = {
+    ...node,
+    ...(properties && { properties: all(properties) ?? {} }),
+    ...(typeof items === 'object' && !isList(items) && { items: withReferences(items) }),
+    ...(anyOf && { anyOf: each(anyOf) ?? [] }),
+    ...(oneOf && { oneOf: each(oneOf) ?? [] }),
+    ...(typeof additionalProperties === 'object' && { additionalProperties: withReferences(additionalProperties) }),
+  }
+  if (node.type === 'number' || node.type === 'integer' || node.type === 'boolean') return { ...within, type: [node.type, 'string'], pattern: REFERENCE }
+  return node.type === 'string' && node.pattern !== undefined ? { ...within, pattern: `${REFERENCE}|${node.pattern}` } : within
+}
+
+const REFERENCE = '\\$\\{'
+
+function isList(value: JsonSchema | readonly JsonSchema[]): value is readonly JsonSchema[] {
+  return Array.isArray(value)
 }
 
 /** A provider's `type` may be left out where its name is a type, and `groq:` alone is a whole provider. */

@@ -1,3 +1,5 @@
+import { pricesSchema, type Prices } from './prices.js'
+
 /** LiteLLM's price fields (dollars a token), and ours (dollars a million tokens). */
 const fields: readonly (readonly [string, string])[] = [
   ['input_cost_per_token', 'input'],
@@ -11,7 +13,7 @@ const fields: readonly (readonly [string, string])[] = [
 ]
 
 /** Prices out of the fields of a LiteLLM model; `undefined` when there is none. */
-export function importedPrices(from: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
+export function importedPrices(from: Readonly<Record<string, unknown>>): Prices | undefined {
   const prices: Record<string, unknown> = {}
   for (const [theirs, ours] of fields) {
     const rate = perMillion(from[theirs])
@@ -27,7 +29,8 @@ export function importedPrices(from: Readonly<Record<string, unknown>>): Record<
     tiers.set(above, { ...tiers.get(above), [ours]: rate })
   }
   if (tiers.size > 0) prices.tiers = [...tiers].sort(([a], [b]) => a - b).map(([above, rates]) => ({ above_input_tokens: above, ...rates }))
-  return Object.keys(prices).length === 0 ? undefined : prices
+  const checked = pricesSchema.safeParse(prices)
+  return checked.success && Object.keys(prices).length > 0 ? checked.data : undefined
 }
 
 /** Dollars a token to dollars a million tokens, without the dust of binary fractions. YAML 1.2 reads `1e-6` as a number, 1.1 as text. */

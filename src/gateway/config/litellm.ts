@@ -1,5 +1,5 @@
 import { parseDocument, stringify } from 'yaml'
-import { presets } from '../../environment/index.js'
+import { presets, type PresetName } from '../../environment/index.js'
 import { InvalidConfiguration, isMapping } from './problem.js'
 import { importedPrices } from './litellm-prices.js'
 import type { ConfigInput } from './schema.js'
@@ -13,10 +13,13 @@ export interface ImportedConfig {
 
 type Fields = Readonly<Record<string, unknown>>
 type ProviderInput = NonNullable<ConfigInput['providers']>[string]
-type DeploymentInput = { provider: string; model: string; weight?: number; timeouts?: Record<string, number>; prices?: Record<string, unknown> }
+type AliasInput = NonNullable<ConfigInput['models']>[string]
+type ListedDeployment = Extract<AliasInput, { deployments: unknown }>['deployments'][number]
+type DeploymentInput = Exclude<ListedDeployment, string>
+type ProviderType = PresetName | 'openai-compatible' | 'azure-openai'
 
 /** LiteLLM's provider prefixes, and the types that serve them here. */
-const prefixes: Readonly<Record<string, string>> = {
+const prefixes: Readonly<Record<string, ProviderType>> = {
   openai: 'openai',
   'text-completion-openai': 'openai',
   custom_openai: 'openai-compatible',
@@ -167,7 +170,7 @@ class Providers {
     return { provider, model: target.model, ...(weight === undefined ? {} : { weight }), ...(timeouts === undefined ? {} : { timeouts }), ...(prices === undefined ? {} : { prices }) }
   }
 
-  private providerFor(type: string, params: Fields, at: string): string | undefined {
+  private providerFor(type: ProviderType, params: Fields, at: string): string | undefined {
     const base = textOf(params.api_base ?? params.base_url)
     const preset = presets.get(type)
     const usual = preset?.baseUrl
@@ -186,17 +189,14 @@ class Providers {
     const name = this.freeName(kind, url)
     const key = this.secretReference(params.api_key, name, `${at}.litellm_params.api_key`)
     for (const header of headers) this.note(`${at}: set the header ${header} of providers.${name} by hand under \`headers\`; its value may be a secret.`)
-    const provider = {
-      type: kind,
-      ...(url === undefined ? {} : { base_url: url }),
-      ...(key === undefined ? {} : { api_key: key }),
-      ...(kind === 'azure-openai' && version !== undefined ? { api_version: version } : {}),
-    } as ProviderInput
+    const reached = { ...(url === undefined ? {} : { base_url: url }), ...(key === undefined ? {} : { api_key: key }) }
+    const provider: ProviderInput =
+      kind === 'azure-openai' ? { type: kind, ...reached, ...(version === undefined ? {} : { api_version: version }) } : { type: kind, ...reached }
     this.byIdentity.set(identity, { name, provider })
     return name
   }
 
-  private freeName(kind: string, url: string | undefined): string {
+  private freeName(kind: ProviderType, url: string | undefined): string {
     const host = kind === 'openai-compatible' && url !== undefined && URL.canParse(url) ? new URL(url).hostname.replace(/[^A-Za-z0-9.-]/g, '').replace(/^[^A-Za-z0-9]+/, '') : ''
     const wanted = kind === 'azure-openai' ? 'azure' : host === '' ? kind : host
     const taken = new Set([...this.byIdentity.values()].map((entry) => entry.name))
@@ -226,7 +226,7 @@ function referenceOf(text: string): string | undefined {
   return name === undefined ? undefined : `\${${name}}`
 }
 
-function targetOf(params: Fields): { readonly type: string; readonly model: string } | undefined {
+function targetOf(params: Fields): { readonly type: ProviderType; readonly model: string } | undefined {
   const full = String(params.model)
   const custom = textOf(params.custom_llm_provider)
   if (custom !== undefined) {
@@ -248,7 +248,7 @@ function targetOf(params: Fields): { readonly type: string; readonly model: stri
 }
 
 /** LiteLLM's own Ollama prefix takes the address without `/v1`; here Ollama is spoken to in OpenAI's format. */
-function withVersion(base: string, type: string): string {
+function withVersion(base: string, type: ProviderType): string {
   const reference = referenceOf(base)
   if (reference !== undefined) return reference
   const bare = base.replace(/\/+$/, '')
@@ -272,13 +272,12 @@ function isSeconds(value: unknown): value is number {
 }
 
 /** The shortest form that says it all. */
-function aliasOf(deployments: readonly DeploymentInput[], balance: 'weighted' | 'latency', fallbacks: readonly string[]): NonNullable<ConfigInput['models']>[string] {
-  const short = deployments.map((entry) => (Object.keys(entry).length === 2 ? `${entry.provider}/${entry.model}` : entry)) as Exclude<NonNullable<ConfigInput['models']>[string], string>
-  if (balance === 'weighted' && fallbacks.length === 0) {
-    const only = Array.isArray(short) && short.length === 1 ? short[0] : undefined
-    return typeof only === 'string' ? only : short
-  }
-  return { deployments: Array.isArray(short) ? short : [], ...(balance === 'latency' && deployments.length > 1 ? { balance } : {}), ...(fallbacks.length === 0 ? {} : { fallbacks: [...fallbacks] }) }
+function aliasOf(deployments: readonly DeploymentInput[], balance: 'weighted' | 'latency', fallbacks: readonly string[]): AliasInput {
+  const short: ListedDeployment[] = deployments.map((entry) => (Object.keys(entry).length === 2 ? `${entry.provider}/${entry.model}` : entry))
+  const balanced = balance === 'latency' && short.length > 1 ? { balance } : {}
+  if (fallbacks.length > 0 || 'balance' in balanced) return { deployments: short, ...balanced, ...(fallbacks.length === 0 ? {} : { fallbacks: [...fallbacks] }) }
+  const [only] = short
+  return short.length === 1 && typeof only === 'string' ? only : short
 }
 
 function balanceOf(router: Fields, note: (message: string) => void): 'weighted' | 'latency' {

@@ -193,6 +193,8 @@ keys:
     ['a tab', 'server:\n\tport: 1\n', ['line 2', 'tab']],
     ['broken YAML', 'models: [a, b\nkeys: {', ['not valid YAML']],
     ['an undefined alias', 'log: {}\nmodels: *nope', ['line 2', 'no anchor &nope']],
+    ['a mapping as a key', 'models: { {a: b}: c }', ['models', 'plain name']],
+    ['a reference as a key', 'models: { ${X}: c }', ['line 1']],
     ['a second document', 'log: {}\n---\nlog: {}\n', ['one YAML document']],
     ['a list', '- a\n- b\n', ['expected a mapping of sections', 'a list']],
     ['a scalar', 'hello', ['expected a mapping of sections', 'a single value']],

@@ -86,7 +86,7 @@ const key = z
     key: secret().optional().describe('The key that callers send, as `${NAME}` from the environment. Either this or `key_hash`.'),
     key_hash: z
       .string()
-      .regex(/^sha256:[0-9a-f]{64}$/i, 'expected sha256: and 64 hexadecimal digits')
+      .regex(/^sha256:[0-9a-fA-F]{64}$/, 'expected sha256: and 64 hexadecimal digits')
       .transform((text) => text.toLowerCase())
       .optional()
       .describe("SHA-256 of the key, as `sha256:` and 64 hexadecimal digits, so that the file holds no secret."),
