@@ -23,7 +23,7 @@ export class MessagesStreamEncoder implements StreamEncoder {
   /** Index of the content block that is open or will be opened next. */
   #block = 0
   /** `call` watches the arguments of a tool call. */
-  #open: { readonly part: number; readonly call: JsonEnd | undefined } | undefined
+  #open: { readonly part: number; readonly kind: unknown; readonly call: JsonEnd | undefined } | undefined
   /** Deltas of parts that wait for the open one, by part, in the order in which the parts began. */
   readonly #waiting = new Map<number, Piece[]>()
   #finish: FinishReason | undefined
@@ -135,14 +135,14 @@ export class MessagesStreamEncoder implements StreamEncoder {
       case 'text':
       case 'refusal':
         if (piece.text === '') return ''
-        return this.#ensure(piece.part, { type: 'text', text: '' }) + this.#delta({ type: 'text_delta', text: piece.text })
+        return this.#ensure(piece.part, { type: 'text', text: '' }) + this.#delta('text_delta', 'text', piece.text)
       case 'reasoning':
         if (piece.text === '') return ''
-        return this.#ensure(piece.part, { type: 'thinking', thinking: '', signature: '' }) + this.#delta({ type: 'thinking_delta', thinking: piece.text })
+        return this.#ensure(piece.part, { type: 'thinking', thinking: '', signature: '' }) + this.#delta('thinking_delta', 'thinking', piece.text)
       case 'reasoning_signature': {
         const seal = sealText(piece)
         if (piece.redacted === true) return this.#whole(piece.part, { type: 'redacted_thinking', data: seal })
-        return this.#ensure(piece.part, { type: 'thinking', thinking: '', signature: '' }) + this.#delta({ type: 'signature_delta', signature: seal })
+        return this.#ensure(piece.part, { type: 'thinking', thinking: '', signature: '' }) + this.#delta('signature_delta', 'signature', seal)
       }
       case 'tool_call': {
         this.#called = true
@@ -152,16 +152,16 @@ export class MessagesStreamEncoder implements StreamEncoder {
       case 'tool_arguments':
         if (this.#open?.call === undefined) return late(piece)
         this.#open.call.push(piece.json)
-        return piece.json === '' ? '' : this.#delta({ type: 'input_json_delta', partial_json: piece.json })
+        return piece.json === '' ? '' : this.#delta('input_json_delta', 'partial_json', piece.json)
       case 'native':
         return piece.format === 'anthropic-messages' ? this.#whole(piece.part, piece.value) : ''
     }
   }
 
   #ensure(part: number, start: Block): string {
-    if (this.#open?.part === part) return ''
+    if (this.#open?.part === part && this.#open.kind === start['type']) return ''
     const text = this.#close()
-    this.#open = { part, call: start['type'] === 'tool_use' ? new JsonEnd() : undefined }
+    this.#open = { part, kind: start['type'], call: start['type'] === 'tool_use' ? new JsonEnd() : undefined }
     return text + event('content_block_start', { type: 'content_block_start', index: this.#block, content_block: start })
   }
 
@@ -170,8 +170,9 @@ export class MessagesStreamEncoder implements StreamEncoder {
     return this.#close() + this.#ensure(part, block) + this.#close()
   }
 
-  #delta(delta: Readonly<Record<string, unknown>>): string {
-    return event('content_block_delta', { type: 'content_block_delta', index: this.#block, delta })
+  /** Written by hand: one for every token. */
+  #delta(type: string, field: string, text: string): string {
+    return `event: content_block_delta\ndata: {"type":"content_block_delta","index":${this.#block},"delta":{"type":"${type}","${field}":${JSON.stringify(text)}}}\n\n`
   }
 }
 

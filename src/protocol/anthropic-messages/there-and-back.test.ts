@@ -21,7 +21,7 @@ function plain(value: unknown): unknown {
 }
 
 // Text that Anthropic takes: not blank.
-const words = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }).filter((text) => text.trim() !== '' && text.isWellFormed())
+const words = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }).filter((text) => text.trim() !== '')
 const name = fc.stringMatching(/^[a-zA-Z0-9_-]{1,12}$/)
 const cache: fc.Arbitrary<CacheMark> = fc.constantFrom<CacheMark>({}, { ttl: '5m' }, { ttl: '1h' })
 const jsonObject = fc.dictionary(words, fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4 }).map((object): unknown => JSON.parse(JSON.stringify(object)))

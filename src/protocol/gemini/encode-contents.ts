@@ -10,7 +10,7 @@ export interface Content {
 }
 
 /** Ids that Bursar gave to calls which Gemini left without one: they mean nothing to Gemini. */
-export const madeIdPrefix = 'bursar_call_'
+export const madeIdPrefix = 'bursar_g_'
 
 /**
  * What Google's documentation tells to send in place of the thought signature of a call that has none, because another

@@ -43,10 +43,10 @@ describe('a request to Gemini', () => {
               { type: 'text', text: 'I will.' },
               { type: 'reasoning', text: '', signature: 'dGV4dA==', signatureFormat: 'gemini', redacted: true },
               { type: 'tool_call', id: 'call_1', name: 'weather', arguments: '{"city":"Paris"}', signature: 'c2ln' },
-              { type: 'tool_call', id: 'bursar_call_r1_0', name: 'now', arguments: '' },
+              { type: 'tool_call', id: 'bursar_g_r1_0', name: 'now', arguments: '' },
             ],
           },
-          { role: 'tool', parts: [{ type: 'tool_result', callId: 'bursar_call_r1_0', content: [{ type: 'text', text: 'noon' }, { type: 'text', text: 'CET' }] }] },
+          { role: 'tool', parts: [{ type: 'tool_result', callId: 'bursar_g_r1_0', content: [{ type: 'text', text: 'noon' }, { type: 'text', text: 'CET' }] }] },
           { role: 'user', parts: [{ type: 'tool_result', callId: 'call_1', content: [{ type: 'text', text: 'no' }], isError: true }, { type: 'text', text: 'So?' }] },
         ],
         tools: [

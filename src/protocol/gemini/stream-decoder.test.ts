@@ -52,7 +52,7 @@ const expected: Reply = {
         { type: 'reasoning', text: 'Let me think. 🦊' },
         { type: 'text', text: 'The answer is:' },
         { type: 'reasoning', text: '', signature: 'dGV4dA==', signatureFormat: 'gemini', redacted: true },
-        { type: 'tool_call', id: 'bursar_call_r1_0', name: 'f', arguments: '{"a":[1,"ü"]}', signature: 'c2ln' },
+        { type: 'tool_call', id: 'bursar_g_r1_0', name: 'f', arguments: '{"a":[1,"ü"]}', signature: 'c2ln' },
         { type: 'tool_call', id: 'own', name: 'g', arguments: '{}' },
         { type: 'native', format: 'gemini', value: { executableCode: { language: 'PYTHON', code: '1' } } },
       ],

@@ -106,6 +106,11 @@ export class GeminiStreamDecoder implements StreamDecoder {
     return true
   }
 
+  /** At most 40 characters, which is what OpenAI takes if the conversation goes on there. */
+  #madeId(): string {
+    return `${madeIdPrefix}${this.#id.replace(/[^a-zA-Z0-9]/g, '').slice(-24)}_${this.#calls++}`
+  }
+
   #part(choice: number, candidate: Candidate, json: JsonObject, deltas: Delta[]): void {
     const signature = textOf(json['thoughtSignature'])
     const call = objectOf(json['functionCall'])
@@ -114,7 +119,7 @@ export class GeminiStreamDecoder implements StreamDecoder {
       if (name === undefined) throw malformed('a function call has no name')
       const part = nextPart(candidate)
       candidate.called = true
-      deltas.push({ type: 'tool_call', choice, part, id: textOf(call['id']) ?? `${madeIdPrefix}${this.#id}_${this.#calls++}`, name, signature })
+      deltas.push({ type: 'tool_call', choice, part, id: textOf(call['id']) ?? this.#madeId(), name, signature })
       deltas.push({ type: 'tool_arguments', choice, part, json: JSON.stringify(call['args'] ?? {}) })
       return
     }
