@@ -52,14 +52,18 @@ export interface Upstream {
   readonly pending: number
   /** Sets what a path answers when nothing is enqueued for it. */
   always(path: string, script: Script): void
-  /** Forgets requests, scripts that were not used, and totals. */
+  /** Forgets requests, scripts that were not used, and totals. What `always` set stays. */
   reset(): void
+  /** Forgets what `always` set; what was given at the start stays. */
+  forget(): void
   /** Resolves once `count` requests have arrived; rejects after five seconds. */
   received(count: number): Promise<void>
   /** Resolves once `count` requests were aborted by the other side; rejects after five seconds. */
   aborted(count: number): Promise<void>
   /** Stops listening and drops idle connections: new connections are refused until `listen`. */
   refuse(): Promise<void>
+  /** Breaks every connection there is, busy or idle. */
+  disconnect(): void
   /** Listens again, on the same port. */
   listen(): Promise<void>
   close(): Promise<void>
@@ -217,6 +221,10 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
     enqueue: (script, path) => void queue.push({ script, path, left: typeof script === 'function' ? 1 : (script.times ?? 1) }),
     always: (path, script) => void byPath.set(path, script),
     reset,
+    forget: () => {
+      byPath.clear()
+      for (const [path, script] of Object.entries(options.byPath ?? {})) byPath.set(path, script)
+    },
     received: (count) => wait(() => requestCount >= count, () => `request ${count}; ${requestCount} came`),
     aborted: (count) => wait(() => abortCount >= count, () => `abort ${count}; ${abortCount} came`),
     refuse: () =>
@@ -224,6 +232,7 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
         server.close(() => resolve())
         server.closeIdleConnections()
       }),
+    disconnect: () => server.closeAllConnections(),
     listen: () => listenOn(port),
     close: () =>
       new Promise((resolve) => {
