@@ -110,6 +110,7 @@ describe('a request to Anthropic', () => {
     ['stop', { stop: [' '] }],
     ['response_format', { responseFormat: { type: 'json_object' } }],
     ['response_format', { responseFormat: { type: 'json_schema', schema: {} } }, 'claude-3-5-haiku-20241022'],
+    ['tools[0]', { tools: [{ type: 'function', name: 'f', strict: true }] }, 'claude-3-7-sonnet'],
     ['service_tier', { serviceTier: 'flex' }],
     ['modalities', { extra: [{ format: 'openai-chat', name: 'modalities', path: 'modalities', value: ['text'] }] }],
     ['tools[0]', { tools: [{ type: 'native', format: 'gemini', value: {}, at: 'tools[0]' }] }],

@@ -30,7 +30,7 @@ export function encodeMessagesRequest(request: Request, model: string, drop: Dro
   const plan = planThinking(request, traits, fallback, { forcedTool: forced, unsealedLoop: unsealedLoop(request.messages) }, drop)
 
   // In the order of the prompt, so that cache marks are counted in it.
-  const tools = encodeTools(request.tools, state)
+  const tools = encodeTools(request.tools, traits, state)
   const leading = leadingSystem(request.messages)
   const system = encodeSystem(request.messages.slice(0, leading), state)
   const messages = encodeTurns(request.messages, leading, traits.systemInside, state)
@@ -90,7 +90,7 @@ function unsealedLoop(messages: readonly Message[]): boolean {
   return !answer.parts.some((part) => part.type === 'reasoning' && part.signatureFormat === 'anthropic-messages' && part.signature !== undefined)
 }
 
-function encodeTools(tools: readonly Tool[] | undefined, state: EncodeState): Block[] | undefined {
+function encodeTools(tools: readonly Tool[] | undefined, traits: ModelTraits, state: EncodeState): Block[] | undefined {
   if (tools === undefined || tools.length === 0) return undefined
   const encoded: Block[] = []
   for (const [index, tool] of tools.entries()) {
@@ -113,7 +113,11 @@ function encodeTools(tools: readonly Tool[] | undefined, state: EncodeState): Bl
         : tool.parameters['type'] === undefined
           ? { type: 'object', ...tool.parameters }
           : tool.parameters
-    if (tool.strict === true) block['strict'] = true
+    if (tool.strict === true) {
+      // The same machinery as structured output.
+      if (traits.structuredOutput) block['strict'] = true
+      else state.drop.unsupported(at, 'this model can not be held to the schema of a tool ("strict")')
+    }
     state.extras.restore(tool.at, block)
     markCache(block, tool.cache, at, state)
     encoded.push(block)
