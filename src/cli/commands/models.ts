@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Capabilities, ModelFacts, PriceSheet, Rate } from '../../catalog/index.js'
 import { formatUsd, picoUsd } from '../../quantities/index.js'
 import { findConfig, processDependencies, USUAL_FILE, type Inspection, type InspectionDependencies } from '../inspection.js'
-import { table } from '../table.js'
+import { table, wrap } from '../table.js'
 
 /** How long a provider whose models nobody declares may take to list them, in milliseconds. */
 const LIST_MS = 3000
@@ -139,7 +139,7 @@ export function modelTable(rows: readonly ModelRow[], width: number): string {
     ...(tiers ? ['+: dearer above a number of input tokens.'] : []),
     `CAN: ${letters.map(([, letter, word]) => `${letter} ${word}`).join(', ')}. ?: unknown.`,
   ]
-  return `${text}\n${legend.join('\n')}\n`
+  return `${text}\n${legend.flatMap((line) => wrap(line, width)).join('\n')}\n`
 }
 
 function price(value: PriceCell | undefined): string {
