@@ -9,7 +9,8 @@ import { textForPattern, UnsupportedPattern } from './pattern-text.js'
 const SHALLOW_DEPTH = 4
 const DEEPEST = 40
 const MOST_VALUES = 10_000
-const MOST_STEPS = 100_000
+const MOST_STEPS = 20_000
+const LONGEST_CHAIN = 100
 const LONGEST_STRING = 100_000
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
@@ -68,9 +69,9 @@ class Writer {
   /** Follows references and merges `allOf` and the chosen branch of `anyOf` or `oneOf` into one flat schema. */
   private resolve(given: unknown, depth: number): Schema {
     let schema = this.asSchema(given)
-    for (;;) {
+    for (let links = 0; ; links++) {
       this.steps += 1
-      if (this.steps > MOST_STEPS || depth > DEEPEST) throw this.refuse('refers to itself without end, or to too many parts')
+      if (this.steps > MOST_STEPS || links > LONGEST_CHAIN || depth > DEEPEST) throw this.refuse('refers to itself without end, or to too many parts')
       if (typeof schema.$ref === 'string') {
         const { $ref, ...beside } = schema
         schema = merge(this.lookUp($ref as string), beside)
