@@ -76,7 +76,7 @@ export const faultChecks: readonly Check[] = [
   {
     id: 'hang-up-once',
     group: 'faults',
-    expects: "an upstream that hangs up before answering: an answer on another try, or a 5xx with an error in OpenAI\'s form",
+    expects: "an upstream that hangs up before answering: an answer on another try, or a 5xx with an error in OpenAI's form",
     async run(subject, upstream) {
       upstream.enqueue({ hangUp: true })
       const answer = await call(subject, { body: chat(subject) })
@@ -86,7 +86,7 @@ export const faultChecks: readonly Check[] = [
   {
     id: 'garbage',
     group: 'faults',
-    expects: "an upstream that talks no HTTP: a 5xx with an error in OpenAI\'s form",
+    expects: "an upstream that talks no HTTP: a 5xx with an error in OpenAI's form",
     async run(subject, upstream) {
       upstream.always('/chat/completions', { garbage: 'SSH-2.0-OpenSSH_9.2\r\n' })
       const answer = await call(subject, { body: chat(subject) })
@@ -96,7 +96,7 @@ export const faultChecks: readonly Check[] = [
   {
     id: 'half-json',
     group: 'faults',
-    expects: "a 200 whose JSON breaks off: a 5xx with an error in OpenAI\'s form, not half an answer",
+    expects: "a 200 whose JSON breaks off: a 5xx with an error in OpenAI's form, not half an answer",
     async run(subject, upstream) {
       upstream.always('/chat/completions', { body: Buffer.from('{"id":"x","object":"chat.completion","choices":[{"index":0,"mess'), headers: { 'content-type': 'application/json' } })
       const answer = await call(subject, { body: chat(subject) })

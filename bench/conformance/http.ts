@@ -74,7 +74,7 @@ export const httpChecks: readonly Check[] = [
   {
     id: 'wrong-method',
     group: 'http',
-    expects: "GET on the chat endpoint: 404 or 405 with an error in OpenAI\'s form",
+    expects: "GET on the chat endpoint: 404 or 405 with an error in OpenAI's form",
     async run(subject, upstream) {
       const answer = await call(subject, { method: 'GET', patienceMs: 5_000 })
       return judge((answer.status === 404 || answer.status === 405) && isErrorBody(answer) && upstream.requests.length === 0, `${answer.status}${isErrorBody(answer) ? '' : ", not in OpenAI's error form"}${upstream.requests.length > 0 ? ', sent on' : ''}`)
@@ -83,7 +83,7 @@ export const httpChecks: readonly Check[] = [
   {
     id: 'unknown-path',
     group: 'http',
-    expects: "an unknown path: 404 with an error in OpenAI\'s form",
+    expects: "an unknown path: 404 with an error in OpenAI's form",
     async run(subject) {
       const answer = await call(subject, { method: 'POST', path: '/v1/no/such/thing', body: {}, patienceMs: 5_000 })
       return judge(answer.status === 404 && isErrorBody(answer), `${answer.status}${isErrorBody(answer) ? '' : ", not in OpenAI's error form"}`)

@@ -16,7 +16,7 @@ export const requestChecks: readonly Check[] = [
   {
     id: 'malformed-json',
     group: 'requests',
-    expects: "JSON that breaks off: 400 with an error in OpenAI\'s form, nothing sent on",
+    expects: "JSON that breaks off: 400 with an error in OpenAI's form, nothing sent on",
     run: async (subject, upstream) => refused(await call(subject, { body: bytes(`{"model":"${subject.model}","messages":[{"role":"user"`) }), upstream, [400, 422]),
   },
   {
@@ -82,7 +82,7 @@ export const requestChecks: readonly Check[] = [
   {
     id: 'unknown-model',
     group: 'requests',
-    expects: "a model that nobody has: 404 with an error in OpenAI\'s form",
+    expects: "a model that nobody has: 404 with an error in OpenAI's form",
     async run(subject, upstream) {
       upstream.always('/chat/completions', (request) =>
         stringField(request.json, 'model') === subject.model ? {} : openaiError(404, 'The model does not exist', 'model_not_found'),
@@ -94,7 +94,7 @@ export const requestChecks: readonly Check[] = [
   {
     id: 'missing-key',
     group: 'requests',
-    expects: "no key: 401 with an error in OpenAI\'s form, nothing sent on",
+    expects: "no key: 401 with an error in OpenAI's form, nothing sent on",
     async run(subject, upstream) {
       if (!subject.hasKeys) return notApplicable('has no keys of its own')
       return refused(await call(subject, { body: chat(subject), headers: { authorization: undefined, 'x-api-key': undefined } }), upstream, [401])
