@@ -19,7 +19,7 @@ export interface CatalogOptions {
 export interface Catalog {
   /** Names the data and its version. */
   readonly source: string
-  /** Facts of a model as its provider names it; a name of the form `provider/model` is understood too. `undefined` when neither the data nor an override knows it. */
+  /** Facts of a model as its provider names it. `undefined` when neither the data nor an override knows it. */
   facts(provider: string, model: string): ModelFacts | undefined
   /** Facts of a `provider/model`. */
   find(name: string): ModelFacts | undefined
@@ -49,12 +49,10 @@ export function createCatalog(options: CatalogOptions = {}): Catalog {
   const remembered = new Map<string, Map<string, ModelFacts | undefined>>()
 
   const look = (provider: string, model: string): ModelFacts | undefined => {
-    const own = model.startsWith(`${provider}/`) ? model.slice(provider.length + 1) : undefined
-    const known = shelf(provider)
-    const base = known?.find(model) ?? (own === undefined ? undefined : known?.find(own))
-    const better = overrides.get(`${provider}/${own ?? model}`.toLowerCase())
+    const base = shelf(provider)?.find(model)
+    const better = overrides.get(`${provider}/${model}`.toLowerCase())
     if (!base && !better) return undefined
-    const facts: ModelFacts = { capabilities: familyOf(model).capabilities, ...base, id: own ?? model, provider }
+    const facts: ModelFacts = { capabilities: familyOf(model).capabilities, ...base, id: model, provider }
     return better ? { ...facts, ...defined(better), capabilities: { ...facts.capabilities, ...better.capabilities } } : facts
   }
 
