@@ -4,6 +4,7 @@ import { configSchema } from './schema.js'
 /** A JSON Schema, or a part of one, as plain data. */
 export interface JsonSchema {
   readonly type?: string | readonly string[]
+  readonly title?: string
   readonly description?: string
   readonly default?: unknown
   readonly const?: unknown

@@ -37,7 +37,7 @@ export const pricesSchema = z.strictObject({
     .record(z.string().min(1), z.number().nonnegative())
     .optional()
     .describe('What all rates are multiplied by at a service tier, such as `{ flex: 0.5, priority: 2 }`. A tier that is not named has no known price.'),
-})
+}).meta({ title: 'Prices' })
 
 export type Prices = z.output<typeof pricesSchema>
 

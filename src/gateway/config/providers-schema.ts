@@ -9,7 +9,7 @@ export const someTimeouts = () =>
     first_token_seconds: seconds().optional().describe("From the request's last byte to the first data of the answer; seconds."),
     idle_seconds: seconds().optional().describe('Of silence between two pieces of a stream; seconds.'),
     total_seconds: seconds().optional().describe('For the whole call; seconds.'),
-  })
+  }).meta({ title: 'Timeouts' })
 
 const wireFormats = ['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini', 'openai-embeddings'] as const
 
@@ -55,7 +55,7 @@ const networkTypes = ['openai-compatible', ...presetNames] as const
 const networkProvider = z.strictObject({
   type: z.enum(networkTypes).describe("Which API it is: a preset, or `openai-compatible` with a `base_url`. When left out, the provider's own name, if that is a type."),
   ...networkFields,
-})
+}).meta({ title: 'Provider over HTTP' })
 
 const azureProvider = z.strictObject({
   type: z.literal('azure-openai').describe('Azure OpenAI.'),
@@ -69,7 +69,7 @@ const azureProvider = z.strictObject({
     .record(modelName(), z.string().min(1))
     .optional()
     .describe('Names of Azure deployments by model, such as `gpt-5-mini: my-deployment`. A model that is not listed is its own deployment name.'),
-})
+}).meta({ title: 'Azure OpenAI' })
 
 const speed = () =>
   z
@@ -82,7 +82,7 @@ const sandboxProvider = z.strictObject({
   seed: z.int().nonnegative().default(1).describe('Seed of the answers, failures and delays.'),
   speed: speed(),
   models: allowedModels(),
-})
+}).meta({ title: 'Sandbox' })
 
 const recordedProvider = z.strictObject({
   type: z.literal('recorded').describe('Answers from an outcome table.'),
@@ -92,7 +92,7 @@ const recordedProvider = z.strictObject({
     .describe('The outcome table or a list of them: JSON Lines, maybe gzipped. Relative paths start at the folder of the configuration file.'),
   speed: speed(),
   models: allowedModels(),
-})
+}).meta({ title: 'Recorded answers' })
 
 /** One provider, told apart by `type`. */
 export const providerSchema = z.discriminatedUnion('type', [networkProvider, azureProvider, sandboxProvider, recordedProvider])

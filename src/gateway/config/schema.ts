@@ -53,7 +53,7 @@ const deploymentObject = z.strictObject({
   weight: z.number().nonnegative().max(1e6).default(1).describe('Share of calls relative to the other deployments; 0 keeps it as a reserve.'),
   timeouts: someTimeouts().optional().describe('Limits for this deployment, where they differ from those of the provider.'),
   prices: pricesSchema.optional().describe('Prices at this deployment; dollars a million tokens.'),
-})
+}).meta({ title: 'Deployment' })
 
 const deployment = z.union([modelReference().transform((reference) => ({ ...splitReference(reference), weight: 1 })), deploymentObject])
 
@@ -69,7 +69,7 @@ const aliasObject = z.strictObject({
   prices: pricesSchema.optional().describe('Prices at every deployment that has none of its own; dollars a million tokens.'),
   context_tokens: z.int().positive().optional().describe('Size of the context window, where the catalog is wrong or silent; tokens.'),
   max_output_tokens: z.int().positive().optional().describe('Most tokens of an answer, where the catalog is wrong or silent; tokens.'),
-})
+}).meta({ title: 'Model with settings' })
 
 /** Fields that an alias has in every form. */
 const plainAlias = { balance: 'weighted', fallbacks: undefined, prices: undefined, context_tokens: undefined, max_output_tokens: undefined } as const
