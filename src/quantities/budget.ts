@@ -56,6 +56,8 @@ export class MemoryBudget implements Budget {
   ) {}
 
   async reserve(amount: Spend): Promise<Reservation> {
+    // What isn't a number compares as false with every limit, so it would open the budget for good.
+    if (!isSpend(amount)) throw new RangeError(`not an amount to reserve: ${amount.tokens} tokens, ${amount.calls} calls, $${formatUsd(amount.usd)}`)
     const levels = this.levels()
     for (const level of levels) level.check(amount)
     for (const level of levels) level.reserved = add(level.reserved, amount)
@@ -65,7 +67,7 @@ export class MemoryBudget implements Budget {
       open = false
       for (const level of levels) {
         level.reserved = subtract(level.reserved, amount)
-        if (actual) level.spent = add(level.spent, actual)
+        if (actual) level.spent = add(level.spent, isSpend(actual) ? actual : amount)
       }
     }
     return { settle: (actual) => close(actual), release: () => close(undefined) }
@@ -114,6 +116,11 @@ export class MemoryBudget implements Budget {
       calls: limits.calls === undefined ? undefined : limits.calls - spent.calls - reserved.calls,
     }
   }
+}
+
+/** Three counts of something. An actual that isn't is settled as the whole of what was reserved. */
+function isSpend({ usd, tokens, calls }: Spend): boolean {
+  return usd >= 0n && tokens >= 0 && calls >= 0 && Number.isFinite(tokens) && Number.isFinite(calls)
 }
 
 function add(a: Spend, b: Spend): Spend {
