@@ -33,8 +33,16 @@ const endpoints: readonly Endpoint[] = [
   },
   { method: 'POST', path: '/v1/responses', text: "OpenAI's responses.", body: responsesRequestSchema },
   { method: 'POST', path: '/v1/embeddings', text: "OpenAI's embeddings.", body: embeddingsRequestSchema },
-  { method: 'GET', path: '/v1/models', text: 'The models that the key may name, with context, capabilities and prices (dollars a token, as text; unknown is `null`). `/v1/models/{id}` gives one.' },
-  { method: 'GET', path: '/v1/decisions/{id}', text: 'Why a request was answered as it was, and every call that was made for it. The id comes in the header `x-bursar-decision`.' },
+  {
+    method: 'GET',
+    path: '/v1/models',
+    text: 'The models that the key may name, with context, capabilities and prices (dollars a token, as text; unknown is `null`). `/v1/models/{id}` gives one.',
+  },
+  {
+    method: 'GET',
+    path: '/v1/decisions/{id}',
+    text: 'Why a request was answered as it was, and every call that was made for it. The id comes in the header `x-bursar-decision`.',
+  },
   { method: 'GET', path: '/health', text: '200 while the gateway takes requests, 503 while it drains before a stop. Needs no key.' },
   { method: 'GET', path: '/metrics', text: 'Prometheus metrics, unless `telemetry.prometheus` is `false`. Needs no key.' },
 ]
@@ -68,7 +76,10 @@ function configurationPage(): string {
     page.tables({ properties: Object.fromEntries(plain) }, { level: 3 }),
     ...sections
       .filter(([, section]) => hasPageOfItsOwn(section))
-      .map(([name, section]) => `## \`${name}\`\n\n${section.description ?? ''}\n\n${notes[name] ?? ''}${page.tables(section, { level: 3, path: name })}`),
+      .map(
+        ([name, section]) =>
+          `## \`${name}\`\n\n${section.description ?? ''}\n\n${notes[name] ?? ''}${page.tables(section, { level: 3, path: name })}`,
+      ),
     '## Provider presets\n',
     'With one of these as `type` (or as the name of the provider), address, formats and prices are known, and the key is read from the variable when `api_key` is left out.\n',
     presetTable(),
@@ -78,7 +89,8 @@ function configurationPage(): string {
 
 /** What the schema cannot say about a section. */
 const notes: Readonly<Record<string, string>> = {
-  providers: 'A provider whose name is a type needs no `type`: `groq:` alone is a whole provider, with the key from `GROQ_API_KEY`. Which fields there are depends on the type:\n\n',
+  providers:
+    'A provider whose name is a type needs no `type`: `groq:` alone is a whole provider, with the key from `GROQ_API_KEY`. Which fields there are depends on the type:\n\n',
   models: 'Short forms:\n\n```yaml\nmodels:\n  fast: openai/gpt-5-mini\n  shared: [openai/gpt-5, azure/gpt-5]\n```\n\nAll forms:\n\n',
   prices: 'Prices of a deployment, and then those of its entry in `models`, go before these.\n\n',
   keys: 'A key may be sent as `Authorization: Bearer KEY` or as `x-api-key: KEY`. For `key_hash`: `printf %s KEY | sha256sum`.\n\n',
@@ -102,7 +114,12 @@ function endpointsPage(): string {
     made,
     '# Endpoints\n',
     'Send the key as `Authorization: Bearer KEY` or `x-api-key: KEY`. `model` is a name of the section `models`, or `provider/model`. Any endpoint reaches any provider: where both speak the same format the body passes through untouched, fields that are not on this page included; else the fields below are translated, and one that the provider cannot express is refused with its path (or dropped, where `drop_unsupported` says so, with a warning header). A field that is `null` counts as absent.\n',
-    ['| | |', '|---|---|', ...endpoints.map(({ method, path, text }) => `| [\`${method} ${path}\`](#${anchorOf(path)}) | ${text} |`), ''].join('\n'),
+    [
+      '| | |',
+      '|---|---|',
+      ...endpoints.map(({ method, path, text }) => `| [\`${method} ${path}\`](#${anchorOf(path)}) | ${text} |`),
+      '',
+    ].join('\n'),
     '## Response headers\n',
     '| header | holds |\n|---|---|\n| `x-bursar-cost` | dollars, an exact decimal, or `null` when the price is unknown; a trailer in streams |\n| `x-bursar-model` | the deployment that answered |\n| `x-bursar-decision` | id for `GET /v1/decisions/{id}` |\n| `x-bursar-attempts` | calls of providers that were made, failed ones included |\n| `x-bursar-fell-back-from` | models that failed before the one that answered |\n| `x-bursar-warning` | dropped fields, an unknown price |\n| `x-bursar-error` | the stable code of an error |\n',
     ...endpoints.map((endpoint) => endpointSection(endpoint, page)),
@@ -117,7 +134,10 @@ function endpointSection({ method, path, text, body }: Endpoint, page: TablePage
 }
 
 function anchorOf(path: string): string {
-  return path.replace(/^\/(v1\/)?/, '').replace(/[^a-z]+/g, '-').replace(/-$/, '')
+  return path
+    .replace(/^\/(v1\/)?/, '')
+    .replace(/[^a-z]+/g, '-')
+    .replace(/-$/, '')
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

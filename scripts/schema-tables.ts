@@ -26,7 +26,9 @@ export class TablePage {
     const parts = [this.table(schema, options.path ?? '')]
     for (let section = this.waiting.shift(); section !== undefined; section = this.waiting.shift()) {
       const described = section.schema.description === undefined ? '' : `${section.schema.description}\n\n`
-      parts.push(`${'#'.repeat(options.level)} <a id="${section.anchor}"></a>${section.title}\n\n${described}${this.table(section.schema, section.path)}`)
+      parts.push(
+        `${'#'.repeat(options.level)} <a id="${section.anchor}"></a>${section.title}\n\n${described}${this.table(section.schema, section.path)}`,
+      )
     }
     return parts.filter((part) => part !== '').join('\n')
   }
@@ -35,13 +37,20 @@ export class TablePage {
     const rows = this.rowsInside(schema, path)
     if (rows.length === 0) return ''
     const lines = rows.map(({ path, type, fallback, text }) => `| \`${path}\` | ${type} | ${fallback} | ${text} |`)
-    return ['| field | type | default | what it does |', '|---|---|---|---|', ...lines, ''].map((line) => `${line}\n`).join('').trimEnd() + '\n'
+    return (
+      ['| field | type | default | what it does |', '|---|---|---|---|', ...lines, '']
+        .map((line) => `${line}\n`)
+        .join('')
+        .trimEnd() + '\n'
+    )
   }
 
   /** Rows of what stands inside a value: fields of an object, entries of a mapping, entries of a list. */
   private rowsInside(schema: JsonSchema, path: string): Row[] {
     const required = new Set(schema.required ?? [])
-    const own = Object.entries(schema.properties ?? {}).flatMap(([name, field]) => this.rowsOf(field, path === '' ? name : `${path}.${name}`, required.has(name)))
+    const own = Object.entries(schema.properties ?? {}).flatMap(([name, field]) =>
+      this.rowsOf(field, path === '' ? name : `${path}.${name}`, required.has(name)),
+    )
     const entry = schema.properties === undefined ? objectOf(schema.additionalProperties) : undefined
     const item = objectOf(schema.items)
     return [
@@ -86,7 +95,8 @@ export class TablePage {
     const item = objectOf(schema.items)
     if (schema.type === 'array') return item === undefined ? 'list' : `list of ${this.typeOf(item, `${path}[]`)}`
     const each = objectOf(schema.additionalProperties)
-    if (schema.type === 'object' && schema.properties === undefined && each !== undefined && Object.keys(each).length > 0) return `mapping of names to ${this.typeOf(each, `${path}.NAME`)}`
+    if (schema.type === 'object' && schema.properties === undefined && each !== undefined && Object.keys(each).length > 0)
+      return `mapping of names to ${this.typeOf(each, `${path}.NAME`)}`
     if (isObject(schema) && (several || isNamed(schema))) return this.linkTo(schema, path, several)
     switch (schema.type) {
       case 'object':
@@ -127,7 +137,10 @@ export class TablePage {
   }
 
   private freeAnchor(text: string): string {
-    const plain = text.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '')
+    const plain = text
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-|-$/g, '')
     const taken = new Set([...this.known.values()].map((section) => section.anchor))
     for (let count = 1; ; count++) {
       const anchor = count === 1 ? plain : `${plain}-${count}`
@@ -139,7 +152,8 @@ export class TablePage {
 /** The forms that a value may have, without `null` (which counts as absent). */
 function alternativesOf(schema: JsonSchema): readonly JsonSchema[] {
   const branches = schema.anyOf ?? schema.oneOf
-  if (branches === undefined && Array.isArray(schema.type)) return schema.type.flatMap((type: string) => alternativesOf({ ...schema, type }))
+  if (branches === undefined && Array.isArray(schema.type))
+    return schema.type.flatMap((type: string) => alternativesOf({ ...schema, type }))
   if (branches === undefined) return schema.type === 'null' ? [] : [schema]
   return branches.flatMap((branch) => alternativesOf(branch))
 }
@@ -175,7 +189,9 @@ function labelOf(schema: JsonSchema): string {
     const [first] = named?.enum ?? []
     if (typeof first === 'string') return `${first} …`
   }
-  return Object.keys(schema.properties ?? {}).slice(0, 2).join(', ')
+  return Object.keys(schema.properties ?? {})
+    .slice(0, 2)
+    .join(', ')
 }
 
 function rangeOf({ minimum, maximum, exclusiveMinimum }: JsonSchema): string {

@@ -17,7 +17,8 @@ describe('the generated documents', () => {
     const anchors = [...text.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id)
     expect(new Set(anchors).size).toBe(anchors.length)
     for (const [, target] of text.matchAll(/\]\(#([^)]+)\)/g)) expect(anchors).toContain(target)
-    for (const line of text.split('\n').filter((row) => row.startsWith('| `'))) expect(line.split(/(?<!\\)\|/).length, line).toBeGreaterThanOrEqual(4)
+    for (const line of text.split('\n').filter((row) => row.startsWith('| `')))
+      expect(line.split(/(?<!\\)\|/).length, line).toBeGreaterThanOrEqual(4)
   })
 })
 
@@ -50,7 +51,13 @@ describe('schema tables', () => {
     const text = new TablePage().tables(
       {
         properties: {
-          one: { anyOf: [{ type: 'object', properties: { type: { const: 'a' } } }, { type: 'object', properties: { type: { const: 'b' } } }, { type: 'null' }] },
+          one: {
+            anyOf: [
+              { type: 'object', properties: { type: { const: 'a' } } },
+              { type: 'object', properties: { type: { const: 'b' } } },
+              { type: 'null' },
+            ],
+          },
           two: named('Here.'),
           three: { type: 'array', items: named('There.') },
         },

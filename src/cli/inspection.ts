@@ -53,7 +53,10 @@ export interface FoundConfig {
 }
 
 /** The configuration that `serve` would use. Throws `InvalidConfiguration`. */
-export async function findConfig(named: string | undefined, { env, probe = loopbackProbe }: Pick<InspectionDependencies, 'env' | 'probe'>): Promise<FoundConfig> {
+export async function findConfig(
+  named: string | undefined,
+  { env, probe = loopbackProbe }: Pick<InspectionDependencies, 'env' | 'probe'>,
+): Promise<FoundConfig> {
   const file = named ?? (existsSync(USUAL_FILE) ? USUAL_FILE : undefined)
   if (file !== undefined) return { file, ...loadConfig(file, env) }
   return { file: undefined, ...(await discoverConfig(env, probe)) }

@@ -17,7 +17,11 @@ describe('table', () => {
 
   it('cuts the widest column that may be cut, until the table fits', () => {
     const text = table(
-      [{ title: 'NAME', cut: 'middle' }, { title: 'N', align: 'right' }, { title: 'WHAT', cut: 'end' }],
+      [
+        { title: 'NAME', cut: 'middle' },
+        { title: 'N', align: 'right' },
+        { title: 'WHAT', cut: 'end' },
+      ],
       [['provider/a-very-long-model-name-that-goes-on-2026-01-01', '123456', 'words '.repeat(20)]],
       60,
     )
@@ -39,7 +43,14 @@ describe('table', () => {
     const cell = fc.string({ unit: 'grapheme', maxLength: 60 })
     fc.assert(
       fc.property(fc.array(fc.tuple(cell, cell), { maxLength: 8 }), (rows) => {
-        const text = table([{ title: 'ONE', cut: 'end', least: 5 }, { title: 'TWO', cut: 'middle', least: 5 }], rows, 40)
+        const text = table(
+          [
+            { title: 'ONE', cut: 'end', least: 5 },
+            { title: 'TWO', cut: 'middle', least: 5 },
+          ],
+          rows,
+          40,
+        )
         for (const line of text.split('\n')) expect(textWidth(line)).toBeLessThanOrEqual(40)
         expect(text.split('\n')).toHaveLength(rows.length + 2)
       }),
@@ -63,11 +74,14 @@ describe('printable', () => {
 describe('wrap', () => {
   it('breaks at spaces and keeps every word', () => {
     fc.assert(
-      fc.property(fc.array(fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 30 }), (words) => {
-        const lines = wrap(words.join(' '), 20)
-        expect(lines.join(' ')).toBe(words.join(' '))
-        for (const line of lines) expect(line.length <= 20 || !line.includes(' ')).toBe(true)
-      }),
+      fc.property(
+        fc.array(fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 30 }),
+        (words) => {
+          const lines = wrap(words.join(' '), 20)
+          expect(lines.join(' ')).toBe(words.join(' '))
+          for (const line of lines) expect(line.length <= 20 || !line.includes(' ')).toBe(true)
+        },
+      ),
     )
   })
 })

@@ -74,7 +74,11 @@ export function textWidth(text: string): number {
 /** Chinese, Japanese and Korean letters, full-width forms and emoji take two columns; combining marks none. */
 function letterWidth(letter: string): number {
   if (/\p{Mn}|\p{Me}|\u200d|\ufe0f/u.test(letter)) return 0
-  return /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(letter) ? 2 : 1
+  return /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
+    letter,
+  )
+    ? 2
+    : 1
 }
 
 /** A text from elsewhere without characters that would steer the terminal. */

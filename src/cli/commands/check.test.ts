@@ -15,12 +15,15 @@ function configFile(text: string): string {
   return file
 }
 
-const fine = (id: string, models?: string[]) => askable(id, () => Promise.resolve({ ok: true, message: `${models?.length ?? 0} models`, models }))
+const fine = (id: string, models?: string[]) =>
+  askable(id, () => Promise.resolve({ ok: true, message: `${models?.length ?? 0} models`, models }))
 
 describe('bursar check', () => {
   it('has a line for each provider and ends well when all answer', async () => {
     const file = configFile('providers: { openai: { api_key: k }, ollama: }')
-    const { out, code, closed } = await run(checkCommand, ['check', '-c', file], { providers: [fine('openai', ['a', 'b']), fine('ollama')] })
+    const { out, code, closed } = await run(checkCommand, ['check', '-c', file], {
+      providers: [fine('openai', ['a', 'b']), fine('ollama')],
+    })
     expect(out).toContain(`${file}: valid`)
     expect(out).toMatch(/^openai {2}ok {6}2 models$/m)
     expect(out).toMatch(/^ollama {2}ok/m)
@@ -38,7 +41,9 @@ describe('bursar check', () => {
         fine('xai'),
       ],
     })
-    expect(out.replace(/\s+/g, ' ')).toContain('openai FAILED It answered 401. It has no key: set OPENAI_API_KEY, or `providers.openai.api_key`.')
+    expect(out.replace(/\s+/g, ' ')).toContain(
+      'openai FAILED It answered 401. It has no key: set OPENAI_API_KEY, or `providers.openai.api_key`.',
+    )
     expect(out).toMatch(/^groq .*FAILED.*a bug in the provider/m)
     expect(out).toMatch(/^xai .*ok/m)
     expect(out).toContain('2 of 3 providers fail')
@@ -122,7 +127,9 @@ keys:
   })
 
   it('hides what would steer the terminal', async () => {
-    const { out } = await run(checkCommand, ['check', '-c', configFile('providers: { ollama: }')], { providers: [askable('ollama', () => Promise.resolve({ ok: false, message: 'bad \u001b[2J news' }))] })
+    const { out } = await run(checkCommand, ['check', '-c', configFile('providers: { ollama: }')], {
+      providers: [askable('ollama', () => Promise.resolve({ ok: false, message: 'bad \u001b[2J news' }))],
+    })
     expect(out).not.toContain('\u001b')
   })
 })

@@ -1,6 +1,14 @@
 import type { Command } from 'commander'
 import { presets, type Provider, type ProviderHealth } from '../../environment/index.js'
-import { closest, InvalidConfiguration, isLoopback, problemText, splitReference, type Config, type ConfigProblem } from '../../gateway/index.js'
+import {
+  closest,
+  InvalidConfiguration,
+  isLoopback,
+  problemText,
+  splitReference,
+  type Config,
+  type ConfigProblem,
+} from '../../gateway/index.js'
 import { findConfig, processDependencies, USUAL_FILE, type Inspection, type InspectionDependencies } from '../inspection.js'
 import { printable, textWidth, wrap } from '../table.js'
 
@@ -23,7 +31,12 @@ interface ProviderResult {
 /** What `bursar check --json` prints. */
 export interface CheckReport {
   readonly ok: boolean
-  readonly configuration: { readonly file: string | null; readonly ok: boolean; readonly problems: readonly ConfigProblem[]; readonly warnings: readonly string[] }
+  readonly configuration: {
+    readonly file: string | null
+    readonly ok: boolean
+    readonly problems: readonly ConfigProblem[]
+    readonly warnings: readonly string[]
+  }
   readonly providers: readonly ProviderResult[]
 }
 
@@ -64,7 +77,11 @@ export async function check(named: string | undefined, deps: InspectionDependenc
       const head = `${result.name.padEnd(nameWidth)}  ${result.ok ? 'ok    ' : 'FAILED'}  `
       say(hanging(head, printable(result.message), deps.width))
     }
-    const warnings = [...found.warnings, ...configWarnings(config, deps.now()), ...modelWarnings(config, opened, new Map(checked.map(({ result, listed }) => [result.name, listed])))]
+    const warnings = [
+      ...found.warnings,
+      ...configWarnings(config, deps.now()),
+      ...modelWarnings(config, opened, new Map(checked.map(({ result, listed }) => [result.name, listed]))),
+    ]
     for (const warning of warnings) say(hanging('warning: ', printable(warning), deps.width))
     const failed = checked.filter(({ result }) => !result.ok).length
     say(
@@ -92,11 +109,18 @@ function limited<Item, Result>(items: readonly Item[], count: number, work: (ite
   })
 }
 
-async function reach(name: string, config: Config, provider: Provider | undefined): Promise<{ readonly result: ProviderResult; readonly listed: readonly string[] | undefined }> {
+async function reach(
+  name: string,
+  config: Config,
+  provider: Provider | undefined,
+): Promise<{ readonly result: ProviderResult; readonly listed: readonly string[] | undefined }> {
   const type = config.providers[name]?.type ?? ''
   const health = provider === undefined ? { ok: false, message: 'could not be built' } : await askHealth(provider)
   const count = health.models?.length
-  return { result: { name, type, ok: health.ok, message: mended(health, name, config), ...(count === undefined ? {} : { models: count }) }, listed: health.models }
+  return {
+    result: { name, type, ok: health.ok, message: mended(health, name, config), ...(count === undefined ? {} : { models: count }) },
+    listed: health.models,
+  }
 }
 
 async function askHealth(provider: Provider): Promise<ProviderHealth> {
@@ -123,16 +147,24 @@ function mended(health: ProviderHealth, name: string, config: Config): string {
   if (health.ok) return health.message
   const provider = config.providers[name]
   const variables = provider === undefined ? [] : (presets.get(provider.type)?.keyVariables ?? [])
-  const lacksKey = provider !== undefined && provider.type !== 'sandbox' && provider.type !== 'recorded' && provider.api_key === undefined && provider.headers === undefined
-  if (lacksKey && variables.length > 0) return `${health.message} It has no key: set ${variables.join(' or ')}, or \`providers.${name}.api_key\`.`
+  const lacksKey =
+    provider !== undefined &&
+    provider.type !== 'sandbox' &&
+    provider.type !== 'recorded' &&
+    provider.api_key === undefined &&
+    provider.headers === undefined
+  if (lacksKey && variables.length > 0)
+    return `${health.message} It has no key: set ${variables.join(' or ')}, or \`providers.${name}.api_key\`.`
   return health.message
 }
 
 function configWarnings(config: Config, now: number): string[] {
   const warnings: string[] = []
-  if (!isLoopback(config.server.host)) warnings.push(`the gateway listens on ${config.server.host}, beyond this machine, without TLS: put it behind a proxy that has it.`)
+  if (!isLoopback(config.server.host))
+    warnings.push(`the gateway listens on ${config.server.host}, beyond this machine, without TLS: put it behind a proxy that has it.`)
   const limitless = config.keys.filter((key) => key.budget_usd === undefined).map((key) => `"${key.name}"`)
-  if (limitless.length > 0) warnings.push(`${limitless.length === 1 ? 'the key' : 'the keys'} ${limitless.join(', ')} may spend without limit: set \`budget_usd\`.`)
+  if (limitless.length > 0)
+    warnings.push(`${limitless.length === 1 ? 'the key' : 'the keys'} ${limitless.join(', ')} may spend without limit: set \`budget_usd\`.`)
   for (const key of config.keys) {
     if (key.expires === undefined) continue
     const left = Date.parse(key.expires) / 1000 - now
@@ -149,16 +181,22 @@ function modelWarnings(config: Config, opened: Inspection, lists: ReadonlyMap<st
     for (const { provider, model } of deployments) {
       const listed = lists.get(provider)
       // Azure lists the models of a region, not the deployments by whose names they are called.
-      if (listed === undefined || listed.length === 0 || listed.includes(model) || config.providers[provider]?.type === 'azure-openai') continue
+      if (listed === undefined || listed.length === 0 || listed.includes(model) || config.providers[provider]?.type === 'azure-openai')
+        continue
       const guess = closest(model, listed)
       warnings.push(`models.${alias}: ${provider} doesn't list "${model}"${guess === undefined ? '.' : `; did you mean "${guess}"?`}`)
     }
-  const named = new Set([...Object.keys(config.models), ...Object.values(config.models).flatMap(({ deployments }) => deployments.map(({ provider, model }) => `${provider}/${model}`))])
+  const named = new Set([
+    ...Object.keys(config.models),
+    ...Object.values(config.models).flatMap(({ deployments }) => deployments.map(({ provider, model }) => `${provider}/${model}`)),
+  ])
   const unpriced = opened.models().filter(({ id, facts }) => named.has(id) && facts.prices === undefined)
   for (const { id, deployments } of unpriced) {
     const reference = deployments[0] ?? id
     const { provider, model } = splitReference(reference)
-    warnings.push(`the price of ${id} is unknown: its cost is reported as null, and budgets in dollars can't hold it. Give it as \`prices: { ${provider}/${model}: { input: …, output: … } }\`.`)
+    warnings.push(
+      `the price of ${id} is unknown: its cost is reported as null, and budgets in dollars can't hold it. Give it as \`prices: { ${provider}/${model}: { input: …, output: … } }\`.`,
+    )
   }
   return warnings
 }
@@ -169,5 +207,7 @@ function hanging(head: string, text: string, width: number): string {
 }
 
 function indented(text: string, indent: string, width: number): string {
-  return wrap(printable(text), width - indent.length - 2).map((line, index) => `${indent}${index === 0 ? '' : '  '}${line}\n`).join('')
+  return wrap(printable(text), width - indent.length - 2)
+    .map((line, index) => `${indent}${index === 0 ? '' : '  '}${line}\n`)
+    .join('')
 }

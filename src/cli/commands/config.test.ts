@@ -17,7 +17,10 @@ const write = (name: string, text: string) => {
 describe('bursar config', () => {
   it('prints the JSON Schema', async () => {
     const { out } = await run(configCommand, ['config', 'schema'])
-    expect(JSON.parse(out)).toMatchObject({ $schema: 'http://json-schema.org/draft-07/schema#', properties: { server: { type: 'object' } } })
+    expect(JSON.parse(out)).toMatchObject({
+      $schema: 'http://json-schema.org/draft-07/schema#',
+      properties: { server: { type: 'object' } },
+    })
   })
 
   it('shows the configuration in effect without secrets, as YAML that is a configuration again', async () => {
@@ -25,7 +28,10 @@ describe('bursar config', () => {
     const { out } = await run(configCommand, ['config', 'show', '-c', file], { env: { K: 'hush-hush-hush' } })
     expect(out).not.toContain('hush')
     expect(out).toContain('api_key: "[secret]"')
-    expect(parse(out)).toMatchObject({ server: { port: 8787 }, models: { f: { deployments: [{ provider: 'openai', model: 'x', weight: 1 }] } } })
+    expect(parse(out)).toMatchObject({
+      server: { port: 8787 },
+      models: { f: { deployments: [{ provider: 'openai', model: 'x', weight: 1 }] } },
+    })
     const again = parseConfig(out.replaceAll('"[secret]"', 'another-secret'), {}).config
     expect(again.models).toEqual(parseConfig(readFileSync(file, 'utf8'), { K: 'hush-hush-hush' }).config.models)
     const json = await run(configCommand, ['config', 'show', '--json', '-c', file], { env: { K: 'hush-hush-hush' } })
@@ -45,7 +51,10 @@ describe('bursar config', () => {
   })
 
   it('imports a LiteLLM file to a new file, and leaves an old one alone', async () => {
-    const source = write('litellm.yaml', 'model_list: [{ model_name: a, litellm_params: { model: gpt-5, api_key: sk-hush } }]\nlitellm_settings: { cache: true }')
+    const source = write(
+      'litellm.yaml',
+      'model_list: [{ model_name: a, litellm_params: { model: gpt-5, api_key: sk-hush } }]\nlitellm_settings: { cache: true }',
+    )
     const target = join(folder, 'imported.yaml')
     const { out, err } = await run(configCommand, ['config', 'import', 'litellm', source, '-o', target])
     expect(out).toBe('')

@@ -1,6 +1,14 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { configJsonSchemaText, importedYaml, importLiteLlm, InvalidConfiguration, parseConfig, printableConfig, printableYaml } from '../../gateway/index.js'
+import {
+  configJsonSchemaText,
+  importedYaml,
+  importLiteLlm,
+  InvalidConfiguration,
+  parseConfig,
+  printableConfig,
+  printableYaml,
+} from '../../gateway/index.js'
 import { BursarError } from '../../errors/index.js'
 import { findConfig, processDependencies, USUAL_FILE, type InspectionDependencies } from '../inspection.js'
 
@@ -51,7 +59,11 @@ function readText(file: string): string {
 }
 
 function writeNew(file: string, text: string): void {
-  if (existsSync(file)) throw new BursarError(`${file} exists already; it was left alone. Name another file with --output.`, { code: 'invalid_configuration', status: 500 })
+  if (existsSync(file))
+    throw new BursarError(`${file} exists already; it was left alone. Name another file with --output.`, {
+      code: 'invalid_configuration',
+      status: 500,
+    })
   try {
     writeFileSync(file, text, { flag: 'wx' })
   } catch (cause) {
@@ -62,7 +74,8 @@ function writeNew(file: string, text: string): void {
 /** What is still wrong with the imported file, as if every variable that it names were set. */
 function remaining(yaml: string): string[] {
   const env: Record<string, string> = {}
-  for (const [, name] of yaml.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g)) if (name !== undefined) env[name] = `https://stand-in.example/${name}`
+  for (const [, name] of yaml.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g))
+    if (name !== undefined) env[name] = `https://stand-in.example/${name}`
   try {
     parseConfig(yaml, env)
     return []

@@ -12,14 +12,22 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const file = join(folder, 'bursar.yaml')
 writeFileSync(file, 'providers: { openai: { api_key: k }, ollama: }')
 
-const rate = (pico: bigint, tiers: { aboveInputTokens: number; rate: ReturnType<typeof picoUsd> }[] = []) => ({ base: picoUsd(pico), tiers })
+const rate = (pico: bigint, tiers: { aboveInputTokens: number; rate: ReturnType<typeof picoUsd> }[] = []) => ({
+  base: picoUsd(pico),
+  tiers,
+})
 const known: ModelFacts = {
   id: 'gpt-5-mini',
   provider: 'openai',
   contextTokens: 400_000,
   maxOutputTokens: 128_000,
   capabilities: { tools: true, jsonSchema: true, images: true, audio: false, reasoning: true },
-  prices: { input: rate(250_000n, [{ aboveInputTokens: 200_000, rate: picoUsd(500_000n) }]), cacheRead: rate(25_000n), output: rate(2_000_000n), source: 'test' },
+  prices: {
+    input: rate(250_000n, [{ aboveInputTokens: 200_000, rate: picoUsd(500_000n) }]),
+    cacheRead: rate(25_000n),
+    output: rate(2_000_000n),
+    source: 'test',
+  },
 }
 const models = [{ id: 'openai/gpt-5-mini', facts: known, deployments: ['openai/gpt-5-mini'] }]
 const ollama = askable('ollama', () => Promise.resolve({ ok: true, message: '', models: ['llama3.2:latest'] }))
@@ -78,7 +86,10 @@ describe('bursar models', () => {
   })
 
   it('goes on without a provider that does not answer, and says so', async () => {
-    const { out, err } = await run(modelsCommand, ['models', '-c', file], { models, providers: [openai, askable('ollama', () => Promise.reject(new Error('connection refused')))] })
+    const { out, err } = await run(modelsCommand, ['models', '-c', file], {
+      models,
+      providers: [openai, askable('ollama', () => Promise.reject(new Error('connection refused')))],
+    })
     expect(out).toContain('openai/gpt-5-mini')
     expect(err).toContain('ollama: connection refused')
   })

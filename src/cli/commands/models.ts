@@ -34,9 +34,12 @@ export function modelsCommand(program: Command, deps: InspectionDependencies = p
       try {
         const all = await modelRows(opened, config.allow_unlisted_models, deps.report)
         const wanted = text?.toLowerCase()
-        const rows = all.filter(({ id, deployments }) => wanted === undefined || [id, ...deployments].some((name) => name.toLowerCase().includes(wanted)))
+        const rows = all.filter(
+          ({ id, deployments }) => wanted === undefined || [id, ...deployments].some((name) => name.toLowerCase().includes(wanted)),
+        )
         deps.print(options.json ? `${JSON.stringify(rows, null, 2)}\n` : modelTable(rows, deps.width))
-        if (rows.length === 0 && wanted !== undefined && all.length > 0) deps.report(`No model has "${text}" in its name; ${all.length} have not.\n`)
+        if (rows.length === 0 && wanted !== undefined && all.length > 0)
+          deps.report(`No model has "${text}" in its name; ${all.length} have not.\n`)
       } finally {
         await opened.close()
       }
@@ -53,7 +56,9 @@ export async function modelRows(opened: Inspection, unlisted: boolean, report: (
       try {
         const { models, ok, message } = await provider.check(AbortSignal.timeout(LIST_MS))
         if (!ok) report(`${name}: ${message}\n`)
-        return (models ?? []).map((model) => rowOf(`${name}/${model}`, provider.facts(model) ?? { id: model, provider: name, capabilities: {} }, [`${name}/${model}`]))
+        return (models ?? []).map((model) =>
+          rowOf(`${name}/${model}`, provider.facts(model) ?? { id: model, provider: name, capabilities: {} }, [`${name}/${model}`]),
+        )
       } catch (thrown) {
         report(`${name}: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`)
         return []
@@ -70,7 +75,14 @@ function rowOf(id: string, facts: ModelFacts, deployments: readonly string[]): M
     deployments,
     contextTokens: facts.contextTokens ?? null,
     maxOutputTokens: facts.maxOutputTokens ?? null,
-    capabilities: { tools: tools ?? null, jsonSchema: jsonSchema ?? null, images: images ?? null, audio: audio ?? null, reasoning: reasoning ?? null, embeddings: embeddings ?? null },
+    capabilities: {
+      tools: tools ?? null,
+      jsonSchema: jsonSchema ?? null,
+      images: images ?? null,
+      audio: audio ?? null,
+      reasoning: reasoning ?? null,
+      embeddings: embeddings ?? null,
+    },
     prices: facts.prices === undefined ? null : pricesOf(facts.prices),
   }
 }
@@ -88,7 +100,10 @@ function pricesOf(sheet: PriceSheet): Record<PriceField, PriceCell> {
 
 function cell(rate: Rate | undefined): PriceCell {
   if (rate === undefined) return null
-  return { usd: perMillion(rate.base), tiers: rate.tiers.map((tier) => ({ aboveInputTokens: tier.aboveInputTokens, usd: perMillion(tier.rate) })) }
+  return {
+    usd: perMillion(rate.base),
+    tiers: rate.tiers.map((tier) => ({ aboveInputTokens: tier.aboveInputTokens, usd: perMillion(tier.rate) })),
+  }
 }
 
 /** Picodollars a token to dollars a million tokens. */

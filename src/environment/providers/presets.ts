@@ -221,7 +221,11 @@ const all: readonly ProviderPreset[] = [
     keys: ['DASHSCOPE_API_KEY'],
     formats: chatAndEmbeddings,
   }),
-  host('vercel', 'https://ai-gateway.vercel.sh/v1', { title: 'Vercel AI Gateway', keys: ['AI_GATEWAY_API_KEY'], formats: chatAndEmbeddings }),
+  host('vercel', 'https://ai-gateway.vercel.sh/v1', {
+    title: 'Vercel AI Gateway',
+    keys: ['AI_GATEWAY_API_KEY'],
+    formats: chatAndEmbeddings,
+  }),
   local('ollama', 'Ollama', 11434),
   local('vllm', 'vLLM', 8000),
   local('llama-cpp', 'llama.cpp server', 8080),

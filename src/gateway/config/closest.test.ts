@@ -25,7 +25,8 @@ function oracle(a: string, b: string): number {
   if (a === '' || b === '') return a.length + b.length
   const [restA, restB] = [a.slice(0, -1), b.slice(0, -1)]
   const options = [oracle(restA, b) + 1, oracle(a, restB) + 1, oracle(restA, restB) + (a.at(-1) === b.at(-1) ? 0 : 1)]
-  if (a.length > 1 && b.length > 1 && a.at(-1) === b.at(-2) && a.at(-2) === b.at(-1)) options.push(oracle(a.slice(0, -2), b.slice(0, -2)) + 1)
+  if (a.length > 1 && b.length > 1 && a.at(-1) === b.at(-2) && a.at(-2) === b.at(-1))
+    options.push(oracle(a.slice(0, -2), b.slice(0, -2)) + 1)
   return Math.min(...options)
 }
 

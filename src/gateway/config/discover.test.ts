@@ -35,13 +35,23 @@ describe('discoverProviders', () => {
   })
 
   it('ignores empty variables and the sandbox once there is a key', async () => {
-    const { providers } = await discoverProviders({ OPENAI_API_KEY: ' ', ANTHROPIC_API_KEY: 'k', ANTHROPIC_BASE_URL: 'https://a.example/' }, nothing)
+    const { providers } = await discoverProviders(
+      { OPENAI_API_KEY: ' ', ANTHROPIC_API_KEY: 'k', ANTHROPIC_BASE_URL: 'https://a.example/' },
+      nothing,
+    )
     expect(providers).toEqual({ anthropic: { type: 'anthropic', api_key: expect.anything() as unknown, base_url: 'https://a.example' } })
   })
 
   it('takes Azure with both sets of variables, and says what is missing', async () => {
-    const classic = await discoverProviders({ AZURE_API_KEY: 'k', AZURE_API_BASE: 'https://r.openai.azure.com/', AZURE_API_VERSION: '2024-10-21' }, nothing)
-    expect(classic.providers.azure).toMatchObject({ type: 'azure-openai', base_url: 'https://r.openai.azure.com', api_version: '2024-10-21' })
+    const classic = await discoverProviders(
+      { AZURE_API_KEY: 'k', AZURE_API_BASE: 'https://r.openai.azure.com/', AZURE_API_VERSION: '2024-10-21' },
+      nothing,
+    )
+    expect(classic.providers.azure).toMatchObject({
+      type: 'azure-openai',
+      base_url: 'https://r.openai.azure.com',
+      api_version: '2024-10-21',
+    })
     const newer = await discoverProviders({ AZURE_OPENAI_API_KEY: 'k', AZURE_OPENAI_ENDPOINT: 'https://r.openai.azure.com' }, nothing)
     expect(newer.providers.azure).toMatchObject({ type: 'azure-openai' })
     const half = await discoverProviders({ AZURE_API_KEY: 'k' }, nothing)
@@ -50,7 +60,10 @@ describe('discoverProviders', () => {
   })
 
   it('says when an address is no address, and never shows a value', async () => {
-    const { notes, providers } = await discoverProviders({ OPENAI_API_KEY: 'sk-hush', OPENAI_BASE_URL: 'hush', AZURE_API_KEY: 'k', AZURE_API_BASE: 'hush', AZURE_API_VERSION: '; rm' }, nothing)
+    const { notes, providers } = await discoverProviders(
+      { OPENAI_API_KEY: 'sk-hush', OPENAI_BASE_URL: 'hush', AZURE_API_KEY: 'k', AZURE_API_BASE: 'hush', AZURE_API_VERSION: '; rm' },
+      nothing,
+    )
     expect(providers.openai).not.toHaveProperty('base_url')
     expect(notes.join()).toContain('OPENAI_BASE_URL')
     expect(notes.join()).not.toContain('hush')
@@ -82,11 +95,14 @@ describe('loopbackProbe', () => {
     ['a redirect', (_request, response) => response.writeHead(302, { location: 'http://127.0.0.1:9/' }).end()],
     ['a refusal', (_request, response) => response.writeHead(401, { 'content-type': 'application/json' }).end('{}')],
     ['broken JSON', (_request, response) => response.setHeader('content-type', 'application/json').end('{')],
-    ['an endless answer', (_request, response) => {
-      response.setHeader('content-type', 'application/json')
-      const more = () => void (response.destroyed || response.write('x'.repeat(65_536), more))
-      more()
-    }],
+    [
+      'an endless answer',
+      (_request, response) => {
+        response.setHeader('content-type', 'application/json')
+        const more = () => void (response.destroyed || response.write('x'.repeat(65_536), more))
+        more()
+      },
+    ],
     ['silence', () => undefined],
   ])('rejects on %s', async (_what, listener) => {
     await expect(loopbackProbe(await serve(listener))).rejects.toThrow()
@@ -101,7 +117,8 @@ describe('presets', () => {
       expect(preset.baseUrl).toMatch(/^https:\/\/[^/]+[^ ]*[^/]$|^http:\/\/127\.0\.0\.1:\d+\/v1$/)
       expect(preset.formats.length).toBeGreaterThan(0)
       // A variable that two presets read would give a key to the wrong host.
-      for (const other of presets.values()) if (other !== preset) for (const variable of preset.keyVariables) expect(other.keyVariables).not.toContain(variable)
+      for (const other of presets.values())
+        if (other !== preset) for (const variable of preset.keyVariables) expect(other.keyVariables).not.toContain(variable)
     }
   })
 })

@@ -26,7 +26,11 @@ export const sandboxOnly = { sandbox: { type: 'sandbox' } } as const satisfies P
 /** Asks a server on this machine. */
 export const loopbackProbe: Probe = async (url) => {
   // `reset`: no connection is kept, so that a command that only looks ends at once.
-  const { statusCode, headers, body } = await request(url, { signal: AbortSignal.timeout(PROBE_MS), headers: { accept: 'application/json' }, reset: true })
+  const { statusCode, headers, body } = await request(url, {
+    signal: AbortSignal.timeout(PROBE_MS),
+    headers: { accept: 'application/json' },
+    reset: true,
+  })
   if (statusCode !== 200 || !String(headers['content-type'] ?? '').includes('json')) {
     // Ending the body early is an error of its own, which nobody else would take.
     body.on('error', () => undefined).destroy()
@@ -66,12 +70,16 @@ export async function discoverProviders(env: Environment, probe: Probe = loopbac
     found[preset.name] = { type: preset.name, base_url: preset.baseUrl }
     notes.push(`found ${preset.title} on port ${preset.localPort} with ${models} ${models === 1 ? 'model' : 'models'}`)
   }
-  if (Object.keys(found).length === 0) notes.push('no key of a provider is set and no local server was found: simulated models of the sandbox answer')
+  if (Object.keys(found).length === 0)
+    notes.push('no key of a provider is set and no local server was found: simulated models of the sandbox answer')
   return { providers: configSchema.shape.providers.parse(Object.keys(found).length === 0 ? sandboxOnly : found), notes }
 }
 
 /** The configuration without a file: all defaults, and the providers that are found. The warnings tell what was found. */
-export async function discoverConfig(env: Environment, probe: Probe = loopbackProbe): Promise<{ readonly config: Config; readonly warnings: readonly string[] }> {
+export async function discoverConfig(
+  env: Environment,
+  probe: Probe = loopbackProbe,
+): Promise<{ readonly config: Config; readonly warnings: readonly string[] }> {
   const { providers, notes } = await discoverProviders(env, probe)
   return { config: { ...configSchema.parse({ telemetry: telemetryFromEnvironment(env) }), providers }, warnings: notes }
 }
@@ -88,7 +96,11 @@ export function providersFromEnvironment(env: Environment): ProvidersInput {
     const key = firstSet(env, preset.keyVariables)
     if (key === undefined) continue
     const moved = firstSet(env, preset.baseUrlVariables)
-    found[preset.name] = { type: preset.name, api_key: key.value, ...(moved !== undefined && isHttpUrl(moved.value) ? { base_url: moved.value } : {}) }
+    found[preset.name] = {
+      type: preset.name,
+      api_key: key.value,
+      ...(moved !== undefined && isHttpUrl(moved.value) ? { base_url: moved.value } : {}),
+    }
   }
   const azure = azureFrom(env)
   if (azure.key !== undefined && azure.base !== undefined && isHttpUrl(azure.base.value))
@@ -122,8 +134,10 @@ export function environmentNotes(env: Environment): string[] {
       notes.push(`${moved.name} is set but ${preset.keyVariables.join(' or ')} is not; ${preset.title} is left out`)
   }
   const { key, base } = azureFrom(env)
-  if (key !== undefined && base === undefined) notes.push(`${key.name} is set but AZURE_API_BASE or AZURE_OPENAI_ENDPOINT is not; Azure OpenAI is left out`)
-  else if (key !== undefined && base !== undefined && !isHttpUrl(base.value)) notes.push(`${base.name} is set but is not an http(s) address; Azure OpenAI is left out`)
+  if (key !== undefined && base === undefined)
+    notes.push(`${key.name} is set but AZURE_API_BASE or AZURE_OPENAI_ENDPOINT is not; Azure OpenAI is left out`)
+  else if (key !== undefined && base !== undefined && !isHttpUrl(base.value))
+    notes.push(`${base.name} is set but is not an http(s) address; Azure OpenAI is left out`)
   return notes
 }
 

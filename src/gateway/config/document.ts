@@ -1,4 +1,17 @@
-import { LineCounter, isAlias, isMap, isPair, isScalar, isSeq, parseAllDocuments, visit, type Document, type Node, type ParsedNode, type YAMLError } from 'yaml'
+import {
+  LineCounter,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  parseAllDocuments,
+  visit,
+  type Document,
+  type Node,
+  type ParsedNode,
+  type YAMLError,
+} from 'yaml'
 import { interpolate, type Environment } from './interpolate.js'
 import { pathText, type ConfigProblem, type Path } from './problem.js'
 
@@ -19,7 +32,13 @@ const MAX_ALIASES = 1000
 /** Reads a YAML 1.2 text with anchors, aliases and merge keys. Duplicate keys, unknown tags and several documents are problems. */
 export function readDocument(text: string, env: Environment): ConfigDocument {
   const lineCounter = new LineCounter()
-  const documents = parseAllDocuments(text.replace(/^\uFEFF/, ''), { lineCounter, merge: true, prettyErrors: false, uniqueKeys: true, logLevel: 'silent' })
+  const documents = parseAllDocuments(text.replace(/^\uFEFF/, ''), {
+    lineCounter,
+    merge: true,
+    prettyErrors: false,
+    uniqueKeys: true,
+    logLevel: 'silent',
+  })
   const document = Array.isArray(documents) ? documents[0] : undefined
   const fromEnvironment = new Map<string, readonly string[]>()
   if (document === undefined) return { data: undefined, problems: [], fromEnvironment, locate: () => undefined }
@@ -30,8 +49,10 @@ export function readDocument(text: string, env: Environment): ConfigDocument {
   }
   const at = (offset: number | undefined) => positionOf(offset) ?? {}
   const problems: ConfigProblem[] = []
-  if (documents.length > 1) problems.push({ path: '', message: 'expected one YAML document, but "---" begins a second one', ...at(documents[1]?.range[0]) })
-  for (const error of firstInFlow([...document.errors, ...document.warnings], text)) problems.push({ path: '', message: yamlMessage(error, text), ...at(error.pos[0]) })
+  if (documents.length > 1)
+    problems.push({ path: '', message: 'expected one YAML document, but "---" begins a second one', ...at(documents[1]?.range[0]) })
+  for (const error of firstInFlow([...document.errors, ...document.warnings], text))
+    problems.push({ path: '', message: yamlMessage(error, text), ...at(error.pos[0]) })
 
   let plainKeys = true
   visit(document, {
@@ -44,7 +65,8 @@ export function readDocument(text: string, env: Environment): ConfigDocument {
     Scalar(where, node, ancestors) {
       if (where === 'key' || typeof node.value !== 'string') return
       const result = interpolate(node.value, env)
-      if ('problem' in result) problems.push({ path: pathText(pathOfNode([...ancestors, node])), message: result.problem, ...at(node.range?.[0]) })
+      if ('problem' in result)
+        problems.push({ path: pathText(pathOfNode([...ancestors, node])), message: result.problem, ...at(node.range?.[0]) })
       else {
         if (result.replaced) fromEnvironment.set(result.text, result.variables)
         node.value = result.text
@@ -58,7 +80,10 @@ export function readDocument(text: string, env: Environment): ConfigDocument {
       data = document.toJS({ maxAliasCount: MAX_ALIASES }) as unknown
     } catch (thrown) {
       const unknown = thrown instanceof ReferenceError ? /^Unresolved alias.*: (\S+)$/.exec(thrown.message)?.[1] : undefined
-      const message = unknown === undefined ? 'the aliases (*name) of this file repeat too much data, or refer to themselves' : `there is no anchor &${unknown} before the alias *${unknown}`
+      const message =
+        unknown === undefined
+          ? 'the aliases (*name) of this file repeat too much data, or refer to themselves'
+          : `there is no anchor &${unknown} before the alias *${unknown}`
       problems.push({ path: '', message, ...at(unknown === undefined ? undefined : text.indexOf(`*${unknown}`)) })
     }
   }
@@ -88,7 +113,12 @@ function offsetOf(document: Document.Parsed<ParsedNode>, path: Path): number | u
   return offset
 }
 
-function child(parent: unknown, part: string | number, document: Document, depth: number): { node: unknown; offset: number | undefined } | undefined {
+function child(
+  parent: unknown,
+  part: string | number,
+  document: Document,
+  depth: number,
+): { node: unknown; offset: number | undefined } | undefined {
   const node = isAlias(parent) ? parent.resolve(document) : parent
   if (isSeq(node)) {
     const item: unknown = typeof part === 'number' ? node.items[part] : undefined

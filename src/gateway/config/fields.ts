@@ -6,13 +6,18 @@ export const seconds = () => z.number().positive().max(86_400)
 
 /** A size in bytes: a whole number, or a number with a unit such as `32 MiB`. */
 export const bytes = () =>
-  z.union([z.int().positive().max(MAX_BYTES), z.string().regex(/^\d+(\.\d+)?\s*([KMGkmg]?i?[Bb])?$/, 'expected a size such as 4096, "64 KiB" or "32 MiB"')]).transform((value, context) => {
-    if (typeof value === 'number') return value
-    const size = bytesOf(value)
-    if (size >= 1 && size <= MAX_BYTES) return size
-    context.issues.push({ code: 'custom', message: 'expected a size between 1 byte and 4 GiB', input: value })
-    return z.NEVER
-  })
+  z
+    .union([
+      z.int().positive().max(MAX_BYTES),
+      z.string().regex(/^\d+(\.\d+)?\s*([KMGkmg]?i?[Bb])?$/, 'expected a size such as 4096, "64 KiB" or "32 MiB"'),
+    ])
+    .transform((value, context) => {
+      if (typeof value === 'number') return value
+      const size = bytesOf(value)
+      if (size >= 1 && size <= MAX_BYTES) return size
+      context.issues.push({ code: 'custom', message: 'expected a size between 1 byte and 4 GiB', input: value })
+      return z.NEVER
+    })
 
 /** Larger than any body that a JSON parser could hold in one string. */
 const MAX_BYTES = 4 * 1024 ** 3
@@ -40,7 +45,8 @@ function urlProblem(text: string): string | undefined {
   if (!URL.canParse(text)) return 'expected an address such as https://api.example.com/v1'
   const url = new URL(text)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'expected an address that begins with https:// or http://'
-  if (url.username !== '' || url.password !== '') return 'a user name or password in the address would end up in logs; use `api_key` or `headers`'
+  if (url.username !== '' || url.password !== '')
+    return 'a user name or password in the address would end up in logs; use `api_key` or `headers`'
   if (url.search !== '' || url.hash !== '') return 'expected an address without ? and #'
   return undefined
 }
@@ -49,7 +55,10 @@ function urlProblem(text: string): string | undefined {
 export const moment = () =>
   z
     .string()
-    .regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/, 'expected a date such as 2027-01-31, or 2027-01-31T18:00:00Z')
+    .regex(
+      /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/,
+      'expected a date such as 2027-01-31, or 2027-01-31T18:00:00Z',
+    )
     .refine((text) => !Number.isNaN(Date.parse(text)) && isRealDay(text), 'there is no such date')
     .transform((text) => new Date(text).toISOString())
 
@@ -73,14 +82,19 @@ export const providerName = () =>
 
 // No flags in these patterns: they are copied into the JSON Schema, which has none.
 /** Name of a model as callers write it. */
-export const modelName = () => z.string().regex(/^[^\s\x00-\x1f\x7f]{1,200}$/, 'expected a model name without spaces, at most 200 characters long')
+export const modelName = () =>
+  z.string().regex(/^[^\s\x00-\x1f\x7f]{1,200}$/, 'expected a model name without spaces, at most 200 characters long')
 
 /** A model name, or the beginning of one and `*`. */
-export const modelPattern = () => z.string().regex(/^(?:[^\s\x00-\x1f\x7f*]{1,200}\*?|\*)$/, 'expected a model name, or the beginning of one and "*"')
+export const modelPattern = () =>
+  z.string().regex(/^(?:[^\s\x00-\x1f\x7f*]{1,200}\*?|\*)$/, 'expected a model name, or the beginning of one and "*"')
 
 /** Whether a list of names and patterns has this model; a list that isn't there has all. */
 export function allowsModel(patterns: readonly string[] | undefined, model: string): boolean {
-  return patterns === undefined || patterns.some((pattern) => pattern === model || (pattern.endsWith('*') && model.startsWith(pattern.slice(0, -1))))
+  return (
+    patterns === undefined ||
+    patterns.some((pattern) => pattern === model || (pattern.endsWith('*') && model.startsWith(pattern.slice(0, -1))))
+  )
 }
 
 /** A `provider/model` reference. */

@@ -1,13 +1,45 @@
-export { configSchema, splitReference, type Config, type ConfigInput, type DeploymentConfig, type KeyConfig, type ModelConfig } from './schema.js'
-export type { AzureProviderConfig, NetworkProviderConfig, ProviderConfig, RecordedProviderConfig, SandboxProviderConfig } from './providers-schema.js'
+export {
+  configSchema,
+  splitReference,
+  type Config,
+  type ConfigInput,
+  type DeploymentConfig,
+  type KeyConfig,
+  type ModelConfig,
+} from './schema.js'
+export type {
+  AzureProviderConfig,
+  NetworkProviderConfig,
+  ProviderConfig,
+  RecordedProviderConfig,
+  SandboxProviderConfig,
+} from './providers-schema.js'
 export { priceSheetOf, type Prices } from './prices.js'
 export { allowsModel } from './fields.js'
 export { closest, didYouMean } from './closest.js'
 export { Secret } from './secret.js'
 export type { Environment } from './interpolate.js'
 export { InvalidConfiguration, problemText, type ConfigProblem } from './problem.js'
-export { exposureProblem, fingerprintOf, isLoopback, loadConfig, parseConfig, withKey, type LoadedConfig, type Overrides, type ParseOptions } from './load.js'
-export { defaultConfig, discoverConfig, discoverProviders, loopbackProbe, providersFromEnvironment, type Discovery, type Probe } from './discover.js'
+export {
+  exposureProblem,
+  fingerprintOf,
+  isLoopback,
+  loadConfig,
+  parseConfig,
+  withKey,
+  type LoadedConfig,
+  type Overrides,
+  type ParseOptions,
+} from './load.js'
+export {
+  defaultConfig,
+  discoverConfig,
+  discoverProviders,
+  loopbackProbe,
+  providersFromEnvironment,
+  type Discovery,
+  type Probe,
+} from './discover.js'
 export { configJsonSchema, configJsonSchemaText, inputSchemaOf, type JsonSchema } from './json-schema.js'
 export { printableConfig, printableYaml } from './effective.js'
 export { watchConfig, type ConfigWatcher, type WatchOptions } from './watch.js'

@@ -24,7 +24,9 @@ describe('interpolate', () => {
   })
 
   it('names a variable that is missing, and one that may be meant', () => {
-    expect(interpolate('${KEYY}', env)).toEqual({ problem: 'the environment variable KEYY is not set (did you mean KEY?); set it, or write ${KEYY:-default}' })
+    expect(interpolate('${KEYY}', env)).toEqual({
+      problem: 'the environment variable KEYY is not set (did you mean KEY?); set it, or write ${KEYY:-default}',
+    })
     expect(interpolate('os.environ/NOPE_NOPE', env)).toMatchObject({ problem: expect.stringContaining('NOPE_NOPE is not set') as string })
     expect(interpolate('${EMPTY}', env)).toMatchObject({ problem: expect.stringContaining('EMPTY is empty') as string })
   })

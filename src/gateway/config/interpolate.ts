@@ -5,8 +5,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 export type Interpolated =
   /** The text with references replaced, the names of the variables whose values are in it, and whether it had references at all. */
-  | { readonly text: string; readonly variables: readonly string[]; readonly replaced: boolean }
-  | { readonly problem: string }
+  { readonly text: string; readonly variables: readonly string[]; readonly replaced: boolean } | { readonly problem: string }
 
 const reference = /\$\$\{|\$\{([^}]*)\}?/g
 const liteLlmReference = /^os\.environ\/([A-Za-z_][A-Za-z0-9_]*)$/

@@ -30,20 +30,54 @@ function findings(issue: Issue, base: Path, showing: Showing): Finding[] {
     case 'unrecognized_keys':
       return issue.keys.map((key) => ({ path: [...path, key], message: `unknown key${unknownKeyHint(path, key, showing.data)}` }))
     case 'invalid_type':
-      return [{ path, message: valueAt(showing.data, path) === undefined ? `is missing; expected ${expectedText(issue.expected)}` : `expected ${expectedText(issue.expected)}, got ${got()}` }]
+      return [
+        {
+          path,
+          message:
+            valueAt(showing.data, path) === undefined
+              ? `is missing; expected ${expectedText(issue.expected)}`
+              : `expected ${expectedText(issue.expected)}, got ${got()}`,
+        },
+      ]
     case 'invalid_value':
       return [{ path, message: `expected ${oneOf(issue.values)}, got ${got()}${guess(valueAt(showing.data, path), issue.values)}` }]
     case 'invalid_union':
       return unionFindings(issue, path, showing)
     case 'too_small':
-      return [{ path, message: issue.origin === 'array' || issue.origin === 'string' ? ownWords(issue, `expected at least ${issue.minimum} ${issue.origin === 'array' ? 'entries' : 'characters'}`) : `expected ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}, got ${got()}` }]
+      return [
+        {
+          path,
+          message:
+            issue.origin === 'array' || issue.origin === 'string'
+              ? ownWords(issue, `expected at least ${issue.minimum} ${issue.origin === 'array' ? 'entries' : 'characters'}`)
+              : `expected ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}, got ${got()}`,
+        },
+      ]
     case 'too_big':
-      return [{ path, message: issue.origin === 'array' || issue.origin === 'string' ? ownWords(issue, `expected at most ${issue.maximum} ${issue.origin === 'array' ? 'entries' : 'characters'}`) : `expected ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}, got ${got()}` }]
+      return [
+        {
+          path,
+          message:
+            issue.origin === 'array' || issue.origin === 'string'
+              ? ownWords(issue, `expected at most ${issue.maximum} ${issue.origin === 'array' ? 'entries' : 'characters'}`)
+              : `expected ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}, got ${got()}`,
+        },
+      ]
     case 'invalid_key':
       return issue.issues.map((inner) => ({ path, message: `not a good name: ${inner.message}` }))
     case 'invalid_format':
     case 'custom':
-      return [{ path, message: issue.message.startsWith('expected') && valueAt(showing.data, path) !== undefined && typeof valueAt(showing.data, path) !== 'object' ? `${issue.message}; got ${got()}` : issue.message }]
+      return [
+        {
+          path,
+          message:
+            issue.message.startsWith('expected') &&
+            valueAt(showing.data, path) !== undefined &&
+            typeof valueAt(showing.data, path) !== 'object'
+              ? `${issue.message}; got ${got()}`
+              : issue.message,
+        },
+      ]
     default:
       return [{ path, message: issue.message }]
   }
@@ -53,13 +87,29 @@ function findings(issue: Issue, base: Path, showing: Showing): Finding[] {
 function unionFindings(issue: Extract<Issue, { code: 'invalid_union' }>, path: Path, showing: Showing): Finding[] {
   const value = valueAt(showing.data, path)
   if (issue.discriminator !== undefined || issue.errors.length === 0) {
-    if (value === undefined) return [{ path, message: 'is missing; expected the type of provider, such as openai, anthropic, openai-compatible or sandbox' }]
-    return [{ path, message: `${valueText(path, showing)} is not a type of provider${typeof value === 'string' && !showing.fromEnvironment.has(value) ? didYouMean(value, providerTypes) : ''}` }]
+    if (value === undefined)
+      return [{ path, message: 'is missing; expected the type of provider, such as openai, anthropic, openai-compatible or sandbox' }]
+    return [
+      {
+        path,
+        message: `${valueText(path, showing)} is not a type of provider${typeof value === 'string' && !showing.fromEnvironment.has(value) ? didYouMean(value, providerTypes) : ''}`,
+      },
+    ]
   }
   const fitting = issue.errors.filter((branch) => !branch.some(isWrongForm))
   const branch = fitting[0]
   if (branch !== undefined) return branch.flatMap((inner) => findings(inner, path, showing))
-  const expected = issue.errors.flatMap((errors) => errors.filter(isWrongForm).map((inner) => (inner.code === 'invalid_type' ? expectedText(inner.expected) : inner.code === 'invalid_value' ? oneOf(inner.values) : 'something else')))
+  const expected = issue.errors.flatMap((errors) =>
+    errors
+      .filter(isWrongForm)
+      .map((inner) =>
+        inner.code === 'invalid_type'
+          ? expectedText(inner.expected)
+          : inner.code === 'invalid_value'
+            ? oneOf(inner.values)
+            : 'something else',
+      ),
+  )
   return [{ path, message: `expected ${orList([...new Set(expected)])}, got ${valueText(path, showing)}` }]
 }
 
@@ -68,7 +118,11 @@ function isWrongForm(issue: Issue): boolean {
 }
 
 /** Texts from the environment that should be a number or a boolean: what to put there, by path. */
-export function coercions(issues: readonly Issue[], showing: Showing, base: Path = []): { readonly path: Path; readonly value: number | boolean }[] {
+export function coercions(
+  issues: readonly Issue[],
+  showing: Showing,
+  base: Path = [],
+): { readonly path: Path; readonly value: number | boolean }[] {
   return issues.flatMap((issue) => {
     const path = [...base, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))]
     if (issue.code === 'invalid_union') return issue.errors.flatMap((branch) => coercions(branch, showing, path))
@@ -76,7 +130,8 @@ export function coercions(issues: readonly Issue[], showing: Showing, base: Path
     const value = valueAt(showing.data, path)
     if (typeof value !== 'string' || !showing.fromEnvironment.has(value)) return []
     if (issue.expected === 'boolean' && /^(true|false)$/i.test(value)) return [{ path, value: value.toLowerCase() === 'true' }]
-    if ((issue.expected === 'number' || issue.expected === 'int') && /^\s*-?\d+(\.\d+)?(e[+-]?\d+)?\s*$/i.test(value)) return [{ path, value: Number(value) }]
+    if ((issue.expected === 'number' || issue.expected === 'int') && /^\s*-?\d+(\.\d+)?(e[+-]?\d+)?\s*$/i.test(value))
+      return [{ path, value: Number(value) }]
     return []
   })
 }
@@ -90,10 +145,12 @@ export function valueText(path: Path, { data, fromEnvironment }: Showing): strin
   if (value === undefined || value === null) return 'nothing'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'
-  if (path.some((part) => typeof part === 'string' && secretFields.has(part))) return `a ${typeof value === 'string' ? 'text' : typeof value} (not shown)`
+  if (path.some((part) => typeof part === 'string' && secretFields.has(part)))
+    return `a ${typeof value === 'string' ? 'text' : typeof value} (not shown)`
   if (typeof value !== 'string') return `${value as number | boolean}`
   const variables = fromEnvironment.get(value)
-  if (variables !== undefined && variables.length > 0) return `the value of ${variables.map((name) => `\${${name}}`).join(' and ')} (not shown)`
+  if (variables !== undefined && variables.length > 0)
+    return `the value of ${variables.map((name) => `\${${name}}`).join(' and ')} (not shown)`
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 59)}…` : value)
 }
 
@@ -138,7 +195,12 @@ function orList(words: readonly string[]): string {
 }
 
 function guess(value: unknown, values: readonly unknown[]): string {
-  return typeof value === 'string' ? didYouMean(value, values.filter((option) => typeof option === 'string')) : ''
+  return typeof value === 'string'
+    ? didYouMean(
+        value,
+        values.filter((option) => typeof option === 'string'),
+      )
+    : ''
 }
 
 /** The schema's own message, where it gives one that begins as ours do. */

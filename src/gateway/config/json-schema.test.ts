@@ -34,24 +34,42 @@ describe('the JSON Schema', () => {
   it('says the unit of every number', () => {
     for (const [path, field] of fieldsOf(schema))
       if (field.type?.includes('number') || field.type?.includes('integer'))
-        expect(/seconds|bytes|tokens|dollars|attempts|faults|calls|requests|levels|port|weight|seed/i.test(`${field.description} ${path}`), path).toBe(true)
+        expect(
+          /seconds|bytes|tokens|dollars|attempts|faults|calls|requests|levels|port|weight|seed/i.test(`${field.description} ${path}`),
+          path,
+        ).toBe(true)
   })
 
   it('holds no secret among its defaults', () => {
     for (const [path, field] of fieldsOf(schema)) if (/key$|headers|secret/.test(path)) expect(field.default, path).not.toBeTypeOf('string')
   })
 
-  it.each(['server: { prot: 1 }', 'serverr: {}', 'server: { port: x }', 'models: { a: 3 }', 'keys: [{ nam: a }]', 'providers: { a: { type: opnai } }', 'providers: { a: { type: sandbox, base_url: x } }'])('refuses %s', (text) => {
+  it.each([
+    'server: { prot: 1 }',
+    'serverr: {}',
+    'server: { port: x }',
+    'models: { a: 3 }',
+    'keys: [{ nam: a }]',
+    'providers: { a: { type: opnai } }',
+    'providers: { a: { type: sandbox, base_url: x } }',
+  ])('refuses %s', (text) => {
     expect(accepts(text)).toBe(false)
     expect(() => parseConfig(text, {})).toThrow()
   })
 
-  it.each(['{}', 'providers: { groq: , openai: { api_key: k } }', 'models: { a: openai/x, b: [openai/x, { provider: openai, model: y }] }', 'limits: { body_bytes: 1 MiB }', 'x-anchors: [1]', 'server: { port: "${PORT}" }', 'log: { requests: "${LOG:-true}" }', 'models: { "${A}": "${MODEL}" }', 'providers: { p: { type: sandbox, speed: instant } }'])(
-    'takes %s',
-    (text) => {
-      expect(accepts(text)).toBe(true)
-    },
-  )
+  it.each([
+    '{}',
+    'providers: { groq: , openai: { api_key: k } }',
+    'models: { a: openai/x, b: [openai/x, { provider: openai, model: y }] }',
+    'limits: { body_bytes: 1 MiB }',
+    'x-anchors: [1]',
+    'server: { port: "${PORT}" }',
+    'log: { requests: "${LOG:-true}" }',
+    'models: { "${A}": "${MODEL}" }',
+    'providers: { p: { type: sandbox, speed: instant } }',
+  ])('takes %s', (text) => {
+    expect(accepts(text)).toBe(true)
+  })
 
   it('takes every example, and so does Bursar', () => {
     const files = readdirSync(`${root}examples`).filter((name) => name.endsWith('.yaml') && !name.startsWith('litellm'))

@@ -54,7 +54,8 @@ export function configJsonSchema(): JsonSchema {
   if (made !== undefined) return made
   const schema = withReferences(inputSchemaOf(configSchema))
   const properties: Record<string, JsonSchema> = {}
-  for (const [name, section] of Object.entries(schema.properties ?? {})) properties[name] = name === 'providers' ? withoutRequiredType(section) : section
+  for (const [name, section] of Object.entries(schema.properties ?? {}))
+    properties[name] = name === 'providers' ? withoutRequiredType(section) : section
   made = { ...schema, properties, patternProperties: { '^x-': { description: 'Ignored: a place for anchors.' } } }
   return made
 }
@@ -65,7 +66,8 @@ export function configJsonSchema(): JsonSchema {
  */
 function withReferences(node: JsonSchema): JsonSchema {
   const each = (nodes: readonly JsonSchema[] | undefined) => nodes?.map(withReferences)
-  const all = (fields: Readonly<Record<string, JsonSchema>> | undefined) => fields && Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, withReferences(field)]))
+  const all = (fields: Readonly<Record<string, JsonSchema>> | undefined) =>
+    fields && Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, withReferences(field)]))
   const { properties, items, anyOf, oneOf, additionalProperties } = node
   const within: JsonSchema = {
     ...node,
@@ -75,7 +77,8 @@ function withReferences(node: JsonSchema): JsonSchema {
     ...(oneOf && { oneOf: each(oneOf) ?? [] }),
     ...(typeof additionalProperties === 'object' && { additionalProperties: withReferences(additionalProperties) }),
   }
-  if (node.type === 'number' || node.type === 'integer' || node.type === 'boolean') return { ...within, type: [node.type, 'string'], pattern: REFERENCE }
+  if (node.type === 'number' || node.type === 'integer' || node.type === 'boolean')
+    return { ...within, type: [node.type, 'string'], pattern: REFERENCE }
   return node.type === 'string' && node.pattern !== undefined ? { ...within, pattern: `${REFERENCE}|${node.pattern}` } : within
 }
 
@@ -94,7 +97,12 @@ function withoutRequiredType(section: JsonSchema): JsonSchema {
     const others = (required ?? []).filter((name) => name !== 'type')
     return others.length === 0 ? rest : { ...rest, required: others }
   })
-  return { ...section, additionalProperties: { anyOf: [...loosened, { type: 'null', description: "The preset of the provider's own name, with its usual key variable." }] } }
+  return {
+    ...section,
+    additionalProperties: {
+      anyOf: [...loosened, { type: 'null', description: "The preset of the provider's own name, with its usual key variable." }],
+    },
+  }
 }
 
 /** The text of `bursar.schema.json`. */

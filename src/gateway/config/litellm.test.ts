@@ -90,7 +90,11 @@ describe('importLiteLlm', () => {
 
   it('turns prices a token into prices a million tokens, without dust', () => {
     expect(imported.config.models?.claude).toEqual([
-      { provider: 'anthropic', model: 'claude-sonnet-4-5', prices: { input: 3, output: 15, cache_read: 0.3, tiers: [{ above_input_tokens: 200_000, input: 6 }] } },
+      {
+        provider: 'anthropic',
+        model: 'claude-sonnet-4-5',
+        prices: { input: 3, output: 15, cache_read: 0.3, tiers: [{ above_input_tokens: 200_000, input: 6 }] },
+      },
     ])
   })
 
@@ -100,7 +104,20 @@ describe('importLiteLlm', () => {
     expect(yaml).not.toContain('sk-1234567890')
     const notes = imported.notes.join('\n')
     expect(notes).not.toContain('written-out')
-    for (const word of ['ANTHROPIC_API_KEY', 'LITELLM_MASTER_KEY', 'bedrock', 'groq/*', '"gone"', 'langfuse', 'redis_host', 'database_url', 'cache', 'FOO', 'temperature']) expect(notes).toContain(word)
+    for (const word of [
+      'ANTHROPIC_API_KEY',
+      'LITELLM_MASTER_KEY',
+      'bedrock',
+      'groq/*',
+      '"gone"',
+      'langfuse',
+      'redis_host',
+      'database_url',
+      'cache',
+      'FOO',
+      'temperature',
+    ])
+      expect(notes).toContain(word)
   })
 
   it('gives a second account of a host a name of its own', () => {
@@ -115,12 +132,15 @@ model_list:
     expect(twice.notes).toEqual([])
   })
 
-  it.each([['no YAML', 'a: ['], ['a list', '- a'], ['nothing', ''], ['no models', 'model_list: []'], ['only models without a provider', 'model_list: [{ model_name: a, litellm_params: { model: bedrock/x } }]']])(
-    'refuses %s',
-    (_what, text) => {
-      expect(() => importLiteLlm(text)).toThrow(InvalidConfiguration)
-    },
-  )
+  it.each([
+    ['no YAML', 'a: ['],
+    ['a list', '- a'],
+    ['nothing', ''],
+    ['no models', 'model_list: []'],
+    ['only models without a provider', 'model_list: [{ model_name: a, litellm_params: { model: bedrock/x } }]'],
+  ])('refuses %s', (_what, text) => {
+    expect(() => importLiteLlm(text)).toThrow(InvalidConfiguration)
+  })
 
   it.each([
     'model_list: [1, null, { model_name: 3 }, { litellm_params: {} }, { litellm_params: { model: gpt-5 } }]\nrouter_settings: 3\nlitellm_settings: [x]',

@@ -1,7 +1,15 @@
 import { parseDocument, stringify } from 'yaml'
-import { presets, type PresetName } from '../../environment/index.js'
 import { InvalidConfiguration, isMapping } from './problem.js'
-import { importedPrices } from './litellm-prices.js'
+import {
+  isSeconds,
+  Providers,
+  referenceOf,
+  textOf,
+  type AliasInput,
+  type DeploymentInput,
+  type Fields,
+  type ListedDeployment,
+} from './litellm-providers.js'
 import type { ConfigInput } from './schema.js'
 
 /** What a LiteLLM proxy configuration becomes. */
@@ -10,55 +18,6 @@ export interface ImportedConfig {
   /** What has no counterpart, was changed on the way, or is left to do. */
   readonly notes: readonly string[]
 }
-
-type Fields = Readonly<Record<string, unknown>>
-type ProviderInput = NonNullable<ConfigInput['providers']>[string]
-type AliasInput = NonNullable<ConfigInput['models']>[string]
-type ListedDeployment = Extract<AliasInput, { deployments: unknown }>['deployments'][number]
-type DeploymentInput = Exclude<ListedDeployment, string>
-type ProviderType = PresetName | 'openai-compatible' | 'azure-openai'
-
-/** LiteLLM's provider prefixes, and the types that serve them here. */
-const prefixes: Readonly<Record<string, ProviderType>> = {
-  openai: 'openai',
-  'text-completion-openai': 'openai',
-  custom_openai: 'openai-compatible',
-  openai_like: 'openai-compatible',
-  litellm_proxy: 'openai-compatible',
-  anthropic: 'anthropic',
-  gemini: 'gemini',
-  azure: 'azure-openai',
-  openrouter: 'openrouter',
-  mistral: 'mistral',
-  codestral: 'mistral',
-  groq: 'groq',
-  deepseek: 'deepseek',
-  together_ai: 'together',
-  fireworks_ai: 'fireworks',
-  xai: 'xai',
-  cerebras: 'cerebras',
-  perplexity: 'perplexity',
-  moonshot: 'moonshot',
-  nvidia_nim: 'nvidia',
-  huggingface: 'huggingface',
-  deepinfra: 'deepinfra',
-  nebius: 'nebius',
-  sambanova: 'sambanova',
-  novita: 'novita',
-  cohere_chat: 'cohere',
-  cohere: 'cohere',
-  dashscope: 'dashscope',
-  vercel_ai_gateway: 'vercel',
-  ollama: 'ollama',
-  ollama_chat: 'ollama',
-  vllm: 'vllm',
-  hosted_vllm: 'vllm',
-  llamafile: 'llama-cpp',
-  lm_studio: 'lm-studio',
-}
-
-/** Fields of `litellm_params` that are read below, or mean nothing outside LiteLLM. */
-const readParams = new Set(['model', 'api_key', 'api_base', 'base_url', 'api_version', 'timeout', 'request_timeout', 'stream_timeout', 'weight', 'rpm', 'tpm', 'extra_headers', 'custom_llm_provider', 'max_retries'])
 
 /**
  * Translates a LiteLLM proxy configuration. Keys written out in the file do not come along: a reference to an environment
@@ -74,8 +33,12 @@ export function importLiteLlm(text: string): ImportedConfig {
   const settings = section(root, 'litellm_settings', note)
   const general = section(root, 'general_settings', note)
   for (const name of Object.keys(root))
-    if (!['model_list', 'router_settings', 'litellm_settings', 'general_settings', 'environment_variables'].includes(name)) note(`\`${name}\` has no counterpart and is left out.`)
-  if (isMapping(root.environment_variables)) note(`Set these variables in the environment of Bursar; a configuration file does not: ${Object.keys(root.environment_variables).join(', ')}.`)
+    if (!['model_list', 'router_settings', 'litellm_settings', 'general_settings', 'environment_variables'].includes(name))
+      note(`\`${name}\` has no counterpart and is left out.`)
+  if (isMapping(root.environment_variables))
+    note(
+      `Set these variables in the environment of Bursar; a configuration file does not: ${Object.keys(root.environment_variables).join(', ')}.`,
+    )
 
   const providers = new Providers(note)
   const models = new Map<string, DeploymentInput[]>()
@@ -95,7 +58,10 @@ export function importLiteLlm(text: string): ImportedConfig {
     }
     models.set(name, [...(models.get(name) ?? []), deployment])
   }
-  if (models.size === 0 && providers.size === 0) throw new InvalidConfiguration('the LiteLLM configuration', [{ path: 'model_list', message: 'expected a list of models that Bursar has a provider for, and found none' }])
+  if (models.size === 0 && providers.size === 0)
+    throw new InvalidConfiguration('the LiteLLM configuration', [
+      { path: 'model_list', message: 'expected a list of models that Bursar has a provider for, and found none' },
+    ])
 
   const balance = balanceOf(router, note)
   const fallbacks = fallbacksOf([router, settings], note)
@@ -108,8 +74,13 @@ export function importLiteLlm(text: string): ImportedConfig {
     }
     const others = (fallbacks.get(name) ?? defaults).filter((other) => other !== name)
     const known = others.filter((other) => models.has(other))
-    for (const other of others) if (!known.includes(other)) note(`The fallback "${other}" of "${name}" is not in model_list and is left out.`)
-    aliases[name.replace(/\s+/g, '-')] = aliasOf(deployments, balance, known.map((other) => other.replace(/\s+/g, '-')))
+    for (const other of others)
+      if (!known.includes(other)) note(`The fallback "${other}" of "${name}" is not in model_list and is left out.`)
+    aliases[name.replace(/\s+/g, '-')] = aliasOf(
+      deployments,
+      balance,
+      known.map((other) => other.replace(/\s+/g, '-')),
+    )
   }
   if (isMapping(router.model_group_alias))
     for (const [name, target] of Object.entries(router.model_group_alias)) {
@@ -127,7 +98,14 @@ function read(text: string): Fields {
   const document = parseDocument(text, { merge: true, prettyErrors: false })
   const error = document.errors[0]
   const source = 'the LiteLLM configuration'
-  if (error) throw new InvalidConfiguration(source, [{ path: '', message: `not valid YAML: ${error.message.split('\n', 1)[0]}`, ...(error.linePos ? { line: error.linePos[0].line } : {}) }])
+  if (error)
+    throw new InvalidConfiguration(source, [
+      {
+        path: '',
+        message: `not valid YAML: ${error.message.split('\n', 1)[0]}`,
+        ...(error.linePos ? { line: error.linePos[0].line } : {}),
+      },
+    ])
   const root = document.toJS({ maxAliasCount: 1000 }) as unknown
   if (!isMapping(root)) throw new InvalidConfiguration(source, [{ path: '', message: 'expected a mapping with `model_list`' }])
   return root
@@ -140,142 +118,14 @@ function section(root: Fields, name: string, note: (message: string) => void): F
   return {}
 }
 
-/** Collects providers: one for each address and key that the models use. */
-class Providers {
-  private readonly byIdentity = new Map<string, { readonly name: string; readonly provider: ProviderInput }>()
-
-  constructor(private readonly note: (message: string) => void) {}
-
-  get size(): number {
-    return this.byIdentity.size
-  }
-
-  made(): NonNullable<ConfigInput['providers']> {
-    return Object.fromEntries([...this.byIdentity.values()].map(({ name, provider }) => [name, provider]))
-  }
-
-  deployment(name: string, params: Fields, info: Fields, at: string): DeploymentInput | undefined {
-    const target = targetOf(params)
-    if (target === undefined) {
-      this.note(`${at} ("${name}"): no provider here serves "${String(params.model)}"; it is left out.`)
-      return undefined
-    }
-    const provider = this.providerFor(target.type, params, at)
-    if (provider === undefined) return undefined
-    for (const field of Object.keys(params))
-      if (!readParams.has(field) && !/cost|price/.test(field) && params[field] !== null) this.note(`${at}.litellm_params.${field} has no counterpart and is left out.`)
-    const weight = weightOf(params, info)
-    const timeouts = timeoutsOf(params)
-    const prices = importedPrices({ ...info, ...params })
-    return { provider, model: target.model, ...(weight === undefined ? {} : { weight }), ...(timeouts === undefined ? {} : { timeouts }), ...(prices === undefined ? {} : { prices }) }
-  }
-
-  private providerFor(type: ProviderType, params: Fields, at: string): string | undefined {
-    const base = textOf(params.api_base ?? params.base_url)
-    const preset = presets.get(type)
-    const usual = preset?.baseUrl
-    const url = base === undefined || base.replace(/\/+$/, '') === usual ? undefined : withVersion(base, type)
-    if ((type === 'openai-compatible' || type === 'azure-openai') && url === undefined) {
-      this.note(`${at} has no \`api_base\`, which a provider of type ${type} needs; it is left out.`)
-      return undefined
-    }
-    // OpenAI's own type would bring OpenAI's prices along; another host is only compatible.
-    const kind = type === 'openai' && url !== undefined && !url.startsWith('https://api.openai.com') ? 'openai-compatible' : type
-    const version = textOf(params.api_version)
-    const headers = isMapping(params.extra_headers) ? Object.keys(params.extra_headers) : []
-    const identity = JSON.stringify([kind, url, params.api_key, version, params.extra_headers])
-    const known = this.byIdentity.get(identity)
-    if (known) return known.name
-    const name = this.freeName(kind, url)
-    const key = this.secretReference(params.api_key, name, `${at}.litellm_params.api_key`)
-    for (const header of headers) this.note(`${at}: set the header ${header} of providers.${name} by hand under \`headers\`; its value may be a secret.`)
-    const reached = { ...(url === undefined ? {} : { base_url: url }), ...(key === undefined ? {} : { api_key: key }) }
-    const provider: ProviderInput =
-      kind === 'azure-openai' ? { type: kind, ...reached, ...(version === undefined ? {} : { api_version: version }) } : { type: kind, ...reached }
-    this.byIdentity.set(identity, { name, provider })
-    return name
-  }
-
-  private freeName(kind: ProviderType, url: string | undefined): string {
-    const host = kind === 'openai-compatible' && url !== undefined && URL.canParse(url) ? new URL(url).hostname.replace(/[^A-Za-z0-9.-]/g, '').replace(/^[^A-Za-z0-9]+/, '') : ''
-    const wanted = kind === 'azure-openai' ? 'azure' : host === '' ? kind : host
-    const taken = new Set([...this.byIdentity.values()].map((entry) => entry.name))
-    for (let count = 1; ; count++) {
-      const name = count === 1 ? wanted : `${wanted}-${count}`
-      if (!taken.has(name)) return name
-    }
-  }
-
-  /** A reference stays one; a key that is written out becomes one. */
-  private secretReference(value: unknown, name: string, at: string): string | undefined {
-    const text = textOf(value)
-    if (text === undefined) return undefined
-    const reference = referenceOf(text)
-    if (reference !== undefined) return reference
-    // Servers without keys are often given a made-up one.
-    if (/^(none|null|empty|dummy|fake|fake-key|sk-1234|not-needed|no-key|anything)$/i.test(text)) return undefined
-    const variable = `${name.toUpperCase().replace(/[^A-Z0-9]+/g, '_').replace(/^(?=\d)/, '_')}_API_KEY`
-    this.note(`${at} is a key written out; it was not taken over. Set it as ${variable} in the environment.`)
-    return `\${${variable}}`
-  }
-}
-
-/** `os.environ/NAME` as `${NAME}`. */
-function referenceOf(text: string): string | undefined {
-  const name = /^os\.environ\/([A-Za-z_][A-Za-z0-9_]*)$/.exec(text)?.[1]
-  return name === undefined ? undefined : `\${${name}}`
-}
-
-function targetOf(params: Fields): { readonly type: ProviderType; readonly model: string } | undefined {
-  const full = String(params.model)
-  const custom = textOf(params.custom_llm_provider)
-  if (custom !== undefined) {
-    const type = prefixes[custom]
-    return type === undefined ? undefined : { type, model: full.startsWith(`${custom}/`) ? full.slice(custom.length + 1) : full }
-  }
-  const slash = full.indexOf('/')
-  const type = slash > 0 ? prefixes[full.slice(0, slash)] : undefined
-  if (type !== undefined) return { type, model: full.slice(slash + 1) }
-  if (slash === -1) {
-    if (/^(gpt-|o\d|chatgpt-|text-embedding-|ft:)/.test(full)) return { type: 'openai', model: full }
-    if (full.startsWith('claude-')) return { type: 'anthropic', model: full }
-    if (full.startsWith('gemini-')) return { type: 'gemini', model: full }
-  }
-  // LiteLLM takes an unknown name with an address for an OpenAI-compatible server.
-  return textOf(params.api_base ?? params.base_url) !== undefined && !/^(bedrock|vertex_ai|sagemaker|replicate|watsonx|databricks|snowflake)/.test(full)
-    ? { type: 'openai-compatible', model: full }
-    : undefined
-}
-
-/** LiteLLM's own Ollama prefix takes the address without `/v1`; here Ollama is spoken to in OpenAI's format. */
-function withVersion(base: string, type: ProviderType): string {
-  const reference = referenceOf(base)
-  if (reference !== undefined) return reference
-  const bare = base.replace(/\/+$/, '')
-  return type === 'ollama' && URL.canParse(bare) && new URL(bare).pathname === '/' ? `${bare}/v1` : bare
-}
-
-function weightOf(params: Fields, info: Fields): number | undefined {
-  for (const value of [params.weight, params.rpm ?? info.rpm, params.tpm ?? info.tpm]) if (typeof value === 'number' && value >= 0 && value <= 1e6) return value
-  return undefined
-}
-
-function timeoutsOf(params: Fields): Record<string, number> | undefined {
-  const total = params.timeout ?? params.request_timeout
-  const first = params.stream_timeout
-  const timeouts = { ...(isSeconds(first) ? { first_token_seconds: first } : {}), ...(isSeconds(total) ? { total_seconds: total } : {}) }
-  return Object.keys(timeouts).length === 0 ? undefined : timeouts
-}
-
-function isSeconds(value: unknown): value is number {
-  return typeof value === 'number' && value > 0 && value <= 86_400
-}
-
 /** The shortest form that says it all. */
 function aliasOf(deployments: readonly DeploymentInput[], balance: 'weighted' | 'latency', fallbacks: readonly string[]): AliasInput {
-  const short: ListedDeployment[] = deployments.map((entry) => (Object.keys(entry).length === 2 ? `${entry.provider}/${entry.model}` : entry))
+  const short: ListedDeployment[] = deployments.map((entry) =>
+    Object.keys(entry).length === 2 ? `${entry.provider}/${entry.model}` : entry,
+  )
   const balanced = balance === 'latency' && short.length > 1 ? { balance } : {}
-  if (fallbacks.length > 0 || 'balance' in balanced) return { deployments: short, ...balanced, ...(fallbacks.length === 0 ? {} : { fallbacks: [...fallbacks] }) }
+  if (fallbacks.length > 0 || 'balance' in balanced)
+    return { deployments: short, ...balanced, ...(fallbacks.length === 0 ? {} : { fallbacks: [...fallbacks] }) }
   const [only] = short
   return short.length === 1 && typeof only === 'string' ? only : short
 }
@@ -283,7 +133,8 @@ function aliasOf(deployments: readonly DeploymentInput[], balance: 'weighted' | 
 function balanceOf(router: Fields, note: (message: string) => void): 'weighted' | 'latency' {
   const strategy = textOf(router.routing_strategy)
   if (strategy === 'latency-based-routing') return 'latency'
-  if (strategy !== undefined && strategy !== 'simple-shuffle') note(`router_settings.routing_strategy "${strategy}" has no counterpart; calls are shared by weight.`)
+  if (strategy !== undefined && strategy !== 'simple-shuffle')
+    note(`router_settings.routing_strategy "${strategy}" has no counterpart; calls are shared by weight.`)
   return 'weighted'
 }
 
@@ -306,27 +157,68 @@ function generalOf(router: Fields, settings: Fields, general: Fields, note: (mes
   if (typeof retries === 'number' && retries >= 0) made.retries = { attempts: Math.min(10, Math.floor(retries)) }
   const timeout = router.timeout ?? settings.request_timeout
   const first = router.stream_timeout
-  if (isSeconds(timeout) || isSeconds(first)) made.timeouts = { ...(isSeconds(first) ? { first_token_seconds: first } : {}), ...(isSeconds(timeout) ? { total_seconds: timeout } : {}) }
+  if (isSeconds(timeout) || isSeconds(first))
+    made.timeouts = {
+      ...(isSeconds(first) ? { first_token_seconds: first } : {}),
+      ...(isSeconds(timeout) ? { total_seconds: timeout } : {}),
+    }
   const fails = router.allowed_fails ?? settings.allowed_fails
   const rest = router.cooldown_time ?? settings.cooldown_time
   // LiteLLM rests a deployment when it fails more often than allowed.
-  if (typeof fails === 'number' || isSeconds(rest)) made.cooldown = { ...(typeof fails === 'number' ? { after_faults: Math.max(1, Math.floor(fails) + 1) } : {}), ...(isSeconds(rest) ? { seconds: rest } : {}) }
+  if (typeof fails === 'number' || isSeconds(rest))
+    made.cooldown = {
+      ...(typeof fails === 'number' ? { after_faults: Math.max(1, Math.floor(fails) + 1) } : {}),
+      ...(isSeconds(rest) ? { seconds: rest } : {}),
+    }
   if (settings.drop_params === true) made.drop_unsupported = true
   const callbacks = ['callbacks', 'success_callback', 'failure_callback'].flatMap((name) => textList(settings[name]))
   for (const callback of new Set(callbacks)) {
     if (callback === 'prometheus') made.telemetry = { ...made.telemetry, prometheus: true }
-    else if (callback === 'otel') note('The callback "otel": set `telemetry.otlp_endpoint`, or OTEL_EXPORTER_OTLP_ENDPOINT in the environment.')
+    else if (callback === 'otel')
+      note('The callback "otel": set `telemetry.otlp_endpoint`, or OTEL_EXPORTER_OTLP_ENDPOINT in the environment.')
     else note(`The callback "${callback}" has no counterpart; traces go out as OpenTelemetry.`)
   }
   const master = textOf(general.master_key)
   if (master !== undefined) {
     const reference = referenceOf(master)
-    if (reference === undefined) note('general_settings.master_key is written out; it was not taken over. Set it as LITELLM_MASTER_KEY in the environment.')
+    if (reference === undefined)
+      note('general_settings.master_key is written out; it was not taken over. Set it as LITELLM_MASTER_KEY in the environment.')
     made.keys = [{ name: 'master', key: reference ?? '${LITELLM_MASTER_KEY}' }]
   }
   const read = {
-    router_settings: [router, ['routing_strategy', 'fallbacks', 'context_window_fallbacks', 'content_policy_fallbacks', 'default_fallbacks', 'num_retries', 'timeout', 'stream_timeout', 'allowed_fails', 'cooldown_time', 'model_group_alias']],
-    litellm_settings: [settings, ['fallbacks', 'context_window_fallbacks', 'content_policy_fallbacks', 'default_fallbacks', 'num_retries', 'request_timeout', 'allowed_fails', 'cooldown_time', 'drop_params', 'callbacks', 'success_callback', 'failure_callback']],
+    router_settings: [
+      router,
+      [
+        'routing_strategy',
+        'fallbacks',
+        'context_window_fallbacks',
+        'content_policy_fallbacks',
+        'default_fallbacks',
+        'num_retries',
+        'timeout',
+        'stream_timeout',
+        'allowed_fails',
+        'cooldown_time',
+        'model_group_alias',
+      ],
+    ],
+    litellm_settings: [
+      settings,
+      [
+        'fallbacks',
+        'context_window_fallbacks',
+        'content_policy_fallbacks',
+        'default_fallbacks',
+        'num_retries',
+        'request_timeout',
+        'allowed_fails',
+        'cooldown_time',
+        'drop_params',
+        'callbacks',
+        'success_callback',
+        'failure_callback',
+      ],
+    ],
     general_settings: [general, ['master_key']],
   } as const
   for (const [name, [fields, known]] of Object.entries(read)) {
@@ -334,10 +226,6 @@ function generalOf(router: Fields, settings: Fields, general: Fields, note: (mes
     if (rest.length > 0) note(`Without counterpart, left out of ${name}: ${rest.join(', ')}.`)
   }
   return made
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined
 }
 
 function textList(value: unknown): string[] {

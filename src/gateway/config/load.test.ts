@@ -26,7 +26,10 @@ function problems(text: string, env: Environment = {}): string[] {
 /** One problem that names all of these. */
 function expectProblem(text: string, words: readonly string[], env: Environment = {}): void {
   const found = problems(text, env)
-  expect(found.find((line) => words.every((word) => line.includes(word))), `${words.join(' / ')} in\n${found.join('\n')}`).toBeDefined()
+  expect(
+    found.find((line) => words.every((word) => line.includes(word))),
+    `${words.join(' / ')} in\n${found.join('\n')}`,
+  ).toBeDefined()
 }
 
 describe('a good configuration', () => {
@@ -42,7 +45,10 @@ describe('a good configuration', () => {
   })
 
   it('takes the providers of the environment when the section is left out', () => {
-    const { config } = parseConfig('models: { fast: openai/gpt-5-mini }', { OPENAI_API_KEY: 'sk-a', OPENAI_BASE_URL: 'https://proxy.example/v1/' })
+    const { config } = parseConfig('models: { fast: openai/gpt-5-mini }', {
+      OPENAI_API_KEY: 'sk-a',
+      OPENAI_BASE_URL: 'https://proxy.example/v1/',
+    })
     expect(Object.keys(config.providers)).toEqual(['openai'])
     expect(config.providers.openai).toMatchObject({ type: 'openai', base_url: 'https://proxy.example/v1' })
     expect(parseConfig('providers: {}', { OPENAI_API_KEY: 'sk-a' }).config.providers).toEqual({})
@@ -62,7 +68,11 @@ models:
       { provider: 'openai', model: 'gpt-5', weight: 1 },
       { provider: 'groq', model: 'meta/llama', weight: 3 },
     ])
-    expect(config.models.full).toMatchObject({ balance: 'latency', fallbacks: ['fast', 'groq/x'], deployments: [{ provider: 'mine', model: 'a/b' }] })
+    expect(config.models.full).toMatchObject({
+      balance: 'latency',
+      fallbacks: ['fast', 'groq/x'],
+      deployments: [{ provider: 'mine', model: 'a/b' }],
+    })
     const { groq } = config.providers
     expect(groq?.type === 'groq' && groq.api_key?.reveal()).toBe('gsk')
   })
@@ -129,7 +139,10 @@ keys:
   it('starts relative paths at the folder of the file', () => {
     const file = join(folder, 'recorded.yaml')
     writeFileSync(file, 'providers: { replay: { type: recorded, file: [a.jsonl, /abs/b.jsonl], speed: instant } }')
-    expect(loadConfig(file, {}).config.providers.replay).toMatchObject({ file: [join(folder, 'a.jsonl'), '/abs/b.jsonl'], speed: 'instant' })
+    expect(loadConfig(file, {}).config.providers.replay).toMatchObject({
+      file: [join(folder, 'a.jsonl'), '/abs/b.jsonl'],
+      speed: 'instant',
+    })
   })
 
   it('takes a date as its first moment in UTC', () => {
@@ -200,26 +213,58 @@ keys:
     ['a scalar', 'hello', ['expected a mapping of sections', 'a single value']],
     ['a tag', 'log: !!js/function "x"', ['tag']],
     ['a key of a section at the top', 'port: 1', ['port', 'belongs under `server`']],
-    ['an unknown key in a list, deep down', 'keys:\n  - name: a\n    key: 0123456789ab\n    modles: [x]', ['line 4', 'keys[0].modles', 'did you mean "models"']],
-    ['an unknown key of a price tier', 'prices:\n  sandbox/a:\n    tiers: [{ above_input_tokens: 1, inptu: 2 }]', ['line 3', 'tiers[0].inptu', 'did you mean "input"']],
-    ['an unknown key of a deployment', 'models:\n  a:\n    deployments:\n      - { provider: sandbox, modell: x }', ['line 4', 'models.a.deployments[0].modell', 'did you mean "model"']],
-    ['an unknown key that was merged in', 'x-a: &a { sped: 1 }\nproviders:\n  s: { <<: *a, type: sandbox }', ['line 1', 'providers.s.sped', 'did you mean "speed"']],
+    [
+      'an unknown key in a list, deep down',
+      'keys:\n  - name: a\n    key: 0123456789ab\n    modles: [x]',
+      ['line 4', 'keys[0].modles', 'did you mean "models"'],
+    ],
+    [
+      'an unknown key of a price tier',
+      'prices:\n  sandbox/a:\n    tiers: [{ above_input_tokens: 1, inptu: 2 }]',
+      ['line 3', 'tiers[0].inptu', 'did you mean "input"'],
+    ],
+    [
+      'an unknown key of a deployment',
+      'models:\n  a:\n    deployments:\n      - { provider: sandbox, modell: x }',
+      ['line 4', 'models.a.deployments[0].modell', 'did you mean "model"'],
+    ],
+    [
+      'an unknown key that was merged in',
+      'x-a: &a { sped: 1 }\nproviders:\n  s: { <<: *a, type: sandbox }',
+      ['line 1', 'providers.s.sped', 'did you mean "speed"'],
+    ],
     ['an unknown type', 'providers: { a: { type: opnai } }', ['providers.a.type', 'did you mean "openai"']],
     ['no type', 'providers: { mine: { api_key: x } }', ['providers.mine.type', 'is missing']],
     ['no address', 'providers: { mine: { type: openai-compatible } }', ['providers.mine.base_url', 'is missing']],
     ['a field of another type', 'providers: { s: { type: sandbox, base_url: http://x } }', ['providers.s.base_url', 'unknown key']],
-    ['an address that is none', 'providers: { openai: { base_url: api.openai.com } }', ['providers.openai.base_url', 'expected an address']],
+    [
+      'an address that is none',
+      'providers: { openai: { base_url: api.openai.com } }',
+      ['providers.openai.base_url', 'expected an address'],
+    ],
     ['an address with a password', 'providers: { openai: { base_url: "https://u:p@x.example" } }', ['providers.openai.base_url', 'logs']],
-    ['a preset that is not set up', 'providers: { sandbox: }\nmodels: { a: groq/x }', ['models.a', '"groq" is not a provider', 'providers.groq']],
+    [
+      'a preset that is not set up',
+      'providers: { sandbox: }\nmodels: { a: groq/x }',
+      ['models.a', '"groq" is not a provider', 'providers.groq'],
+    ],
     ['a reference without a provider', 'models: { a: gpt-5 }', ['models.a', 'provider/model']],
-    ['a model that the provider must not serve', 'providers: { sandbox: { models: [small*] } }\nmodels: { a: sandbox/large }', ['models.a', "doesn't allow"]],
+    [
+      'a model that the provider must not serve',
+      'providers: { sandbox: { models: [small*] } }\nmodels: { a: sandbox/large }',
+      ['models.a', "doesn't allow"],
+    ],
     ['weights that are all 0', 'models: { a: [{ provider: sandbox, model: x, weight: 0 }] }', ['models.a', 'weight 0']],
     ['an empty list of deployments', 'models: { a: [] }', ['models.a', 'at least one deployment']],
     ['two keys of one name', 'keys: [{ name: a, key: 0123456789ab }, { name: a, key: 0123456789cd }]', ['keys[1].name', 'keys[0]']],
     ['one key twice', 'keys: [{ name: a, key: 0123456789ab }, { name: b, key: 0123456789ab }]', ['keys[1].key', 'same key as keys[0]']],
     ['a short key', 'keys: [{ name: a, key: abc }]', ['keys[0].key', 'too easy to guess']],
     ['a key and its hash', `keys: [{ name: a, key: 0123456789ab, key_hash: "sha256:${'0'.repeat(64)}" }]`, ['keys[0]', 'only one']],
-    ['a model that a key may use but nobody has', 'keys: [{ name: a, key: 0123456789ab, models: [fats] }]\nmodels: { fast: sandbox/x }', ['keys[0].models[0]', 'did you mean "fast"']],
+    [
+      'a model that a key may use but nobody has',
+      'keys: [{ name: a, key: 0123456789ab, models: [fats] }]\nmodels: { fast: sandbox/x }',
+      ['keys[0].models[0]', 'did you mean "fast"'],
+    ],
     ['a price of no model', 'prices: { gpt-5: { input: 1 } }', ['prices.gpt-5', 'provider/model']],
     ['a negative price', 'prices: { sandbox/x: { input: -1 } }', ['prices["sandbox/x"].input', 'at least 0']],
     ['infinity', 'retries: { base_seconds: .inf }', ['retries.base_seconds']],
@@ -236,7 +281,8 @@ keys:
 
   it('of an alias bomb are told quickly', () => {
     const lines = ['x-a0: &a0 [x, x, x, x, x, x, x, x, x, x]']
-    for (let level = 1; level < 12; level++) lines.push(`x-a${level}: &a${level} [${Array.from({ length: 10 }, () => `*a${level - 1}`).join(', ')}]`)
+    for (let level = 1; level < 12; level++)
+      lines.push(`x-a${level}: &a${level} [${Array.from({ length: 10 }, () => `*a${level - 1}`).join(', ')}]`)
     expectProblem(lines.join('\n'), ['aliases'])
   })
 
@@ -249,7 +295,35 @@ keys:
   })
 
   it('are the only thing that any text can lead to', () => {
-    const piece = fc.constantFrom('server', 'models', 'keys', ': ', '\n', '  ', '- ', '{', '}', '[', ']', '&a ', '*a', '<<', '"', '${X}', '${', '1', 'null', 'openai/x', '!!t ', '|\n', '#', '? ', 'providers', '__proto__', 'constructor')
+    const piece = fc.constantFrom(
+      'server',
+      'models',
+      'keys',
+      ': ',
+      '\n',
+      '  ',
+      '- ',
+      '{',
+      '}',
+      '[',
+      ']',
+      '&a ',
+      '*a',
+      '<<',
+      '"',
+      '${X}',
+      '${',
+      '1',
+      'null',
+      'openai/x',
+      '!!t ',
+      '|\n',
+      '#',
+      '? ',
+      'providers',
+      '__proto__',
+      'constructor',
+    )
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 25 }), (pieces) => {
         try {

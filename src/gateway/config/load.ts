@@ -92,7 +92,10 @@ export function parseConfig(text: string, env: Environment, options: ParseOption
 
   const root = document.data ?? {}
   if (!isMapping(root)) {
-    note({ path: [], message: `expected a mapping of sections such as \`providers:\` and \`models:\`, got ${Array.isArray(root) ? 'a list' : 'a single value'}` })
+    note({
+      path: [],
+      message: `expected a mapping of sections such as \`providers:\` and \`models:\`, got ${Array.isArray(root) ? 'a list' : 'a single value'}`,
+    })
     throw new InvalidConfiguration(source, problems)
   }
   const notes: string[] = []
@@ -119,9 +122,17 @@ export function parseConfig(text: string, env: Environment, options: ParseOption
 }
 
 /** Sections left empty count as left out, and so do those that begin with `x-` (a place for anchors); providers get their type; the command line has the last word. */
-function complete(root: Readonly<Record<string, unknown>>, env: Environment, overrides: Overrides | undefined, notes: string[]): Record<string, unknown> {
-  const data: Record<string, unknown> = Object.fromEntries(Object.entries(root).filter(([name, value]) => value !== null && !name.startsWith('x-')))
-  if (isMapping(data.providers)) data.providers = Object.fromEntries(Object.entries(data.providers).map(([name, entry]) => [name, withType(name, entry)]))
+function complete(
+  root: Readonly<Record<string, unknown>>,
+  env: Environment,
+  overrides: Overrides | undefined,
+  notes: string[],
+): Record<string, unknown> {
+  const data: Record<string, unknown> = Object.fromEntries(
+    Object.entries(root).filter(([name, value]) => value !== null && !name.startsWith('x-')),
+  )
+  if (isMapping(data.providers))
+    data.providers = Object.fromEntries(Object.entries(data.providers).map(([name, entry]) => [name, withType(name, entry)]))
   if (data.providers === undefined) {
     const found = providersFromEnvironment(env)
     notes.push(...environmentNotes(env))
@@ -174,7 +185,11 @@ function resolveProvider(provider: ProviderConfig, env: Environment, folder: str
   if (key === undefined) return provider
   // A key from the environment goes only where the environment, the preset or the file says: never a file's key to the environment's address.
   const moved = provider.base_url ?? firstSet(preset?.baseUrlVariables ?? [], env)
-  return { ...provider, api_key: new Secret(key), ...(moved === undefined || !URL.canParse(moved) ? {} : { base_url: moved.replace(/\/+$/, '') }) }
+  return {
+    ...provider,
+    api_key: new Secret(key),
+    ...(moved === undefined || !URL.canParse(moved) ? {} : { base_url: moved.replace(/\/+$/, '') }),
+  }
 }
 
 function firstSet(names: readonly string[], env: Environment): string | undefined {
@@ -190,7 +205,13 @@ function warningsOf(config: Config): string[] {
   for (const [name, provider] of Object.entries(config.providers)) {
     if (provider.type === 'sandbox' || provider.type === 'recorded') continue
     const preset = presets.get(provider.type)
-    if (provider.api_key === undefined && preset !== undefined && preset.keyVariables.length > 0 && provider.base_url === undefined && provider.headers === undefined)
+    if (
+      provider.api_key === undefined &&
+      preset !== undefined &&
+      preset.keyVariables.length > 0 &&
+      provider.base_url === undefined &&
+      provider.headers === undefined
+    )
       warnings.push(`providers.${name} has no \`api_key\`, and ${preset.keyVariables.join(' or ')} is not set: its calls will be refused.`)
     const url = provider.base_url === undefined ? undefined : new URL(provider.base_url)
     if (url?.protocol === 'http:' && !isLoopback(url.hostname) && provider.api_key !== undefined)

@@ -3,7 +3,9 @@ import { priceSheetOf, pricesSchema } from './prices.js'
 
 describe('priceSheetOf', () => {
   it('turns dollars a million tokens into picodollars a token', () => {
-    const sheet = priceSheetOf(pricesSchema.parse({ input: 1.25, output: 10, cache_read: 0.0375, web_search: 0.01, call: 0.005, service_tiers: { flex: 0.5 } }))
+    const sheet = priceSheetOf(
+      pricesSchema.parse({ input: 1.25, output: 10, cache_read: 0.0375, web_search: 0.01, call: 0.005, service_tiers: { flex: 0.5 } }),
+    )
     expect(sheet).toEqual({
       input: { base: 1_250_000n, tiers: [] },
       output: { base: 10_000_000n, tiers: [] },
@@ -25,7 +27,14 @@ describe('priceSheetOf', () => {
   })
 
   it('puts tiers in order, and only on the rates that change', () => {
-    const sheet = priceSheetOf({ input: 1, output: 2, tiers: [{ above_input_tokens: 200, input: 4 }, { above_input_tokens: 100, input: 3 }] })
+    const sheet = priceSheetOf({
+      input: 1,
+      output: 2,
+      tiers: [
+        { above_input_tokens: 200, input: 4 },
+        { above_input_tokens: 100, input: 3 },
+      ],
+    })
     expect(sheet.input?.tiers).toEqual([
       { aboveInputTokens: 100, rate: 3_000_000n },
       { aboveInputTokens: 200, rate: 4_000_000n },

@@ -20,24 +20,31 @@ const rateFields = {
 }
 
 /** Prices of one model. A rate that is not given is unknown, never zero. */
-export const pricesSchema = z.strictObject({
-  ...rateFields,
-  web_search: z.number().nonnegative().max(1e6).optional().describe('One search on the web by the provider; dollars.'),
-  call: z.number().nonnegative().max(1e6).optional().describe('One call, whatever its size; dollars.'),
-  tiers: z
-    .array(
-      z.strictObject({
-        above_input_tokens: z.int().positive().describe('The tier holds for calls with more input tokens than this, for all their tokens; tokens.'),
-        ...rateFields,
-      }),
-    )
-    .optional()
-    .describe('Other rates for calls with a long input.'),
-  service_tiers: z
-    .record(z.string().min(1), z.number().nonnegative())
-    .optional()
-    .describe('What all rates are multiplied by at a service tier, such as `{ flex: 0.5, priority: 2 }`. A tier that is not named has no known price.'),
-}).meta({ title: 'Prices' })
+export const pricesSchema = z
+  .strictObject({
+    ...rateFields,
+    web_search: z.number().nonnegative().max(1e6).optional().describe('One search on the web by the provider; dollars.'),
+    call: z.number().nonnegative().max(1e6).optional().describe('One call, whatever its size; dollars.'),
+    tiers: z
+      .array(
+        z.strictObject({
+          above_input_tokens: z
+            .int()
+            .positive()
+            .describe('The tier holds for calls with more input tokens than this, for all their tokens; tokens.'),
+          ...rateFields,
+        }),
+      )
+      .optional()
+      .describe('Other rates for calls with a long input.'),
+    service_tiers: z
+      .record(z.string().min(1), z.number().nonnegative())
+      .optional()
+      .describe(
+        'What all rates are multiplied by at a service tier, such as `{ flex: 0.5, priority: 2 }`. A tier that is not named has no known price.',
+      ),
+  })
+  .meta({ title: 'Prices' })
 
 export type Prices = z.output<typeof pricesSchema>
 

@@ -4,12 +4,14 @@ import { httpUrl, modelName, modelPattern, secret, seconds } from './fields.js'
 
 /** Limits that a provider or a deployment sets otherwise than the section `timeouts`. */
 export const someTimeouts = () =>
-  z.strictObject({
-    connect_seconds: seconds().optional().describe('To open a connection; seconds.'),
-    first_token_seconds: seconds().optional().describe("From the request's last byte to the first data of the answer; seconds."),
-    idle_seconds: seconds().optional().describe('Of silence between two pieces of a stream; seconds.'),
-    total_seconds: seconds().optional().describe('For the whole call; seconds.'),
-  }).meta({ title: 'Timeouts' })
+  z
+    .strictObject({
+      connect_seconds: seconds().optional().describe('To open a connection; seconds.'),
+      first_token_seconds: seconds().optional().describe("From the request's last byte to the first data of the answer; seconds."),
+      idle_seconds: seconds().optional().describe('Of silence between two pieces of a stream; seconds.'),
+      total_seconds: seconds().optional().describe('For the whole call; seconds.'),
+    })
+    .meta({ title: 'Timeouts' })
 
 const wireFormats = ['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini', 'openai-embeddings'] as const
 
@@ -23,7 +25,9 @@ const allowedModels = () =>
 const networkFields = {
   base_url: httpUrl()
     .optional()
-    .describe("Address of the API. Known for presets; needed for `openai-compatible` and `azure-openai`. With the version (`…/v1`), except for Anthropic and Azure."),
+    .describe(
+      'Address of the API. Known for presets; needed for `openai-compatible` and `azure-openai`. With the version (`…/v1`), except for Anthropic and Azure.',
+    ),
   api_key: secret()
     .optional()
     .describe("The provider's key, as `${NAME}` from the environment. When left out, the preset's usual variable is read, if it is set."),
@@ -47,29 +51,41 @@ const networkFields = {
     .string()
     .min(1)
     .optional()
-    .describe("Provider in the price catalog whose prices hold here. Known for presets; without it, and without `prices`, the cost is unknown."),
+    .describe(
+      'Provider in the price catalog whose prices hold here. Known for presets; without it, and without `prices`, the cost is unknown.',
+    ),
 }
 
 const networkTypes = ['openai-compatible', ...presetNames] as const
 
-const networkProvider = z.strictObject({
-  type: z.enum(networkTypes).describe("Which API it is: a preset, or `openai-compatible` with a `base_url`. When left out, the provider's own name, if that is a type."),
-  ...networkFields,
-}).meta({ title: 'Provider over HTTP' })
+const networkProvider = z
+  .strictObject({
+    type: z
+      .enum(networkTypes)
+      .describe(
+        "Which API it is: a preset, or `openai-compatible` with a `base_url`. When left out, the provider's own name, if that is a type.",
+      ),
+    ...networkFields,
+  })
+  .meta({ title: 'Provider over HTTP' })
 
-const azureProvider = z.strictObject({
-  type: z.literal('azure-openai').describe('Azure OpenAI.'),
-  ...networkFields,
-  api_version: z
-    .string()
-    .regex(/^(\d{4}-\d{2}-\d{2}(-preview)?|v1|preview|latest)$/, 'expected an API version such as 2024-10-21, or v1')
-    .optional()
-    .describe("Azure's `api-version`. Without it, or with `v1`, the version-less v1 API is used."),
-  deployments: z
-    .record(modelName(), z.string().min(1))
-    .optional()
-    .describe('Names of Azure deployments by model, such as `gpt-5-mini: my-deployment`. A model that is not listed is its own deployment name.'),
-}).meta({ title: 'Azure OpenAI' })
+const azureProvider = z
+  .strictObject({
+    type: z.literal('azure-openai').describe('Azure OpenAI.'),
+    ...networkFields,
+    api_version: z
+      .string()
+      .regex(/^(\d{4}-\d{2}-\d{2}(-preview)?|v1|preview|latest)$/, 'expected an API version such as 2024-10-21, or v1')
+      .optional()
+      .describe("Azure's `api-version`. Without it, or with `v1`, the version-less v1 API is used."),
+    deployments: z
+      .record(modelName(), z.string().min(1))
+      .optional()
+      .describe(
+        'Names of Azure deployments by model, such as `gpt-5-mini: my-deployment`. A model that is not listed is its own deployment name.',
+      ),
+  })
+  .meta({ title: 'Azure OpenAI' })
 
 const speed = () =>
   z
@@ -77,22 +93,28 @@ const speed = () =>
     .prefault(1)
     .describe('How many times faster than declared or recorded the answers come; `instant` does not wait at all.')
 
-const sandboxProvider = z.strictObject({
-  type: z.literal('sandbox').describe('Simulated models in this process; needs no key and no network.'),
-  seed: z.int().nonnegative().default(1).describe('Seed of the answers, failures and delays.'),
-  speed: speed(),
-  models: allowedModels(),
-}).meta({ title: 'Sandbox' })
+const sandboxProvider = z
+  .strictObject({
+    type: z.literal('sandbox').describe('Simulated models in this process; needs no key and no network.'),
+    seed: z.int().nonnegative().default(1).describe('Seed of the answers, failures and delays.'),
+    speed: speed(),
+    models: allowedModels(),
+  })
+  .meta({ title: 'Sandbox' })
 
-const recordedProvider = z.strictObject({
-  type: z.literal('recorded').describe('Answers from an outcome table.'),
-  file: z
-    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-    .transform((files) => (typeof files === 'string' ? [files] : files))
-    .describe('The outcome table or a list of them: JSON Lines, maybe gzipped. Relative paths start at the folder of the configuration file.'),
-  speed: speed(),
-  models: allowedModels(),
-}).meta({ title: 'Recorded answers' })
+const recordedProvider = z
+  .strictObject({
+    type: z.literal('recorded').describe('Answers from an outcome table.'),
+    file: z
+      .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+      .transform((files) => (typeof files === 'string' ? [files] : files))
+      .describe(
+        'The outcome table or a list of them: JSON Lines, maybe gzipped. Relative paths start at the folder of the configuration file.',
+      ),
+    speed: speed(),
+    models: allowedModels(),
+  })
+  .meta({ title: 'Recorded answers' })
 
 /** One provider, told apart by `type`. */
 export const providerSchema = z.discriminatedUnion('type', [networkProvider, azureProvider, sandboxProvider, recordedProvider])

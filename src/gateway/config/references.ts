@@ -21,13 +21,18 @@ export function referenceFindings(showing: Showing): Finding[] {
     const hint = showing.fromEnvironment.has(name) ? '' : didYouMean(name, Object.keys(providers))
     const known = presets.has(name) ? `; add it as \`providers.${name}\`` : ''
     const message = `${shown} is not a provider${hint === '' ? known : hint}`
-    found.push({ path, message: hint === '' && known === '' && Object.keys(providers).length > 0 ? `${message}; there ${are(Object.keys(providers))}` : message })
+    found.push({
+      path,
+      message:
+        hint === '' && known === '' && Object.keys(providers).length > 0 ? `${message}; there ${are(Object.keys(providers))}` : message,
+    })
     return false
   }
   const checkAllowed = (provider: string, model: string, path: Path) => {
     const entry = providers[provider]
     const allowed = isMapping(entry) && Array.isArray(entry.models) ? entry.models.filter((name) => typeof name === 'string') : undefined
-    if (!allowsModel(allowed, model)) found.push({ path, message: `the provider "${provider}" doesn't allow this model; add it to \`providers.${provider}.models\`` })
+    if (!allowsModel(allowed, model))
+      found.push({ path, message: `the provider "${provider}" doesn't allow this model; add it to \`providers.${provider}.models\`` })
   }
   const checkReference = (reference: string, path: Path) => {
     const slash = reference.indexOf('/')
@@ -61,13 +66,18 @@ export function referenceFindings(showing: Showing): Finding[] {
         unweighted = true
       } else if (isMapping(deployment)) {
         const { provider, model } = deployment
-        if (typeof provider === 'string' && checkProvider(provider, [...here, 'provider'], valueText([...here, 'provider'], showing)) && typeof model === 'string')
+        if (
+          typeof provider === 'string' &&
+          checkProvider(provider, [...here, 'provider'], valueText([...here, 'provider'], showing)) &&
+          typeof model === 'string'
+        )
           checkAllowed(provider, model, [...here, 'model'])
         if (typeof deployment.weight === 'number') weight += deployment.weight
         else unweighted = true
       } else unweighted = true
     }
-    if (deployments.length > 0 && !unweighted && weight === 0) found.push({ path, message: 'every deployment has weight 0, so none would ever be picked' })
+    if (deployments.length > 0 && !unweighted && weight === 0)
+      found.push({ path, message: 'every deployment has weight 0, so none would ever be picked' })
     const fallbacks = isMapping(entry) && Array.isArray(entry.fallbacks) ? entry.fallbacks : []
     for (const [index, name] of fallbacks.entries()) {
       const here: Path = [...path, 'fallbacks', index]
@@ -91,7 +101,8 @@ function keyFindings(keys: readonly unknown[], checkCallable: (name: string, pat
   for (const [index, key] of keys.entries()) {
     if (!isMapping(key)) continue
     const earlier = typeof key.name === 'string' ? names.get(key.name) : undefined
-    if (earlier !== undefined) found.push({ path: ['keys', index, 'name'], message: `keys[${earlier}] has this name already; budgets and records go by it` })
+    if (earlier !== undefined)
+      found.push({ path: ['keys', index, 'name'], message: `keys[${earlier}] has this name already; budgets and records go by it` })
     else if (typeof key.name === 'string') names.set(key.name, index)
     for (const field of ['key', 'key_hash'] as const) {
       const text = key[field]
@@ -111,7 +122,8 @@ function keyFindings(keys: readonly unknown[], checkCallable: (name: string, pat
 function deploymentsOf(entry: unknown, path: Path): { readonly deployments: readonly unknown[]; at(index: number): Path } {
   if (typeof entry === 'string') return { deployments: [entry], at: () => path }
   if (Array.isArray(entry)) return { deployments: entry, at: (index) => [...path, index] }
-  if (isMapping(entry) && Array.isArray(entry.deployments)) return { deployments: entry.deployments, at: (index) => [...path, 'deployments', index] }
+  if (isMapping(entry) && Array.isArray(entry.deployments))
+    return { deployments: entry.deployments, at: (index) => [...path, 'deployments', index] }
   return { deployments: [], at: () => path }
 }
 

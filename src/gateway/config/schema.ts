@@ -16,11 +16,18 @@ const server = z.strictObject({
 })
 
 const limits = z.strictObject({
-  body_bytes: bytes().prefault('32 MiB').describe("Largest request body; bytes, or with a unit."),
+  body_bytes: bytes().prefault('32 MiB').describe('Largest request body; bytes, or with a unit.'),
   header_bytes: bytes().prefault('16 KiB').describe("Largest sum of a request's headers; bytes, or with a unit."),
   nesting: z.int().min(8).max(1000).default(64).describe('Deepest nesting of lists and objects in a request; levels.'),
-  response_bytes: bytes().prefault('64 MiB').describe("Largest answer that is taken from a provider without streaming; bytes, or with a unit."),
-  concurrent_requests: z.int().positive().max(100_000).default(2048).describe('Requests under way at once; further ones are told to come back later; requests.'),
+  response_bytes: bytes()
+    .prefault('64 MiB')
+    .describe('Largest answer that is taken from a provider without streaming; bytes, or with a unit.'),
+  concurrent_requests: z
+    .int()
+    .positive()
+    .max(100_000)
+    .default(2048)
+    .describe('Requests under way at once; further ones are told to come back later; requests.'),
 })
 
 const timeouts = z.strictObject({
@@ -32,8 +39,15 @@ const timeouts = z.strictObject({
 
 const retries = z.strictObject({
   attempts: z.int().min(0).max(10).default(2).describe('Further attempts at a deployment after a failed one that may pass; attempts.'),
-  base_seconds: z.number().nonnegative().max(60).default(0.25).describe('Wait before the first further attempt; it doubles each time, with jitter; seconds.'),
-  max_wait_seconds: seconds().default(30).describe("Longest wait, also when a provider's `Retry-After` asks for more (then the next deployment is tried); seconds."),
+  base_seconds: z
+    .number()
+    .nonnegative()
+    .max(60)
+    .default(0.25)
+    .describe('Wait before the first further attempt; it doubles each time, with jitter; seconds.'),
+  max_wait_seconds: seconds()
+    .default(30)
+    .describe("Longest wait, also when a provider's `Retry-After` asks for more (then the next deployment is tried); seconds."),
 })
 
 const cooldown = z.strictObject({
@@ -47,32 +61,50 @@ export function splitReference(reference: string): { readonly provider: string; 
   return { provider: reference.slice(0, slash), model: reference.slice(slash + 1) }
 }
 
-const deploymentObject = z.strictObject({
-  provider: providerName().describe('Name of a provider in this file.'),
-  model: modelName().describe("The provider's own name of the model."),
-  weight: z.number().nonnegative().max(1e6).default(1).describe('Share of calls relative to the other deployments; 0 keeps it as a reserve.'),
-  timeouts: someTimeouts().optional().describe('Limits for this deployment, where they differ from those of the provider.'),
-  prices: pricesSchema.optional().describe('Prices at this deployment; dollars a million tokens.'),
-}).meta({ title: 'Deployment' })
+const deploymentObject = z
+  .strictObject({
+    provider: providerName().describe('Name of a provider in this file.'),
+    model: modelName().describe("The provider's own name of the model."),
+    weight: z
+      .number()
+      .nonnegative()
+      .max(1e6)
+      .default(1)
+      .describe('Share of calls relative to the other deployments; 0 keeps it as a reserve.'),
+    timeouts: someTimeouts().optional().describe('Limits for this deployment, where they differ from those of the provider.'),
+    prices: pricesSchema.optional().describe('Prices at this deployment; dollars a million tokens.'),
+  })
+  .meta({ title: 'Deployment' })
 
 const deployment = z.union([modelReference().transform((reference) => ({ ...splitReference(reference), weight: 1 })), deploymentObject])
 
 const deploymentList = () => z.array(deployment).min(1, 'expected at least one deployment').max(100)
 
-const aliasObject = z.strictObject({
-  deployments: deploymentList().describe('Where the model is served: `provider/model`, or with settings.'),
-  balance: z
-    .enum(['weighted', 'latency'])
-    .default('weighted')
-    .describe('How a deployment is picked: at random by `weight`, or the faster of two drawn at random (`latency`).'),
-  fallbacks: z.array(modelName()).optional().describe('Models (names of this section, or `provider/model`) to try in order when all deployments failed before the first byte.'),
-  prices: pricesSchema.optional().describe('Prices at every deployment that has none of its own; dollars a million tokens.'),
-  context_tokens: z.int().positive().optional().describe('Size of the context window, where the catalog is wrong or silent; tokens.'),
-  max_output_tokens: z.int().positive().optional().describe('Most tokens of an answer, where the catalog is wrong or silent; tokens.'),
-}).meta({ title: 'Model with settings' })
+const aliasObject = z
+  .strictObject({
+    deployments: deploymentList().describe('Where the model is served: `provider/model`, or with settings.'),
+    balance: z
+      .enum(['weighted', 'latency'])
+      .default('weighted')
+      .describe('How a deployment is picked: at random by `weight`, or the faster of two drawn at random (`latency`).'),
+    fallbacks: z
+      .array(modelName())
+      .optional()
+      .describe('Models (names of this section, or `provider/model`) to try in order when all deployments failed before the first byte.'),
+    prices: pricesSchema.optional().describe('Prices at every deployment that has none of its own; dollars a million tokens.'),
+    context_tokens: z.int().positive().optional().describe('Size of the context window, where the catalog is wrong or silent; tokens.'),
+    max_output_tokens: z.int().positive().optional().describe('Most tokens of an answer, where the catalog is wrong or silent; tokens.'),
+  })
+  .meta({ title: 'Model with settings' })
 
 /** Fields that an alias has in every form. */
-const plainAlias = { balance: 'weighted', fallbacks: undefined, prices: undefined, context_tokens: undefined, max_output_tokens: undefined } as const
+const plainAlias = {
+  balance: 'weighted',
+  fallbacks: undefined,
+  prices: undefined,
+  context_tokens: undefined,
+  max_output_tokens: undefined,
+} as const
 
 const alias = z.union([
   modelReference().transform((reference) => ({ ...plainAlias, deployments: [{ ...splitReference(reference), weight: 1 }] })),
@@ -82,24 +114,46 @@ const alias = z.union([
 
 const key = z
   .strictObject({
-    name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@ -]{0,99}$/, 'expected a name of letters, digits, spaces and ". _ @ -", at most 100 long').describe('Name in records and metrics; unique.'),
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._@ -]{0,99}$/, 'expected a name of letters, digits, spaces and ". _ @ -", at most 100 long')
+      .describe('Name in records and metrics; unique.'),
     key: secret().optional().describe('The key that callers send, as `${NAME}` from the environment. Either this or `key_hash`.'),
     key_hash: z
       .string()
       .regex(/^sha256:[0-9a-fA-F]{64}$/, 'expected sha256: and 64 hexadecimal digits')
       .transform((text) => text.toLowerCase())
       .optional()
-      .describe("SHA-256 of the key, as `sha256:` and 64 hexadecimal digits, so that the file holds no secret."),
-    models: z.array(modelPattern()).min(1).optional().describe('Models that the key may use, as callers name them; a `*` at the end stands for any ending. All when left out.'),
-    budget_usd: z.number().nonnegative().max(1e6).optional().describe('Most that may be spent with the key; dollars. Unlimited when left out.'),
-    tags: z.record(z.string().min(1).max(64), z.string().max(256)).optional().describe('Written to the record of each call with the key, for reports.'),
+      .describe('SHA-256 of the key, as `sha256:` and 64 hexadecimal digits, so that the file holds no secret.'),
+    models: z
+      .array(modelPattern())
+      .min(1)
+      .optional()
+      .describe('Models that the key may use, as callers name them; a `*` at the end stands for any ending. All when left out.'),
+    budget_usd: z
+      .number()
+      .nonnegative()
+      .max(1e6)
+      .optional()
+      .describe('Most that may be spent with the key; dollars. Unlimited when left out.'),
+    tags: z
+      .record(z.string().min(1).max(64), z.string().max(256))
+      .optional()
+      .describe('Written to the record of each call with the key, for reports.'),
     expires: moment().optional().describe('When the key stops working: a date (its first moment in UTC), or a date and time with a zone.'),
   })
   .superRefine((value, context) => {
     if ((value.key === undefined) === (value.key_hash === undefined))
-      context.addIssue({ code: 'custom', message: value.key === undefined ? 'expected either `key` or `key_hash`' : 'expected only one of `key` and `key_hash`' })
+      context.addIssue({
+        code: 'custom',
+        message: value.key === undefined ? 'expected either `key` or `key_hash`' : 'expected only one of `key` and `key_hash`',
+      })
     if (value.key !== undefined && value.key.reveal().length < 12)
-      context.addIssue({ code: 'custom', path: ['key'], message: 'a key shorter than 12 characters is too easy to guess; `openssl rand -hex 24` makes a good one' })
+      context.addIssue({
+        code: 'custom',
+        path: ['key'],
+        message: 'a key shorter than 12 characters is too easy to guess; `openssl rand -hex 24` makes a good one',
+      })
   })
 
 const log = z.strictObject({
@@ -108,8 +162,15 @@ const log = z.strictObject({
 })
 
 const telemetry = z.strictObject({
-  otlp_endpoint: httpUrl().optional().describe('OpenTelemetry collector (OTLP over HTTP) that gets the spans. `OTEL_EXPORTER_OTLP_ENDPOINT` when left out; none when that is not set either.'),
-  otlp_headers: z.record(z.string().min(1), secret()).optional().describe('Headers to send to the collector. Their values are treated as secrets.'),
+  otlp_endpoint: httpUrl()
+    .optional()
+    .describe(
+      'OpenTelemetry collector (OTLP over HTTP) that gets the spans. `OTEL_EXPORTER_OTLP_ENDPOINT` when left out; none when that is not set either.',
+    ),
+  otlp_headers: z
+    .record(z.string().min(1), secret())
+    .optional()
+    .describe('Headers to send to the collector. Their values are treated as secrets.'),
   service_name: z.string().min(1).default('bursar').describe('Service name in spans; `OTEL_SERVICE_NAME` when left out and that is set.'),
   prometheus: z.boolean().default(true).describe('Whether `GET /metrics` answers.'),
 })
@@ -128,17 +189,24 @@ export const configSchema = z.strictObject({
   providers: z
     .record(providerName(), providerSchema)
     .prefault({})
-    .describe('Hosts that serve models, by a name of your choice. When the section is left out, the providers whose keys are in the environment are used, and the sandbox when there is none.'),
+    .describe(
+      'Hosts that serve models, by a name of your choice. When the section is left out, the providers whose keys are in the environment are used, and the sandbox when there is none.',
+    ),
   models: z
     .record(modelName(), alias)
     .prefault({})
     .describe('Models by the names that callers use: `provider/model`, a list of them to share the calls, or a mapping with settings.'),
-  allow_unlisted_models: z.boolean().default(true).describe('Whether callers may also name any `provider/model` that has no entry in `models`.'),
+  allow_unlisted_models: z
+    .boolean()
+    .default(true)
+    .describe('Whether callers may also name any `provider/model` that has no entry in `models`.'),
   keys: z.array(key).max(100_000).prefault([]).describe('Who may call. Without keys everyone on this machine may.'),
   drop_unsupported: z
     .union([z.boolean(), z.array(z.string().min(1)).min(1)])
     .default(false)
-    .describe('What happens to a field that the target provider cannot express: `false` refuses the request, `true` drops the field with a warning header, a list drops only these fields.'),
+    .describe(
+      'What happens to a field that the target provider cannot express: `false` refuses the request, `true` drops the field with a warning header, a list drops only these fields.',
+    ),
   stream_usage: z
     .enum(['always', 'asked', 'never'])
     .default('always')
@@ -148,7 +216,9 @@ export const configSchema = z.strictObject({
   prices: z
     .record(modelReference(), pricesSchema)
     .prefault({})
-    .describe('Prices by `provider/model`, before those of the catalog; dollars a million tokens. A rate that is not given is unknown, never zero.'),
+    .describe(
+      'Prices by `provider/model`, before those of the catalog; dollars a million tokens. A rate that is not given is unknown, never zero.',
+    ),
   ledger: ledger.prefault({}).describe('The record of calls.'),
 })
 

@@ -13,7 +13,8 @@ export function knownKeys(path: Path, data: unknown): readonly string[] {
 
 /** The section of the file that has this key, for keys that were written at the top: `port` belongs under `server`. */
 export function sectionOf(key: string): string | undefined {
-  for (const [name, shape] of Object.entries(configJsonSchema().properties ?? {})) if (shape.properties && Object.hasOwn(shape.properties, key)) return name
+  for (const [name, shape] of Object.entries(configJsonSchema().properties ?? {}))
+    if (shape.properties && Object.hasOwn(shape.properties, key)) return name
   return undefined
 }
 

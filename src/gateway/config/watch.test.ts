@@ -7,7 +7,12 @@ import { loadConfig } from './load.js'
 import { watchConfig, type ConfigWatcher, type WatchOptions } from './watch.js'
 
 const cleanups: (() => void)[] = []
-afterEach(() => cleanups.splice(0).reverse().forEach((clean) => clean()))
+afterEach(() =>
+  cleanups
+    .splice(0)
+    .reverse()
+    .forEach((clean) => clean()),
+)
 
 function folder(): string {
   const made = mkdtempSync(join(tmpdir(), 'bursar-watch-'))
@@ -67,7 +72,10 @@ describe('watchConfig', () => {
 
   it('sees the links of a Kubernetes config map being swapped', async () => {
     const dir = folder()
-    for (const [version, port] of [['..1', 1], ['..2', 2]] as const) {
+    for (const [version, port] of [
+      ['..1', 1],
+      ['..2', 2],
+    ] as const) {
       mkdirSync(join(dir, version))
       writeFileSync(join(dir, version, 'bursar.yaml'), withPort(port))
     }
@@ -113,7 +121,10 @@ describe('watchConfig', () => {
     unlinkSync(file)
     await count(2)
     await watcher.check()
-    expect(told.map((what) => (typeof what === 'number' ? what : what.message))).toEqual([expect.stringContaining('empty'), expect.stringContaining('no such file')])
+    expect(told.map((what) => (typeof what === 'number' ? what : what.message))).toEqual([
+      expect.stringContaining('empty'),
+      expect.stringContaining('no such file'),
+    ])
     writeFileSync(file, withPort(4))
     expect((await count(3))[2]).toBe(4)
   })

@@ -62,7 +62,8 @@ export function watchConfig(file: string, options: WatchOptions): ConfigWatcher 
     seen = stateOf(content)
     try {
       if (typeof content !== 'string') throw content
-      if (content.trim() === '') throw new InvalidConfiguration(file, [{ path: '', message: 'the file is empty; the configuration in use stays' }])
+      if (content.trim() === '')
+        throw new InvalidConfiguration(file, [{ path: '', message: 'the file is empty; the configuration in use stays' }])
       const { config, warnings } = parseConfig(content, options.env, { source: file, folder: dirname(path), overrides: options.overrides })
       options.onChange(config, warnings)
     } catch (thrown) {
