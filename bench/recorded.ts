@@ -4,7 +4,7 @@
  * Exits 1 when anything differs. Needs the data sets (see `bench/data/source.ts`); nothing of them is written into the repository.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -13,11 +13,11 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { drive, type DriveReport } from '../src/cli/drive/drive.js'
 import { driveFormats, type DriveFormat } from '../src/cli/drive/formats.js'
 import { reportLines } from '../src/cli/drive/report.js'
-import { version } from '../src/cli/version.js'
 import { loadAlpacaEval } from './data/alpaca-eval.js'
 import { writeTable, type LoadedTable } from './data/outcome-file.js'
 import { loadRouteLlmGsm8k } from './data/routellm.js'
 import { dataRoot, DataProblem } from './data/source.js'
+import { commandLine, packageVersion, writeReport, type Report } from './report.js'
 
 const CLI = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 const KEY = 'sk-bench-recorded'
@@ -69,7 +69,7 @@ async function bench(): Promise<boolean> {
   }
   const ok = runs.every(({ report }) => report.ok)
   console.log(ok ? '\nEvery answer arrived byte for byte, and every bill is tokens × price.' : '\nNOT as recorded: see above.')
-  if (settings.json !== undefined) writeFileSync(settings.json, `${JSON.stringify(reportJson(tables, runs, started), null, 2)}\n`)
+  if (settings.json !== undefined) writeReport(settings.json, reportOf(tables, runs, started))
   return ok
 }
 
@@ -126,10 +126,10 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(impatient)
 }
 
-function reportJson(tables: readonly LoadedTable[], runs: readonly Run[], started: number): object {
+function reportOf(tables: readonly LoadedTable[], runs: readonly Run[], started: number): Report {
   const { json: _file, test: _folder, ...kept } = settings
   return {
-    command: 'bench:recorded',
+    command: commandLine('bench:recorded'),
     // Nothing is drawn: every recorded answer is asked for once.
     seed: null,
     data: tables.flatMap(({ sources }) => sources),
@@ -142,7 +142,7 @@ function reportJson(tables: readonly LoadedTable[], runs: readonly Run[], starte
       ]),
     ),
     seconds: (performance.now() - started) / 1000,
-    version,
+    version: packageVersion(),
   }
 }
 

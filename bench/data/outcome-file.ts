@@ -2,7 +2,7 @@ import { createWriteStream, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { finished } from 'node:stream/promises'
 import { pricesFileOf, type OutcomeRow } from '../../src/environment/index.js'
-import type { DataSource } from './source.js'
+import type { DataSource } from '../report.js'
 
 /** Dollars per million tokens. */
 export type DeclaredPrices = Readonly<Record<string, { readonly input: number; readonly output: number }>>

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import type { z } from 'zod'
+import { dataSource, type DataSource } from '../report.js'
 
 /** A data set that isn't there, or isn't what it should be: says which file, row and field. */
 export class DataProblem extends Error {
@@ -43,12 +43,5 @@ export function readRows<T>(file: string, schema: z.ZodType<T>): { readonly rows
     }
     rows.push(read.data)
   })
-  return { rows, source: { name: basename(file), rows: rows.length, sha256: createHash('sha256').update(packed).digest('hex') } }
-}
-
-/** A file that a benchmark read, as its report names it. */
-export interface DataSource {
-  readonly name: string
-  readonly rows: number
-  readonly sha256: string
+  return { rows, source: dataSource(basename(file), file, rows.length) }
 }

@@ -128,7 +128,8 @@ function effortOf(settings: ReasoningSettings | undefined): Effort | undefined {
 function reasoning(settings: ReasoningSettings | undefined, effort: Effort | undefined, limit: number, random: Random): { tokens: number; visible: boolean } {
   if (effort === undefined || effort === 'none') return { tokens: 0, visible: false }
   const wanted = Math.max(1, Math.round(REASONING_TOKENS[effort] * spread(random, 0.35)))
-  const visible = settings?.visible ?? settings?.summary !== undefined
+  // Where the caller left it open: a budget for thinking is how the formats that show it by default ask for it.
+  const visible = settings?.visible ?? (settings?.summary !== undefined || settings?.maxTokens !== undefined)
   return { tokens: Math.min(wanted, settings?.maxTokens ?? Infinity, limit), visible }
 }
 
