@@ -50,6 +50,8 @@ export interface FoundConfig {
   readonly file: string | undefined
   readonly config: Config
   readonly warnings: readonly string[]
+  /** What was found in the environment and on this machine, where there is no file. */
+  readonly notes: readonly string[]
 }
 
 /** The configuration that `serve` would use. Throws `InvalidConfiguration`. */
@@ -58,6 +60,6 @@ export async function findConfig(
   { env, probe = loopbackProbe }: Pick<InspectionDependencies, 'env' | 'probe'>,
 ): Promise<FoundConfig> {
   const file = named ?? (existsSync(USUAL_FILE) ? USUAL_FILE : undefined)
-  if (file !== undefined) return { file, ...loadConfig(file, env) }
-  return { file: undefined, ...(await discoverConfig(env, probe)) }
+  if (file !== undefined) return { file, ...loadConfig(file, env), notes: [] }
+  return { file: undefined, warnings: [], ...(await discoverConfig(env, probe)) }
 }

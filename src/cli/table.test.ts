@@ -15,7 +15,7 @@ describe('table', () => {
     ).toBe('MODEL    USD\na       1.25\nlonger    10\n')
   })
 
-  it('cuts the widest column that may be cut, until the table fits', () => {
+  it('cuts the columns that may be cut, the last first, until the table fits', () => {
     const text = table(
       [
         { title: 'NAME', cut: 'middle' },

@@ -14,19 +14,19 @@ const LEAST = 12
 
 /**
  * A plain table: aligned columns, no colour, no lines. Where it is wider than `width` characters, the columns that may be
- * cut are, the widest first. Control characters of foreign texts become `?`.
+ * cut are, the last first, since the first columns say what a row is about. Control characters of foreign texts become `?`.
  */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[], width = 80): string {
   const cells = rows.map((row) => columns.map((_, index) => printable(row[index] ?? '')))
   const widths = columns.map((column, index) => Math.max(textWidth(column.title), ...cells.map((row) => textWidth(row[index] ?? ''))))
   let over = widths.reduce((sum, one) => sum + one, GAP.length * (columns.length - 1)) - width
-  while (over > 0) {
-    const candidates = columns.flatMap((column, index) => ((widths[index] ?? 0) > least(column) && column.cut !== undefined ? [index] : []))
-    const [first, ...others] = candidates
-    if (first === undefined) break
-    const widest = others.reduce((best, index) => ((widths[index] ?? 0) > (widths[best] ?? 0) ? index : best), first)
-    widths[widest] = (widths[widest] ?? 0) - 1
-    over--
+  for (let index = columns.length - 1; index >= 0 && over > 0; index--) {
+    const column = columns[index]
+    if (column?.cut === undefined) continue
+    const full = widths[index] ?? 0
+    const left = Math.max(Math.min(full, least(column)), full - over)
+    widths[index] = left
+    over -= full - left
   }
   const line = (row: readonly string[]) =>
     columns

@@ -27,7 +27,7 @@ describe('bursar check', () => {
     expect(out).toContain(`${file}: valid`)
     expect(out).toMatch(/^openai {2}ok {6}2 models$/m)
     expect(out).toMatch(/^ollama {2}ok/m)
-    expect(out).toContain('2 of 2 providers can be reached.')
+    expect(out).toContain('All 2 providers can be reached.')
     expect(code).toBe(0)
     expect(closed).toBe(true)
   })
@@ -122,7 +122,7 @@ keys:
     )
     const file = configFile(`providers: { ${names.map((name) => `${name}: { type: ollama }`).join(', ')} }`)
     const { out } = await run(checkCommand, ['check', '-c', file], { providers })
-    expect(out).toContain('20 of 20')
+    expect(out).toContain('All 20 providers')
     expect(most).toBe(8)
   })
 

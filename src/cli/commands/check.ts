@@ -68,6 +68,7 @@ export async function check(named: string | undefined, deps: InspectionDependenc
   }
   const { config, file } = found
   say(`configuration  ${file === undefined ? 'no file; found in the environment and on this machine' : `${file}: valid`}\n`)
+  for (const note of found.notes) say(hanging('note: ', note, deps.width))
   const opened = await deps.open(config)
   try {
     const names = Object.keys(config.providers)
@@ -86,8 +87,8 @@ export async function check(named: string | undefined, deps: InspectionDependenc
     const failed = checked.filter(({ result }) => !result.ok).length
     say(
       failed === 0
-        ? `\n${names.length} of ${names.length} providers can be reached.\n`
-        : `\n${failed} of ${names.length} providers ${failed === 1 ? 'fails' : 'fail'}; calls to ${failed === 1 ? 'it' : 'them'} would too.\n`,
+        ? `\n${names.length === 1 ? 'The provider' : `All ${names.length} providers`} can be reached.\n`
+        : `\n${failed} of ${names.length} ${names.length === 1 ? 'provider' : 'providers'} ${failed === 1 ? 'fails' : 'fail'}; calls to ${failed === 1 ? 'it' : 'them'} would too.\n`,
     )
     return {
       ok: failed === 0,

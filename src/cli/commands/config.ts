@@ -29,6 +29,7 @@ export function configCommand(program: Command, deps: Omit<InspectionDependencie
     .action(async (options: { readonly config?: string; readonly json?: boolean }) => {
       const found = await findConfig(options.config, deps)
       deps.print(options.json ? `${JSON.stringify(printableConfig(found.config), null, 2)}\n` : printableYaml(found.config))
+      for (const note of found.notes) deps.report(`note: ${note}\n`)
       for (const warning of found.warnings) deps.report(`warning: ${warning}\n`)
     })
 

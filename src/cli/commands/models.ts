@@ -138,7 +138,7 @@ export function modelTable(rows: readonly ModelRow[], width: number): string {
   const text = table(
     [
       { title: 'MODEL', cut: 'middle', least: 20 },
-      ...(aliases ? [{ title: 'SERVED BY', cut: 'end', least: 12 } as const] : []),
+      ...(aliases ? [{ title: 'SERVED BY', cut: 'end', least: 10 } as const] : []),
       { title: 'INPUT', align: 'right' },
       { title: 'CACHED', align: 'right' },
       { title: 'OUTPUT', align: 'right' },

@@ -75,16 +75,16 @@ export async function discoverProviders(env: Environment, probe: Probe = loopbac
   return { providers: configSchema.shape.providers.parse(Object.keys(found).length === 0 ? sandboxOnly : found), notes }
 }
 
-/** The configuration without a file: all defaults, and the providers that are found. The warnings tell what was found. */
+/** The configuration without a file: all defaults, and the providers that are found. The notes tell what was found. */
 export async function discoverConfig(
   env: Environment,
   probe: Probe = loopbackProbe,
-): Promise<{ readonly config: Config; readonly warnings: readonly string[] }> {
+): Promise<{ readonly config: Config; readonly notes: readonly string[] }> {
   const { providers, notes } = await discoverProviders(env, probe)
-  return { config: { ...configSchema.parse({ telemetry: telemetryFromEnvironment(env) }), providers }, warnings: notes }
+  return { config: { ...configSchema.parse({ telemetry: telemetryFromEnvironment(env) }), providers }, notes }
 }
 
-/** The same, without the warnings. */
+/** The same, without the notes. */
 export async function defaultConfig(env: Environment, probe: Probe = loopbackProbe): Promise<Config> {
   return (await discoverConfig(env, probe)).config
 }
