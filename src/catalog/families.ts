@@ -21,17 +21,19 @@ const hearingAndThinking: Capabilities = { ...thinking, audio: true }
  */
 const families: readonly (readonly [RegExp, Family])[] = [
   [/embed|^voyage-|^bge-|^e5-|^gte-/, { capabilities: { tools: false, jsonSchema: false, images: undefined, audio: undefined, reasoning: false, embeddings: true } }],
-  [/image|tts|realtime|transcri|whisper|moderation|-live|native-audio|omni|rerank|-ocr/, { capabilities: { embeddings: false } }],
+  [/image|tts|realtime|transcri|whisper|moderation|-live|native-audio|omni|rerank|-ocr|computer-use/, { capabilities: { embeddings: false } }],
   // OpenAI
   [/^gpt-(4o(-mini)?-audio|audio)/, { capabilities: { ...text, audio: true }, contextTokens: 128_000, maxOutputTokens: 16_384 }],
   [/^gpt-5(\.\d)?-chat/, { capabilities: { jsonSchema: true, images: true, audio: false, embeddings: false }, contextTokens: 128_000, maxOutputTokens: 16_384 }],
   [/^gpt-5[.-][456]-pro|^gpt-5(\.2)?-pro/, { capabilities: { ...thinking, jsonSchema: undefined }, maxOutputTokens: 128_000 }],
   [/^gpt-5(\.[1-6])?($|-(mini|nano|codex|luna|sol|terra|20\d\d))/, { capabilities: thinking, maxOutputTokens: 128_000 }],
   [/^gpt-4\.1/, { capabilities: seeing, maxOutputTokens: 32_768 }],
+  [/^gpt-4o-2024-05-13/, { capabilities: { ...seeing, jsonSchema: false }, contextTokens: 128_000, maxOutputTokens: 4_096 }],
   [/^gpt-4o/, { capabilities: seeing, contextTokens: 128_000, maxOutputTokens: 16_384 }],
   [/^gpt-4-turbo-preview|^gpt-4-(1106|0125)/, { capabilities: text, maxOutputTokens: 4_096 }],
   [/^gpt-4-turbo/, { capabilities: { ...text, images: true }, maxOutputTokens: 4_096 }],
   [/^gpt-4(-0613|-0314)?$/, { capabilities: text, maxOutputTokens: 8_192 }],
+  [/^gpt-3\.5-turbo-instruct/, { capabilities: { ...text, tools: false } }],
   [/^gpt-3\.5/, { capabilities: text, maxOutputTokens: 4_096 }],
   [/^o1-(mini|preview)/, { capabilities: { ...text, tools: false, reasoning: true } }],
   [/^o3-mini/, { capabilities: { ...thinking, images: false }, maxOutputTokens: 100_000 }],

@@ -158,6 +158,17 @@ describe('anthropicUsage', () => {
     expect(held(anthropicUsage(part)?.usage)).toMatchObject({ cacheWrite5mTokens: 5, cacheWrite1hTokens: 4 })
   })
 
+  it.each([
+    [{ service_tier: 'standard', inference_geo: 'global' }, 'standard'],
+    [{ service_tier: 'standard', inference_geo: 'us' }, 'us'],
+    [{ inference_geo: 'us' }, 'us'],
+    [{ service_tier: 'standard', speed: 'fast' }, 'fast'],
+    [{ service_tier: 'batch', inference_geo: 'us' }, 'batch+us'],
+    [{}, undefined],
+  ])('tells what changes the price besides the tier: %j', (usage, tier) => {
+    expect(anthropicUsage({ input_tokens: 1, output_tokens: 1, ...usage })?.serviceTier).toBe(tier)
+  })
+
   it('adds a compaction, which the totals leave out, and lists an advisor under its own model', () => {
     const reported = anthropicUsage({
       input_tokens: 180,

@@ -106,7 +106,7 @@ export function anthropicUsage(usage: unknown): ReportedUsage | undefined {
       else if (iteration['type'] === 'compaction') addInto(counts, own)
     }
   }
-  const base = reported(counts, text(usage['service_tier']), undefined)
+  const base = reported(counts, anthropicTier(usage), undefined)
   return also.length === 0 ? base : { ...base, also }
 }
 
@@ -310,6 +310,14 @@ function addInto(counts: Counts, more: Usage): void {
   counts.cacheWrite1hTokens += more.cacheWrite1hTokens
   counts.outputTokens += more.outputTokens
   counts.reasoningTokens += more.reasoningTokens
+}
+
+/** The service tier; fast mode and inference kept in the United States are priced like tiers, and told beside it. */
+function anthropicTier(usage: Fields): string | undefined {
+  const tier = text(usage['service_tier'])
+  const surcharges = [usage['speed'] === 'fast' ? 'fast' : '', usage['inference_geo'] === 'us' ? 'us' : ''].filter((name) => name !== '')
+  if (surcharges.length === 0) return tier
+  return (tier === undefined || tier === 'standard' ? surcharges : [tier, ...surcharges]).join('+')
 }
 
 /** The service tier in the words that price sheets use. */
