@@ -106,6 +106,8 @@ async function ourSubjects(upstream: Upstream, children: Child[]): Promise<reado
         timeouts: { first_token_seconds: 2, idle_seconds: 3 },
         // The checks make faults on purpose; a deployment that rests would make one check spoil the next.
         cooldown: { after_faults: 1_000 },
+        // A model that isn't listed then doesn't exist, as far as Bursar goes.
+        allow_unlisted_models: false,
         models: { mock: { deployments: [{ provider: 'up', model: 'mock' }], prices: benchPrices } },
       }
       const child = await startBursar(upstream.url, { config })

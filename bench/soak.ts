@@ -10,7 +10,8 @@ import { growth, type Reading } from './gateway/trend.js'
 import { commandLine, figure, packageVersion, table, writeReport, type Estimate } from './report.js'
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
-const WINDOW_SECONDS = 10
+/** A window has to hold at least one collection of the whole heap; and the slope needs about twenty of them. */
+const windowSeconds = (minutes: number) => Math.max(10, Math.round((minutes * 60) / 20))
 
 /** What one caller does, by turns. */
 const mix: readonly { readonly name: string; readonly share: number; run(subject: Subject): Promise<Answer> }[] = [
@@ -63,7 +64,8 @@ async function main(): Promise<number> {
   try {
     const upstream = await startUpstreamProcess()
     children.push(upstream)
-    const bursar = await startBursar(upstream.url)
+    // Cut streams are part of the mix: without this their deployment would rest, and the path would hardly be walked.
+    const bursar = await startBursar(upstream.url, { config: { cooldown: { after_faults: 1_000 } } })
     children.push(bursar)
     const subject: Subject = { name: 'bursar', url: bursar.url, headers: { authorization: `Bearer ${benchKey}` }, model: 'mock', hasKeys: true }
 
@@ -99,7 +101,7 @@ async function main(): Promise<number> {
     await Promise.all(workers)
 
     const perTenMinutes = 600
-    const results = { resident: growth(resident, WINDOW_SECONDS, perTenMinutes, 'middle'), heap: growth(heap, WINDOW_SECONDS, perTenMinutes, 'lowest') }
+    const results = { resident: growth(resident, windowSeconds(minutes), perTenMinutes, 'middle'), heap: growth(heap, windowSeconds(minutes), perTenMinutes, 'lowest') }
     const requests = [...counts.values()].reduce((sum, one) => sum + one, 0)
     console.log(`\n${table(['what', { title: 'times', align: 'right' }], [...counts].sort((a, b) => a[0].localeCompare(b[0])))}\n`)
     console.log(
@@ -121,7 +123,7 @@ async function main(): Promise<number> {
         command: commandLine('bench:soak'),
         seed: null,
         data: [],
-        settings: { minutes, warmUpMinutes: warmUp, concurrency, limitMb, windowSeconds: WINDOW_SECONDS, node: process.version },
+        settings: { minutes, warmUpMinutes: warmUp, concurrency, limitMb, windowSeconds: windowSeconds(minutes), node: process.version },
         baselines: {},
         results: { ...results, requests, outcomes: Object.fromEntries(counts), resident_mb: resident, heap_mb: heap },
         seconds: (performance.now() - startedAt) / 1_000,

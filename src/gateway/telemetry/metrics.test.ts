@@ -156,6 +156,16 @@ describe('metrics', () => {
     expect(models).toEqual([['a', 1], ['b', 1], ['c', 1], ['other', 1_001]])
   })
 
+  it("name a call's model by the provider's own name when the caller's alias, or provider/model, is known", async () => {
+    const metrics = quiet()
+    metrics.knowModels(['fast', 'openai/gpt-5'])
+    metrics.callEnded(record({ requestedModel: 'fast', model: 'gpt-5-mini' }))
+    metrics.callEnded(record({ requestedModel: 'gpt-5', model: 'gpt-5' }))
+    metrics.callEnded(record({ requestedModel: 'x', model: 'made-up' }))
+    const models = (await read(metrics)).samples.filter((sample) => sample.name === 'bursar_calls_total').map((sample) => sample.labels['model'])
+    expect(models).toEqual(['gpt-5-mini', 'gpt-5', 'other'])
+  })
+
   it('put every value into the right buckets, whatever the values', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.double({ min: 0, max: 500, noNaN: true }), { maxLength: 40 }), async (seconds) => {

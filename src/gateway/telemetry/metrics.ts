@@ -158,6 +158,10 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const callSeries = new Map<string, Map<string, CallSeries>>()
   const modelLabel = (name: string) => (name === '' ? 'none' : known.has(name) ? name : 'other')
 
+  /** A call's own model name may be the provider's; it is bounded when what the caller named is known. */
+  const callLabel = (record: CallRecord) =>
+    known.has(record.requestedModel) || known.has(record.model) || known.has(`${record.provider}/${record.model}`) ? record.model : 'other'
+
   const openEndpoint = (endpoint: string, stream: boolean): EndpointSeries => ({
     duration: requestDuration({ endpoint, stream: String(stream) }),
     firstToken: stream ? requestFirstToken({ endpoint }) : undefined,
@@ -199,7 +203,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       findOr(byStatus, measure.status, () => requests({ endpoint: measure.endpoint, model, status: String(measure.status), stream: String(measure.stream) })).value++
     },
     callEnded(record) {
-      const model = modelLabel(record.model)
+      const model = callLabel(record)
       const byModel = findOr(callSeries, record.operation === 'embed' ? `${record.provider}\nembed` : record.provider, () => new Map<string, CallSeries>())
       const series = findOr(byModel, model, () => openCalls(record.provider, model, record.operation))
       findOr(series.ends, record.end, () => calls({ ...series.labels, operation: record.operation, end: record.end })).value++
