@@ -86,7 +86,7 @@ function compose(
   if (prompt.results.length > 0) return { text: proseAboutResults(name, prompt.results) }
   if (question && attempted && directives.tokens === undefined)
     return {
-      text: wantsAnswerAlone(prompt.text) ? attempted.answer : question.sentence(attempted.answer),
+      text: wantsAnswerAlone(prompt.text) ? attempted.answer : `${question.sentence(attempted.answer)} (simulated)`,
       crux: { answer: attempted.answer, confidence: attempted.confidence },
     }
   return {

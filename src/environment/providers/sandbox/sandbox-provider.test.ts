@@ -57,14 +57,14 @@ describe('sandbox answers', () => {
   it('answers arithmetic exactly and small facts', async () => {
     const large = createSandboxProvider({ seed: 3, clock: instantClock(), models: SANDBOX_MODELS.map((model) => ({ ...model, quality: 1 })) })
     const answer = async (text: string) => (await gather(large, callOf('large', asking(text)))).text
-    expect(await answer('What is 17*23?')).toBe('17*23 = 391')
+    expect(await answer('What is 17*23?')).toBe('17*23 = 391 (simulated)')
     expect(await answer('calculate 0.1 + 0.2')).toContain('= 0.3')
     expect(await answer('(3 + 4) * -2^3 / 7')).toContain('= -8')
     expect(await answer('what is 99999999999 × 99999999999?')).toContain('= 9999999999800000000001')
     expect(await answer('What is 12 times 12? Reply with only the number.')).toBe('144')
     expect(await answer('what is 1/3')).toContain('= 0.333333')
     expect(await answer('what is 5 / (3 - 3)?')).toContain('undefined')
-    expect(await answer('What is the capital of the Netherlands?')).toBe('The capital of the Netherlands is Amsterdam.')
+    expect(await answer('What is the capital of the Netherlands?')).toBe('The capital of the Netherlands is Amsterdam. (simulated)')
     expect(await answer('Was it on 2024-05-01?')).toMatch(/simulates/)
     expect(await answer('what is (((((((((((((((((((((((((1+1?')).toMatch(/simulates/)
   })
@@ -78,7 +78,7 @@ describe('sandbox answers', () => {
       for (let index = 0; index < count; index++) {
         const [a, b] = [11 + (index % 30), 13 + Math.floor(index / 30)]
         const { text } = await gather(provider, callOf(model, asking(`What is ${a} * ${b}?`)))
-        right[model].push(text === `${a} * ${b} = ${a * b}`)
+        right[model].push(text === `${a} * ${b} = ${a * b} (simulated)`)
       }
     }
     const share = (model: string) => (right[model] ?? []).filter(Boolean).length / count
@@ -104,8 +104,8 @@ describe('sandbox answers', () => {
         expect(top.reduce((sum, entry) => sum + Math.exp(entry.logprob), 0)).toBeLessThanOrEqual(1 + 1e-9)
         expect(Buffer.from(bytes ?? []).toString()).toBe(token)
       }
-      const bucket = gathered.text.endsWith(`= ${a + b}`) ? sums.right : sums.wrong
-      const crux = tokens[tokens.length - 1]
+      const bucket = gathered.text.endsWith(`= ${a + b} (simulated)`) ? sums.right : sums.wrong
+      const crux = tokens[tokens.findIndex(({ token }) => token === ' =') + 1]
       bucket[0] += crux?.logprob ?? 0
       bucket[1] += 1
     }
@@ -321,6 +321,7 @@ describe('sandbox limits', () => {
     await expect(gather(tiny, callOf('huge', asking('hi')))).rejects.toMatchObject({ code: 'model_not_found', status: 404 })
     await expect(gather(tiny, callOf('embed', asking('hi')))).rejects.toMatchObject({ code: 'invalid_request', path: 'model' })
     await expect(gather(tiny, callOf('small', asking('word '.repeat(80))))).rejects.toMatchObject({ code: 'context_length_exceeded', status: 400, retryable: false })
+    await expect(gather(tiny, callOf('small', asking('x'.repeat(20_000_000))))).rejects.toMatchObject({ code: 'context_length_exceeded', path: 'messages' })
     expect(tiny.facts('huge')).toBeUndefined()
     expect(tiny.facts('sandbox/small?status=500')?.id).toBe('small')
   })

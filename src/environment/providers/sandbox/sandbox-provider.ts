@@ -13,6 +13,7 @@ import { choicesWanted, planChoice, wholeChoice, type PlannedChoice } from './pl
 import { PromptCache, type InputSplit } from './prompt-cache.js'
 import { dropper, readPrompt, type Prompt } from './prompt.js'
 import { streamSteps } from './steps.js'
+import { LONGEST_TOKEN } from './tokens.js'
 
 const MOST_REMEMBERED_FAILURES = 10_000
 const HEADERS = { 'x-sandbox': 'simulated' }
@@ -108,9 +109,14 @@ class Sandbox implements Provider {
       throw statusFault(this.id, 500, undefined)
     }
 
+    // A prompt that can't fit is not worth counting: it may be as long as the body limit allows.
+    const characters = prompt.segments.reduce((sum, { text }) => sum + text.length, 0)
+    const least = Math.floor(characters / LONGEST_TOKEN)
+    const messagesPath = request.paths.messages ?? 'messages'
+    if (least > model.contextTokens) throw contextFault(this.id, model.id, least, model.contextTokens, messagesPath)
     const split = this.cache.use(`${model.id}\0${request.promptCacheKey ?? ''}`, prompt.segments)
     const inputTokens = split.fresh + split.read + split.write5m + split.write1h
-    if (inputTokens > model.contextTokens) throw contextFault(this.id, model.id, inputTokens, model.contextTokens, request.paths.messages ?? 'messages')
+    if (inputTokens > model.contextTokens) throw contextFault(this.id, model.id, inputTokens, model.contextTokens, messagesPath)
     const plans = this.plan(request, prompt, model, directives, wanted, serial)
     const reported = reportOf(split, plans, serviceTier)
     progress.reported = reportOf(split, [], serviceTier)

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { countTokens as o200k } from 'gpt-tokenizer/encoding/o200k_base'
 import { describe, expect, it } from 'vitest'
-import { countTokens, tokenise } from './tokens.js'
+import { countTokens, LONGEST_TOKEN, tokenise } from './tokens.js'
 
 describe('sandbox tokens', () => {
   it('lose nothing, count right, and split no character', () => {
@@ -11,6 +11,7 @@ describe('sandbox tokens', () => {
         const tokens = tokenise(text)
         expect(tokens.join('')).toBe(text)
         expect(countTokens(text)).toBe(tokens.length)
+        expect(Math.max(0, ...tokens.map((token) => token.length))).toBeLessThanOrEqual(LONGEST_TOKEN)
         for (const token of tokens) expect(Buffer.from(token).toString()).toBe(token)
       }),
     )

@@ -6,6 +6,9 @@
 const TOKEN =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]| ?[\p{L}\p{M}]{1,8}| ?\p{N}{1,3}|\r?\n{1,4}| {2,16}(?=\S)| ?[^\s\p{L}\p{M}\p{N}]{1,2}|\s{1,16}|[\s\S]/gu
 
+/** No token has more UTF-16 units: eight letters of two units with a blank before them. */
+export const LONGEST_TOKEN = 17
+
 /** Splits a text into tokens; joined, they are the text again. No token splits a character of the text. */
 export function tokenise(text: string): string[] {
   return text.match(TOKEN) ?? []
