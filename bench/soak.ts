@@ -65,7 +65,7 @@ async function main(): Promise<number> {
     const upstream = await startUpstreamProcess()
     children.push(upstream)
     // Cut streams are part of the mix: without this their deployment would rest, and the path would hardly be walked.
-    const bursar = await startBursar(upstream.url, { config: { cooldown: { after_faults: 1_000 } } })
+    const bursar = await startBursar(upstream.url, { config: { cooldown: { after_faults: 1_000, seconds: 0.05 } } })
     children.push(bursar)
     const subject: Subject = { name: 'bursar', url: bursar.url, headers: { authorization: `Bearer ${benchKey}` }, model: 'mock', hasKeys: true }
 
