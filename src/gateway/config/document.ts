@@ -57,7 +57,12 @@ export function readDocument(text: string, env: Environment): ConfigDocument {
   let plainKeys = true
   visit(document, {
     Pair(_where, pair, ancestors) {
-      if (isScalar(pair.key)) return undefined
+      if (isScalar(pair.key)) {
+        // Objects have a meaning of their own for it, so it would be lost on the way.
+        if (pair.key.value === '__proto__')
+          problems.push({ path: pathText(pathOfNode(ancestors)), message: '"__proto__" cannot be a name', ...at(startOf(pair.key)) })
+        return undefined
+      }
       plainKeys = false
       problems.push({ path: pathText(pathOfNode(ancestors)), message: 'expected a plain name before ":"', ...at(startOf(pair.key)) })
       return visit.SKIP

@@ -47,37 +47,30 @@ function findings(issue: Issue, base: Path, showing: Showing): Finding[] {
       return [
         {
           path,
-          message:
-            issue.origin === 'array' || issue.origin === 'string'
-              ? ownWords(issue, `expected at least ${issue.minimum} ${issue.origin === 'array' ? 'entries' : 'characters'}`)
-              : `expected ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}, got ${got()}`,
+          message: ownWords(
+            issue,
+            `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${sizeText(issue.minimum, issue.origin, got())}`,
+          ),
         },
       ]
     case 'too_big':
       return [
         {
           path,
-          message:
-            issue.origin === 'array' || issue.origin === 'string'
-              ? ownWords(issue, `expected at most ${issue.maximum} ${issue.origin === 'array' ? 'entries' : 'characters'}`)
-              : `expected ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}, got ${got()}`,
+          message: ownWords(
+            issue,
+            `expected ${issue.inclusive === false ? 'less than' : 'at most'} ${sizeText(issue.maximum, issue.origin, got())}`,
+          ),
         },
       ]
     case 'invalid_key':
       return issue.issues.map((inner) => ({ path, message: `not a good name: ${inner.message}` }))
     case 'invalid_format':
-    case 'custom':
-      return [
-        {
-          path,
-          message:
-            issue.message.startsWith('expected') &&
-            valueAt(showing.data, path) !== undefined &&
-            typeof valueAt(showing.data, path) !== 'object'
-              ? `${issue.message}; got ${got()}`
-              : issue.message,
-        },
-      ]
+    case 'custom': {
+      const value = valueAt(showing.data, path)
+      const shown = issue.message.startsWith('expected') && value !== undefined && typeof value !== 'object'
+      return [{ path, message: shown ? `${issue.message}; got ${got()}` : issue.message }]
+    }
     default:
       return [{ path, message: issue.message }]
   }
@@ -162,6 +155,13 @@ function unknownKeyHint(path: Path, key: string, data: unknown): string {
   if (section !== undefined) return `; it belongs under \`${section}\``
   if (keys.length === 0) return ''
   return `; ${path.length === 0 ? 'the file' : pathText(path)} may have ${keys.slice(0, 30).join(', ')}`
+}
+
+/** `one entry`, `3 characters`, or a number with what was there instead. */
+function sizeText(limit: number | bigint, origin: string, got: string): string {
+  const unit = origin === 'array' ? ['entry', 'entries'] : origin === 'string' ? ['character', 'characters'] : undefined
+  if (unit === undefined) return `${limit}, got ${got}`
+  return limit === 1 ? `one ${unit[0]}` : `${limit} ${unit[1]}`
 }
 
 function expectedText(expected: string): string {

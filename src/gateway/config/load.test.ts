@@ -136,6 +136,10 @@ keys:
     expect(() => parseConfig('', {}, { overrides: { host: '0.0.0.0' } })).toThrow(/without `keys`/)
   })
 
+  it('takes an IPv6 address with and without brackets', () => {
+    for (const host of ['"::1"', '"[::1]"']) expect(parseConfig(`server: { host: ${host} }`, {}).config.server.host).toBe('::1')
+  })
+
   it('starts relative paths at the folder of the file', () => {
     const file = join(folder, 'recorded.yaml')
     writeFileSync(file, 'providers: { replay: { type: recorded, file: [a.jsonl, /abs/b.jsonl], speed: instant } }')
@@ -206,6 +210,10 @@ keys:
     ['a tab', 'server:\n\tport: 1\n', ['line 2', 'tab']],
     ['broken YAML', 'models: [a, b\nkeys: {', ['not valid YAML']],
     ['an undefined alias', 'log: {}\nmodels: *nope', ['line 2', 'no anchor &nope']],
+    ['a name that objects keep for themselves', 'models: { __proto__: sandbox/x }', ['line 1', '__proto__']],
+    ['a host with a scheme', 'server: { host: "http://localhost" }', ['server.host', 'without a scheme']],
+    ['an empty list', 'drop_unsupported: []', ['drop_unsupported', 'at least one entry']],
+    ['a key with spaces', 'keys: [{ name: a, key: 0123 4567 89ab }]', ['keys[0].key', 'spaces']],
     ['a mapping as a key', 'models: { {a: b}: c }', ['models', 'plain name']],
     ['a reference as a key', 'models: { ${X}: c }', ['line 1']],
     ['a second document', 'log: {}\n---\nlog: {}\n', ['one YAML document']],

@@ -4,7 +4,12 @@ import { pricesSchema } from './prices.js'
 import { providerSchema, someTimeouts } from './providers-schema.js'
 
 const server = z.strictObject({
-  host: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Anything but a loopback address needs `keys`.'),
+  host: z
+    .string()
+    .regex(/^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._:-]+)$/, 'expected an address or a host name, without a scheme and without a port')
+    .transform((host) => host.replace(/^\[(.*)\]$/, '$1'))
+    .prefault('127.0.0.1')
+    .describe('Address to listen on. Anything but a loopback address needs `keys`.'),
   port: z.int().min(0).max(65_535).default(8787).describe('Port to listen on; 0 takes a free one.'),
   cors_origins: z
     .array(z.string().regex(/^(\*|https?:\/\/[^/\s]+)$/, 'expected an origin such as https://app.example.com, or "*"'))
@@ -148,6 +153,8 @@ const key = z
         code: 'custom',
         message: value.key === undefined ? 'expected either `key` or `key_hash`' : 'expected only one of `key` and `key_hash`',
       })
+    if (value.key !== undefined && /\s/.test(value.key.reveal()))
+      context.addIssue({ code: 'custom', path: ['key'], message: 'a key with spaces cannot be sent in a header; leave them out' })
     if (value.key !== undefined && value.key.reveal().length < 12)
       context.addIssue({
         code: 'custom',
