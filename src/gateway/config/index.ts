@@ -14,7 +14,7 @@ export type {
   RecordedProviderConfig,
   SandboxProviderConfig,
 } from './providers-schema.js'
-export { priceSheetOf, type Prices } from './prices.js'
+export type { Prices } from './prices.js'
 export { allowsModel } from './fields.js'
 export { closest, didYouMean } from './closest.js'
 export { Secret } from './secret.js'

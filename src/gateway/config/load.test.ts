@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { inspect } from 'node:util'
 import { BursarError } from '../../errors/index.js'
 import { printableYaml } from './effective.js'
-import { loadConfig, parseConfig } from './load.js'
+import { isLoopback, loadConfig, parseConfig } from './load.js'
 import { InvalidConfiguration, problemText } from './problem.js'
 import type { Environment } from './interpolate.js'
 
@@ -410,5 +410,14 @@ describe('warnings', () => {
 
   it('are none for a plain configuration', () => {
     expect(parseConfig('providers: { openai: { api_key: k }, ollama: }\nmodels: { a: openai/x }', {}).warnings).toEqual([])
+  })
+})
+
+describe('isLoopback', () => {
+  it.each(['127.0.0.1', '127.8.9.1', 'localhost', 'LOCALHOST', '::1', '[::1]', '::ffff:127.0.0.1'])('%s is this machine', (host) => {
+    expect(isLoopback(host)).toBe(true)
+  })
+  it.each(['0.0.0.0', '::', '', '127.0.0.1.example.com', 'localhost.example.com', '::ffff:127.example.com', '10.0.0.1', '1127.0.0.1'])('%s is not', (host) => {
+    expect(isLoopback(host)).toBe(false)
   })
 })

@@ -1,6 +1,4 @@
 import { z } from 'zod'
-import type { PriceSheet, Rate } from '../../catalog/index.js'
-import { usd, picoUsd, type Money } from '../../quantities/index.js'
 
 const perMillion = (what: string) => z.number().nonnegative().max(1e6).optional().describe(`${what}; dollars a million tokens.`)
 
@@ -47,51 +45,3 @@ export const pricesSchema = z
   .meta({ title: 'Prices' })
 
 export type Prices = z.output<typeof pricesSchema>
-
-type RateField = keyof typeof rateFields
-const sheetFields = {
-  input: 'input',
-  output: 'output',
-  cache_read: 'cacheRead',
-  cache_write_5m: 'cacheWrite5m',
-  cache_write_1h: 'cacheWrite1h',
-  reasoning: 'reasoning',
-  input_audio: 'inputAudio',
-  cache_read_audio: 'cacheReadAudio',
-  output_audio: 'outputAudio',
-  input_image: 'inputImage',
-  output_image: 'outputImage',
-  input_video: 'inputVideo',
-} as const satisfies Record<RateField, keyof PriceSheet>
-
-const rateNames = Object.keys(rateFields) as RateField[]
-
-/** Dollars a million tokens to picodollars a token, rounded up: money is never guessed low. */
-function perToken(dollarsPerMillion: number): Money {
-  const pico = usd(dollarsPerMillion)
-  return picoUsd((pico + 999_999n) / 1_000_000n)
-}
-
-/** The catalog's form of prices that the configuration gives. Its source is `configuration`. */
-export function priceSheetOf(prices: Prices): PriceSheet {
-  const tiers = [...(prices.tiers ?? [])].sort((a, b) => a.above_input_tokens - b.above_input_tokens)
-  const rates: Partial<Record<(typeof sheetFields)[RateField], Rate>> = {}
-  for (const name of rateNames) {
-    const base = prices[name]
-    if (base === undefined) continue
-    rates[sheetFields[name]] = {
-      base: perToken(base),
-      tiers: tiers.flatMap((tier) => {
-        const rate = tier[name]
-        return rate === undefined ? [] : [{ aboveInputTokens: tier.above_input_tokens, rate: perToken(rate) }]
-      }),
-    }
-  }
-  return {
-    ...rates,
-    ...(prices.web_search === undefined ? {} : { webSearch: usd(prices.web_search) }),
-    ...(prices.call === undefined ? {} : { call: usd(prices.call) }),
-    ...(prices.service_tiers === undefined ? {} : { serviceTiers: prices.service_tiers }),
-    source: 'configuration',
-  }
-}
