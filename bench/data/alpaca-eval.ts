@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
 import { z } from 'zod'
 import type { OutcomeRow } from '../../src/environment/index.js'
 import type { DeclaredPrices, LoadedTable } from './outcome-file.js'
 import { DataProblem, oneFile, readRows } from './source.js'
+import { o200kTokens } from './tokens.js'
 
 const instructionSchema = z.object({ instruction_id: z.int(), dataset: z.string(), instruction: z.string() })
 const outputSchema = z.object({ instruction_id: z.int(), model: z.string().min(1), output: z.string() })
@@ -47,11 +47,11 @@ export function loadAlpacaEval(folder: string): LoadedTable {
 
   function* rows(): Generator<OutcomeRow> {
     for (const { instruction_id: id, dataset, instruction } of instructions.rows) {
-      const inputTokens = countTokens(instruction)
+      const inputTokens = o200kTokens(instruction)
       const outcomes: OutcomeRow['outcomes'] = {}
       for (const [model, answer] of answers.get(id) ?? []) {
         const preference = quality.get(`${id}\0${model}`)
-        outcomes[model] = { answer, inputTokens, outputTokens: countTokens(answer), ...(preference === undefined ? {} : { quality: preference }) }
+        outcomes[model] = { answer, inputTokens, outputTokens: o200kTokens(answer), ...(preference === undefined ? {} : { quality: preference }) }
       }
       if (Object.keys(outcomes).length > 0) yield { id: `alpaca-${id}`, request: { messages: [{ role: 'user', content: instruction }] }, category: dataset, outcomes }
     }

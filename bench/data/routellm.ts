@@ -1,8 +1,8 @@
-import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
 import { z } from 'zod'
 import type { OutcomeRow } from '../../src/environment/index.js'
 import type { LoadedTable } from './outcome-file.js'
 import { oneFile, readRows } from './source.js'
+import { o200kTokens } from './tokens.js'
 
 const schema = z.object({
   id: z.string().min(1),
@@ -22,8 +22,8 @@ export function loadRouteLlmGsm8k(folder: string): LoadedTable {
 
   function* rows(): Generator<OutcomeRow> {
     for (const row of read) {
-      const inputTokens = countTokens(row.prompt)
-      const outcome = (answer: string, right: boolean) => ({ answer, inputTokens, outputTokens: countTokens(answer), quality: right ? 1 : 0 })
+      const inputTokens = o200kTokens(row.prompt)
+      const outcome = (answer: string, right: boolean) => ({ answer, inputTokens, outputTokens: o200kTokens(answer), quality: right ? 1 : 0 })
       yield {
         id: row.id,
         request: { messages: [{ role: 'user', content: row.prompt }] },
