@@ -3,7 +3,7 @@ import { cors } from 'hono/cors'
 import { BursarError, toBursarError } from '../errors/index.js'
 import { formatUsd, type Money } from '../quantities/index.js'
 import type { GatewayState, ListedModel } from './state.js'
-import type { RequestObserver } from './server.js'
+import type { RequestObserver } from './request-observer.js'
 
 interface AppInputs {
   state(): GatewayState

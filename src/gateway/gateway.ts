@@ -23,6 +23,8 @@ export interface GatewayOptions {
 
 /** The gateway as one object: `create`, `listen`, `reload` as often as wanted, `close`. */
 export class Gateway {
+  private closing: Promise<void> | undefined
+
   private constructor(
     private config: Config,
     private state: WiredState,
@@ -124,8 +126,13 @@ export class Gateway {
     this.log.error('the new configuration is not used; the old one goes on serving', { reason: thrown instanceof Error ? thrown.message : String(thrown) })
   }
 
-  /** Drains and closes. */
-  async close(): Promise<void> {
+  /** Drains and closes. Closing again waits for the same end. */
+  close(): Promise<void> {
+    this.closing ??= this.drainAndClose()
+    return this.closing
+  }
+
+  private async drainAndClose(): Promise<void> {
     await this.server.close(this.config.server.shutdown_seconds)
     await this.state.retire(undefined)
     await this.shared.ledger.close()

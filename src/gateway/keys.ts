@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { BursarError } from '../errors/index.js'
 import { isLoopback } from './config/index.js'
@@ -22,7 +22,7 @@ export interface Key extends KeySettings {
 }
 
 export function hashKey(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+  return hash('sha256', text, 'hex')
 }
 
 /** The keys that may call. Looked up by hash, then compared in constant time. */
@@ -56,9 +56,9 @@ export class Keyring {
         code: 'missing_key',
         status: 401,
       })
-    const hash = hashKey(text)
-    const key = this.byHash.get(hash)
-    if (!key || !timingSafeEqual(Buffer.from(key.hash), Buffer.from(hash)))
+    const digest = hashKey(text)
+    const key = this.byHash.get(digest)
+    if (!key || !timingSafeEqual(Buffer.from(key.hash), Buffer.from(digest)))
       throw new BursarError('The key is not one of this gateway. Note that Bursar wants its own key, not a provider’s.', { code: 'invalid_key', status: 401 })
     if (key.expiresAt !== undefined && nowSeconds >= key.expiresAt)
       throw new BursarError(`The key "${key.name}" has expired.`, { code: 'key_expired', status: 401 })

@@ -3,7 +3,7 @@ import type { CallObserver, Deployment } from '../environment/index.js'
 import type { CallRecord } from '../ledger/index.js'
 import { formatUsd } from '../quantities/index.js'
 import type { CallerExchange } from './endpoints/exchange.js'
-import type { RequestObserver } from './server.js'
+import type { RequestObserver } from './request-observer.js'
 import type { Logger } from './telemetry/log.js'
 import type { Metrics } from './telemetry/metrics.js'
 import type { Tracing } from './telemetry/tracing.js'
@@ -38,7 +38,7 @@ export function createObserver({ metrics, log, tracing, logsRequests }: Observer
       log.info('request', {
         request_id: exchange.requestId,
         endpoint: exchange.endpoint,
-        key: exchange.key?.name,
+        caller: exchange.key?.name,
         model: exchange.model === '' ? undefined : exchange.model,
         stream: exchange.stream,
         status,

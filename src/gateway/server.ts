@@ -8,15 +8,8 @@ import { handleCountTokens } from './endpoints/count-tokens.js'
 import { handleEmbeddings } from './endpoints/embeddings.js'
 import { handleGenerate } from './endpoints/generate.js'
 import { createApp } from './app.js'
+import type { RequestObserver } from './request-observer.js'
 import type { GatewayState } from './state.js'
-
-/** Told of each request when it is over, for metrics, traces and logs. */
-export interface RequestObserver {
-  requestStarted(exchange: CallerExchange): void
-  requestEnded(exchange: CallerExchange): void
-  /** Prometheus text. */
-  metrics(): Promise<string>
-}
 
 export interface ServerSettings {
   readonly headerBytes: number

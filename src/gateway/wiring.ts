@@ -1,28 +1,26 @@
 import { Agent } from 'undici'
-import type { Catalog, ModelFacts } from '../catalog/index.js'
-import { priceUsage } from '../catalog/index.js'
+import { priceReported, priceSheetFromConfig, sheetAt, type Catalog, type ModelFacts } from '../catalog/index.js'
 import { BursarError } from '../errors/index.js'
 import {
   createProvider,
-  Deadlines,
   Deployment,
   presets,
   type CallLimits,
   type CallObserver,
+  type Deadlines,
   type LiveWorld,
   type Provider,
   type ProviderSettings,
   type Route,
 } from '../environment/index.js'
 import type { Ledger } from '../ledger/index.js'
-import type { EmbeddingRequest, ReportedUsage, Request } from '../protocol/index.js'
+import type { EmbeddingRequest, Request } from '../protocol/index.js'
 import { picoUsd, type Clock, type Money } from '../quantities/index.js'
 import { asNamed, type Arm, type Decision } from '../routing/index.js'
 import { seededRandom } from '../statistics/index.js'
 import { fallback, single, type Strategy } from '../strategies/index.js'
 import { likelyTokens, sureTokenBound } from '../understanding/index.js'
 import { closest } from './config/closest.js'
-import { priceSheetOf } from './config/prices.js'
 import { allowsModel } from './config/fields.js'
 import type { Config, ModelConfig, ProviderConfig } from './config/index.js'
 import { hashKey, Keyring } from './keys.js'
@@ -70,8 +68,12 @@ export async function wire(config: Config, shared: SharedParts, before?: WiredSt
   const random = seededRandom(Date.now() >>> 0)
   const world: LiveWorld = {
     route: (model) => routes.route(model),
-    price: (deployment, reported) => priceOf(deployment.facts, reported, shared.clock.now()),
-    bound: (deployment, request) => boundOf(deployment.facts, request),
+    price: ({ facts, provider }, reported) =>
+      priceReported(facts.prices, reported, shared.clock.now(), (model) => {
+        const { priceProvider } = built.get(provider.id) ?? {}
+        return priceProvider === undefined ? undefined : shared.catalog.facts(priceProvider, model)?.prices
+      }),
+    bound: ({ facts }, request) => boundOf(facts, request, shared.clock.now()),
     inputTokens: (request) => ('messages' in request ? likelyTokens(request) : embeddingTokens(request)),
     ledger: shared.ledger,
     clock: shared.clock,
@@ -286,7 +288,7 @@ class Routes {
       ...base,
       id: model,
       provider: id,
-      ...(prices ? { prices: priceSheetOf(prices) } : {}),
+      ...(prices ? { prices: priceSheetFromConfig(prices) } : {}),
       ...(alias?.context_tokens === undefined ? {} : { contextTokens: alias.context_tokens }),
       ...(alias?.max_output_tokens === undefined ? {} : { maxOutputTokens: alias.max_output_tokens }),
     }
@@ -301,29 +303,30 @@ const nothingToWeigh = {
   random: { next: () => 0 },
 }
 
-/** The price of what a provider reported: its own bill where it tells one, else the catalog's. */
-function priceOf(facts: ModelFacts, reported: ReportedUsage, at: number): ReturnType<LiveWorld['price']> {
-  if (reported.billedUsd !== undefined) return { report: { usd: reported.billedUsd, details: {} }, source: 'provider' }
-  return priceUsage(facts.prices, reported.usage, { serviceTier: reported.serviceTier, at })
-}
-
 /**
  * The most that a call can cost, to be reserved before it: every byte of input a token at the dearest input rate, and the
  * whole allowed output at the dearest output rate, at the highest tier that so much input can reach.
  */
-function boundOf(facts: ModelFacts, request: Request | EmbeddingRequest): { usd: Money | null; tokens: number } {
+function boundOf(facts: ModelFacts, request: Request | EmbeddingRequest, at: number): { usd: Money | null; tokens: number } {
   const generate = 'messages' in request
   const input = generate ? sureTokenBound(request) : embeddingTokens(request)
   const output = generate ? (request.maxOutputTokens ?? facts.maxOutputTokens ?? UNKNOWN_MAX_OUTPUT_TOKENS) * (request.n ?? 1) : 0
   const tokens = input + output
-  const { prices } = facts
-  if (!prices) return { usd: null, tokens }
-  const inputRate = dearest(input, prices.input, prices.inputAudio, prices.inputImage, prices.inputVideo, prices.cacheWrite5m, prices.cacheWrite1h)
+  if (!facts.prices) return { usd: null, tokens }
+  const prices = sheetAt(facts.prices, at)
+  const listed = dearest(input, prices.input, prices.inputAudio, prices.inputImage, prices.inputVideo, prices.cacheWrite5m, prices.cacheWrite1h)
+  // Writing to a prompt cache for an hour costs up to twice the input rate where the sheet names no rate for it.
+  const inputRate = listed === undefined || prices.cacheWrite1h || !asksForCacheWrites(request) ? listed : listed * 2n
   const outputRate = dearest(input, prices.output, prices.reasoning, prices.outputAudio, prices.outputImage)
   if (inputRate === undefined || (output > 0 && outputRate === undefined)) return { usd: null, tokens }
-  const tier = generate && request.serviceTier !== undefined ? Math.max(1, prices.serviceTiers?.[request.serviceTier] ?? 1) : 1
+  // The tier that is billed may not be the one that was asked for, so the dearest known one counts.
+  const tier = Math.max(1, ...Object.values(prices.serviceTiers ?? {}))
   const exact = picoUsd(BigInt(input) * inputRate + BigInt(output) * (outputRate ?? 0n) + (prices.call ?? 0n))
   return { usd: tier === 1 ? exact : picoUsd(BigInt(Math.ceil(Number(exact) * tier))), tokens }
+}
+
+function asksForCacheWrites(request: Request | EmbeddingRequest): boolean {
+  return 'messages' in request && (request.messages.some((message) => message.parts.some((part) => part.cache)) || (request.tools ?? []).some((tool) => tool.type === 'function' && tool.cache !== undefined))
 }
 
 function dearest(inputTokens: number, ...rates: readonly (NonNullable<ModelFacts['prices']>['input'] | undefined)[]): bigint | undefined {

@@ -61,7 +61,7 @@ export async function startBench(change: (config: Record<string, unknown>, upstr
       fetch(url + path, {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${KEY}`, ...headers },
-        body: typeof body === 'string' || body instanceof Uint8Array ? (body as BodyInit) : JSON.stringify(body),
+        body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
       }),
     async close() {
       await gateway.close()

@@ -31,7 +31,7 @@ export function serveCommand(program: Command): void {
 async function serve(options: ServeOptions): Promise<void> {
   const file = options.config ?? (options.recorded === undefined && existsSync('bursar.yaml') ? 'bursar.yaml' : undefined)
   const settings = { host: options.host, port: options.port, key: options.key ?? (process.env['BURSAR_KEY'] || undefined) }
-  const { config: loaded, warnings } = file === undefined ? { config: await embedded(options, settings), warnings: [] } : loadConfig(file, process.env, settings)
+  const { config: loaded, warnings, fingerprint } = file === undefined ? { config: await embedded(options, settings), warnings: [], fingerprint: undefined } : loadConfig(file, process.env, settings)
   const generated = file === undefined && settings.key === undefined ? ownKey() : undefined
   const config = generated === undefined ? loaded : withKey(loaded, 'default', generated.key)
   for (const warning of warnings) process.stderr.write(`bursar: ${warning}\n`)
@@ -45,6 +45,7 @@ async function serve(options: ServeOptions): Promise<void> {
       : watchConfig(file, {
           env: process.env,
           overrides: settings,
+          inUse: fingerprint,
           // A configuration that can't be used is told by the gateway itself; the old one goes on serving.
           onChange: (changed) => void gateway.reload(changed).catch(() => undefined),
           onError: (error) => gateway.rejectReload(error),

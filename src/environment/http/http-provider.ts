@@ -321,6 +321,7 @@ function seenTokens(delta: Delta): number {
 
 function dropPolicy(allowed: boolean | readonly string[], dropped: string[]): DropPolicy {
   return {
+    adjusted: (path, how) => void dropped.push(`${path} (${how})`),
     unsupported(path, why) {
       const root = /^[^.[]*/.exec(path)?.[0] ?? path
       if (allowed === true || (Array.isArray(allowed) && (allowed.includes(path) || allowed.includes(root)))) dropped.push(path)

@@ -414,7 +414,7 @@ function spendOf({ usage, cost }: CallRecord): Spend {
 }
 
 function droppedWarning(fields: readonly string[]): string {
-  return `dropped unsupported fields: ${fields.join(', ')}`
+  return `left out or adjusted: ${fields.join(', ')}`
 }
 
 /** What a failure says of a deployment's health. */

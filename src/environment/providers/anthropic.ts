@@ -6,7 +6,7 @@ import type { ProviderResources, ProviderSettings } from './settings.js'
 
 /** Anthropic's Messages API. */
 export function anthropic(settings: ProviderSettings & { readonly baseUrl: string }, resources: ProviderResources): Provider {
-  const codec = createAnthropicMessages({ maxOutputTokens: (model) => resources.facts('anthropic', model)?.maxOutputTokens })
+  const codec = createAnthropicMessages({ defaultMaxTokens: (model) => resources.facts('anthropic', model)?.maxOutputTokens })
   return httpProvider(
     {
       id: settings.id,

@@ -3,9 +3,19 @@ import { httpProvider, type FormatEndpoint } from '../http/http-provider.js'
 import type { Provider } from '../provider.js'
 import type { ProviderResources, ProviderSettings } from './settings.js'
 
+/** Types of server that take `top_k`, which OpenAI refuses. */
+const TAKES_TOP_K: ReadonlySet<string> = new Set(['vllm', 'llama-cpp', 'ollama', 'lm-studio', 'openrouter', 'together', 'fireworks'])
+
 /** Any server that speaks OpenAI's API: OpenAI itself, the common hosts, vLLM, Ollama, llama.cpp. */
 export function openAiCompatible(settings: ProviderSettings & { readonly baseUrl: string }, resources: ProviderResources): Provider {
-  const codec = createOpenAiChat({ maxTokensField: settings.maxTokensField ?? 'max_tokens' })
+  const openRouter = settings.type === 'openrouter'
+  const codec = createOpenAiChat({
+    maxTokensField: settings.maxTokensField ?? 'max_tokens',
+    streamOptions: settings.injectStreamUsage ?? true,
+    developerRole: settings.type === 'openai' || openRouter,
+    dialect: openRouter ? 'openrouter' : 'openai',
+    topK: TAKES_TOP_K.has(settings.type),
+  })
   const formats = new Map<WireFormat, FormatEndpoint>([['openai-chat', { codec, path: () => '/chat/completions', passThrough: true }]])
   if (settings.formats?.includes('openai-responses'))
     formats.set('openai-responses', { codec: openaiResponses, path: () => '/responses', passThrough: true })

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { priceSheetOf, pricesSchema } from './prices.js'
+import { priceSheetFromConfig } from '../../catalog/index.js'
+import { pricesSchema } from './prices.js'
 
-describe('priceSheetOf', () => {
+describe('priceSheetFromConfig', () => {
   it('turns dollars a million tokens into picodollars a token', () => {
-    const sheet = priceSheetOf(
+    const sheet = priceSheetFromConfig(
       pricesSchema.parse({ input: 1.25, output: 10, cache_read: 0.0375, web_search: 0.01, call: 0.005, service_tiers: { flex: 0.5 } }),
     )
     expect(sheet).toEqual({
@@ -18,16 +19,16 @@ describe('priceSheetOf', () => {
   })
 
   it('leaves unknown what is not given, and keeps a zero', () => {
-    expect(priceSheetOf({})).toEqual({ source: 'configuration' })
-    expect(priceSheetOf({ input: 0 })).toMatchObject({ input: { base: 0n } })
+    expect(priceSheetFromConfig({})).toEqual({ source: 'configuration' })
+    expect(priceSheetFromConfig({ input: 0 })).toMatchObject({ input: { base: 0n } })
   })
 
   it('rounds up what is finer than a picodollar a token', () => {
-    expect(priceSheetOf({ input: 0.0000001 }).input?.base).toBe(1n)
+    expect(priceSheetFromConfig({ input: 0.0000001 }).input?.base).toBe(1n)
   })
 
   it('puts tiers in order, and only on the rates that change', () => {
-    const sheet = priceSheetOf({
+    const sheet = priceSheetFromConfig({
       input: 1,
       output: 2,
       tiers: [

@@ -1,4 +1,4 @@
-import { anthropicMessages, parseBody } from '../../protocol/index.js'
+import { decodeCountTokensRequest, parseBody } from '../../protocol/index.js'
 import { countRequestTokens } from '../../understanding/index.js'
 import { readBody, requireJson } from '../http/body.js'
 import { requireModel } from '../keys.js'
@@ -16,8 +16,7 @@ export async function handleCountTokens(exchange: CallerExchange, state: Gateway
   const body = await readBody(req, state.limits.bodyBytes)
   const parsed = parseBody(body, { maxDepth: state.limits.nesting })
   const wire = { format: 'anthropic-messages' as const, ...parsed }
-  // Counting needs no max_tokens, which a real request must have.
-  const request = anthropicMessages.decodeRequest({ max_tokens: 1, ...parsed.json }, wire)
+  const request = decodeCountTokensRequest(parsed.json, wire)
   exchange.model = request.model
   requireModel(key, request.model)
   const { arm } = state.decide(request.model, key)

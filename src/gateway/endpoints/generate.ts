@@ -131,6 +131,8 @@ async function answerStream(
     out.cut(codec.encodeStreamError(error, exchange.requestId))
   } finally {
     state.streamWatch.delete(out)
+    // Does nothing to a run that is over; one that is not (an encoder failed) must cancel its upstream call.
+    await running.return(undefined as never)
   }
 }
 

@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { CallRecord } from '../../ledger/index.js'
 import { formatUsd, totalInputTokens, totalOutputTokens } from '../../quantities/index.js'
 import { operationName } from './metrics.js'
-import type { RequestEnd, Tracing, TracingOptions } from './tracing.js'
+import type { RequestEnd, Tracing, TracingOptions } from './tracing-contract.js'
 
 interface OpenRequest {
   readonly span: Span
