@@ -113,7 +113,7 @@ function introduction(
     `  curl ${url}/v1/chat/completions \\`,
     `    -H "Authorization: Bearer ${key}" \\`,
     '    -H "Content-Type: application/json" \\',
-    `    -d '{"model": "${model}", "messages": [{"role": "user", "content": "What is 17 * 23?"}]}'`,
+    `    -d '{"model": "${model}", "messages": [{"role": "user", "content": "What is 19 * 21?"}]}'`,
     '',
     `  Clients: base URL ${url}/v1 (OpenAI), ${url} (Anthropic)`,
     '',

@@ -42,6 +42,12 @@ export const pricesSchema = z
         'What all rates are multiplied by at a service tier, such as `{ flex: 0.5, priority: 2 }`. A tier that is not named has no known price.',
       ),
   })
+  .superRefine(({ tiers, ...base }, context) => {
+    for (const [index, tier] of (tiers ?? []).entries())
+      for (const rate of Object.keys(rateFields) as (keyof typeof rateFields)[])
+        if (tier[rate] !== undefined && base[rate] === undefined)
+          context.addIssue({ code: 'custom', path: ['tiers', index, rate], message: `\`${rate}\` is given for large calls only; give it beside \`tiers\` too` })
+  })
   .meta({ title: 'Prices' })
 
 export type Prices = z.output<typeof pricesSchema>
