@@ -1,5 +1,7 @@
+import type * as z from 'zod'
 import { InvalidRequest } from '../../errors/index.js'
 import type { Message, Request, ResponseFormat, Tool, ToolChoice, WireBody } from '../conversation.js'
+import { isObject } from '../json-value.js'
 import { invalidField } from '../schema-issues.js'
 import { decodeInput } from './decode-input.js'
 import { Extras } from './extras.js'
@@ -15,7 +17,7 @@ export const includeSeals = 'reasoning.encrypted_content'
 /** Validates and translates a body of `POST /v1/responses`. Throws `InvalidRequest` with the field's path. */
 export function decodeRequest(json: Readonly<Record<string, unknown>>, wire?: WireBody): Request {
   const parsed = responsesRequestSchema.safeParse(json)
-  if (!parsed.success) throw invalidField(parsed.error, json)
+  if (!parsed.success) throw fault(json, parsed.error)
   const body = parsed.data
   const extras = new Extras()
   const paths: Paths = { messages: 'input' }
@@ -51,6 +53,16 @@ export function decodeRequest(json: Readonly<Record<string, unknown>>, wire?: Wi
     extra: extras.list,
     ...(wire ? { wire } : undefined),
   }
+}
+
+/** An item without a type is a message: said so, it is told what is wrong with the message and not that a type is missing. */
+function fault(json: Readonly<Record<string, unknown>>, error: z.core.$ZodError): InvalidRequest {
+  const typed = { ...json, input: Array.isArray(json['input']) ? json['input'].map(asTyped) : json['input'] }
+  return invalidField(responsesRequestSchema.safeParse(typed).error ?? error, typed)
+}
+
+function asTyped(item: unknown): unknown {
+  return isObject(item) && item['type'] == null ? { ...item, type: 'message' } : item
 }
 
 const streamOptionFields = new Set(['include_obfuscation'])
