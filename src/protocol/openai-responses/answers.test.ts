@@ -68,6 +68,7 @@ const answers: readonly (readonly [string, Reply])[] = [
       logprobs: [{ token: 'Yes', logprob: -0.1, bytes: [89, 101, 115], top: [{ token: 'No', logprob: -2.3, bytes: [78, 111] }] }],
     }),
   ],
+  ["a part of a message of OpenAI's own kind", reply([{ type: 'text', text: 'Listen:' }, { type: 'native', format: 'openai-responses', value: { type: 'output_audio', data: 'AAAA', transcript: 'x' } }])],
   ["a call of OpenAI's own tools", reply([{ type: 'native', format: 'openai-responses', value: { type: 'web_search_call', id: 'ws_1', status: 'completed' } }, { type: 'text', text: 'Found.' }])],
 ]
 
@@ -247,6 +248,20 @@ describe("a provider's stream", () => {
     ]
     expect(said(push([created, { type: 'response.output_item.done', output_index: 0, item: message }, { type: 'response.output_item.done', output_index: 1, item: fc1 }, end]))).toEqual(expected)
     expect(said(push([created, end]))).toEqual(expected)
+  })
+
+  it('reads arguments once that a server says twice', () => {
+    const item = { type: 'function_call', id: 'fc', call_id: 'c', name: 'f', arguments: '{"a":1}' }
+    const at = { output_index: 0, item_id: 'fc' }
+    const deltas = push([
+      created,
+      { type: 'response.output_item.added', output_index: 0, item },
+      { type: 'response.function_call_arguments.delta', ...at, delta: '{"a":' },
+      { type: 'response.function_call_arguments.delta', ...at, delta: '1}' },
+      { type: 'response.function_call_arguments.done', ...at, arguments: '{"a":1}' },
+      { type: 'response.output_item.done', output_index: 0, item },
+    ])
+    expect(deltas.map((delta) => (delta.type === 'tool_arguments' ? delta.json : '')).join('')).toBe('{"a":1}')
   })
 
   it('reads the shown reasoning of open models, and the paragraphs of a summary', () => {

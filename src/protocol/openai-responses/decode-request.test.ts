@@ -34,6 +34,7 @@ describe('validation of a Responses body', () => {
     [{ model: 'm', input: [{ type: 'function_call_output', call_id: 'c', output: [{ type: 'refusal', refusal: 'no' }] }] }, 'input[0].output[0]', 'text, images and files'],
     [{ ...hello, tools: [{ type: 'function' }] }, 'tools[0].name', 'required'],
     [{ ...hello, tool_choice: 'any' }, 'tool_choice', '"required"'],
+    [{ ...hello, tool_choice: { type: 'function' } }, 'tool_choice.name', 'required'],
     [{ ...hello, text: { format: { type: 'json_schema', name: 'a' } } }, 'text.format.schema', 'required'],
     [{ ...hello, reasoning: { effort: 'ultra' } }, 'reasoning.effort', '"xhigh"'],
     [{ ...hello, max_output_tokens: 0 }, 'max_output_tokens', 'at least 1'],

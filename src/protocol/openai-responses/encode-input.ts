@@ -2,6 +2,7 @@ import type { DropPolicy } from '../codec.js'
 import type { Message, Part, ReasoningPart, Role, ToolResultPart } from '../conversation.js'
 import { urlOfSource } from '../data-url.js'
 import type { ExtraFields } from './extras.js'
+import { isContentType } from './content-type.js'
 
 type Wire = Record<string, unknown>
 
@@ -96,11 +97,6 @@ function encodeItem(part: Part, role: Role, at: string, context: InputContext): 
     case 'file':
       return 'content'
   }
-}
-
-/** Kinds of content parts; every other kind of OpenAI's own is an item. */
-function isContentType(type: unknown): boolean {
-  return typeof type === 'string' && /^(?:input_|output_|computer_screenshot$|text$)/.test(type)
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { EncodeContext } from '../codec.js'
 import type { Request } from '../conversation.js'
 import type { Choice, Reply } from '../reply.js'
+import { isContentType } from './content-type.js'
 import { callItem, encodeLogprobs, incompleteReason, itemIds, messageItem, reasoningItem, refusalContent, responseObject, textContent, type Item } from './response-object.js'
 import { callSeal, encryptedContent } from './seal.js'
 
@@ -54,6 +55,10 @@ function outputItems(choice: Choice, responseId: string, request: Request): Item
         break
       case 'native':
         if (part.format !== 'openai-responses') break
+        if (isContentType(part.value['type'])) {
+          content.push({ ...part.value })
+          break
+        }
         flush()
         items.push({ ...part.value })
         break

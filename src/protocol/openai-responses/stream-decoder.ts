@@ -113,18 +113,13 @@ export class ResponsesStreamDecoder implements StreamDecoder {
     if (item?.['type'] === 'function_call') this.#openCall(data, item, out)
   }
 
-  #openCall(data: JsonObject, item: JsonObject, out: Delta[]): number {
+  #openCall(data: JsonObject, item: JsonObject, out: Delta[]): void {
     const state = this.#item(data)
-    if (state.part !== undefined) return state.part
+    if (state.part !== undefined) return
     this.#called = true
     const part = (state.part = this.#parts++)
+    // Arguments that a server puts here already come again as deltas or at the end.
     out.push({ type: 'tool_call', choice, part, id: callId(item), name: callName(item) })
-    const json = textOf(item['arguments'])
-    if (json !== undefined) {
-      state.said = true
-      out.push({ type: 'tool_arguments', choice, part, json })
-    }
-    return part
   }
 
   #arguments(data: JsonObject, json: string, out: Delta[]): void {

@@ -3,6 +3,7 @@ import { JsonEnd } from '../anthropic-messages/json-end.js'
 import type { CostReport, StreamEncoder } from '../codec.js'
 import type { Request } from '../conversation.js'
 import type { Delta, FinishReason, TokenLogprob } from '../reply.js'
+import { isContentType } from './content-type.js'
 import { ownId, showsReasoning } from './encode-reply.js'
 import {
   callItem,
@@ -92,7 +93,7 @@ export class ResponsesStreamEncoder implements StreamEncoder {
         return delta.choice === 0 ? this.#arguments(delta.part, delta.json) : ''
       case 'native':
         if (delta.choice !== 0 || delta.format !== 'openai-responses') return ''
-        return this.#start('', '', 0) + this.#closeIdle() + this.#whole({ ...delta.value })
+        return this.#start('', '', 0) + (isContentType(delta.value['type']) ? this.#content({ ...delta.value }) : this.#closeIdle() + this.#whole({ ...delta.value }))
     }
   }
 
@@ -145,15 +146,28 @@ export class ResponsesStreamEncoder implements StreamEncoder {
     return this.#add(item) + this.#done(this.#output.length - 1, item)
   }
 
+  /** The open message, or a new one, and what must be said for it to be open. */
+  #message(): { readonly message: OpenMessage; readonly before: string } {
+    if (this.#current?.kind === 'message') return { message: this.#current, before: '' }
+    const closed = this.#closeIdle()
+    const message: OpenMessage = { kind: 'message', id: this.#nextId('msg'), index: this.#output.length, content: [], open: undefined }
+    this.#current = message
+    return { message, before: closed + this.#add(messageItem(message.id, 'in_progress', [])) }
+  }
+
+  /** A part of a message that comes in one piece. */
+  #content(part: Item): string {
+    const { message, before } = this.#message()
+    const closed = this.#closeContent(message)
+    const at = { item_id: message.id, output_index: message.index, content_index: message.content.length }
+    message.content.push(part)
+    return before + closed + this.#event('response.content_part.added', { ...at, part }) + this.#event('response.content_part.done', { ...at, part })
+  }
+
   #say(delta: Extract<Delta, { type: 'text' | 'refusal' }>): string {
-    let before = ''
-    let message = this.#current
-    if (message?.kind !== 'message') {
-      before = this.#closeIdle()
-      message = { kind: 'message', id: this.#nextId('msg'), index: this.#output.length, content: [], open: undefined }
-      this.#current = message
-      before += this.#add(messageItem(message.id, 'in_progress', []))
-    }
+    const opened = this.#message()
+    const { message } = opened
+    let { before } = opened
     let open = message.open
     if (open === undefined || open.part !== delta.part || open.type !== delta.type) {
       before += this.#closeContent(message)
