@@ -1,7 +1,7 @@
 // Makes `npm start` and `npm test` work on a fresh clone: installs when the lock file is newer than the last
 // install, and builds when asked to. Plain Node, no dependency, because nothing is installed yet when it runs.
 import { spawnSync } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -20,4 +20,5 @@ if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lock).mtime
 if (process.argv[2] === 'build') {
   process.stderr.write('bursar: building …\n')
   run(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', 'tsconfig.build.json'])
+  chmodSync(`${root}dist/cli/main.js`, 0o755)
 }

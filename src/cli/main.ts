@@ -1,12 +1,22 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=8
+import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
 import { BursarError } from '../errors/index.js'
-import { checkCommand } from './commands/check.js'
-import { configCommand } from './commands/config.js'
-import { driveCommand } from './commands/drive.js'
-import { modelsCommand } from './commands/models.js'
-import { serveCommand } from './commands/serve.js'
 import { version } from './version.js'
+
+// V8 lets the old heap of a busy server grow to several times what is alive before it looks at it. Doubling is enough: at 256
+// connections it saves a third of the resident memory for a few per cent of CPU (npm run bench:gateway). The first line of
+// this file keeps the young heap small in the same way; both are only about when garbage is collected, never limits.
+setFlagsFromString('--heap-growing-percent=100')
+
+/** Each command in a module of its own, loaded when it is wanted: `serve` should hold nothing in memory that it doesn't use. */
+const commands: Readonly<Record<string, (program: Command) => Promise<void>>> = {
+  serve: async (program) => (await import('./commands/serve.js')).serveCommand(program),
+  check: async (program) => (await import('./commands/check.js')).checkCommand(program),
+  models: async (program) => (await import('./commands/models.js')).modelsCommand(program),
+  config: async (program) => (await import('./commands/config.js')).configCommand(program),
+  drive: async (program) => (await import('./commands/drive.js')).driveCommand(program),
+}
 
 const program = new Command('bursar')
   .description('A gateway for language models that gets the most answer quality out of every dollar, second, token and joule, and can prove it.')
@@ -14,11 +24,8 @@ const program = new Command('bursar')
   .showHelpAfterError('(bursar --help lists the commands)')
   .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 80, 100) })
 
-serveCommand(program)
-checkCommand(program)
-modelsCommand(program)
-configCommand(program)
-driveCommand(program)
+const wanted = commands[process.argv[2] ?? '']
+for (const register of wanted ? [wanted] : Object.values(commands)) await register(program)
 
 try {
   await program.parseAsync()

@@ -33,17 +33,17 @@ export function createObserver({ metrics, log, tracing, logsRequests }: Observer
       metrics.requestEnded({ endpoint: exchange.endpoint, model: exchange.model, status, stream: exchange.stream, seconds, firstTokenSeconds })
       tracing.requestEnded(exchange.requestId, { endpoint: exchange.endpoint, model: exchange.model, status, errorCode: exchange.error?.code })
       if (exchange.error?.code === 'internal_error') log.error('a request failed by a fault of Bursar', { request_id: exchange.requestId, fault: asError(exchange.error.cause) })
-      else if (exchange.error?.code === 'stream_truncated') log.warn('a stream was truncated', { request_id: exchange.requestId, error: exchange.error.message })
-      if (!logsRequests() || !log.enabled('info')) return
-      log.info('request', {
-        request_id: exchange.requestId,
+      else if (exchange.error?.code === 'stream_truncated') log.warn('a stream was truncated', { request_id: exchange.requestId, failure: exchange.error })
+      if (!logsRequests()) return
+      log.request({
+        requestId: exchange.requestId,
         endpoint: exchange.endpoint,
         caller: exchange.key?.name,
-        model: exchange.model === '' ? undefined : exchange.model,
+        model: exchange.model,
         stream: exchange.stream,
         status,
-        seconds: round(seconds),
-        first_token_seconds: firstTokenSeconds === undefined ? undefined : round(firstTokenSeconds),
+        seconds,
+        firstTokenSeconds,
         error: exchange.error?.code,
       })
     },
@@ -64,11 +64,11 @@ export function createObserver({ metrics, log, tracing, logsRequests }: Observer
     },
     retried(deployment: Deployment, failure: BursarError) {
       metrics.retried(deployment.provider.id, failure.code)
-      log.info('an attempt failed and is made again', { deployment: deployment.id, code: failure.code, reason: failure.message })
+      log.info('an attempt failed and is made again', { deployment: deployment.id, code: failure.code, failure })
     },
     rested(deployment: Deployment, failure: BursarError) {
       metrics.cooledDown(deployment.provider.id, deployment.id)
-      log.warn('a deployment rests after repeated faults', { deployment: deployment.id, code: failure.code, reason: failure.message })
+      log.warn('a deployment rests after repeated faults', { deployment: deployment.id, code: failure.code, failure })
     },
   }
 }
@@ -80,8 +80,4 @@ function statusOf(exchange: CallerExchange): number {
 
 function asError(cause: unknown): Error {
   return cause instanceof Error ? cause : new Error(String(cause))
-}
-
-function round(seconds: number): number {
-  return Math.round(seconds * 1e6) / 1e6
 }

@@ -8,6 +8,7 @@ import { handleCountTokens } from './endpoints/count-tokens.js'
 import { handleEmbeddings } from './endpoints/embeddings.js'
 import { handleGenerate } from './endpoints/generate.js'
 import { createApp } from './app.js'
+import { Turns } from './http/turns.js'
 import type { RequestObserver } from './request-observer.js'
 import type { GatewayState } from './state.js'
 
@@ -17,6 +18,9 @@ export interface ServerSettings {
   /** Whether `GET /metrics` answers. */
   readonly metrics: boolean
 }
+
+/** Requests that are unpacked in one turn of the event loop. */
+const REQUESTS_PER_TURN = 16
 
 interface Endpoint {
   readonly errors: ErrorEncoder
@@ -39,6 +43,7 @@ export const trafficPaths: readonly string[] = [...endpoints.keys()]
 export class GatewayServer {
   readonly server: Server
   private readonly open = new Set<CallerExchange>()
+  private readonly turns = new Turns(REQUESTS_PER_TURN)
   private draining = false
 
   constructor(
@@ -54,7 +59,7 @@ export class GatewayServer {
       const endpoint = endpoints.get(path)
       if (!endpoint || req.method === 'OPTIONS') return void listener(req, res)
       if (origins.size > 0) allowOrigin(req, res, origins)
-      void this.answer(path, endpoint, req, res)
+      this.turns.run(() => void this.answer(path, endpoint, req, res))
     })
     this.server.on('clientError', answerBrokenRequest)
   }

@@ -1,10 +1,11 @@
-import { Agent } from 'undici'
+import type { Agent } from 'undici'
 import { priceReported, priceSheetFromConfig, sheetAt, type Catalog, type ModelFacts } from '../catalog/index.js'
 import { BursarError } from '../errors/index.js'
 import {
   createProvider,
   Deployment,
   presets,
+  UndiciAgent,
   type CallLimits,
   type CallObserver,
   type Deadlines,
@@ -119,7 +120,7 @@ async function buildProvider(id: string, config: ProviderConfig, whole: Config, 
   const limits = limitsOf(whole.timeouts, 'timeouts' in config ? config.timeouts : undefined)
   const fingerprint = JSON.stringify([settings, limits, whole.limits.response_bytes, config])
   if (before?.fingerprint === fingerprint) return before
-  const agent = new Agent({
+  const agent = new UndiciAgent({
     connect: { timeout: limits.connectSeconds * 1000 },
     keepAliveTimeout: 30_000,
     keepAliveMaxTimeout: 600_000,

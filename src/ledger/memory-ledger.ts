@@ -22,15 +22,14 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): MemoryLed
  */
 export class MemoryLedger implements Ledger {
   private readonly remembered: Ring<CallRecord>
-  private readonly decisions = new Map<string, DecisionRecord>()
-  private readonly rememberDecisions: number
+  private readonly decisions: Ring<DecisionRecord>
   private readonly byKey = new Map<string, Totals>()
   private readonly all = new Totals()
 
   constructor(options: MemoryLedgerOptions = {}) {
     const calls = options.rememberCalls ?? defaultRemembered
     this.remembered = new Ring(calls)
-    this.rememberDecisions = options.rememberDecisions ?? calls
+    this.decisions = new Ring(options.rememberDecisions ?? calls)
   }
 
   recordCall(record: CallRecord): Promise<void> {
@@ -43,19 +42,14 @@ export class MemoryLedger implements Ledger {
   }
 
   recordDecision(record: DecisionRecord): Promise<void> {
-    // Deleted first, so that a decision written again is the newest.
-    this.decisions.delete(record.decisionId)
-    this.decisions.set(record.decisionId, record)
-    while (this.decisions.size > this.rememberDecisions) {
-      const oldest = this.decisions.keys().next().value
-      if (oldest === undefined) break
-      this.decisions.delete(oldest)
-    }
+    this.decisions.push(record)
     return done
   }
 
   decision(decisionId: string): Promise<DecisionRecord | undefined> {
-    return Promise.resolve(this.decisions.get(decisionId))
+    // A scan: looking a decision up is rare, and an index would cost every request.
+    for (const record of this.decisions.newestFirst()) if (record.decisionId === decisionId) return Promise.resolve(record)
+    return Promise.resolve(undefined)
   }
 
   calls(filter: { readonly requestId?: string; readonly key?: string; readonly limit: number }): Promise<readonly CallRecord[]> {

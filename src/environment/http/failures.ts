@@ -1,4 +1,3 @@
-import { errors } from 'undici'
 import { BursarError, type ErrorCode } from '../../errors/index.js'
 import type { OutboundCodec, WireFormat } from '../../protocol/index.js'
 import { UpstreamFailure, type FailurePhase } from '../upstream-failure.js'
@@ -36,7 +35,7 @@ export function failureOf(thrown: unknown, provider: string, phase: FailurePhase
   }
   const cause = thrown instanceof Error ? thrown : new Error(String(thrown))
   const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
-  if (CONNECT_CODES.has(code) || cause instanceof errors.ConnectTimeoutError)
+  if (CONNECT_CODES.has(code))
     return new UpstreamFailure(`The provider "${provider}" can't be reached (${code || cause.message}). Check base_url and that the server runs.`, {
       code: 'upstream_unreachable',
       status: 502,

@@ -3,10 +3,12 @@ import type { ModelFacts } from '../../catalog/index.js'
 import {
   ReplyCollector,
   SseParser,
+  createOneCallFilter,
   createTap,
   deltasOf,
   openaiEmbeddings,
   spliceReplyCost,
+  withOneCall,
   type Delta,
   type DropPolicy,
   type OutboundCodec,
@@ -143,7 +145,8 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
           const { bytes: priced, reported } = attempt(() => spliceReplyCost(format, bytes, call.tap.price))
           return result({ kind: 'wire', bytes: priced }, reported, headers, bytes.length)
         }
-        const reply = attempt(() => endpoint.codec.decodeReply(JSON.parse(bytes.toString()) as unknown))
+        const whole = attempt(() => endpoint.codec.decodeReply(JSON.parse(bytes.toString()) as unknown))
+        const reply = request.parallelToolCalls === false ? withOneCall(whole) : whole
         if (request.stream) yield* deltasOf(reply)
         return result({ kind: 'reply', reply }, reply.reported, headers, bytes.length)
       }
@@ -183,6 +186,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
     const parser = new SseParser()
     const decoder = codec.createStreamDecoder()
     const collector = new ReplyCollector()
+    const kept = call.request.parallelToolCalls === false ? createOneCallFilter() : undefined
     let reported: ReportedUsage | undefined
     let forwarded = false
     let bytesSeen = 0
@@ -199,9 +203,11 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
           throw failureOf(thrown, description.id, forwarded ? 'stream' : 'first_token')
         }
         for (const delta of deltas) {
+          // What is left out was written all the same, and billed.
+          call.progress.outputTokens += seenTokens(delta)
+          if (kept?.(delta) === false) continue
           collector.push(delta)
           if (delta.type === 'usage') call.progress.reported = reported = delta.reported
-          call.progress.outputTokens += seenTokens(delta)
           if (delta.type !== 'start') forwarded = true
           yield delta
         }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { BursarError } from '../../errors/index.js'
 import type { CallEnd, CallRecord, Ledger } from '../../ledger/index.js'
 import type { CostReport, Delta, EmbeddingRequest, ReportedUsage, Request } from '../../protocol/index.js'
@@ -69,6 +68,8 @@ export interface Serving {
 
 /** What belongs to one request. */
 export interface CallScope {
+  /** What the ids of this request's calls begin with; a number follows. */
+  readonly callIds: string
   readonly requestId: string
   readonly decisionId: string
   readonly key: string
@@ -84,6 +85,7 @@ export interface CallScope {
 /** The live world: providers over the network, the wall clock, the ledger. One a request. */
 export class LiveEnvironment implements Environment {
   private attempt: Attempt | undefined
+  private calls = 0
 
   constructor(
     private readonly world: LiveWorld,
@@ -116,7 +118,7 @@ export class LiveEnvironment implements Environment {
     const attempts = new Attempts(this.world, this.routeOf(model), this.scope.signal)
     for (;;) {
       const deployment = attempts.next()
-      const attempt = (this.attempt = new Attempt(this.world, this.scope, deployment, request, attempts.made, 'generate'))
+      const attempt = (this.attempt = new Attempt(this.world, this.scope, deployment, request, attempts.made, 'generate', ++this.calls))
       try {
         await attempt.reserve(request)
         const stream = deployment.provider.generate(attempt.providerCall(request, options.wire))
@@ -134,7 +136,7 @@ export class LiveEnvironment implements Environment {
     const attempts = new Attempts(this.world, this.routeOf(model), this.scope.signal)
     for (;;) {
       const deployment = attempts.next()
-      const attempt = (this.attempt = new Attempt(this.world, this.scope, deployment, request, attempts.made, 'embed'))
+      const attempt = (this.attempt = new Attempt(this.world, this.scope, deployment, request, attempts.made, 'embed', ++this.calls))
       try {
         await attempt.reserve(request)
         return await attempt.succeeded(await deployment.provider.embed({ ...attempt.common(), request }))
@@ -208,7 +210,7 @@ class Attempts {
 /** One attempt at one deployment: its reservation, its metering and its record. */
 class Attempt {
   yielded = false
-  private readonly callId = `call_${randomUUID()}`
+  private readonly callId: string
   private readonly at: number
   private readonly startedAt: number
   private readonly progress: CallProgress = { sent: false, outputTokens: 0, reported: undefined, dropped: [] }
@@ -226,7 +228,9 @@ class Attempt {
     private readonly request: Request | EmbeddingRequest,
     private readonly number: number,
     private readonly operation: CallRecord['operation'],
+    callNumber: number,
   ) {
+    this.callId = `${scope.callIds}_${callNumber}`
     this.at = world.clock.now()
     this.startedAt = world.clock.monotonic()
   }

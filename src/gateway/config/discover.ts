@@ -1,4 +1,4 @@
-import { request } from 'undici'
+import { get, type IncomingMessage } from 'node:http'
 import { presets } from '../../environment/index.js'
 import type { Environment } from './interpolate.js'
 import { isMapping } from './problem.js'
@@ -25,20 +25,17 @@ export const sandboxOnly = { sandbox: { type: 'sandbox' } } as const satisfies P
 
 /** Asks a server on this machine. */
 export const loopbackProbe: Probe = async (url) => {
-  // `reset`: no connection is kept, so that a command that only looks ends at once.
-  const { statusCode, headers, body } = await request(url, {
-    signal: AbortSignal.timeout(PROBE_MS),
-    headers: { accept: 'application/json' },
-    reset: true,
+  // `agent: false`: no connection is kept, so that a command that only looks ends at once.
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(url, { agent: false, signal: AbortSignal.timeout(PROBE_MS), headers: { accept: 'application/json' } }, resolve).on('error', reject)
   })
-  if (statusCode !== 200 || !String(headers['content-type'] ?? '').includes('json')) {
-    // Ending the body early is an error of its own, which nobody else would take.
-    body.on('error', () => undefined).destroy()
-    throw new Error(`answered ${statusCode}`)
+  if (answer.statusCode !== 200 || !(answer.headers['content-type'] ?? '').includes('json')) {
+    answer.on('error', () => undefined).destroy()
+    throw new Error(`answered ${answer.statusCode ?? 'nothing'}`)
   }
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
     size += chunk.length
     if (size > MAX_PROBE_BYTES) throw new Error('answered too much')
     chunks.push(chunk)

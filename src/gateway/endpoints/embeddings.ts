@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { LiveEnvironment } from '../../environment/index.js'
 import { openaiEmbeddings, parseBody } from '../../protocol/index.js'
 import { readBody, requireJson } from '../http/body.js'
@@ -18,8 +17,9 @@ export async function handleEmbeddings(exchange: CallerExchange, state: GatewayS
   exchange.model = request.model
   requireModel(key, request.model)
   const decision = state.decide(request.model, key)
-  const decisionId = `dec_${randomUUID()}`
+  const { decisionId } = exchange
   const env = new LiveEnvironment(state.world, {
+    callIds: exchange.callIds,
     requestId: exchange.requestId,
     decisionId,
     key: key.name,

@@ -5,12 +5,19 @@ import { UpstreamFailure } from '../../environment/index.js'
 import type { InboundCodec, WireFormat } from '../../protocol/index.js'
 import type { Key } from '../keys.js'
 
+/** Bodies shorter than this are sent as text. */
+const SHORT_BODY_BYTES = 16 * 1024
+
 /** How errors are written for the caller's format. */
 export type ErrorEncoder = Pick<InboundCodec, 'format' | 'encodeError'>
 
 /** One request of a caller and its answer, from the first byte in to the last byte out. */
 export class CallerExchange {
-  readonly requestId = `req_${randomUUID()}`
+  private readonly id = randomUUID()
+  /** One id names the request, its decision and (numbered) its calls, so that they can be found from each other. */
+  readonly requestId = `req_${this.id}`
+  readonly decisionId = `dec_${this.id}`
+  readonly callIds = `call_${this.id}`
   readonly startedAt = performance.now()
   private readonly controller = new AbortController()
   /** Filled in as they become known; for logs and metrics. */
@@ -57,7 +64,9 @@ export class CallerExchange {
       ...this.idHeaders(),
       ...headers,
     })
-    res.end(body)
+    // A short body given as text goes out in one write with the head; bytes would take a vectored write of two pieces.
+    if (typeof body !== 'string' && body.length < SHORT_BODY_BYTES) res.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1')
+    else res.end(body)
   }
 
   /** Answers with an error in the caller's own format. A provider's own error body passes untouched where the formats agree. */

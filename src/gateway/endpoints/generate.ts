@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { LiveEnvironment, type Completion } from '../../environment/index.js'
 import { formatUsd } from '../../quantities/index.js'
 import { parseBody, type CostReport, type Delta, type InboundCodec, type Request, type StreamEncoder } from '../../protocol/index.js'
@@ -24,7 +23,7 @@ export async function handleGenerate(exchange: CallerExchange, codec: InboundCod
   requireModel(key, request.model)
 
   const decision = state.decide(request.model, key)
-  const decisionId = `dec_${randomUUID()}`
+  const { decisionId } = exchange
   await state.ledger.recordDecision({
     decisionId,
     requestId: exchange.requestId,
@@ -37,6 +36,7 @@ export async function handleGenerate(exchange: CallerExchange, codec: InboundCod
     reason: decision.reason,
   })
   const env = new LiveEnvironment(state.world, {
+    callIds: exchange.callIds,
     requestId: exchange.requestId,
     decisionId,
     key: key.name,

@@ -8,8 +8,24 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 export type LogValue = string | number | boolean | bigint | null | undefined | Error
 export type LogFields = Readonly<Record<string, LogValue>>
 
+/** A finished request, as its line in the log tells it. */
+export interface RequestLine {
+  readonly requestId: string
+  readonly endpoint: string
+  /** Name of the caller's key. */
+  readonly caller: string | undefined
+  readonly model: string
+  readonly stream: boolean
+  readonly status: number
+  readonly seconds: number
+  readonly firstTokenSeconds: number | undefined
+  readonly error: string | undefined
+}
+
 /** Structured logs: one JSON object a line. */
 export interface Logger {
+  /** The line of a finished request, at level info. Written by hand, since there is one for every request. */
+  request(line: RequestLine): void
   debug(message: string, fields?: LogFields): void
   info(message: string, fields?: LogFields): void
   warn(message: string, fields?: LogFields): void
@@ -45,19 +61,20 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     messageKey: 'message',
     formatters: { level: (label: string) => ({ level: label }) },
   }
-  if (options.destination) return wrap(pino(settings, options.destination), scrub, () => Promise.resolve())
+  if (options.destination) return wrap(pino(settings, options.destination), options.destination, scrub, () => Promise.resolve())
   const buffered = pino.destination({ fd: 2, sync: false, minLength: 8_192 })
   const flushSoon = () => buffered.flush()
   setInterval(flushSoon, 1_000).unref()
   return wrap(
     pino(settings, buffered),
+    buffered,
     scrub,
     () => new Promise((resolve, reject) => buffered.flush((fault) => (fault ? reject(fault) : resolve()))),
     flushSoon,
   )
 }
 
-function wrap(out: Pino, scrub: Scrubber, flush: () => Promise<void>, flushSoon: () => void = () => {}): Logger {
+function wrap(out: Pino, destination: DestinationStream, scrub: Scrubber, flush: () => Promise<void>, flushSoon: () => void = () => {}): Logger {
   const clean = (fields: LogFields): Record<string, unknown> => {
     const kept: Record<string, unknown> = {}
     for (const [name, value] of Object.entries(fields)) kept[safeName(name)] = cleanValue(name, value, scrub)
@@ -68,17 +85,49 @@ function wrap(out: Pino, scrub: Scrubber, flush: () => Promise<void>, flushSoon:
     out[level](fields ? clean(fields) : {}, scrub.text(message))
     if (level === 'error') flushSoon()
   }
+  const named = rememberedTexts(scrub)
   return {
+    request(line) {
+      if (!out.isLevelEnabled('info')) return
+      const { caller, firstTokenSeconds, error } = line
+      const texts = ['{"level":"info","time":"', new Date().toISOString(), '","request_id":"', line.requestId, '","endpoint":"', line.endpoint, '"']
+      if (caller !== undefined) texts.push(',"caller":', named(caller))
+      if (line.model !== '') texts.push(',"model":', named(line.model))
+      texts.push(line.stream ? ',"stream":true,"status":' : ',"stream":false,"status":', String(line.status), ',"seconds":', line.seconds.toFixed(6))
+      if (firstTokenSeconds !== undefined) texts.push(',"first_token_seconds":', firstTokenSeconds.toFixed(6))
+      if (error !== undefined) texts.push(',"error":"', error, '"')
+      texts.push(',"message":"request"}\n')
+      // Joined, not added up: the line waits in a buffer, and a sum would keep all its pieces alive.
+      destination.write(texts.join(''))
+    },
     debug: (message, fields) => write('debug', message, fields),
     info: (message, fields) => write('info', message, fields),
     warn: (message, fields) => write('warn', message, fields),
     error: (message, fields) => write('error', message, fields),
     enabled: (level) => out.isLevelEnabled(level),
-    child: (fields) => wrap(out.child(clean(fields)), scrub, flush, flushSoon),
-    keepSecret: (secret) => scrub.learn(secret),
+    child: (fields) => wrap(out.child(clean(fields)), destination, scrub, flush, flushSoon),
+    keepSecret(secret) {
+      scrub.learn(secret)
+      named.forget()
+    },
     setLevel: (level) => void (out.level = level),
     flush,
   }
+}
+
+/** Names of keys and models as JSON text, scrubbed: there are few of them, so each is scrubbed once. */
+function rememberedTexts(scrub: Scrubber): ((text: string) => string) & { forget(): void } {
+  const known = new Map<string, string>()
+  const remembered = (text: string) => {
+    let clean = known.get(text)
+    if (clean === undefined) {
+      if (known.size >= 1000) known.clear()
+      clean = JSON.stringify(scrub.text(text.slice(0, 200)))
+      known.set(text, clean)
+    }
+    return clean
+  }
+  return Object.assign(remembered, { forget: () => known.clear() })
 }
 
 // Names that pino writes itself: a field of the same name would make two keys in one object.
