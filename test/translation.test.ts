@@ -28,15 +28,20 @@ function outbound(format: WireFormat): OutboundCodec {
 interface Sent {
   readonly body: Record<string, unknown>
   readonly refused: readonly string[]
+  readonly noted: readonly string[]
 }
 function send(request: Request, target: Target): Sent {
   const refused: string[] = []
-  const drop: DropPolicy = { unsupported: (path) => void refused.push(path), adjusted() {} }
+  const noted: string[] = []
+  const drop: DropPolicy = { unsupported: (path) => void refused.push(path), adjusted: (path) => void noted.push(path) }
   const body = outbound(target).encodeRequest(edit(request, {}), models[target], drop)
-  return { body: plain(body), refused }
+  return { body: plain(body), refused, noted }
 }
 function meaningAt(target: Target, body: Record<string, unknown>): Meaning {
   return target === 'gemini' ? meaningOfGemini(body) : meaningOf(inbound(target).decodeRequest(body))
+}
+function leavesOf(value: unknown): unknown[] {
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(leavesOf) : [value]
 }
 /** Gemini's format has no place for the id of an end user, and needs none. */
 function sayable(meaning: Meaning, target: Target): Meaning {
@@ -48,15 +53,22 @@ function sayable(meaning: Meaning, target: Target): Meaning {
 const cases = conversations.flatMap((conversation) =>
   callers.flatMap((caller) => {
     const body = conversation.bodies[caller]
-    return body === undefined ? [] : targets.map((target) => ({ name: conversation.name, caller, target, body, refused: conversation.refused?.[caller]?.[target] ?? [] }))
+    return body === undefined ? [] : targets.map((target) => ({ name: conversation.name, caller, target, body, refused: conversation.refused?.[caller]?.[target] ?? [], moved: conversation.moved?.[caller]?.[target] ?? [] }))
   }),
 )
 
 describe('a request', () => {
-  it.each(cases)('$name: from $caller to $target', ({ caller, target, body, refused }) => {
+  it.each(cases)('$name: from $caller to $target', ({ caller, target, body, refused, moved }) => {
     const request = inbound(caller).decodeRequest(body)
     const sent = send(request, target)
     expect([...sent.refused].sort()).toEqual([...refused].sort())
+    if (moved.length > 0) {
+      expect(sent.noted).toEqual(expect.arrayContaining([...moved]))
+      // All of it is there, in another order and with a word that tells where it belongs.
+      const there = JSON.stringify(meaningAt(target, sent.body).turns)
+      for (const leaf of leavesOf(meaningOf(request).turns)) expect(there).toContain(JSON.stringify(leaf))
+      return
+    }
     if (refused.length === 0) {
       expect(meaningAt(target, sent.body)).toEqual(sayable(meaningOf(request), target))
       return

@@ -6,10 +6,14 @@ export type Caller = 'openai-chat' | 'openai-responses' | 'anthropic-messages'
 export type Target = Caller | 'gemini'
 type Body = Readonly<Record<string, unknown>>
 
+type PathsByCaller = Readonly<Partial<Record<Caller, Readonly<Partial<Record<Target, readonly string[]>>>>>>
+
 export interface Conversation {
   readonly name: string
   readonly bodies: Readonly<Partial<Record<Caller, Body>>>
-  readonly refused?: Readonly<Partial<Record<Caller, Readonly<Partial<Record<Target, readonly string[]>>>>>>
+  readonly refused?: PathsByCaller
+  /** What has another place there, and is noted. */
+  readonly moved?: PathsByCaller
 }
 
 const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
@@ -116,11 +120,6 @@ export const conversations: readonly Conversation[] = [
       'openai-responses': { ...model, max_output_tokens: 100, input: 'Hi.', tools: responsesTools, tool_choice: 'required', parallel_tool_calls: false },
       'anthropic-messages': { ...limited, messages: [hi], tools: claudeTools, tool_choice: { type: 'any', disable_parallel_tool_use: true } },
     },
-    refused: {
-      'openai-chat': { gemini: ['parallel_tool_calls'] },
-      'openai-responses': { gemini: ['parallel_tool_calls'] },
-      'anthropic-messages': { gemini: ['tool_choice.disable_parallel_tool_use'] },
-    },
   },
   {
     name: 'JSON by a schema',
@@ -192,7 +191,8 @@ export const conversations: readonly Conversation[] = [
         messages: [hi, { role: 'assistant', content: [{ type: 'tool_use', id: 'call_1', name: 'weather', input: { city: 'Rome' } }] }, { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'call_1', content: [{ type: 'text', text: 'a map' }, { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } }] }] }],
       },
     },
-    refused: { 'openai-responses': { 'openai-chat': ['input[2].output[1]'] }, 'anthropic-messages': { 'openai-chat': ['messages[2].content[0].content[1]'] } },
+    // Only text stands in a result there; the image follows in a message of the user.
+    moved: { 'openai-responses': { 'openai-chat': ['input[2].output[1]'] }, 'anthropic-messages': { 'openai-chat': ['messages[2].content[0].content[1]'] } },
   },
   {
     name: 'settings that only chat completions have',

@@ -12,13 +12,14 @@ const redactedFields = new Set(['type', 'data'])
 const toolUseFields = new Set(['type', 'id', 'name', 'input', 'cache_control', 'caller'])
 const toolResultFields = new Set(['type', 'tool_use_id', 'content', 'is_error', 'cache_control'])
 
-/** A message's content to canonical parts; `at` is the path of `content` itself. */
-export function decodeContent(content: string | readonly ContentBlock[], at: string, extras: ExtraField[]): Part[] {
+/** A message's content to canonical parts, from block `first` on; `at` is the path of `content` itself. */
+export function decodeContent(content: string | readonly ContentBlock[], at: string, extras: ExtraField[], first = 0): Part[] {
   if (typeof content === 'string') return content === '' ? [] : [{ type: 'text', text: content, at }]
   const parts: Part[] = []
   // A seal that stands before the tool call it belongs to (see foreign-seal.ts).
   let callSeal: string | undefined
   for (const [index, block] of content.entries()) {
+    if (index < first) continue
     const path = `${at}[${index}]`
     if (block.type === 'redacted_thinking' && typeof block.data === 'string') {
       const seal = readForeignSeal(block.data)

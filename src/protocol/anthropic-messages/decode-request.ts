@@ -2,7 +2,7 @@ import { InvalidRequest } from '../../errors/index.js'
 import type { Effort, ExtraField, Message, ReasoningSettings, Request, ResponseFormat, Tool, ToolChoice, WireBody } from '../conversation.js'
 import { invalidField } from '../schema-issues.js'
 import { decodeCacheMark, decodeContent } from './decode-content.js'
-import { collectExtras } from './extras.js'
+import { collectExtras, takeBillingMark } from './extras.js'
 import { countTokensRequestSchema, messagesRequestSchema, type MessagesBody } from './schema.js'
 
 const bodyFields = new Set(Object.keys(messagesRequestSchema.shape))
@@ -35,7 +35,7 @@ function toCanonical(body: MessagesBody, wire: WireBody | undefined): Request {
 
   const messages: Message[] = []
   if (body.system != null) {
-    const parts = decodeContent(body.system, 'system', extra)
+    const parts = decodeContent(body.system, 'system', extra, takeBillingMark(body.system, extra) ? 1 : 0)
     if (parts.length > 0) messages.push({ role: 'system', parts, at: 'system' })
   }
   for (const [index, message] of body.messages.entries()) {

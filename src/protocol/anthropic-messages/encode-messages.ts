@@ -14,11 +14,12 @@ export function leadingSystem(messages: readonly Message[]): number {
 }
 
 export function encodeSystem(messages: readonly Message[], state: EncodeState): string | Block[] | undefined {
-  const blocks: Block[] = []
+  const { billing } = state.extras
+  const blocks: Block[] = billing === undefined ? [] : [{ ...billing }]
   for (const [index, message] of messages.entries()) encodeSystemParts(message, `messages[${index}]`, state, blocks)
   if (blocks.length === 0) return undefined
   const [only] = blocks
-  const plain = blocks.length === 1 && only !== undefined && Object.keys(only).length === 2 && messages[0]?.parts[0]?.at === messages[0]?.at
+  const plain = billing === undefined && blocks.length === 1 && only !== undefined && Object.keys(only).length === 2 && messages[0]?.parts[0]?.at === messages[0]?.at
   return plain && typeof only['text'] === 'string' ? only['text'] : blocks
 }
 
@@ -116,11 +117,11 @@ function encodeRun(run: readonly Message[], systemInside: boolean, state: Encode
     if (block === undefined) continue
     if (systemInside && content.length > 0) system.push(block)
     else {
-      state.drop.unsupported(
+      state.drop.adjusted?.(
         at,
         systemInside
-          ? 'instructions inside the conversation must follow a user message'
-          : 'this model takes instructions only before the conversation; they can only be told as part of the user message',
+          ? 'instructions inside the conversation must follow a user message; told as one'
+          : 'this model takes instructions only before the conversation; told as part of the user message',
       )
       content.push({ ...block, text: `<system>\n${part.text}\n</system>` })
     }

@@ -100,7 +100,6 @@ describe('a request to Anthropic', () => {
     ['logit_bias', { logitBias: { 5: 1 } }],
     ['frequency_penalty', { frequencyPenalty: 0.5 }],
     ['presence_penalty', { presencePenalty: -0.5 }],
-    ['verbosity', { verbosity: 'low' }],
     ['store', { store: true }],
     ['generation.heat', { temperature: 1.2, paths: { temperature: 'generation.heat' } }],
     ['temperature', { temperature: 0 }, current],
@@ -159,17 +158,25 @@ describe('a request to Anthropic', () => {
       ])
     })
 
-    it('are refused elsewhere, or told as text where that is allowed', () => {
-      expect(() => encodeMessagesRequest(request({ messages }), old, refuse)).toThrow(expect.objectContaining({ path: 'messages[2]' }))
-      expect(encodeMessagesRequest(request({ messages }), old, noting())['messages']).toMatchObject([
+    it('are told as text of the user elsewhere, and noted', () => {
+      const drop = noting()
+      expect(encodeMessagesRequest(request({ messages }), old, drop)['messages']).toMatchObject([
         { role: 'user' },
         { role: 'assistant' },
         { role: 'user', content: [{ text: 'D' }, { text: '<system>\nC\n</system>' }] },
       ])
+      expect(drop).toMatchObject({ dropped: [], noted: ['messages[2]'] })
     })
 
-    it('are refused behind an answer, where nothing could carry them', () => {
-      expect(() => encodeMessagesRequest(request({ messages: messages.slice(0, 3) }), current, refuse)).toThrow(expect.objectContaining({ path: 'messages[2]' }))
+    it('become a message of the user behind an answer, where nothing else could carry them', () => {
+      const drop = noting()
+      expect(encodeMessagesRequest(request({ messages: messages.slice(0, 3) }), current, drop)['messages']).toMatchObject([{}, {}, { role: 'user', content: [{ text: '<system>\nC\n</system>' }] }])
+      expect(drop).toMatchObject({ dropped: [], noted: ['messages[2]'] })
+    })
+
+    it('that hold more than text are refused', () => {
+      const picture: Message = { role: 'system', at: 'messages[1]', parts: [{ type: 'image', source: { kind: 'url', url: 'https://x/y.png' } }] }
+      expect(() => encodeMessagesRequest(request({ messages: [text('user', 'A'), picture] }), current, refuse)).toThrow(expect.objectContaining({ path: 'messages[1].content[0]' }))
     })
   })
 
@@ -191,10 +198,9 @@ describe('a request to Anthropic', () => {
         { role: 'user', parts: [0, 1, 2].map((index) => ({ type: 'text' as const, text: `t${index}`, cache, at: `messages[0].content[${index}]` })) },
       ],
     })
-    expect(() => encodeMessagesRequest(many, old, refuse)).toThrow(expect.objectContaining({ path: 'tools[0].cache_control' }))
     const drop = noting()
     const body = encodeMessagesRequest(many, old, drop)
-    expect(drop.dropped).toEqual(['tools[0].cache_control'])
+    expect(drop).toMatchObject({ dropped: [], noted: ['tools[0].cache_control'] })
     expect(body['tools']).toEqual([{ name: 'f', input_schema: { type: 'object', properties: {} } }])
     expect(JSON.stringify(body).match(/"cache_control":\{"type":"ephemeral","ttl":"1h"\}/g)).toHaveLength(4)
   })
@@ -227,15 +233,24 @@ describe('a request to Anthropic', () => {
     const cases: [string, string, Partial<Request>, Record<string, unknown>][] = [
       ['a budget for an effort', old, { reasoning: { effort: 'medium' }, maxOutputTokens: 20_000 }, { max_tokens: 20_000, thinking: { type: 'enabled', budget_tokens: 8192 } }],
       ['at most three quarters of the maximum', old, { reasoning: { effort: 'high' }, maxOutputTokens: 4000 }, { max_tokens: 4000, thinking: { type: 'enabled', budget_tokens: 3000 } }],
-      ['room where the caller gives no maximum', old, { reasoning: { effort: 'low' }, maxOutputTokens: undefined }, { max_tokens: 6144, thinking: { type: 'enabled', budget_tokens: 2048 } }],
+      ['room where the caller gives no maximum', old, { reasoning: { effort: 'low' }, maxOutputTokens: undefined }, { max_tokens: 5120, thinking: { type: 'enabled', budget_tokens: 1024 } }],
       ['the budget asked for', old, { reasoning: { maxTokens: 1500 }, maxOutputTokens: 4000 }, { max_tokens: 4000, thinking: { type: 'enabled', budget_tokens: 1500 } }],
+      ['the same effort, whole, where the caller gives no maximum', old, { reasoning: { effort: 'high' }, maxOutputTokens: undefined }, { max_tokens: 28_672, thinking: { type: 'enabled', budget_tokens: 24_576 } }],
+      ['as much as every model takes', old, { reasoning: { effort: 'max' }, maxOutputTokens: undefined }, { max_tokens: 32_000, thinking: { type: 'enabled', budget_tokens: 27_904 } }],
+      ['almost all of the maximum, where the caller says so', old, { reasoning: { maxTokens: 31_999 }, maxOutputTokens: 32_000 }, { max_tokens: 32_000, thinking: { type: 'enabled', budget_tokens: 31_999 } }],
+      ['a budget beyond the maximum', old, { reasoning: { maxTokens: 8000 }, maxOutputTokens: 8000 }, { max_tokens: 8000, thinking: { type: 'enabled', budget_tokens: 6000 } }],
+      ['a budget below the least', old, { reasoning: { maxTokens: 500 }, maxOutputTokens: 8000 }, { max_tokens: 8000, thinking: { type: 'enabled', budget_tokens: 1024 } }],
+      ['room for a budget without a maximum', old, { reasoning: { maxTokens: 60_000 }, maxOutputTokens: undefined }, { max_tokens: 64_096, thinking: { type: 'enabled', budget_tokens: 60_000 } }],
+      ['an effort for a budget, where the model knows no budgets', current, { reasoning: { maxTokens: 10_000 } }, { max_tokens: 1000, thinking: { type: 'adaptive' }, output_config: { effort: 'medium' } }],
+      ['no tokens', old, { reasoning: { maxTokens: 0 } }, { max_tokens: 1000, thinking: { type: 'disabled' } }],
+      ['a ceiling at a model that does not think', 'claude-3-5-haiku-20241022', { reasoning: { maxTokens: 31_999 } }, { max_tokens: 1000 }],
       ['none', old, { reasoning: { effort: 'none' } }, { max_tokens: 1000, thinking: { type: 'disabled' } }],
-      ['both for Opus 4.5', 'claude-opus-4-5', { reasoning: { effort: 'xhigh' }, maxOutputTokens: 40_000 }, { max_tokens: 40_000, thinking: { type: 'enabled', budget_tokens: 24_576 }, output_config: { effort: 'high' } }],
+      ['both for Opus 4.5', 'claude-opus-4-5', { reasoning: { effort: 'xhigh' }, maxOutputTokens: 40_000 }, { max_tokens: 40_000, thinking: { type: 'enabled', budget_tokens: 30_000 }, output_config: { effort: 'high' } }],
       ['an effort for 4.6', 'claude-sonnet-4-6', { reasoning: { effort: 'minimal' } }, { max_tokens: 1000, thinking: { type: 'adaptive' }, output_config: { effort: 'low' } }],
       ['a budget for 4.6', 'claude-sonnet-4-6', { reasoning: { maxTokens: 2000 }, maxOutputTokens: 5000 }, { max_tokens: 5000, thinking: { type: 'enabled', budget_tokens: 2000 } }],
       ['an effort for 4.8', current, { reasoning: { effort: 'xhigh', visible: true } }, { max_tokens: 1000, thinking: { type: 'adaptive', display: 'summarized' }, output_config: { effort: 'xhigh' } }],
-      ['a date is no version', 'claude-opus-4-20250514', { reasoning: { effort: 'low' }, maxOutputTokens: 9000 }, { max_tokens: 9000, thinking: { type: 'enabled', budget_tokens: 2048 } }],
-      ['a compatible server', 'glm-5', { reasoning: { effort: 'low' }, maxOutputTokens: 9000 }, { max_tokens: 9000, thinking: { type: 'enabled', budget_tokens: 2048 } }],
+      ['a date is no version', 'claude-opus-4-20250514', { reasoning: { effort: 'low' }, maxOutputTokens: 9000 }, { max_tokens: 9000, thinking: { type: 'enabled', budget_tokens: 1024 } }],
+      ['a compatible server', 'glm-5', { reasoning: { effort: 'low' }, maxOutputTokens: 9000 }, { max_tokens: 9000, thinking: { type: 'enabled', budget_tokens: 1024 } }],
     ]
     it.each(cases)('%s', (_name, model, changes, expected) => {
       const { messages: _messages, model: _model, ...rest } = encodeMessagesRequest(request(changes), model, noting())

@@ -1,5 +1,6 @@
 import type { DropPolicy } from '../codec.js'
 import type { Message, Request, ResponseFormat, Tool } from '../conversation.js'
+import { tellForeign } from '../harmless-fields.js'
 import { planThinking } from './effort.js'
 import { markCache, type Block, type EncodeState } from './encode-content.js'
 import { encodeSystem, encodeTurns, leadingSystem } from './encode-messages.js'
@@ -70,13 +71,13 @@ function refuseInexpressible(request: Request, drop: DropPolicy): void {
     drop.unsupported(paths['frequencyPenalty'] ?? 'frequency_penalty', 'Anthropic has no penalties')
   if (request.presencePenalty !== undefined && request.presencePenalty !== 0)
     drop.unsupported(paths['presencePenalty'] ?? 'presence_penalty', 'Anthropic has no penalties')
-  if (request.verbosity !== undefined) drop.unsupported(paths['verbosity'] ?? 'verbosity', 'Anthropic has no verbosity')
+  if (request.verbosity !== undefined) drop.adjusted?.(paths['verbosity'] ?? 'verbosity', 'Anthropic has no verbosity; left out')
   if (request.store === true) drop.unsupported(paths['store'] ?? 'store', 'Anthropic stores no answers')
   if (request.metadata !== undefined && Object.keys(request.metadata).length > 0)
     drop.adjusted?.(paths['metadata'] ?? 'metadata', 'Anthropic keeps no labels; left out')
   if (request.promptCacheKey !== undefined) drop.adjusted?.(paths['promptCacheKey'] ?? 'prompt_cache_key', 'Anthropic has no cache keys; left out')
   for (const field of request.extra)
-    if (field.format !== 'anthropic-messages') drop.unsupported(field.path, 'the format of Anthropic has no such field')
+    if (field.format !== 'anthropic-messages') tellForeign(field, drop, 'the format of Anthropic has no such field')
 }
 
 /** Whether the conversation ends in a tool loop whose calls come without Anthropic's thinking (chat clients never send it back). */
@@ -224,7 +225,7 @@ function encodeServiceTier(request: Request, drop: DropPolicy): string | undefin
 function limitCacheMarks(state: EncodeState, body: Record<string, unknown>): void {
   const excess = state.marks.length + (body['cache_control'] == null ? 0 : 1) - maxCacheMarks
   for (const { path, block } of state.marks.slice(0, Math.max(0, excess))) {
-    state.drop.unsupported(path, `Anthropic takes at most ${maxCacheMarks} cache marks in a request`)
+    state.drop.adjusted?.(path, `Anthropic takes at most ${maxCacheMarks} cache marks in a request; left out`)
     delete block['cache_control']
   }
 }

@@ -1,5 +1,5 @@
 import type { ExtraField } from '../conversation.js'
-import { isObject } from '../json-value.js'
+import { isObject, type JsonObject } from '../json-value.js'
 
 /**
  * Fields of Anthropic's format that the canonical form doesn't know, at any depth of the body. They are kept with their
@@ -16,18 +16,40 @@ export function collectExtras(object: Readonly<Record<string, unknown>>, known: 
   }
 }
 
+const billingMark = 'x-anthropic-billing-header:'
+const billingPath = 'system[0]'
+
+/**
+ * Claude Code begins its instructions with a block for Anthropic's billing that differs in every request and says nothing to
+ * a model: elsewhere it would keep the prompt out of every cache. Notes it as a field; false when there is none.
+ */
+export function takeBillingMark(system: string | readonly Readonly<Record<string, unknown>>[], into: ExtraField[]): boolean {
+  const block = typeof system === 'string' ? undefined : system[0]
+  if (typeof block?.['text'] !== 'string' || !block['text'].startsWith(billingMark)) return false
+  into.push({ format: 'anthropic-messages', name: billingPath, path: billingPath, value: block })
+  return true
+}
+
 /** Gives the kept fields back by the path of the object they stood in. */
 export class ExtraIndex {
   readonly #byParent = new Map<string, ExtraField[]>()
+  /** The block for Anthropic's billing that stood before all instructions. */
+  readonly billing: JsonObject | undefined
 
   constructor(extra: readonly ExtraField[]) {
+    let billing: JsonObject | undefined
     for (const field of extra) {
       if (field.format !== 'anthropic-messages') continue
+      if (field.path === billingPath) {
+        if (isObject(field.value)) billing = field.value
+        continue
+      }
       const parent = field.path.slice(0, Math.max(0, field.path.length - field.name.length - 1))
       const list = this.#byParent.get(parent)
       if (list === undefined) this.#byParent.set(parent, [field])
       else list.push(field)
     }
+    this.billing = billing
   }
 
   /** Adds the fields that stood in the object at this path. */

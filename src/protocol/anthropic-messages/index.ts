@@ -11,7 +11,6 @@ import { MessagesStreamEncoder } from './stream-encoder.js'
 
 export { messagesRequestSchema, countTokensRequestSchema } from './schema.js'
 export { decodeCountTokensRequest } from './decode-request.js'
-export { thinkingBudgets } from './effort.js'
 
 export interface AnthropicMessagesOptions extends EncodeOptions {
   /** Unix seconds, for answers: Anthropic's name no time. */

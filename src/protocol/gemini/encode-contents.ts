@@ -68,9 +68,11 @@ export function encodeContents(messages: readonly Message[], first: number, opti
       const path = part.at ?? `${at}.content[${partIndex}]`
       if (message.role === 'system' || message.role === 'developer') {
         if (part.type === 'text' && part.text === '') continue
-        options.drop.unsupported(path, 'Gemini takes instructions only before the conversation; they can only be told as part of the user message')
-        if (part.type === 'text') said.push({ text: `<system>\n${part.text}\n</system>` })
-      } else if (part.type === 'tool_result') results.push(functionResponse(part, path, names, options))
+        if (part.type === 'text') {
+          options.drop.adjusted?.(path, 'Gemini takes instructions only before the conversation; told as part of the user message')
+          said.push({ text: `<system>\n${part.text}\n</system>` })
+        } else options.drop.unsupported(path, 'Gemini takes only text as instructions')
+      } else if (part.type === 'tool_result') results.push(functionResponse(part, path, names, said, options))
       else {
         const encoded = userPart(part, path, options.drop)
         if (encoded !== undefined) said.push(encoded)
@@ -132,20 +134,28 @@ function functionCall(part: ToolCallPart, at: string, needsSignature: boolean): 
   return signature === undefined ? { functionCall: call } : { functionCall: call, thoughtSignature: signature }
 }
 
-/** Throws `InvalidRequest` when the call isn't in the conversation: Gemini knows results by the function's name. */
-function functionResponse(part: ToolResultPart, at: string, names: ReadonlyMap<string, string>, options: ContentsOptions): GeminiPart {
+/**
+ * Throws `InvalidRequest` when the call isn't in the conversation: Gemini knows results by the function's name. What an older model
+ * doesn't take in a result is `said` after it.
+ */
+function functionResponse(part: ToolResultPart, at: string, names: ReadonlyMap<string, string>, said: GeminiPart[], options: ContentsOptions): GeminiPart {
   const name = names.get(part.callId)
   if (name === undefined) throw new InvalidRequest(`${at}: this answers a tool call that is not in the conversation.`, { path: at })
   const texts: string[] = []
   const attached: GeminiPart[] = []
   for (const [index, inner] of part.content.entries()) {
     const path = inner.at ?? `${at}.content[${index}]`
-    if (inner.type === 'text') texts.push(inner.text)
-    else if (!options.third) options.drop.unsupported(path, 'this model takes only text as the result of a tool')
-    else {
-      const encoded = media(inner.source, inner.type, path, options.drop)
-      if (encoded !== undefined) attached.push(encoded)
+    if (inner.type === 'text') {
+      texts.push(inner.text)
+      continue
     }
+    const encoded = media(inner.source, inner.type, path, options.drop)
+    if (encoded !== undefined) attached.push(encoded)
+  }
+  if (!options.third && attached.length > 0) {
+    options.drop.adjusted?.(part.at ?? at, 'this model takes only text as the result of a tool; the rest is told after it')
+    said.push({ text: `Attached to the result of tool call ${part.callId} (${name}):` }, ...attached.splice(0))
+    if (texts.length === 0) texts.push('See the attachment.')
   }
   const response: Record<string, unknown> = { name, response: { [part.isError === true ? 'error' : 'output']: texts.join('\n') } }
   if (!part.callId.startsWith(madeIdPrefix)) response['id'] = part.callId

@@ -125,15 +125,13 @@ describe('a request to Gemini', () => {
 
   it.each<[string, Partial<Request>, string?]>([
     ['logit_bias', { logitBias: { 1: 2 } }],
-    ['verbosity', { verbosity: 'high' }],
     ['store', { store: true }],
-    ['parallel_tool_calls', { parallelToolCalls: false }],
     ['service_tier', { serviceTier: 'scale' }],
     ['stop[5]', { stop: ['a', 'b', 'c', 'd', 'e', 'f'] }],
     ['top_level', { extra: [{ format: 'openai-chat', name: 'top_level', path: 'top_level', value: 1 }] }],
     ['tools[0]', { tools: [{ type: 'native', format: 'anthropic-messages', value: {}, at: 'tools[0]' }] }],
     ['messages[0].name', { messages: [{ ...text('user', 'x', 'messages[0]'), name: 'bob' }] }],
-    ['messages[1]', { messages: [text('user', 'a'), text('system', 'b', 'messages[1]'), text('user', 'c')] }],
+    ['messages[1].content[0]', { messages: [text('user', 'a'), { role: 'system', at: 'messages[1]', parts: [{ type: 'image', source: { kind: 'url', url: 'https://x/y.png' } }] }] }],
     ['messages[0].content[0]', { messages: [{ role: 'user', at: 'messages[0]', parts: [{ type: 'file', source: { kind: 'file-id', id: 'file-1' } }] }] }],
     ['messages[0].content[0]', { messages: [{ role: 'user', at: 'messages[0]', parts: [{ type: 'native', format: 'anthropic-messages', value: {} }] }] }],
     ['effort', { reasoning: { effort: 'none' }, paths: { 'reasoning.effort': 'effort' } }, third],
@@ -152,17 +150,22 @@ describe('a request to Gemini', () => {
       user: 'u',
       metadata: { a: 'b' },
       promptCacheKey: 'k',
+      verbosity: 'high',
+      parallelToolCalls: false,
       store: false,
       n: 1,
       messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hi', cache: { ttl: '1h' } }] }, { role: 'assistant', at: 'messages[1]', parts: [{ type: 'reasoning', text: 'x' }] }],
     }
     expect(encodeGeminiRequest(request(changes), second, drop)).toEqual({ contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] })
-    expect(drop).toMatchObject({ dropped: [], noted: ['user', 'metadata', 'prompt_cache_key', 'messages[1].content[0]'] })
+    expect(drop).toMatchObject({ dropped: [], noted: ['parallel_tool_calls', 'verbosity', 'user', 'metadata', 'prompt_cache_key', 'messages[1].content[0]'] })
   })
 
-  it('tells instructions inside the conversation as text where that is allowed', () => {
+  it('tells instructions inside the conversation as text of the user, and notes it', () => {
     const messages = [text('user', 'a'), text('assistant', 'b'), text('system', 'c', 'messages[2]'), text('user', 'd')]
-    expect(encodeGeminiRequest(request({ messages }), second, noting())['contents']).toEqual([
+    const drop = noting()
+    const { contents } = encodeGeminiRequest(request({ messages }), second, drop)
+    expect(drop).toMatchObject({ dropped: [], noted: ['messages[2]'] })
+    expect(contents).toEqual([
       { role: 'user', parts: [{ text: 'a' }] },
       { role: 'model', parts: [{ text: 'b' }] },
       { role: 'user', parts: [{ text: '<system>\nc\n</system>' }, { text: 'd' }] },
@@ -189,7 +192,7 @@ describe('a request to Gemini', () => {
     expect(encodeGeminiRequest(request({ messages }), second, refuse)['contents']).toEqual([{ role: 'user', parts: [{ text: 'a' }] }, { role: 'model', parts: [call('c1'), call('c2')] }])
   })
 
-  it('hands on images in tool results where the model takes them', () => {
+  it('hands on images in tool results: inside where the model takes them, else after them', () => {
     const messages: Message[] = [
       { role: 'assistant', parts: [{ type: 'tool_call', id: 'c', name: 'f', arguments: '{}' }] },
       { role: 'tool', parts: [{ type: 'tool_result', callId: 'c', content: [{ type: 'image', source: { kind: 'base64', mediaType: 'image/png', data: 'A' }, at: 'messages[1].content[0]' }] }] },
@@ -198,7 +201,13 @@ describe('a request to Gemini', () => {
       {},
       { parts: [{ functionResponse: { id: 'c', name: 'f', response: { output: '' }, parts: [{ inlineData: { mimeType: 'image/png', data: 'A' } }] } }] },
     ])
-    expect(() => encodeGeminiRequest(request({ messages }), second, refuse)).toThrow(expect.objectContaining({ path: 'messages[1].content[0]' }))
+    const drop = noting()
+    expect(encodeGeminiRequest(request({ messages }), second, drop)['contents']).toMatchObject([
+      {},
+      { parts: [{ functionResponse: { id: 'c', name: 'f', response: { output: 'See the attachment.' } } }] },
+      { role: 'user', parts: [{ text: 'Attached to the result of tool call c (f):' }, { inlineData: { mimeType: 'image/png', data: 'A' } }] },
+    ])
+    expect(drop).toMatchObject({ dropped: [], noted: ['messages[1].content[0]'] })
   })
 
   it.each<[Request['toolChoice'], boolean, unknown]>([
@@ -217,6 +226,7 @@ describe('a request to Gemini', () => {
     [second, { effort: 'max', visible: false }, { includeThoughts: false, thinkingBudget: 24_576 }],
     [second, { maxTokens: 3000 }, { includeThoughts: true, thinkingBudget: 3000 }],
     [second, {}, { includeThoughts: true, thinkingBudget: -1 }],
+    [second, { maxTokens: 0 }, { thinkingBudget: 0 }],
     ['gemini-2.5-pro', { maxTokens: 64 }, { includeThoughts: true, thinkingBudget: 128 }],
     [third, { effort: 'minimal' }, { includeThoughts: true, thinkingLevel: 'MINIMAL' }],
     [third, { effort: 'xhigh' }, { includeThoughts: true, thinkingLevel: 'HIGH' }],

@@ -1,5 +1,6 @@
 import type { DropPolicy } from '../codec.js'
 import type { Request, Tool } from '../conversation.js'
+import { tellForeign } from '../harmless-fields.js'
 import { encodeContents, systemInstruction } from './encode-contents.js'
 import { geminiTraits, type GeminiTraits } from './model-traits.js'
 import { thinkingConfig } from './thinking.js'
@@ -37,16 +38,17 @@ export function encodeGeminiRequest(request: Request, model: string, drop: DropP
 function refuseInexpressible(request: Request, drop: DropPolicy): void {
   const { paths } = request
   if (request.parallelToolCalls === false)
-    drop.unsupported(paths['parallelToolCalls'] ?? 'parallel_tool_calls', 'Gemini can not be kept from calling tools in parallel')
+    // Whoever reads the answer keeps the first call only (single-call.ts).
+    drop.adjusted?.(paths['parallelToolCalls'] ?? 'parallel_tool_calls', 'Gemini can not be kept from calling tools in parallel; calls after the first are left out')
   if (request.logitBias !== undefined && Object.keys(request.logitBias).length > 0)
     drop.unsupported(paths['logitBias'] ?? 'logit_bias', 'Gemini has no token biases')
-  if (request.verbosity !== undefined) drop.unsupported(paths['verbosity'] ?? 'verbosity', 'Gemini has no verbosity')
+  if (request.verbosity !== undefined) drop.adjusted?.(paths['verbosity'] ?? 'verbosity', 'Gemini has no verbosity; left out')
   if (request.store === true) drop.unsupported(paths['store'] ?? 'store', 'Gemini stores no answers')
   if (request.user !== undefined) drop.adjusted?.(paths['user'] ?? 'user', 'Gemini takes no id of a user; left out')
   if (request.metadata !== undefined && Object.keys(request.metadata).length > 0)
     drop.adjusted?.(paths['metadata'] ?? 'metadata', 'Gemini keeps no labels; left out')
   if (request.promptCacheKey !== undefined) drop.adjusted?.(paths['promptCacheKey'] ?? 'prompt_cache_key', 'Gemini has no cache keys; left out')
-  for (const field of request.extra) drop.unsupported(field.path, 'the format of Gemini has no such field')
+  for (const field of request.extra) tellForeign(field, drop, 'the format of Gemini has no such field')
 }
 
 function encodeTools(tools: readonly Tool[] | undefined, drop: DropPolicy): Record<string, unknown>[] | undefined {

@@ -8,8 +8,6 @@ import { encodeGeminiRequest } from './encode-request.js'
 import { decodeGeminiError, malformed } from './errors.js'
 import { GeminiStreamDecoder, type DecoderOptions } from './stream-decoder.js'
 
-export { geminiThinkingBudgets } from './thinking.js'
-
 /**
  * Google's Gemini format, the provider's side: `generateContent` and `streamGenerateContent?alt=sse`. `options` replace
  * the clock and the source of names, for tests.

@@ -1,3 +1,5 @@
+import type { Effort } from '../conversation.js'
+
 /** What a Gemini model takes, as far as it differs from one generation to the next. */
 export interface GeminiTraits {
   /**
@@ -8,7 +10,8 @@ export interface GeminiTraits {
   /** False where thinking can't be turned off: Pro models, and all of generation 3 and later. */
   readonly canDisableThinking: boolean
   readonly budgetRange: readonly [number, number]
-  readonly levels: readonly ('MINIMAL' | 'LOW' | 'MEDIUM' | 'HIGH')[]
+  /** From the least to the most. */
+  readonly levels: readonly Effort[]
   /** Whether function calls without their thought signature are refused, and media in function responses taken. */
   readonly third: boolean
 }
@@ -24,7 +27,7 @@ export function geminiTraits(model: string): GeminiTraits {
     thinking: third ? 'level' : generation >= 2.5 ? 'budget' : 'none',
     canDisableThinking: !third && !pro,
     budgetRange: pro ? [128, 32_768] : name.includes('lite') ? [512, 24_576] : [1, 24_576],
-    levels: !pro ? ['MINIMAL', 'LOW', 'MEDIUM', 'HIGH'] : generation < 3.1 ? ['LOW', 'HIGH'] : ['LOW', 'MEDIUM', 'HIGH'],
+    levels: !pro ? ['minimal', 'low', 'medium', 'high'] : generation < 3.1 ? ['low', 'high'] : ['low', 'medium', 'high'],
     third,
   }
 }

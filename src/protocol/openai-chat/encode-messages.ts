@@ -15,50 +15,78 @@ export interface MessageContext {
   readonly extras: ExtraFields
 }
 
-/** Writes the conversation. Tool results that stand inside a user's turn (Anthropic's way) become messages of their own before it. */
+/**
+ * Writes the conversation. Tool results that stand inside a user's turn (Anthropic's way) become messages of their own before it.
+ * What results hold beside text goes to the user's message after the last of them, the only place that takes it.
+ */
 export function encodeMessages(messages: readonly Message[], context: MessageContext): Wire[] {
   const wire: Wire[] = []
+  let attached: Wire[] = []
   for (const message of messages) {
+    if (attached.length > 0 && !takesAttached(message)) {
+      wire.push({ role: 'user', content: attached })
+      attached = []
+    }
     if (message.role === 'assistant') wire.push(assistantMessage(message, context))
-    else encodeOther(message, wire, context)
+    else attached = encodeOther(message, attached, wire, context)
   }
+  if (attached.length > 0) wire.push({ role: 'user', content: attached })
   return wire
 }
 
-function encodeOther(message: Message, wire: Wire[], context: MessageContext): void {
+/** Whether what results before it hold can go on: to more results, or into this message of the user. */
+function takesAttached({ role, parts }: Message): boolean {
+  return role === 'tool' || role === 'user' || (role !== 'assistant' && parts.some((part) => part.type === 'tool_result'))
+}
+
+/** Returns what still waits for a message of the user. */
+function encodeOther(message: Message, waiting: Wire[], wire: Wire[], context: MessageContext): Wire[] {
+  const attached = [...waiting]
   const rest: Part[] = []
   for (const part of message.parts) {
     if (part.type !== 'tool_result') {
       rest.push(part)
       continue
     }
-    const result = toolMessage(part, context)
+    const result = toolMessage(part, attached, context)
     context.extras.restore(part.at, result)
     wire.push(result)
   }
-  if (rest.length === 0 && message.parts.length > 0) return
+  if (rest.length === 0 && message.parts.length > 0) return attached
   const role = message.role === 'tool' ? 'user' : message.role === 'developer' && context.options.developerRole === false ? 'system' : message.role
-  const content: unknown[] = []
+  const content: unknown[] = attached
   for (const part of rest) {
     const value = contentPart(part, message.role, context)
     if (value) content.push(value)
   }
   // Parts that were dropped leave no empty message behind.
-  if (content.length === 0 && rest.length > 0) return
+  if (content.length === 0 && rest.length > 0) return []
   const written = { role, content: collapsed(content), ...(message.name === undefined ? undefined : { name: message.name }) }
   context.extras.restore(message.at, written)
   wire.push(written)
+  return []
 }
 
-function toolMessage(part: ToolResultPart, { drop, options, extras }: MessageContext): Wire {
+function toolMessage(part: ToolResultPart, attached: Wire[], context: MessageContext): Wire {
+  const { drop, options, extras } = context
   const content: Wire[] = []
+  let told = false
   for (const inner of part.content) {
     if (inner.type === 'text') {
       const text = { type: 'text', text: inner.text, ...cacheControl(inner.cache, options) }
       extras.restore(inner.at, text)
       content.push(text)
-    } else drop.unsupported(inner.at ?? part.at ?? 'messages', "a tool's result may hold only text in chat completions")
+      continue
+    }
+    const value = contentPart(inner, 'user', context)
+    if (value === undefined) continue
+    if (!told) attached.push({ type: 'text', text: `Attached to the result of tool call ${part.callId}:` })
+    told = true
+    attached.push(value)
+    drop.adjusted?.(inner.at ?? part.at ?? 'messages', 'a result may hold only text in chat completions; moved to the message after it')
   }
+  // A result must say something; what it holds comes after it.
+  if (told && content.length === 0) content.push({ type: 'text', text: 'See the attachment.' })
   // The format has no flag for a failed call; the text is the only place to say it.
   const text = typeof content[0]?.['text'] === 'string' ? content[0]['text'] : ''
   if (part.isError && !/^\W*error/i.test(text)) {

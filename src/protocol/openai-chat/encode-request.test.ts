@@ -145,7 +145,8 @@ describe('a chat-completions body written again', () => {
     }
     const plain = reencode(body, { developerRole: false })
     expect(plain.body['messages']).toEqual([{ role: 'system', content: 'a' }])
-    expect(plain.dropped).toEqual(['top_k', 'reasoning.max_tokens'])
+    expect(plain.dropped).toEqual(['top_k'])
+    expect(plain.adjusted).toContain('reasoning.max_tokens')
     const openRouter = reencode(body, { dialect: 'openrouter' })
     expect(openRouter.body).toEqual({ ...body, model: 'real' })
     expect(openRouter.dropped).toEqual([])
@@ -232,7 +233,7 @@ describe('a request of another format written as a chat completion', () => {
           ],
         },
         { role: 'assistant', parts: [{ type: 'image', source: { kind: 'url', url: 'u' }, at: 'messages[1].content[0]' }] },
-        { role: 'tool', parts: [{ type: 'tool_result', callId: 'a', content: [{ type: 'image', source: { kind: 'url', url: 'u' }, at: 'messages[2].content[0].content[0]' }] }] },
+        { role: 'tool', parts: [{ type: 'tool_result', callId: 'a', content: [{ type: 'image', source: { kind: 'file-id', id: 'f' }, at: 'messages[2].content[0].content[0]' }] }] },
       ],
       tools: [{ type: 'native', format: 'anthropic-messages', value: { type: 'web_search_20250305' }, at: 'tools[0]' }],
       extra: [{ format: 'anthropic-messages', name: 'container', path: 'container', value: 'c' }],

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import type { DropPolicy } from '../codec.js'
 import type { Request, ResponseFormat, Tool } from '../conversation.js'
 import { encodeMessages, type MessageContext } from './encode-messages.js'
 import { ExtraFields } from './extras.js'
 import { cacheControl, type OpenAiChatOptions } from './options.js'
+import { askedEffort } from './reasoning.js'
 
 /**
  * Writes a chat-completions body. What it can't say goes to `drop.unsupported` with the caller's path. Left out without
@@ -45,15 +47,32 @@ export function encodeRequest(request: Request, model: string, drop: DropPolicy,
   // OpenAI refuses the field beside an empty list of tools.
   if (tools.length > 0) set('parallel_tool_calls', request.parallelToolCalls)
   set('response_format', responseFormat(request.responseFormat))
-  encodeReasoning(request, body, drop, options)
+  encodeReasoning(request, model, body, drop, options)
   set('verbosity', request.verbosity)
   set('service_tier', request.serviceTier)
-  set('user', request.user)
+  set('user', foreign(request) ? shortUser(request, drop) : request.user)
   set('metadata', request.metadata)
   set('prompt_cache_key', request.promptCacheKey)
-  set('store', request.store)
+  // Not to keep anything is this format's default; servers that never do may not know the field.
+  set('store', request.store === false && foreign(request) ? undefined : request.store)
   extras.finish(body)
   return body
+}
+
+/** Whether the caller's body was of another format: only those note where their messages stand. */
+function foreign(request: Request): boolean {
+  return request.paths['messages'] !== undefined
+}
+
+/** Most characters that OpenAI takes as the id of a user; coding agents send longer ones to Anthropic. */
+const longestUser = 64
+
+/** The id of the user; one that is too long by its SHA-256, which is as stable. */
+export function shortUser(request: Request, drop: DropPolicy): string | undefined {
+  const { user } = request
+  if (user === undefined || user.length <= longestUser) return user
+  drop.adjusted?.(request.paths['user'] ?? 'user', `longer than ${longestUser} characters; sent as its SHA-256`)
+  return createHash('sha256').update(user).digest('hex')
 }
 
 function maxTokensField(request: Request, options: OpenAiChatOptions): string {
@@ -93,7 +112,7 @@ function responseFormat(format: ResponseFormat | undefined): unknown {
   }
 }
 
-function encodeReasoning(request: Request, body: Record<string, unknown>, drop: DropPolicy, options: OpenAiChatOptions): void {
+function encodeReasoning(request: Request, model: string, body: Record<string, unknown>, drop: DropPolicy, options: OpenAiChatOptions): void {
   const settings = request.reasoning
   if (!settings) return
   const { effort, maxTokens, visible, summary } = settings
@@ -108,9 +127,7 @@ function encodeReasoning(request: Request, body: Record<string, unknown>, drop: 
     if (Object.keys(object).length > 0) body['reasoning'] = object
     return
   }
-  if (effort !== undefined) body['reasoning_effort'] = effort
-  // Beside an effort the number is a second opinion on the same wish; alone it can't be said. Visibility is the gateway's own matter: it leaves
-  // the reasoning out of what it writes.
-  else if (maxTokens !== undefined)
-    drop.unsupported(request.paths['reasoning.maxTokens'] ?? request.paths['reasoning'] ?? 'reasoning.max_tokens', 'this provider takes an effort, not a number of tokens')
+  // Visibility is the gateway's own matter: it leaves the reasoning out of what it writes.
+  const asked = askedEffort(request, model, drop)
+  if (asked !== undefined) body['reasoning_effort'] = asked
 }

@@ -1,5 +1,6 @@
 import type { DropPolicy } from '../codec.js'
 import type { CacheMark, ExtraField } from '../conversation.js'
+import { tellForeign } from '../harmless-fields.js'
 import { isObject } from '../json-value.js'
 
 /** Collects what a body says beyond the canonical form, at any depth, so that none of it is lost in silence. */
@@ -30,7 +31,7 @@ export class ExtraFields {
   ) {
     for (const field of extra) {
       if (field.format !== 'openai-chat') {
-        drop.unsupported(field.path, 'chat completions have no such field')
+        tellForeign(field, drop, 'chat completions have no such field')
         continue
       }
       const parent = field.path.slice(0, Math.max(0, field.path.length - field.name.length - 1))

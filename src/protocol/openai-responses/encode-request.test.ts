@@ -78,7 +78,6 @@ describe('a canonical request as a Responses body', () => {
     ['a frequency penalty', { frequencyPenalty: 1 }, 'frequency_penalty'],
     ['a presence penalty', { presencePenalty: -1 }, 'presence_penalty'],
     ['token biases', { logitBias: { '1': 5 } }, 'logit_bias'],
-    ['a number of reasoning tokens', { reasoning: { maxTokens: 2000 } }, 'reasoning.max_tokens'],
     ['a tool of another provider', { tools: [{ type: 'native', format: 'anthropic-messages', value: {}, at: 'tools[0]' }] }, 'tools[0]'],
     ['a field of another format', { extra: [{ format: 'anthropic-messages', name: 'container', path: 'container', value: 'c' }] }, 'container'],
     ["a speaker's name", { messages: [{ ...user, name: 'ann', at: 'messages[0]' }] }, 'messages[0].name'],

@@ -1,6 +1,8 @@
 import type { DropPolicy } from '../codec.js'
 import type { Request, ResponseFormat, Tool, ToolChoice } from '../conversation.js'
 import { isObject } from '../json-value.js'
+import { shortUser } from '../openai-chat/encode-request.js'
+import { askedEffort, reasons } from '../openai-chat/reasoning.js'
 import { includeLogprobs, includeSeals } from './decode-request.js'
 import { encodeInput, leadingInstructions, type InputContext } from './encode-input.js'
 import { ExtraFields } from './extras.js'
@@ -25,7 +27,7 @@ export function encodeRequest(request: Request, model: string, drop: DropPolicy)
   // Nothing at all is the input of a stored prompt or conversation.
   if (input.length > 0) body['input'] = input
   if (request.stream) body['stream'] = true
-  set('max_output_tokens', request.maxOutputTokens)
+  set('max_output_tokens', maxOutputTokens(request, own, drop))
   set('temperature', request.temperature)
   set('top_p', request.topP)
   const tools = encodeTools(request.tools ?? [], own, context)
@@ -35,7 +37,7 @@ export function encodeRequest(request: Request, model: string, drop: DropPolicy)
   if (tools.length > 0) set('parallel_tool_calls', request.parallelToolCalls)
   const text = encodeText(request)
   if (text !== undefined) body['text'] = text
-  const reasoning = encodeReasoning(request, drop)
+  const reasoning = encodeReasoning(request, model, drop)
   if (reasoning !== undefined) body['reasoning'] = reasoning
   // What other formats never ask OpenAI to keep isn't kept here either.
   const store = request.store ?? (own ? undefined : false)
@@ -43,15 +45,25 @@ export function encodeRequest(request: Request, model: string, drop: DropPolicy)
   if (request.logprobs) body['top_logprobs'] = request.logprobs.top
   const include = [...extras.includes]
   if (request.logprobs) include.unshift(includeLogprobs)
-  if (request.paths[includeSeals] !== undefined || (!own && store === false && reasons(model, request))) include.push(includeSeals)
+  if (request.paths[includeSeals] !== undefined || (!own && store === false && sealsReasoning(model, request))) include.push(includeSeals)
   if (include.length > 0) body['include'] = include
   set('service_tier', request.serviceTier)
-  set(request.paths['user'] === 'safety_identifier' ? 'safety_identifier' : 'user', request.user)
+  set(request.paths['user'] === 'safety_identifier' ? 'safety_identifier' : 'user', own ? request.user : shortUser(request, drop))
   set('metadata', request.metadata)
   set('prompt_cache_key', request.promptCacheKey)
   extras.finish(body)
   if (body['stream'] !== true) delete body['stream_options']
   return body
+}
+
+/** The least that OpenAI takes here; clients of other formats probe with 1. */
+const leastOutputTokens = 16
+
+function maxOutputTokens(request: Request, own: boolean, drop: DropPolicy): number | undefined {
+  const asked = request.maxOutputTokens
+  if (own || asked === undefined || asked >= leastOutputTokens) return asked
+  drop.adjusted?.(request.paths['maxOutputTokens'] ?? 'max_tokens', `the least is ${leastOutputTokens}`)
+  return leastOutputTokens
 }
 
 /** Whether the caller's body was of this format. */
@@ -63,10 +75,8 @@ function writtenHere(request: Request): boolean {
  * Whether the seal of the reasoning can be asked for: OpenAI refuses the wish for models that don't reason, and without it
  * the reasoning is lost between the calls of a tool loop.
  */
-function reasons(model: string, request: Request): boolean {
-  const name = model.slice(model.lastIndexOf('/') + 1).toLowerCase()
-  if (/^(?:o\d|gpt-[5-9]|codex|computer-use)/.test(name)) return !/^gpt-5(?:\.\d+)?-chat/.test(name)
-  return request.reasoning?.effort !== undefined && request.reasoning.effort !== 'none'
+function sealsReasoning(model: string, request: Request): boolean {
+  return reasons(model) ?? (request.reasoning?.effort !== undefined && request.reasoning.effort !== 'none')
 }
 
 function refuseInexpressible(request: Request, drop: DropPolicy): void {
@@ -130,16 +140,12 @@ function encodeFormat(format: ResponseFormat): Record<string, unknown> {
   }
 }
 
-function encodeReasoning(request: Request, drop: DropPolicy): Record<string, unknown> | undefined {
+function encodeReasoning(request: Request, model: string, drop: DropPolicy): Record<string, unknown> | undefined {
   const settings = request.reasoning
   if (!settings) return undefined
-  const { effort, maxTokens, visible } = settings
-  // Beside an effort the number is a second opinion on the same wish; alone it can't be said.
-  if (maxTokens !== undefined && effort === undefined)
-    drop.unsupported(
-      request.paths['reasoning.maxTokens'] ?? request.paths['reasoning'] ?? 'reasoning.max_tokens',
-      'the Responses format takes an effort, not a number of tokens',
-    )
+  const effort = askedEffort(request, model, drop)
+  if (reasons(model) === false) return undefined
+  const { visible } = settings
   const summary = visible === false ? undefined : (settings.summary ?? (visible === true ? 'auto' : undefined))
   if (effort === undefined && summary === undefined) return undefined
   return { ...(effort === undefined ? undefined : { effort }), ...(summary === undefined ? undefined : { summary }) }

@@ -1,5 +1,6 @@
 import type { DropPolicy } from '../codec.js'
 import type { ExtraField } from '../conversation.js'
+import { tellForeign } from '../harmless-fields.js'
 import { isObject } from '../json-value.js'
 
 /** Collects what a body says beyond the canonical form, at any depth, so that none of it is lost in silence. */
@@ -37,7 +38,7 @@ export class ExtraFields {
   ) {
     for (const field of extra) {
       if (field.format !== 'openai-responses') {
-        drop.unsupported(field.path, 'the Responses format has no such field')
+        tellForeign(field, drop, 'the Responses format has no such field')
         continue
       }
       if (field.path.startsWith('include[')) {
