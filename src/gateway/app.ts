@@ -32,6 +32,8 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
   })
   if (metrics)
     app.get('/metrics', async (c) => {
+      // Collectors have no key. But without keys a web page whose name is pointed at this machine could ask too.
+      if (state().keyring.size === 0) keyed(c.req.raw.headers)
       c.header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
       return c.body(await observer.metrics())
     })

@@ -61,7 +61,7 @@ export class Gateway {
     const state = await wire(config, shared)
     metrics.knowModels(state.models().map((model) => model.id))
     keepSecrets(config, log)
-    const server = new GatewayServer(current, observer, { headerBytes: config.limits.header_bytes, corsOrigins: config.server.cors_origins ?? [], metrics: config.telemetry.prometheus })
+    const server = new GatewayServer(current, observer, { headerBytes: config.limits.header_bytes, slowReaderSeconds: config.server.slow_reader_seconds, corsOrigins: config.server.cors_origins ?? [], metrics: config.telemetry.prometheus })
     gateway = new Gateway(config, state, shared, server, log, (result) => metrics.configurationReloaded(result), async () => {
       await tracing.close()
       await log.flush()
@@ -75,6 +75,11 @@ export class Gateway {
 
   get inFlight(): number {
     return this.server.inFlight
+  }
+
+  /** Connections of callers, busy or idle. */
+  get connections(): number {
+    return this.server.connections
   }
 
   models(): readonly ListedModel[] {

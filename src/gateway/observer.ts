@@ -47,6 +47,9 @@ export function createObserver({ metrics, log, tracing, logsRequests }: Observer
         error: exchange.error?.code,
       })
     },
+    faulted(exchange, thrown) {
+      log.error('a request failed by a fault of Bursar', { request_id: exchange.requestId, fault: asError(thrown) })
+    },
     metrics: () => metrics.render(),
     callEnded(record: CallRecord) {
       metrics.callEnded(record)

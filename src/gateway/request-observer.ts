@@ -4,6 +4,8 @@ import type { CallerExchange } from './endpoints/exchange.js'
 export interface RequestObserver {
   requestStarted(exchange: CallerExchange): void
   requestEnded(exchange: CallerExchange): void
+  /** A fault of Bursar itself, which broke the request off. */
+  faulted(exchange: CallerExchange, thrown: unknown): void
   /** Prometheus text. */
   metrics(): Promise<string>
 }

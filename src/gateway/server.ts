@@ -1,7 +1,7 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { BursarError } from '../errors/index.js'
+import { BursarError, toBursarError } from '../errors/index.js'
 import { anthropicMessages, openaiChat, openaiEmbeddings, openaiResponses } from '../protocol/index.js'
 import { CallerExchange, type ErrorEncoder } from './endpoints/exchange.js'
 import { handleCountTokens } from './endpoints/count-tokens.js'
@@ -14,6 +14,8 @@ import type { GatewayState } from './state.js'
 
 export interface ServerSettings {
   readonly headerBytes: number
+  /** How long a caller may leave the rest of an answer unread before its connection is closed. */
+  readonly slowReaderSeconds: number
   readonly corsOrigins: readonly string[]
   /** Whether `GET /metrics` answers. */
   readonly metrics: boolean
@@ -44,24 +46,43 @@ export class GatewayServer {
   readonly server: Server
   private readonly open = new Set<CallerExchange>()
   private readonly turns = new Turns(REQUESTS_PER_TURN)
+  /** Connections of callers, each with the newest answer on it. */
+  private readonly sockets = new Map<Socket, ServerResponse | undefined>()
   private draining = false
 
   constructor(
     private readonly state: () => GatewayState,
     private readonly observer: RequestObserver,
-    settings: ServerSettings,
+    private readonly settings: ServerSettings,
   ) {
     const app = createApp({ state, observer, draining: () => this.draining, corsOrigins: settings.corsOrigins, metrics: settings.metrics })
     const listener = getRequestListener(app.fetch)
     const origins = new Set(settings.corsOrigins)
     this.server = createServer({ maxHeaderSize: settings.headerBytes, keepAliveTimeout: 75_000, requestTimeout: 300_000 }, (req, res) => {
+      this.sockets.set(req.socket, res)
       const path = pathOf(req.url ?? '/')
       const endpoint = endpoints.get(path)
-      if (!endpoint || req.method === 'OPTIONS') return void listener(req, res)
+      if (!endpoint || req.method === 'OPTIONS') {
+        if (req.url?.startsWith('/v1/v1/')) req.url = req.url.slice(3)
+        return void listener(req, res)
+      }
       if (origins.size > 0) allowOrigin(req, res, origins)
       this.turns.run(() => void this.answer(path, endpoint, req, res))
     })
-    this.server.on('clientError', answerBrokenRequest)
+    this.server.on('connection', (socket: Socket) => {
+      this.sockets.set(socket, undefined)
+      socket.once('close', () => this.sockets.delete(socket))
+    })
+    this.server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
+      // Into an answer that has begun nothing else may be written.
+      if (this.sockets.get(socket)?.headersSent && this.answers(socket)) socket.destroy()
+      else answerBrokenRequest(error, socket)
+    })
+  }
+
+  /** Connections of callers, busy or idle. */
+  get connections(): number {
+    return this.sockets.size
   }
 
   /** Requests under way. */
@@ -84,8 +105,8 @@ export class GatewayServer {
   async close(seconds: number): Promise<void> {
     this.draining = true
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
-    this.server.closeIdleConnections()
-    const idle = setInterval(() => this.server.closeIdleConnections(), 50)
+    this.closeUnused()
+    const idle = setInterval(() => this.closeUnused(), 50)
     const deadline = setTimeout(() => {
       for (const exchange of this.open)
         exchange.abort(new BursarError('Bursar is shutting down; send the request again.', { code: 'shutting_down', status: 503, retryAfterSeconds: 1 }))
@@ -94,17 +115,58 @@ export class GatewayServer {
     await closed
     clearInterval(idle)
     clearTimeout(deadline)
+    // What lost its connection has been cancelled, and needs a moment to be settled and recorded.
+    for (let turn = 0; turn < 100 && this.open.size > 0; turn++) await new Promise((resolve) => setTimeout(resolve, 10))
   }
 
+  /** Closes connections that carry no request. For Node, one on which no request ever came, or only half its headers, is busy. */
+  private closeUnused(): void {
+    for (const socket of this.sockets.keys()) if (!this.answers(socket)) socket.destroy()
+  }
+
+  private answers(socket: Socket): boolean {
+    const newest = this.sockets.get(socket)
+    return newest !== undefined && !newest.writableFinished && !newest.destroyed
+  }
+
+  /** An answer that could not be written or told of: the caller sees a broken connection, the log the reason. */
+  private faulted(exchange: CallerExchange, thrown: unknown): void {
+    exchange.res.destroy()
+    exchange.abort(toBursarError(thrown))
+    try {
+      this.observer.faulted(exchange, thrown)
+    } catch {
+      // The log itself is at fault: nobody is left to tell.
+    }
+  }
+
+  /** Never rejects: a fault in telling of a request may cost that request, not the process. */
   private async answer(path: string, endpoint: Endpoint, req: IncomingMessage, res: ServerResponse): Promise<void> {
     const exchange = new CallerExchange(req, res, path, endpoint.errors)
     this.open.add(exchange)
-    this.observer.requestStarted(exchange)
+    try {
+      this.observer.requestStarted(exchange)
+      await this.handle(exchange, endpoint)
+    } catch (thrown) {
+      this.faulted(exchange, thrown)
+    }
+    this.open.delete(exchange)
+    // The last bytes wait for a reader that may have stopped. Node closes the connection when nothing moves for so long.
+    if (res.writableLength > 0 && !res.destroyed) res.socket?.setTimeout(this.settings.slowReaderSeconds * 1000)
+    try {
+      this.observer.requestEnded(exchange)
+    } catch (thrown) {
+      this.faulted(exchange, thrown)
+    }
+  }
+
+  private async handle(exchange: CallerExchange, endpoint: Endpoint): Promise<void> {
+    const { req, res } = exchange
     try {
       const state = this.state()
       if (req.method !== 'POST') {
         res.setHeader('allow', 'POST')
-        throw new BursarError(`${path} takes POST, not ${req.method ?? 'that'}.`, { code: 'method_not_allowed', status: 405 })
+        throw new BursarError(`${exchange.endpoint} takes POST, not ${req.method ?? 'that'}.`, { code: 'method_not_allowed', status: 405 })
       }
       if (this.draining) throw new BursarError('Bursar is shutting down; send the request again.', { code: 'shutting_down', status: 503, retryAfterSeconds: 1 })
       if (this.open.size > state.limits.concurrentRequests)
@@ -116,9 +178,6 @@ export class GatewayServer {
       await endpoint.handle(exchange, state)
     } catch (thrown) {
       exchange.sendError(thrown)
-    } finally {
-      this.open.delete(exchange)
-      this.observer.requestEnded(exchange)
     }
   }
 }
@@ -151,7 +210,9 @@ function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): 
         ? [408, 'invalid_request', 'The request did not arrive in time.']
         : [400, 'invalid_request', 'This is not a well-formed HTTP/1.1 request.']
   const body = JSON.stringify({ error: { message, type: 'invalid_request_error', code, param: null } })
-  socket.end(
+  socket.write(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   )
+  // Not only ended: the other side may never close its half.
+  socket.destroySoon()
 }

@@ -1,6 +1,6 @@
 import type { Agent } from 'undici'
 import { priceReported, priceSheetFromConfig, sheetAt, type Catalog, type ModelFacts } from '../catalog/index.js'
-import { BursarError } from '../errors/index.js'
+import { BursarError, InvalidRequest } from '../errors/index.js'
 import {
   createProvider,
   Deployment,
@@ -30,6 +30,9 @@ import type { GatewayState, ListedModel } from './state.js'
 
 /** Largest output that is reserved for when neither the caller nor the catalog sets a limit; tokens. */
 const UNKNOWN_MAX_OUTPUT_TOKENS = 128_000
+const MAX_NAME_LENGTH = 256
+/** What no name has, and what neither headers, addresses nor logs should meet. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u
 /** Routes of unlisted names that are remembered. */
 const MAX_REMEMBERED_ROUTES = 10_000
 
@@ -188,6 +191,8 @@ class Routes {
   }
 
   decide(model: string): Decision {
+    if (model.length > MAX_NAME_LENGTH) throw new InvalidRequest(`model: a name has at most ${MAX_NAME_LENGTH} characters.`, { path: 'model' })
+    if (UNPRINTABLE.test(model)) throw new InvalidRequest('model: the name holds control characters or half of a surrogate pair.', { path: 'model' })
     const resolved = this.resolve(model)
     if (resolved) return resolved.decision
     const suggestion = closest(model, this.listed().map((listed) => listed.id))

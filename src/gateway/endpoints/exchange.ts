@@ -8,6 +8,9 @@ import type { Key } from '../keys.js'
 /** Bodies shorter than this are sent as text. */
 const SHORT_BODY_BYTES = 16 * 1024
 
+/** How long the rest of a refused request is read. */
+const LINGER_MS = 5_000
+
 /** How errors are written for the caller's format. */
 export type ErrorEncoder = Pick<InboundCodec, 'format' | 'encodeError'>
 
@@ -34,9 +37,12 @@ export class CallerExchange {
     readonly endpoint: string,
     private readonly errors: ErrorEncoder,
   ) {
-    res.on('close', () => {
+    const left = () => {
       if (!res.writableFinished) this.abort(new BursarError('The caller closed the connection.', { code: 'client_closed_request', status: 499 }))
-    })
+    }
+    // It may have gone before its turn came.
+    if (res.destroyed) left()
+    else res.on('close', left)
   }
 
   /** Aborted when the caller leaves, or the gateway gives up. */
@@ -64,6 +70,7 @@ export class CallerExchange {
       ...this.idHeaders(),
       ...headers,
     })
+    if (!this.req.complete) return this.endOnceRead(body)
     // A short body given as text goes out in one write with the head; bytes would take a vectored write of two pieces.
     if (typeof body !== 'string' && body.length < SHORT_BODY_BYTES) res.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1')
     else res.end(body)
@@ -80,6 +87,21 @@ export class CallerExchange {
     if (error instanceof UpstreamFailure && error.body && error.bodyFormat === this.format && passesOn(error))
       return this.sendJson(error.upstreamStatus, error.body, headers)
     this.sendJson(error.status, JSON.stringify(this.errors.encodeError(error, this.requestId)), headers)
+  }
+
+  /**
+   * Most callers read only when they have sent everything, and lose the answer when the connection is closed before. So the rest
+   * of the request is read and thrown away for a while.
+   */
+  private endOnceRead(body: string | Uint8Array): void {
+    const { req, res } = this
+    res.write(body)
+    const done = () => {
+      clearTimeout(timer)
+      res.end()
+    }
+    const timer = setTimeout(done, LINGER_MS).unref()
+    req.once('end', done).once('close', done).resume()
   }
 
   /** Ids under the names that callers' SDKs look for. */

@@ -91,10 +91,11 @@ async function answerStream(
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-cache',
         'x-accel-buffering': 'no',
-        trailer: 'x-bursar-cost',
+        // HTTP/1.0 (nginx, unless told otherwise) has no chunks and so no trailers.
+        ...(exchange.req.httpVersion === '1.0' ? {} : { trailer: 'x-bursar-cost' }),
         ...exchange.idHeaders(),
         'x-bursar-decision': decisionId,
-        ...(serving ? { 'x-bursar-model': serving.deployment, 'x-bursar-attempts': String(serving.attempts) } : {}),
+        ...(serving ? { 'x-bursar-model': headerName(serving.deployment), 'x-bursar-attempts': String(serving.attempts) } : {}),
         ...(serving && serving.warnings.length > 0 ? { 'x-bursar-warning': headerText(serving.warnings.join('; ')) } : {}),
       }
     },
@@ -145,7 +146,7 @@ export function bursarHeaders(
 ): Record<string, string> {
   const headers: Record<string, string> = {
     'x-bursar-cost': costText(completion.costReport),
-    'x-bursar-model': completion.deployment,
+    'x-bursar-model': headerName(completion.deployment),
     'x-bursar-decision': decisionId,
     'x-bursar-attempts': String(completion.attempts),
   }
@@ -157,6 +158,11 @@ export function bursarHeaders(
 /** Exact dollars, or `null` when the price is unknown: the same as `usage.cost` in the body. */
 function costText(cost: CostReport): string {
   return cost.usd === null ? 'null' : formatUsd(cost.usd)
+}
+
+/** A caller may name a model that no header can hold; it is percent-encoded then. */
+function headerName(name: string): string {
+  return /^[\x20-\x7e]*$/.test(name) ? name : encodeURI(name)
 }
 
 /** A header can't hold line breaks or anything beyond Latin-1. */
