@@ -1,4 +1,4 @@
-import { createOpenAiChat, openaiResponses, type WireFormat } from '../../protocol/index.js'
+import { anthropicMessages, createOpenAiChat, openaiResponses, type WireFormat } from '../../protocol/index.js'
 import { httpProvider, type FormatEndpoint } from '../http/http-provider.js'
 import type { Provider } from '../provider.js'
 import type { ProviderResources, ProviderSettings } from './settings.js'
@@ -16,9 +16,17 @@ export function openAiCompatible(settings: ProviderSettings & { readonly baseUrl
     dialect: openRouter ? 'openrouter' : 'openai',
     topK: TAKES_TOP_K.has(settings.type),
   })
-  const formats = new Map<WireFormat, FormatEndpoint>([['openai-chat', { codec, path: () => '/chat/completions', passThrough: true }]])
-  if (settings.formats?.includes('openai-responses'))
-    formats.set('openai-responses', { codec: openaiResponses, path: () => '/responses', passThrough: true })
+  const known: ReadonlyMap<WireFormat, FormatEndpoint> = new Map<WireFormat, FormatEndpoint>([
+    ['openai-chat', { codec, path: () => '/chat/completions', passThrough: true }],
+    ['openai-responses', { codec: openaiResponses, path: () => '/responses', passThrough: true }],
+    ['anthropic-messages', { codec: anthropicMessages, path: () => '/messages', passThrough: true }],
+  ])
+  // In the operator's order: requests that must be translated are written in the first.
+  const formats = new Map<WireFormat, FormatEndpoint>()
+  for (const format of settings.formats ?? ['openai-chat']) {
+    const endpoint = known.get(format)
+    if (endpoint) formats.set(format, endpoint)
+  }
   return httpProvider(
     {
       id: settings.id,
@@ -27,7 +35,7 @@ export function openAiCompatible(settings: ProviderSettings & { readonly baseUrl
       headers: { ...(settings.apiKey === undefined ? {} : { authorization: `Bearer ${settings.apiKey}` }), ...settings.headers },
       formats,
       embeddings: { path: () => '/embeddings' },
-      forwardHeaders: ['openai-beta', 'http-referer', 'x-title'],
+      forwardHeaders: ['openai-beta', 'http-referer', 'x-title', 'anthropic-version', 'anthropic-beta'],
       modelList: { path: '/models', ids: modelIds },
       injectStreamUsage: settings.injectStreamUsage ?? true,
     },

@@ -11,7 +11,7 @@ export interface ProviderSettings {
   readonly baseUrl?: string | undefined
   readonly apiKey?: string | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Formats that an OpenAI-compatible server offers beside chat completions. */
+  /** Formats that an OpenAI-compatible server speaks, the one to translate to first; chat completions when absent. */
   readonly formats?: readonly WireFormat[] | undefined
   /** Name of the output limit that the server knows. */
   readonly maxTokensField?: 'max_tokens' | 'max_completion_tokens' | undefined
