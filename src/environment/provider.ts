@@ -8,6 +8,7 @@ export interface CallLimits {
   readonly firstTokenSeconds: number
   /** Silence between two pieces of a stream. */
   readonly idleSeconds: number
+  /** Of the whole request; what earlier attempts have used up is already taken off. */
   readonly totalSeconds: number
 }
 

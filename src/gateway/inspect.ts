@@ -17,7 +17,7 @@ export async function inspectConfig(config: Config): Promise<{
     catalog: createCatalog(),
     ledger: createMemoryLedger({ rememberCalls: 0 }),
     clock: systemClock,
-    observer: { callEnded() {}, retried() {}, rested() {} },
+    observer: { callEnded() {}, retried() {}, rested() {}, unrecorded() {} },
     deadlines,
     traceHeaders: () => ({}),
   })

@@ -69,6 +69,10 @@ export function createObserver({ metrics, log, tracing, logsRequests }: Observer
       metrics.retried(deployment.provider.id, failure.code)
       log.info('an attempt failed and is made again', { deployment: deployment.id, code: failure.code, failure })
     },
+    unrecorded(record: CallRecord, fault: unknown) {
+      metrics.ledgerFault('call')
+      log.error('the ledger could not take the record of a call', { request_id: record.requestId, call_id: record.callId, fault: asError(fault) })
+    },
     rested(deployment: Deployment, failure: BursarError) {
       metrics.cooledDown(deployment.provider.id, deployment.id)
       log.warn('a deployment rests after repeated faults', { deployment: deployment.id, code: failure.code, failure })

@@ -86,6 +86,8 @@ export interface StreamTap {
   end(): Uint8Array
   /** Whether the format's own end mark was seen. */
   readonly complete: boolean
+  /** Whether nothing that matters can follow any more, so that the end of the body needn't be waited for. */
+  readonly ended: boolean
   readonly reported: ReportedUsage | undefined
   /** Data events seen, and their bytes: the basis of an estimate when the usage never came. */
   readonly events: number

@@ -19,6 +19,10 @@ export class AnthropicTapReader implements TapReader {
 
   constructor(private readonly options: TapOptions) {}
 
+  get ended(): boolean {
+    return this.complete
+  }
+
   done(): void {
     // Not a mark of this format.
   }

@@ -29,6 +29,10 @@ export class ChatTapReader implements TapReader {
     return this.#done || (this.#closed.size > 0 && this.#open.size === 0)
   }
 
+  get ended(): boolean {
+    return this.#done
+  }
+
   done(): void {
     this.#done = true
   }

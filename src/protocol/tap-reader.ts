@@ -22,6 +22,8 @@ export interface TapReader {
    */
   readonly pattern: RegExp
   readonly complete: boolean
+  /** Whether nothing that matters can follow: usage may come after the end of an answer, but not after this. */
+  readonly ended: boolean
   readonly reported: ReportedUsage | undefined
   readonly failure: BursarError | undefined
   /** Looks at an event that the pattern matched in; returns changes to it in ascending order. */

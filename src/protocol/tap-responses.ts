@@ -19,6 +19,10 @@ export class ResponsesTapReader implements TapReader {
 
   constructor(private readonly options: TapOptions) {}
 
+  get ended(): boolean {
+    return this.complete
+  }
+
   done(): void {
     // Some compatible servers send it; the format's own mark is the last event's type.
   }

@@ -43,6 +43,9 @@ class EventTap implements StreamTap {
   get complete(): boolean {
     return this.reader.complete
   }
+  get ended(): boolean {
+    return this.reader.ended
+  }
   get reported(): ReportedUsage | undefined {
     return this.reader.reported
   }

@@ -99,13 +99,14 @@ export class MemoryBudget implements Budget {
 
   private check(amount: Spend): void {
     const { usd, tokens, calls } = this.ownRemaining()
-    if (usd !== undefined && amount.usd > usd)
+    // What costs nothing fits into any budget, also an overrun one.
+    if (usd !== undefined && amount.usd > 0n && amount.usd > usd)
       throw new BudgetExceeded(
         `The budget "${this.name}" has $${formatUsd(usd)} left and this call may need up to $${formatUsd(amount.usd)}. Lower max_tokens, or raise the budget.`,
       )
-    if (tokens !== undefined && amount.tokens > tokens)
+    if (tokens !== undefined && amount.tokens > 0 && amount.tokens > tokens)
       throw new BudgetExceeded(`The budget "${this.name}" has ${tokens} tokens left and this call may need up to ${amount.tokens}.`)
-    if (calls !== undefined && amount.calls > calls) throw new BudgetExceeded(`The budget "${this.name}" has no calls left.`)
+    if (calls !== undefined && amount.calls > 0 && amount.calls > calls) throw new BudgetExceeded(`The budget "${this.name}" has no calls left.`)
   }
 
   private ownRemaining(): Remaining {

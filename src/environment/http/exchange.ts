@@ -1,8 +1,12 @@
 import type { Dispatcher } from 'undici'
+import { decoderOf, UndecodableBody, type Decoder } from './decoding.js'
 import type { Deadlines, Expiring } from './deadlines.js'
 
 /** Bytes held for a slow consumer before the upstream socket is paused. */
 const HIGH_WATER_BYTES = 256 * 1024
+
+/** How long a complete answer's connection may take to become free. */
+const SETTLE_SECONDS = 1
 
 export type ExpiredLimit = 'first_token' | 'idle' | 'total'
 
@@ -24,7 +28,9 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
   headers: Readonly<Record<string, string | string[] | undefined>> = {}
   /** Monotonic milliseconds at which waiting ends; Infinity while nobody waits. Read by the deadline sweeper. */
   waitDeadline = Infinity
-  readonly totalDeadline: number
+  totalDeadline: number
+  /** Until the first data of the answer came. Counted from the moment the request is written. */
+  private firstTokenDeadline: number
 
   private controller: Dispatcher.DispatchController | undefined
   private chunks: Buffer[] = []
@@ -35,14 +41,21 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
   private failure: Error | undefined
   private wake: (() => void) | undefined
   private firstDataSeen = false
+  private decoder: Decoder | undefined
+  /** The answer is complete: what still comes is thrown away. */
+  private discarding = false
   private readonly onAbort = () => this.fail(this.signal.reason as Error)
 
   constructor(
     private readonly limits: { readonly firstTokenSeconds: number; readonly idleSeconds: number; readonly totalSeconds: number },
     private readonly signal: AbortSignal,
     private readonly deadlines: Deadlines,
+    /** Called when the request is about to be written to a connection: from then on the upstream may have it. */
+    private readonly onSent?: () => void,
   ) {
-    this.totalDeadline = performance.now() + limits.totalSeconds * 1000
+    const now = performance.now()
+    this.totalDeadline = now + limits.totalSeconds * 1000
+    this.firstTokenDeadline = now + limits.firstTokenSeconds * 1000
   }
 
   send(dispatcher: Dispatcher, options: Dispatcher.DispatchOptions): void {
@@ -78,6 +91,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
       const batch = await this.next()
       if (batch === undefined) return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, size)
       size += batch.length
+      this.sawToken()
       if (size > maxBytes) {
         this.abandon()
         throw new RangeError(`upstream body over ${maxBytes} bytes`)
@@ -91,9 +105,26 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
     this.firstDataSeen = true
   }
 
+  /** Gives the exchange at most so long from now. */
+  hurry(seconds: number): void {
+    this.totalDeadline = Math.min(this.totalDeadline, performance.now() + seconds * 1000)
+  }
+
+  /**
+   * The answer is complete, whatever the upstream still sends and whether or not it ends the body. It gets a moment to do so,
+   * since only then its connection can be used again; nobody waits for it.
+   */
+  settle(): void {
+    if (this.ended || this.failure) return
+    this.discarding = true
+    this.signal.removeEventListener('abort', this.onAbort)
+    this.take()
+    this.hurry(SETTLE_SECONDS)
+  }
+
   /** Gives the exchange up: cancels the upstream request if it is still running. Safe to call at any time, also twice. */
   abandon(): void {
-    if (!this.ended && !this.failure) this.fail(new Error('abandoned'))
+    if (!this.ended && !this.failure && !this.discarding) this.fail(new Error('abandoned'))
   }
 
   expire(limit: 'wait' | 'total'): void {
@@ -102,7 +133,10 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller
-    if (this.failure) controller.abort(this.failure)
+    if (this.failure) return controller.abort(this.failure)
+    this.onSent?.()
+    this.firstTokenDeadline = performance.now() + this.limits.firstTokenSeconds * 1000
+    if (this.waitDeadline !== Infinity) this.waitDeadline = this.firstTokenDeadline
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
@@ -110,26 +144,52 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
     this.status = status
     this.headers = headers
     this.started = true
+    if (headers['content-encoding'] !== undefined) this.decode(headers['content-encoding'])
     this.notify()
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.chunks.push(chunk)
-    this.bufferedBytes += chunk.length
-    if (this.bufferedBytes > HIGH_WATER_BYTES && !this.paused) {
-      this.paused = true
-      controller.pause()
-    }
-    this.notify()
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.decoder) this.decoder.write(chunk)
+    else this.receive(chunk)
   }
 
   onResponseEnd(): void {
-    this.ended = true
-    this.finish()
+    if (this.decoder) this.decoder.end()
+    else this.complete()
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.failure ??= error
+    this.finish()
+  }
+
+  private decode(encoding: string | string[]): void {
+    try {
+      this.decoder = decoderOf(encoding)
+    } catch (thrown) {
+      return this.fail(thrown instanceof Error ? thrown : new UndecodableBody(String(thrown)))
+    }
+    this.decoder
+      ?.on('data', (chunk: Buffer) => this.receive(chunk))
+      .on('end', () => this.complete())
+      .on('error', (cause) => this.fail(new UndecodableBody('its content-encoding could not be undone', { cause })))
+  }
+
+  private receive(chunk: Buffer): void {
+    if (this.discarding || this.failure) return
+    this.chunks.push(chunk)
+    this.bufferedBytes += chunk.length
+    if (this.bufferedBytes > HIGH_WATER_BYTES && !this.paused) {
+      this.paused = true
+      this.controller?.pause()
+      this.decoder?.pause()
+    }
+    this.notify()
+  }
+
+  private complete(): void {
+    if (this.failure) return
+    this.ended = true
     this.finish()
   }
 
@@ -141,13 +201,13 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
     if (this.paused) {
       this.paused = false
       this.controller?.resume()
+      this.decoder?.resume()
     }
     return batch
   }
 
   private wait(): Promise<void> {
-    const seconds = this.firstDataSeen ? this.limits.idleSeconds : this.limits.firstTokenSeconds
-    this.waitDeadline = performance.now() + seconds * 1000
+    this.waitDeadline = this.firstDataSeen ? performance.now() + this.limits.idleSeconds * 1000 : this.firstTokenDeadline
     return new Promise((resolve) => (this.wake = resolve))
   }
 
@@ -164,6 +224,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
     this.failure = error
     this.chunks = []
     this.bufferedBytes = 0
+    this.decoder?.destroy()
     if (this.controller && !this.controller.aborted) this.controller.abort(error)
     this.finish()
   }

@@ -1,6 +1,7 @@
 import { BursarError, type ErrorCode } from '../../errors/index.js'
 import type { OutboundCodec, WireFormat } from '../../protocol/index.js'
 import { UpstreamFailure, type FailurePhase } from '../upstream-failure.js'
+import { UndecodableBody } from './decoding.js'
 import { LimitExpired, type Exchange } from './exchange.js'
 
 const LIMIT_TEXTS = {
@@ -21,7 +22,9 @@ export function failureOf(thrown: unknown, provider: string, phase: FailurePhase
       phase,
       cause: thrown,
     })
-  if (thrown instanceof RangeError) return malformed(provider, 'the answer is larger than limits.response_bytes', thrown)
+  // The same request would be billed again for an answer as long.
+  if (thrown instanceof RangeError) return malformed(provider, 'it is larger than limits.response_bytes', thrown, false)
+  if (thrown instanceof UndecodableBody) return malformed(provider, thrown.message, thrown)
   if (BursarError.is(thrown)) {
     if (thrown.code === 'client_closed_request' || thrown.code === 'shutting_down' || thrown.code === 'unsupported_parameter' || thrown.code === 'invalid_request') return thrown
     return new UpstreamFailure(thrown.message, {
@@ -58,12 +61,12 @@ const CONNECT_CODES = new Set([
 ])
 
 /** The provider answered with something that is not what its format says. */
-export function malformed(provider: string, what: string, cause?: unknown): UpstreamFailure {
+export function malformed(provider: string, what: string, cause?: unknown, retryable = true): UpstreamFailure {
   return new UpstreamFailure(`The provider "${provider}" sent an answer that can't be read: ${what}.`, {
     code: 'upstream_malformed',
     status: 502,
     upstreamStatus: 200,
-    retryable: true,
+    retryable,
     phase: 'first_token',
     cause,
   })

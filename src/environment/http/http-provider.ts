@@ -13,18 +13,25 @@ import {
   type DropPolicy,
   type OutboundCodec,
   type ReportedUsage,
+  type ServerSentEvent,
+  type StreamDecoder,
   type WireBody,
   type WireFormat,
 } from '../../protocol/index.js'
-import { UnsupportedParameter } from '../../errors/index.js'
-import type { Provider, ProviderCall, ProviderEmbedCall, ProviderHealth, ProviderResult } from '../provider.js'
+import { BursarError, UnsupportedParameter } from '../../errors/index.js'
+import type { CallProgress, Provider, ProviderCall, ProviderEmbedCall, ProviderHealth, ProviderResult } from '../provider.js'
 import { Exchange } from './exchange.js'
 import type { Deadlines } from './deadlines.js'
 import { failureOf, malformed, statusFailure, truncated } from './failures.js'
 import { passThroughBody } from './pass-through.js'
+import { secretsOf } from './secrets.js'
+import type { FailurePhase } from '../upstream-failure.js'
 
 /** Largest error body that is read. */
 const ERROR_BODY_BYTES = 256 * 1024
+
+/** How long an error body may take: its status says most of it already. */
+const ERROR_BODY_SECONDS = 5
 
 /** How one wire format is spoken at one provider. */
 export interface FormatEndpoint {
@@ -75,10 +82,11 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
   const origin = url.origin
   const prefix = url.pathname.replace(/\/+$/, '')
   const forwarded = [...TRACE_HEADERS, ...description.forwardHeaders]
+  const secrets = secretsOf(description.headers, description.embeddings?.headers)
   const baseHeaders = { 'content-type': 'application/json', 'accept-encoding': 'identity', ...description.headers }
 
-  function open(path: string, body: string | Buffer | Uint8Array | undefined, call: Pick<ProviderCall, 'limits' | 'signal' | 'headers'>, accept: string, more?: Readonly<Record<string, string>>): Exchange {
-    const exchange = new Exchange(call.limits, call.signal, shared.deadlines)
+  function open(path: string, body: string | Buffer | Uint8Array | undefined, call: Pick<ProviderCall, 'limits' | 'signal' | 'headers'>, accept: string, more?: Readonly<Record<string, string>>, progress?: CallProgress): Exchange {
+    const exchange = new Exchange(call.limits, call.signal, shared.deadlines, progress && (() => void (progress.sent = true)))
     const headers: Record<string, string> = { ...baseHeaders, accept, ...more }
     for (const name of forwarded) {
       const value = call.headers[name]
@@ -102,12 +110,13 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
     try {
       await exchange.head()
     } catch (thrown) {
-      throw failureOf(thrown, description.id, 'request')
+      throw failed(thrown, 'request')
     }
     if (exchange.status >= 200 && exchange.status < 300) return
     let body: Buffer = Buffer.alloc(0)
     try {
-      body = await exchange.whole(ERROR_BODY_BYTES)
+      exchange.hurry(ERROR_BODY_SECONDS)
+      body = secrets.scrubBytes(await exchange.whole(ERROR_BODY_BYTES))
     } catch {
       // The status alone must do: the failure below says what is known.
     }
@@ -133,12 +142,11 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
       body = JSON.stringify(endpoint.codec.encodeRequest(request, call.model, dropPolicy(call.dropUnsupported, dropped)))
     }
     const passing = same?.passThrough === true && request.wire !== undefined
-    call.progress.sent = true
-    const exchange = open(endpoint.path(call.model, request.stream), body, call, request.stream ? 'text/event-stream' : 'application/json')
+    const exchange = open(endpoint.path(call.model, request.stream), body, call, request.stream ? 'text/event-stream' : 'application/json', undefined, call.progress)
     try {
       await headOf(exchange, endpoint.codec, format)
       const headers = visibleHeaders(exchange.headers)
-      const streams = String(exchange.headers['content-type'] ?? '').startsWith('text/event-stream')
+      const streams = isStream(exchange.headers['content-type'], request.stream)
       if (!streams) {
         const bytes = await readWhole(exchange)
         if (passing && !request.stream) {
@@ -150,6 +158,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
         if (request.stream) yield* deltasOf(reply)
         return result({ kind: 'reply', reply }, reply.reported, headers, bytes.length)
       }
+      if (!request.stream) return await collectStream(decodeStream(exchange, endpoint.codec, call, headers))
       if (passing) return yield* passStream(exchange, format, call, headers)
       return yield* decodeStream(exchange, endpoint.codec, call, headers)
     } finally {
@@ -160,20 +169,28 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
   async function* passStream(exchange: Exchange, format: WireFormat, call: ProviderCall, headers: Record<string, string>): AsyncGenerator<Delta, ProviderResult> {
     const tap = createTap(format, call.tap)
     let forwarded = false
+    /** Comments before the first event: they wait for it, since the first byte that goes out rules out another attempt. */
+    let comments: Uint8Array | undefined
     for (;;) {
       const batch = await nextBatch(exchange, forwarded)
-      const bytes = attempt(() => (batch === undefined ? tap.end() : tap.push(batch)))
+      let bytes = attempt(() => (batch === undefined ? tap.end() : tap.push(batch)))
       if (tap.events > 0) exchange.sawToken()
+      if (bytes.length > 0 && !forwarded) {
+        if (comments) bytes = Buffer.concat([comments, bytes])
+        comments = bytes
+        if (tap.events === 0 && !tap.complete) continue
+      }
       call.progress.outputTokens = estimateTokens(tap.events, tap.eventBytes)
       call.progress.reported = tap.reported
       if (bytes.length > 0) {
         forwarded = true
         yield { type: 'wire', bytes }
       }
-      if (tap.failure) throw failureOf(tap.failure, description.id, forwarded ? 'stream' : 'first_token')
-      if (batch === undefined) break
+      if (tap.failure) throw failed(tap.failure, forwarded ? 'stream' : 'first_token')
+      if (batch === undefined || tap.ended) break
     }
     if (!tap.complete) throw truncated(description.id, forwarded)
+    exchange.settle()
     return {
       answer: { kind: 'streamed' },
       reported: tap.reported,
@@ -200,7 +217,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
         try {
           deltas = decoder.push(event)
         } catch (thrown) {
-          throw failureOf(thrown, description.id, forwarded ? 'stream' : 'first_token')
+          throw failed(thrown, forwarded ? 'stream' : 'first_token')
         }
         for (const delta of deltas) {
           // What is left out was written all the same, and billed.
@@ -212,9 +229,10 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
           yield delta
         }
       }
-      if (batch === undefined) break
+      if (batch === undefined || nothingFollows(codec, decoder, events.at(-1))) break
     }
     if (!decoder.complete()) throw truncated(description.id, forwarded)
+    exchange.settle()
     return result({ kind: 'reply', reply: collector.reply() }, reported, headers, bytesSeen)
   }
 
@@ -223,7 +241,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
     if (!embeddings) throw new UnsupportedParameter(`model: the provider "${description.id}" computes no embeddings.`, 'model')
     const { wire } = call.request
     const body = wire ? passThroughBody(wire, call.model, false) : JSON.stringify(openaiEmbeddings.encodeRequest(call.request, call.model))
-    const exchange = open(embeddings.path(call.model), body, call, 'application/json', embeddings.headers)
+    const exchange = open(embeddings.path(call.model), body, call, 'application/json', embeddings.headers, call.progress)
     try {
       await headOf(exchange, { decodeError: openaiEmbeddings.decodeError }, 'openai-embeddings')
       const whole = await readWhole(exchange)
@@ -238,7 +256,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
     try {
       return await exchange.next()
     } catch (thrown) {
-      throw failureOf(thrown, description.id, forwarded ? 'stream' : 'first_token')
+      throw failed(thrown, forwarded ? 'stream' : 'first_token')
     }
   }
 
@@ -246,7 +264,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
     try {
       return await exchange.whole(shared.maxResponseBytes)
     } catch (thrown) {
-      throw failureOf(thrown, description.id, 'first_token')
+      throw failed(thrown, 'first_token')
     }
   }
 
@@ -255,8 +273,15 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
     try {
       return read()
     } catch (thrown) {
-      throw malformed(description.id, thrown instanceof Error ? thrown.message : 'unreadable', thrown)
+      throw failed(BursarError.is(thrown) ? thrown : malformed(description.id, thrown instanceof Error ? thrown.message : 'unreadable', thrown), 'first_token')
     }
+  }
+
+  /** A typed failure in whose words no secret of this provider stands. */
+  function failed(thrown: unknown, phase: FailurePhase): BursarError {
+    const failure = failureOf(thrown, description.id, phase)
+    failure.message = secrets.scrub(failure.message)
+    return failure
   }
 
   return {
@@ -276,7 +301,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
         if (!ids) return { ok: false, message: `${origin}${prefix}${description.modelList.path} answered, but not with a list of models. Is base_url right?` }
         return { ok: true, message: `${ids.length} models`, models: ids }
       } catch (thrown) {
-        const failure = failureOf(thrown, description.id, 'request')
+        const failure = failed(thrown, 'request')
         return { ok: false, message: failure.message }
       } finally {
         exchange.abandon()
@@ -297,6 +322,26 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
           },
         }),
     close: () => Promise.resolve(),
+  }
+}
+
+/** A few servers stream with no content type, or a careless one. */
+function isStream(contentType: string | string[] | undefined, asked: boolean): boolean {
+  const type = String(contentType ?? '').toLowerCase()
+  return type.startsWith('text/event-stream') || (asked && (type === '' || type.startsWith('text/plain') || type.startsWith('application/octet-stream')))
+}
+
+/** Whether the end of the body needn't be waited for. A chat stream may report its usage after the answer's end, but not after `[DONE]`. */
+function nothingFollows(codec: OutboundCodec, decoder: StreamDecoder, last: ServerSentEvent | undefined): boolean {
+  if (codec.format === 'openai-chat') return last?.data.trim() === '[DONE]'
+  return codec.format !== 'gemini' && decoder.complete()
+}
+
+/** Reads a stream that came although none was asked for: the caller gets a whole answer. */
+async function collectStream(stream: AsyncGenerator<Delta, ProviderResult>): Promise<ProviderResult> {
+  for (;;) {
+    const step = await stream.next()
+    if (step.done) return step.value
   }
 }
 

@@ -15,16 +15,15 @@ describe('Deployment', () => {
     now = 0
     const deployment = make('a')
     for (let fault = 0; fault < 2; fault++) {
-      deployment.begin()
-      expect(deployment.finish('fault').wentToRest).toBe(fault === 1)
+      expect(deployment.finish(deployment.begin(), 'fault').wentToRest).toBe(fault === 1)
     }
     expect(deployment.state()).toBe('resting')
     expect(deployment.restSeconds()).toBe(10)
     now = 11
     expect(deployment.state()).toBe('probe')
-    deployment.begin()
+    const probe = deployment.begin()
     expect(deployment.state()).toBe('resting')
-    deployment.finish('ok')
+    deployment.finish(probe, 'ok')
     expect(deployment.state()).toBe('ready')
   })
 
@@ -32,8 +31,7 @@ describe('Deployment', () => {
     now = 0
     const deployment = make('a')
     for (let index = 0; index < 5; index++) {
-      deployment.begin()
-      deployment.finish(index % 2 === 0 ? 'neutral' : 'limited', { retryAfter: 3 })
+      deployment.finish(deployment.begin(), index % 2 === 0 ? 'neutral' : 'limited', { retryAfter: 3 })
     }
     expect(deployment.state()).toBe('ready')
     expect(deployment.limited()).toBe(true)
@@ -61,10 +59,8 @@ describe('chooseDeployment', () => {
   it('prefers the faster of two, and the idle over the busy', () => {
     now = 0
     const [slow, fast] = [make('slow'), make('fast')]
-    slow.begin()
-    slow.finish('ok', { firstToken: 2 })
-    fast.begin()
-    fast.finish('ok', { firstToken: 0.1 })
+    slow.finish(slow.begin(), 'ok', { firstToken: 2 })
+    fast.finish(fast.begin(), 'ok', { firstToken: 0.1 })
     expect(shares([slow, fast], 'latency')('fast')).toBe(1)
     for (let index = 0; index < 30; index++) fast.begin()
     expect(shares([slow, fast], 'latency')('slow')).toBe(1)
@@ -73,8 +69,7 @@ describe('chooseDeployment', () => {
   it('passes over a deployment that was asked to be left alone while there is another', () => {
     now = 0
     const [limited, other] = [make('limited', 100), make('other', 1)]
-    limited.begin()
-    limited.finish('limited', { retryAfter: 5 })
+    limited.finish(limited.begin(), 'limited', { retryAfter: 5 })
     expect(shares([limited, other], 'weighted')('other')).toBe(1)
     expect(chooseDeployment([limited], 'weighted', seededRandom(1))).toBe(limited)
   })

@@ -9,6 +9,17 @@ export interface CooldownSettings {
   readonly seconds: number
 }
 
+/** One call's place at a deployment. */
+export interface Place {
+  /** Whether the call tries out a deployment that has rested. */
+  readonly probe: boolean
+  open: boolean
+}
+
+export type CallOutcome = 'ok' | 'fault' | 'limited' | 'neutral'
+
+const awake = { wentToRest: false } as const
+
 /** One provider's offer of one model, with what has been learned of its health. Not shared between processes. */
 export class Deployment {
   inFlight = 0
@@ -48,25 +59,39 @@ export class Deployment {
     return this.state() === 'ready' ? 0 : Math.max(0, this.restUntil - this.clock.monotonic())
   }
 
-  begin(): void {
-    if (this.state() === 'probe') this.probing = true
+  /** Takes a place for one call. To be called in the same step as the choice, so that only one call becomes the probe; `finish` gives the place back. */
+  begin(): Place {
+    const probe = this.state() === 'probe'
+    if (probe) this.probing = true
     this.inFlight++
+    return { probe, open: true }
+  }
+
+  /** The provider answers: a probe needn't be over, which may take minutes, before others may follow. */
+  answers(place: Place): void {
+    this.consecutiveFaults = 0
+    if (place.probe) this.probing = false
   }
 
   /**
-   * Notes how a call ended. `limited`: the provider asked for patience. `neutral`: nothing is learned of its health (the
-   * caller left, or the request was at fault).
+   * Notes how a call ended; only the first time for each place. `limited`: the provider asked for patience. `neutral`: nothing is
+   * learned of its health (the caller left, or the request was at fault).
    */
-  finish(outcome: 'ok' | 'fault' | 'limited' | 'neutral', seconds?: { readonly firstToken?: number | undefined; readonly retryAfter?: number | undefined }): { readonly wentToRest: boolean } {
+  finish(place: Place, outcome: CallOutcome, seconds?: { readonly firstToken?: number | undefined; readonly retryAfter?: number | undefined }): { readonly wentToRest: boolean } {
+    if (!place.open) return awake
+    place.open = false
     this.inFlight--
-    this.probing = false
+    if (place.probe) this.probing = false
     if (outcome === 'ok') this.consecutiveFaults = 0
     if (seconds?.firstToken !== undefined) this.learnLatency(seconds.firstToken)
-    if (outcome === 'limited') this.limitedUntil = this.clock.monotonic() + (seconds?.retryAfter ?? 1)
-    if (outcome !== 'fault') return { wentToRest: false }
+    const now = this.clock.monotonic()
+    if (outcome === 'limited') this.limitedUntil = now + (seconds?.retryAfter ?? 1)
+    if (outcome !== 'fault') return awake
     this.consecutiveFaults++
-    if (this.consecutiveFaults < this.cooldown.afterFaults) return { wentToRest: false }
-    this.restUntil = this.clock.monotonic() + Math.max(this.cooldown.seconds, seconds?.retryAfter ?? 0)
+    if (this.consecutiveFaults < this.cooldown.afterFaults) return awake
+    // Calls that were under way when it went to rest say nothing new.
+    if (!place.probe && now < this.restUntil) return awake
+    this.restUntil = now + Math.max(this.cooldown.seconds, seconds?.retryAfter ?? 0)
     return { wentToRest: true }
   }
 

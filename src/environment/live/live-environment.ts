@@ -1,4 +1,4 @@
-import { BursarError } from '../../errors/index.js'
+import { BursarError, toBursarError } from '../../errors/index.js'
 import type { CallEnd, CallRecord, Ledger } from '../../ledger/index.js'
 import type { CostReport, Delta, EmbeddingRequest, ReportedUsage, Request } from '../../protocol/index.js'
 import {
@@ -18,7 +18,7 @@ import type { Random } from '../../statistics/index.js'
 import type { CallOptions, Completion, Environment, ModelId } from '../environment.js'
 import type { CallProgress, ProviderCall, ProviderResult } from '../provider.js'
 import { UpstreamFailure } from '../upstream-failure.js'
-import { chooseDeployment, type Balance, type Deployment } from './deployment.js'
+import { chooseDeployment, type Balance, type Deployment, type Place } from './deployment.js'
 
 /** The deployments that serve one model. */
 export interface Route {
@@ -40,6 +40,8 @@ export interface CallObserver {
   callEnded(record: CallRecord): void
   retried(deployment: Deployment, failure: BursarError): void
   rested(deployment: Deployment, failure: BursarError): void
+  /** The ledger could not take a record. The call is over and paid, so its answer goes out all the same. */
+  unrecorded(record: CallRecord, fault: unknown): void
 }
 
 /** What all requests share. */
@@ -86,11 +88,14 @@ export interface CallScope {
 export class LiveEnvironment implements Environment {
   private attempt: Attempt | undefined
   private calls = 0
+  private readonly startedAt: number
 
   constructor(
     private readonly world: LiveWorld,
     private readonly scope: CallScope,
-  ) {}
+  ) {
+    this.startedAt = world.clock.monotonic()
+  }
 
   get budget(): Budget {
     return this.scope.budget
@@ -112,13 +117,14 @@ export class LiveEnvironment implements Environment {
 
   /**
    * Calls a model: chooses a deployment, reserves, sends, retries elsewhere or later while nothing has been yielded, meters,
-   * settles and records each attempt. Throws `UpstreamFailure`, `BudgetExceeded`, or the abort signal's reason.
+   * settles and records each attempt. `timeouts.total_seconds` counts from the beginning of the request, whatever was tried
+   * before. Throws `UpstreamFailure`, `BudgetExceeded`, or the abort signal's reason.
    */
   async *call(model: ModelId, request: Request, options: CallOptions = {}): AsyncGenerator<Delta, Completion> {
-    const attempts = new Attempts(this.world, this.routeOf(model), this.scope.signal)
+    const attempts = new Attempts(this.world, this.routeOf(model), this.scope.signal, this.startedAt)
     for (;;) {
-      const deployment = attempts.next()
-      const attempt = (this.attempt = new Attempt(this.world, this.scope, deployment, request, attempts.made, 'generate', ++this.calls))
+      const attempt = this.next(attempts, request, 'generate')
+      const { deployment } = attempt
       try {
         await attempt.reserve(request)
         const stream = deployment.provider.generate(attempt.providerCall(request, options.wire))
@@ -133,10 +139,10 @@ export class LiveEnvironment implements Environment {
   }
 
   async embed(model: ModelId, request: EmbeddingRequest): Promise<Completion> {
-    const attempts = new Attempts(this.world, this.routeOf(model), this.scope.signal)
+    const attempts = new Attempts(this.world, this.routeOf(model), this.scope.signal, this.startedAt)
     for (;;) {
-      const deployment = attempts.next()
-      const attempt = (this.attempt = new Attempt(this.world, this.scope, deployment, request, attempts.made, 'embed', ++this.calls))
+      const attempt = this.next(attempts, request, 'embed')
+      const { deployment } = attempt
       try {
         await attempt.reserve(request)
         return await attempt.succeeded(await deployment.provider.embed({ ...attempt.common(), request }))
@@ -147,6 +153,11 @@ export class LiveEnvironment implements Environment {
         await attempt.close()
       }
     }
+  }
+
+  private next(attempts: Attempts, request: Request | EmbeddingRequest, operation: CallRecord['operation']): Attempt {
+    const deployment = attempts.next()
+    return (this.attempt = new Attempt(this.world, this.scope, deployment, request, attempts.made, operation, ++this.calls, attempts.secondsLeft(deployment)))
   }
 
   private routeOf(model: ModelId): Route {
@@ -168,13 +179,22 @@ class Attempts {
     private readonly world: LiveWorld,
     private readonly route: Route,
     private readonly signal: AbortSignal,
+    /** When the request began, in monotonic seconds. */
+    private readonly startedAt: number,
   ) {}
 
+  /** What `timeouts.total_seconds` of a deployment leaves. */
+  secondsLeft({ limits }: Deployment): number {
+    return limits.totalSeconds - (this.world.clock.monotonic() - this.startedAt)
+  }
+
   next(): Deployment {
+    if (this.signal.aborted) throw abortReason(this.signal)
     const open = this.route.deployments.filter((deployment) => !this.ruledOut.has(deployment) && deployment.state() !== 'resting')
     const fresh = open.filter((deployment) => !this.tried.has(deployment))
     const chosen = chooseDeployment(fresh.length > 0 ? fresh : open, this.route.balance, this.world.random)
     if (!chosen) throw this.last ?? this.noneAvailable()
+    if (this.secondsLeft(chosen) <= 0) throw this.last ?? outOfTime(this.route.model)
     this.tried.add(chosen)
     this.made++
     return chosen
@@ -188,16 +208,17 @@ class Attempts {
     const open = this.route.deployments.filter((other) => !this.ruledOut.has(other) && other.state() !== 'resting')
     const elsewhere = open.some((other) => !this.tried.has(other))
     if (open.length === 0 || (!elsewhere && this.made > this.world.retries.attempts)) throw failure
-    this.world.observer.retried(deployment, failure)
-    if (elsewhere) return
     const { baseSeconds, maxWaitSeconds } = this.world.retries
     const backoff = baseSeconds * 2 ** (this.made - 1) * (0.5 + this.world.random.next() / 2)
-    const wait = failure.retryAfterSeconds ?? backoff
-    if (wait > maxWaitSeconds) throw failure
-    await this.world.clock.sleep(wait, this.signal)
+    const wait = elsewhere ? 0 : (failure.retryAfterSeconds ?? backoff)
+    if (wait > maxWaitSeconds || open.every((other) => this.secondsLeft(other) <= wait)) throw failure
+    this.world.observer.retried(deployment, failure)
+    if (wait > 0) await this.world.clock.sleep(wait, this.signal)
   }
 
   private noneAvailable(): BursarError {
+    if (this.route.deployments.length === 0)
+      return new BursarError(`The model "${this.route.model}" has no deployment.`, { code: 'model_not_found', status: 404, path: 'model' })
     const wait = Math.min(...this.route.deployments.map((deployment) => deployment.restSeconds()))
     return new BursarError(`Every deployment of "${this.route.model}" rests after repeated faults; the next may be tried in ${Math.ceil(wait)} s.`, {
       code: 'no_deployment_available',
@@ -216,6 +237,7 @@ class Attempt {
   private readonly progress: CallProgress = { sent: false, outputTokens: 0, reported: undefined, dropped: [] }
   private firstTokenSeconds: number | undefined
   private reservation: Reservation | undefined
+  private readonly place: Place
   private begun = false
   private open = true
   private warning: string | undefined
@@ -224,12 +246,14 @@ class Attempt {
   constructor(
     private readonly world: LiveWorld,
     private readonly scope: CallScope,
-    private readonly deployment: Deployment,
+    readonly deployment: Deployment,
     private readonly request: Request | EmbeddingRequest,
     private readonly number: number,
     private readonly operation: CallRecord['operation'],
     callNumber: number,
+    private readonly secondsLeft: number,
   ) {
+    this.place = deployment.begin()
     this.callId = `${scope.callIds}_${callNumber}`
     this.at = world.clock.now()
     this.startedAt = world.clock.monotonic()
@@ -263,37 +287,42 @@ class Attempt {
   }
 
   common(): Omit<ProviderCall, 'request' | 'wire'> {
-    const { deployment, scope } = this
-    deployment.begin()
+    const { deployment, scope, secondsLeft } = this
+    const { limits } = deployment
     this.begun = true
     return {
       model: deployment.model,
       tap: { price: (reported) => this.price(reported), usage: scope.streamUsage },
       progress: this.progress,
-      limits: deployment.limits,
+      limits: secondsLeft < limits.totalSeconds - 0.01 ? { ...limits, totalSeconds: secondsLeft } : limits,
       signal: scope.signal,
       headers: scope.headers,
       dropUnsupported: scope.dropUnsupported,
     }
   }
 
-  /** Passes the provider's deltas on, holding a bare `start` back until there is content, so that a fallback stays possible. */
+  /** Passes the provider's deltas on. What comes before content (`start`, usage) is held back, so that a fallback stays possible. */
   async *relay(stream: AsyncGenerator<Delta, ProviderResult>): AsyncGenerator<Delta, Completion> {
-    let held: Delta | undefined
+    let held: Delta[] | undefined
     try {
       for (;;) {
         const step = await stream.next()
-        if (step.done) return await this.succeeded(step.value)
-        if (step.value.type === 'start') {
-          held = step.value
-          continue
+        if (step.done) {
+          if (!this.yielded && held) yield* held
+          return await this.succeeded(step.value)
         }
+        const delta = step.value
         if (!this.yielded) {
+          if (delta.type === 'start' || delta.type === 'usage') {
+            ;(held ??= []).push(delta)
+            continue
+          }
           this.yielded = true
           this.firstTokenSeconds = this.world.clock.monotonic() - this.startedAt
-          if (held) yield held
+          this.deployment.answers(this.place)
+          if (held) yield* held
         }
-        yield step.value
+        yield delta
       }
     } finally {
       // Runs also when our own consumer stops early: then the provider's generator must cancel its request.
@@ -305,7 +334,7 @@ class Attempt {
     const estimated = result.reported === undefined
     const reported = result.reported ?? { usage: this.estimatedUsage(result.estimatedOutputTokens) }
     const report = this.price(reported)
-    this.deployment.finish('ok', { firstToken: this.firstTokenSeconds ?? this.world.clock.monotonic() - this.startedAt })
+    this.deployment.finish(this.place, 'ok', { firstToken: this.firstTokenSeconds ?? this.world.clock.monotonic() - this.startedAt })
     const cost = await this.record('complete', 200, reported, estimated, report.usd)
     const warnings: string[] = []
     if (this.progress.dropped.length > 0) warnings.push(droppedWarning(this.progress.dropped))
@@ -330,12 +359,12 @@ class Attempt {
 
   /** Records a failed attempt and says what it was. */
   async failed(thrown: unknown): Promise<BursarError> {
-    const failure = this.scope.signal.aborted ? abortReason(this.scope.signal) : BursarError.is(thrown) ? thrown : undefined
-    if (!failure) throw thrown
-    if (!this.begun) throw failure
-    const upstream = failure instanceof UpstreamFailure ? failure : undefined
-    const end: CallEnd = this.scope.signal.aborted ? 'cancelled' : this.yielded ? 'truncated' : 'failed'
-    const { wentToRest } = this.deployment.finish(healthOf(upstream), { retryAfter: upstream?.retryAfterSeconds })
+    const cancelled = this.scope.signal.aborted
+    const failure = cancelled ? abortReason(this.scope.signal) : toBursarError(thrown)
+    if (!this.begun || !this.open) throw failure
+    const upstream = thrown instanceof UpstreamFailure ? thrown : undefined
+    const end: CallEnd = cancelled ? 'cancelled' : this.yielded ? 'truncated' : 'failed'
+    const { wentToRest } = this.deployment.finish(this.place, cancelled ? 'neutral' : healthOf(upstream), { retryAfter: upstream?.retryAfterSeconds })
     if (wentToRest && upstream) this.world.observer.rested(this.deployment, upstream)
     await this.settleUnfinished(end, upstream?.upstreamStatus ?? 0, failure.code, upstream)
     return failure
@@ -343,18 +372,18 @@ class Attempt {
 
   /** Called last in every case; records an attempt whose consumer stopped in the middle. */
   async close(): Promise<void> {
+    this.deployment.finish(this.place, 'neutral')
     if (!this.open) return
     if (!this.begun) {
       this.open = false
       return this.reservation?.release()
     }
-    this.deployment.finish('neutral')
     await this.settleUnfinished('cancelled', 0, 'client_closed_request', undefined)
   }
 
   /** An attempt without a proper end is billed for what is known of it, estimated upwards; one that was refused is not billed. */
   private async settleUnfinished(end: CallEnd, status: number, errorCode: string, failure: UpstreamFailure | undefined): Promise<void> {
-    const refused = !this.progress.sent || failure?.phase === 'connect' || (failure !== undefined && failure.upstreamStatus >= 400)
+    const refused = !this.progress.sent || failure?.phase === 'connect' || (failure !== undefined && failure.upstreamStatus >= 300)
     if (refused) {
       await this.record(end, status, { usage: noUsage }, false, zeroMoney, errorCode)
       return
@@ -408,7 +437,11 @@ class Attempt {
     }
     this.reservation?.settle(spendOf(record))
     this.world.observer.callEnded(record)
-    await this.world.ledger.recordCall(record)
+    try {
+      await this.world.ledger.recordCall(record)
+    } catch (fault) {
+      this.world.observer.unrecorded(record, fault)
+    }
     return cost
   }
 }
@@ -425,6 +458,10 @@ function droppedWarning(fields: readonly string[]): string {
 function healthOf(failure: UpstreamFailure | undefined): 'fault' | 'limited' | 'neutral' {
   if (!failure?.retryable || failure.code === 'upstream_rejected') return 'neutral'
   return failure.code === 'upstream_rate_limited' ? 'limited' : 'fault'
+}
+
+function outOfTime(model: ModelId): BursarError {
+  return new BursarError(`The request for "${model}" did not finish within timeouts.total_seconds.`, { code: 'upstream_timeout', status: 504 })
 }
 
 function abortReason(signal: AbortSignal): BursarError {

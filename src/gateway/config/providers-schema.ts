@@ -9,7 +9,7 @@ export const someTimeouts = () =>
       connect_seconds: seconds().optional().describe('To open a connection; seconds.'),
       first_token_seconds: seconds().optional().describe("From the request's last byte to the first data of the answer; seconds."),
       idle_seconds: seconds().optional().describe('Of silence between two pieces of a stream; seconds.'),
-      total_seconds: seconds().optional().describe('For the whole call; seconds.'),
+      total_seconds: seconds().optional().describe('For the whole request, with all its retries, waits and fallbacks; seconds.'),
     })
     .meta({ title: 'Timeouts' })
 

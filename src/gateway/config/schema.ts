@@ -39,7 +39,7 @@ const timeouts = z.strictObject({
   connect_seconds: seconds().default(5).describe('To open a connection to a provider; seconds.'),
   first_token_seconds: seconds().default(120).describe("From the request's last byte to the first data of the answer; seconds."),
   idle_seconds: seconds().default(60).describe('Of silence between two pieces of a stream; seconds.'),
-  total_seconds: seconds().default(600).describe('For one whole call; seconds.'),
+  total_seconds: seconds().default(600).describe('For one whole request, with all its retries, waits and fallbacks; seconds.'),
 })
 
 const retries = z.strictObject({
