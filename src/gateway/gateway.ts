@@ -8,7 +8,7 @@ import { createObserver } from './observer.js'
 import { GatewayServer } from './server.js'
 import type { ListedModel } from './state.js'
 import { createLogger, type Logger } from './telemetry/log.js'
-import { createMetrics } from './telemetry/metrics.js'
+import { createMetrics, type Metrics } from './telemetry/metrics.js'
 import { createTracing } from './telemetry/tracing.js'
 import { wire, type SharedParts, type WiredState } from './wiring.js'
 
@@ -24,6 +24,12 @@ export interface GatewayOptions {
 /** The gateway as one object: `create`, `listen`, `reload` as often as wanted, `close`. */
 export class Gateway {
   private closing: Promise<void> | undefined
+  /** One reload at a time: each builds on the one before. */
+  private reloading: Promise<void> = Promise.resolve()
+  /** Old providers are closed in order, each when the requests that may use it are over. */
+  private retiring: Promise<void> = Promise.resolve()
+  /** Where it listens, whatever a reload says. */
+  private readonly host: string
 
   private constructor(
     private config: Config,
@@ -31,13 +37,15 @@ export class Gateway {
     private readonly shared: SharedParts,
     private readonly server: GatewayServer,
     readonly log: Logger,
-    private readonly reportReload: (result: 'ok' | 'rejected') => void,
+    private readonly metrics: Metrics,
     private readonly endTelemetry: () => Promise<void>,
-  ) {}
+  ) {
+    this.host = config.server.host
+  }
 
   static async create(options: GatewayOptions): Promise<Gateway> {
     const { config } = options
-    refuseOpenDoor(config)
+    refuseOpenDoor(config, config.server.host)
     const log = options.log ?? createLogger({ level: config.log.level === 'trace' ? 'debug' : config.log.level })
     const metrics = createMetrics({ version: options.version })
     const tracing = await createTracing({
@@ -62,7 +70,7 @@ export class Gateway {
     metrics.knowModels(state.models().map((model) => model.id))
     keepSecrets(config, log)
     const server = new GatewayServer(current, observer, { headerBytes: config.limits.header_bytes, slowReaderSeconds: config.server.slow_reader_seconds, corsOrigins: config.server.cors_origins ?? [], metrics: config.telemetry.prometheus })
-    gateway = new Gateway(config, state, shared, server, log, (result) => metrics.configurationReloaded(result), async () => {
+    gateway = new Gateway(config, state, shared, server, log, metrics, async () => {
       await tracing.close()
       await log.flush()
     })
@@ -105,29 +113,45 @@ export class Gateway {
   }
 
   /** Takes a new configuration into use. Requests under way keep the old one to their end. Throws, and changes nothing, when it can't be used. */
-  async reload(config: Config): Promise<void> {
+  reload(config: Config): Promise<void> {
+    const reloaded = this.reloading.then(() => this.takeOver(config))
+    this.reloading = reloaded.catch(() => undefined)
+    return reloaded
+  }
+
+  private async takeOver(config: Config): Promise<void> {
+    if (this.closing) return
     try {
-      refuseOpenDoor(config)
+      refuseOpenDoor(config, this.host)
+      keepSecrets(config, this.log)
       const next = await wire(config, this.shared, this.state)
+      const models = next.models()
       const before = this.state
-      if (config.server.host !== this.config.server.host || config.server.port !== this.config.server.port)
-        this.log.warn('server.host and server.port take effect at the next start')
+      const later = changedForLater(this.config, config)
+      if (later.length > 0) this.log.warn('some changed settings take effect at the next start', { settings: later.join(', ') })
       this.state = next
       this.config = config
-      keepSecrets(config, this.log)
+      this.metrics.knowModels(models.map((model) => model.id))
       this.log.setLevel(config.log.level === 'trace' ? 'debug' : config.log.level)
-      this.log.info('configuration reloaded', { models: next.models().length, providers: next.providers.size })
-      this.reportReload('ok')
-      before.retire(next).catch((fault: unknown) => this.log.warn('an old provider did not close', { fault: fault instanceof Error ? fault : String(fault) }))
+      this.log.info('configuration reloaded', { models: models.length, providers: next.providers.size })
+      this.metrics.configurationReloaded('ok')
+      this.retire(before, next)
     } catch (thrown) {
       this.rejectReload(thrown)
       throw thrown
     }
   }
 
+  /** A provider may be shared with every state before, so all of their requests must be over. */
+  private retire(old: WiredState, next: WiredState): void {
+    this.retiring = Promise.all([this.retiring, old.uses.over()])
+      .then(() => old.retire(next))
+      .catch((fault: unknown) => this.log.warn('an old provider did not close', { fault: fault instanceof Error ? fault : String(fault) }))
+  }
+
   /** Says that a new configuration could not be read; the old one goes on serving. */
   rejectReload(thrown: unknown): void {
-    this.reportReload('rejected')
+    this.metrics.configurationReloaded('rejected')
     this.log.error('the new configuration is not used; the old one goes on serving', { reason: thrown instanceof Error ? thrown.message : String(thrown) })
   }
 
@@ -138,6 +162,7 @@ export class Gateway {
   }
 
   private async drainAndClose(): Promise<void> {
+    await this.reloading
     await this.server.close(this.config.server.shutdown_seconds)
     await this.state.retire(undefined)
     await this.shared.ledger.close()
@@ -146,9 +171,22 @@ export class Gateway {
 }
 
 /** Listening beyond this machine without keys would let anybody spend the operator's money. */
-function refuseOpenDoor(config: Config): void {
-  const problem = exposureProblem(config)
+function refuseOpenDoor(config: Config, host: string): void {
+  const problem = exposureProblem({ ...config, server: { ...config.server, host } })
   if (problem !== undefined) throw new BursarError(`server.host: ${problem}.`, { code: 'invalid_configuration', status: 500, path: 'server.host' })
+}
+
+/** Settings that only a start reads. */
+function changedForLater(before: Config, after: Config): readonly string[] {
+  const settings: Readonly<Record<string, (config: Config) => unknown>> = {
+    'server.host': ({ server }) => server.host,
+    'server.port': ({ server }) => server.port,
+    'server.cors_origins': ({ server }) => server.cors_origins,
+    'limits.header_bytes': ({ limits }) => limits.header_bytes,
+    telemetry: ({ telemetry }) => [telemetry.otlp_endpoint, telemetry.service_name, telemetry.prometheus],
+    'ledger.remember_calls': ({ ledger }) => ledger.remember_calls,
+  }
+  return Object.keys(settings).filter((name) => JSON.stringify(settings[name]?.(before)) !== JSON.stringify(settings[name]?.(after)))
 }
 
 function keepSecrets(config: Config, log: Logger): void {

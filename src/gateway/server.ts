@@ -162,8 +162,9 @@ export class GatewayServer {
 
   private async handle(exchange: CallerExchange, endpoint: Endpoint): Promise<void> {
     const { req, res } = exchange
+    const state = this.state()
+    state.uses.begin()
     try {
-      const state = this.state()
       if (req.method !== 'POST') {
         res.setHeader('allow', 'POST')
         throw new BursarError(`${exchange.endpoint} takes POST, not ${req.method ?? 'that'}.`, { code: 'method_not_allowed', status: 405 })
@@ -178,6 +179,8 @@ export class GatewayServer {
       await endpoint.handle(exchange, state)
     } catch (thrown) {
       exchange.sendError(thrown)
+    } finally {
+      state.uses.end()
     }
   }
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../quantities/index.js'
 import type { Decision } from '../routing/index.js'
 import type { StreamWatch } from './http/stream-response.js'
 import type { Key, Keyring } from './keys.js'
+import type { Uses } from './uses.js'
 import type { CallerExchange } from './endpoints/exchange.js'
 
 /** A model that callers may name. */
@@ -26,6 +27,8 @@ export interface GatewayState {
   readonly clock: Clock
   readonly streamWatch: StreamWatch
   readonly providers: ReadonlyMap<string, Provider>
+  /** Requests that began with this state. */
+  readonly uses: Uses
   /** Chooses the arm for a request that names this model. Throws `model_not_found`. */
   decide(model: string, key: Key): Decision
   /** The caller's headers that providers may be given. */

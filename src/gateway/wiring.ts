@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Agent } from 'undici'
 import { priceReported, priceSheetFromConfig, sheetAt, type Catalog, type ModelFacts } from '../catalog/index.js'
 import { BursarError, InvalidRequest } from '../errors/index.js'
@@ -27,6 +28,7 @@ import type { Config, ModelConfig, ProviderConfig } from './config/index.js'
 import { hashKey, Keyring } from './keys.js'
 import { StreamWatch } from './http/stream-response.js'
 import type { GatewayState, ListedModel } from './state.js'
+import { Uses } from './uses.js'
 
 /** Largest output that is reserved for when neither the caller nor the catalog sets a limit; tokens. */
 const UNKNOWN_MAX_OUTPUT_TOKENS = 128_000
@@ -60,7 +62,9 @@ interface BuiltProvider {
 
 export interface WiredState extends GatewayState {
   readonly built: ReadonlyMap<string, BuiltProvider>
-  /** Closes the providers that `next` no longer uses, once nothing is under way on them. */
+  /** By what they were made from. */
+  readonly deployments: ReadonlyMap<string, Deployment>
+  /** Closes the providers that `next` no longer uses. To be called when no request of this state or an earlier one is under way. */
   retire(next: WiredState | undefined): Promise<void>
 }
 
@@ -68,7 +72,7 @@ export interface WiredState extends GatewayState {
 export async function wire(config: Config, shared: SharedParts, before?: WiredState): Promise<WiredState> {
   const built = new Map<string, BuiltProvider>()
   for (const [id, settings] of Object.entries(config.providers)) built.set(id, await buildProvider(id, settings, config, shared, before?.built.get(id)))
-  const routes = new Routes(config, built, shared)
+  const routes = new Routes(config, built, shared, before?.deployments ?? new Map())
   const random = seededRandom(Date.now() >>> 0)
   const world: LiveWorld = {
     route: (model) => routes.route(model),
@@ -109,11 +113,13 @@ export async function wire(config: Config, shared: SharedParts, before?: WiredSt
     decide: (model) => routes.decide(model),
     outgoingHeaders: (exchange) => ({ ...forwardable(exchange.req.headers), ...shared.traceHeaders(exchange.requestId) }),
     models: () => routes.listed(),
+    uses: new Uses(),
     built,
+    deployments: routes.deployments,
     async retire(next) {
       const kept = new Set([...(next?.built.values() ?? [])].map((other) => other.provider))
       const gone = [...built.values()].filter(({ provider }) => !kept.has(provider))
-      await Promise.all(gone.map(async ({ provider, agent }) => (await provider.close(), await agent.close())))
+      await Promise.all(gone.map(async ({ provider, agent }) => (await provider.close(), await agent.destroy())))
     },
   }
 }
@@ -178,12 +184,14 @@ function limitsOf(...layers: readonly (SomeTimeouts | undefined)[]): CallLimits 
 /** Which deployments serve which name, and which strategy answers for it. Names that need no entry are remembered, up to a bound. */
 class Routes {
   private readonly byName = new Map<string, { readonly route: Route; readonly decision: Decision } | undefined>()
-  private readonly deployments = new Map<string, Deployment>()
+  readonly deployments = new Map<string, Deployment>()
 
   constructor(
     private readonly config: Config,
     private readonly built: ReadonlyMap<string, BuiltProvider>,
     private readonly shared: SharedParts,
+    /** Deployments of the configuration before this one: what has not changed keeps its health. */
+    private readonly before: ReadonlyMap<string, Deployment>,
   ) {}
 
   route(model: string): Route | undefined {
@@ -264,20 +272,15 @@ class Routes {
     const facts = this.factsOf(built, id, model, alias, entry)
     if (!facts) return undefined
     const name = `${id}/${model}`
-    const key = entry ? `${name} ${JSON.stringify([entry, alias?.prices, alias?.context_tokens, alias?.max_output_tokens])}` : name
+    const azure = built.config.type === 'azure-openai' && 'deployments' in built.config ? built.config.deployments?.[model] : undefined
+    const weight = entry?.weight ?? 1
+    const limits = limitsOf(this.config.timeouts, 'timeouts' in built.config ? built.config.timeouts : undefined, entry && 'timeouts' in entry ? entry.timeouts : undefined)
+    const cooldown = { afterFaults: this.config.cooldown.after_faults, seconds: this.config.cooldown.seconds }
+    const key = fingerprintOf([name, azure, weight, facts, limits, cooldown])
     const known = this.deployments.get(key)
     if (known) return known
-    const azure = built.config.type === 'azure-openai' && 'deployments' in built.config ? built.config.deployments?.[model] : undefined
-    const deployment = new Deployment(
-      name,
-      built.provider,
-      azure ?? model,
-      entry?.weight ?? 1,
-      facts,
-      limitsOf(this.config.timeouts, 'timeouts' in built.config ? built.config.timeouts : undefined, entry && 'timeouts' in entry ? entry.timeouts : undefined),
-      { afterFaults: this.config.cooldown.after_faults, seconds: this.config.cooldown.seconds },
-      this.shared.clock,
-    )
+    const earlier = this.before.get(key)
+    const deployment = earlier?.provider === built.provider ? earlier : new Deployment(name, built.provider, azure ?? model, weight, facts, limits, cooldown, this.shared.clock)
     if (this.deployments.size >= MAX_REMEMBERED_ROUTES) this.deployments.clear()
     this.deployments.set(key, deployment)
     return deployment
@@ -299,6 +302,11 @@ class Routes {
       ...(alias?.max_output_tokens === undefined ? {} : { maxOutputTokens: alias.max_output_tokens }),
     }
   }
+}
+
+/** A short text that is the same for the same values only. */
+function fingerprintOf(value: unknown): string {
+  return hash('sha256', JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part)), 'base64')
 }
 
 const nothingToWeigh = {

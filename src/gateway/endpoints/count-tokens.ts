@@ -1,5 +1,6 @@
 import { decodeCountTokensRequest, parseBody } from '../../protocol/index.js'
 import { countRequestTokens } from '../../understanding/index.js'
+import { UpstreamFailure } from '../../environment/index.js'
 import { readBody, requireJson } from '../http/body.js'
 import { requireModel } from '../keys.js'
 import type { GatewayState } from '../state.js'
@@ -23,8 +24,13 @@ export async function handleCountTokens(exchange: CallerExchange, state: Gateway
   const deployment = state.world.route(arm.model)?.deployments.find((candidate) => candidate.provider.countTokens !== undefined)
   if (deployment?.provider.countTokens) {
     const { model, limits } = deployment
-    const counted = await deployment.provider.countTokens({ model, limits, signal: exchange.signal, headers: state.outgoingHeaders(exchange) }, wire)
-    return exchange.sendJson(200, counted, { 'x-bursar-token-count': 'provider' })
+    try {
+      const counted = await deployment.provider.countTokens({ model, limits, signal: exchange.signal, headers: state.outgoingHeaders(exchange) }, wire)
+      return exchange.sendJson(200, counted, { 'x-bursar-token-count': 'provider' })
+    } catch (thrown) {
+      // A provider that doesn't offer it, or can't now, is no reason to give no count.
+      if (exchange.signal.aborted || !(thrown instanceof UpstreamFailure) || !thrown.retryable) throw thrown
+    }
   }
   const { tokens, exact } = await countRequestTokens(request, arm.model)
   exchange.sendJson(200, JSON.stringify({ input_tokens: tokens }), { 'x-bursar-token-count': exact ? 'exact' : 'estimate' })

@@ -4,7 +4,7 @@ import { readBody, requireJson } from '../http/body.js'
 import { requireModel } from '../keys.js'
 import type { GatewayState } from '../state.js'
 import type { CallerExchange } from './exchange.js'
-import { bursarHeaders } from './generate.js'
+import { bursarHeaders, recordDecision } from './generate.js'
 
 /** Answers a request for embeddings, in OpenAI's format. */
 export async function handleEmbeddings(exchange: CallerExchange, state: GatewayState): Promise<void> {
@@ -18,6 +18,7 @@ export async function handleEmbeddings(exchange: CallerExchange, state: GatewayS
   requireModel(key, request.model)
   const decision = state.decide(request.model, key)
   const { decisionId } = exchange
+  await recordDecision(exchange, decision, state)
   const env = new LiveEnvironment(state.world, {
     callIds: exchange.callIds,
     requestId: exchange.requestId,

@@ -24,17 +24,7 @@ export async function handleGenerate(exchange: CallerExchange, codec: InboundCod
 
   const decision = state.decide(request.model, key)
   const { decisionId } = exchange
-  await state.ledger.recordDecision({
-    decisionId,
-    requestId: exchange.requestId,
-    at: state.clock.now(),
-    key: key.name,
-    requestedModel: request.model,
-    arm: decision.arm.id,
-    policy: decision.policy,
-    propensity: decision.propensity,
-    reason: decision.reason,
-  })
+  await recordDecision(exchange, decision, state)
   const env = new LiveEnvironment(state.world, {
     callIds: exchange.callIds,
     requestId: exchange.requestId,
@@ -51,6 +41,21 @@ export async function handleGenerate(exchange: CallerExchange, codec: InboundCod
   const running = decision.arm.strategy.run(request, env, { wire: codec.format })
   if (request.stream) await answerStream(exchange, codec, request, running, env, decision, decisionId, state)
   else await answerWhole(exchange, codec, request, running, decision, decisionId)
+}
+
+/** Notes what was decided, before anything is spent. */
+export function recordDecision(exchange: CallerExchange, decision: Decision, state: GatewayState): Promise<void> {
+  return state.ledger.recordDecision({
+    decisionId: exchange.decisionId,
+    requestId: exchange.requestId,
+    at: state.clock.now(),
+    key: exchange.key?.name ?? '',
+    requestedModel: exchange.model,
+    arm: decision.arm.id,
+    policy: decision.policy,
+    propensity: decision.propensity,
+    reason: decision.reason,
+  })
 }
 
 async function answerWhole(
