@@ -8,6 +8,7 @@ import {
   deltasOf,
   openaiEmbeddings,
   spliceReplyCost,
+  stringifyExact,
   withOneCall,
   type Delta,
   type DropPolicy,
@@ -74,7 +75,9 @@ export interface HttpShared {
 const TRACE_HEADERS = ['traceparent', 'tracestate']
 
 /** Response headers of a provider that callers may see. */
-const VISIBLE_HEADERS = ['x-request-id', 'request-id', 'openai-processing-ms', 'openai-version', 'anthropic-organization-id']
+const VISIBLE_HEADERS = ['openai-processing-ms', 'openai-version', 'anthropic-organization-id']
+/** Where providers put their own id of a request. Callers get it under another name, since `x-request-id` is Bursar's. */
+const ID_HEADERS = ['x-request-id', 'request-id', 'apim-request-id']
 
 /** A provider reached over HTTP. */
 export function httpProvider(description: HttpProviderDescription, shared: HttpShared): Provider {
@@ -139,7 +142,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
       const first = description.formats.entries().next().value
       if (!first) throw malformed(description.id, 'speaks no format that can generate text')
       ;[format, endpoint] = first
-      body = JSON.stringify(endpoint.codec.encodeRequest(request, call.model, dropPolicy(call.dropUnsupported, dropped)))
+      body = stringifyExact(endpoint.codec.encodeRequest(request, call.model, dropPolicy(call.dropUnsupported, dropped)))
     }
     const passing = same?.passThrough === true && request.wire !== undefined
     const exchange = open(endpoint.path(call.model, request.stream), body, call, request.stream ? 'text/event-stream' : 'application/json', undefined, call.progress)
@@ -153,7 +156,10 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
           const { bytes: priced, reported } = attempt(() => spliceReplyCost(format, bytes, call.tap.price))
           return result({ kind: 'wire', bytes: priced }, reported, headers, bytes.length)
         }
-        const whole = attempt(() => endpoint.codec.decodeReply(JSON.parse(bytes.toString()) as unknown))
+        const whole = attempt(() => {
+          const text = bytes.toString()
+          return endpoint.codec.decodeReply(JSON.parse(text) as unknown, text)
+        })
         const reply = request.parallelToolCalls === false ? withOneCall(whole) : whole
         if (request.stream) yield* deltasOf(reply)
         return result({ kind: 'reply', reply }, reply.reported, headers, bytes.length)
@@ -390,6 +396,12 @@ function visibleHeaders(headers: Readonly<Record<string, string | string[] | und
   for (const name of VISIBLE_HEADERS) {
     const value = headers[name]
     if (typeof value === 'string') visible[name] = value
+  }
+  for (const name of ID_HEADERS) {
+    const value = headers[name]
+    if (typeof value !== 'string') continue
+    visible['x-upstream-request-id'] = value
+    break
   }
   return visible
 }

@@ -67,8 +67,8 @@ export class CallerExchange {
     res.writeHead(status, {
       'content-type': 'application/json',
       'content-length': String(Buffer.byteLength(body)),
-      ...this.idHeaders(),
       ...headers,
+      ...this.idHeaders(),
     })
     if (!this.req.complete) return this.endOnceRead(body)
     // A short body given as text goes out in one write with the head; bytes would take a vectored write of two pieces.

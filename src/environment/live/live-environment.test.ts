@@ -1,0 +1,259 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { BursarError } from '../../errors/index.js'
+import { createMemoryLedger, type CallRecord } from '../../ledger/index.js'
+import type { Delta, Reply } from '../../protocol/index.js'
+import { MemoryBudget, noUsage, picoUsd, unlimited, type Budget } from '../../quantities/index.js'
+import { seededRandom } from '../../statistics/index.js'
+import type { Provider, ProviderCall, ProviderResult } from '../provider.js'
+import { asking } from '../providers/fixtures/provider-call.js'
+import { UpstreamFailure } from '../upstream-failure.js'
+import { Deployment } from './deployment.js'
+import { LiveEnvironment, type LiveWorld } from './live-environment.js'
+
+type Play = (call: ProviderCall) => AsyncGenerator<Delta, ProviderResult>
+
+let now = 0
+const clock = {
+  now: () => now,
+  monotonic: () => now,
+  sleep: (seconds: number, signal?: AbortSignal) => {
+    now += seconds
+    return signal?.aborted ? Promise.reject(signal.reason as Error) : Promise.resolve()
+  },
+}
+const limits = { connectSeconds: 1, firstTokenSeconds: 10, idleSeconds: 10, totalSeconds: 100 }
+const request = asking('x')
+const reply: Reply = { id: 'r', model: 'm', created: 0, choices: [], reported: undefined }
+const usage = { ...noUsage, inputTokens: 3, outputTokens: 2 }
+const done: ProviderResult = { answer: { kind: 'reply', reply }, reported: { usage }, estimatedOutputTokens: 0, headers: {} }
+const text = (words: string): Delta => ({ type: 'text', choice: 0, part: 0, text: words })
+const start: Delta = { type: 'start', id: 'x', model: 'm', created: 0 }
+const failure = (more: Partial<ConstructorParameters<typeof UpstreamFailure>[1]> = {}) =>
+  new UpstreamFailure('failed', { code: 'upstream_error', status: 502, upstreamStatus: 500, retryable: true, phase: 'request', ...more })
+
+let plays: Play[] = []
+let open = 0
+const provider: Provider = {
+  id: 'p',
+  kind: 'test',
+  speaks: () => false,
+  async *generate(call) {
+    open++
+    try {
+      const play = plays.shift()
+      if (!play) throw new Error('no play left')
+      return yield* play(call)
+    } finally {
+      open--
+    }
+  },
+  embed: () => Promise.reject(new Error('unused')),
+  facts: () => undefined,
+  check: () => Promise.resolve({ ok: true, message: '' }),
+  close: () => Promise.resolve(),
+}
+
+let ledger = createMemoryLedger()
+let deployments: Deployment[] = []
+let told: string[] = []
+beforeEach(() => {
+  now = 0
+  plays = []
+  open = 0
+  told = []
+  ledger = createMemoryLedger()
+  deployments = [deployment('a')]
+})
+
+function deployment(id: string): Deployment {
+  return new Deployment(id, provider, 'm', 1, { id: 'm', provider: 'p', capabilities: {} }, limits, { afterFaults: 2, seconds: 50 }, clock)
+}
+
+function environment(signal = new AbortController().signal, budget: Budget = unlimited): LiveEnvironment {
+  const world: LiveWorld = {
+    route: (model) => ({ model, deployments, balance: 'weighted' }),
+    price: () => ({ report: { usd: picoUsd(5n), details: {} } }),
+    bound: () => ({ usd: picoUsd(10n), tokens: 10 }),
+    inputTokens: () => 7,
+    ledger,
+    clock,
+    random: seededRandom(1),
+    retries: { attempts: 2, baseSeconds: 1, maxWaitSeconds: 30 },
+    observer: {
+      callEnded: (record: CallRecord) => void told.push(record.end),
+      retried: () => void told.push('retried'),
+      rested: () => void told.push('rested'),
+      unrecorded: () => void told.push('unrecorded'),
+    },
+  }
+  return new LiveEnvironment(world, {
+    callIds: 'call',
+    requestId: 'req',
+    decisionId: 'dec',
+    key: 'k',
+    requestedModel: 'm',
+    budget,
+    signal,
+    headers: {},
+    streamUsage: 'never',
+    dropUnsupported: false,
+  })
+}
+
+async function read(running: AsyncGenerator<Delta, unknown>): Promise<Delta[]> {
+  const deltas: Delta[] = []
+  for (;;) {
+    const step = await running.next()
+    if (step.done) return deltas
+    deltas.push(step.value)
+  }
+}
+const records = async () => (await ledger.calls({ limit: 100 })).toReversed()
+const say = (...deltas: readonly Delta[]): Play =>
+  async function* ({ progress }) {
+    progress.sent = true
+    yield* deltas
+    return done
+  }
+const fail = (thrown: unknown, ...before: readonly Delta[]): Play =>
+  async function* ({ progress }) {
+    progress.sent = true
+    yield* before
+    throw thrown
+  }
+
+describe('one call', () => {
+  it('is recorded once, and its place and its reservation are given back, however it ends', async () => {
+    const endings: [Play, string, boolean][] = [
+      [say(start, text('x')), 'complete', false],
+      [fail(failure({ retryable: false }), start), 'failed', true],
+      [fail(failure(), start, text('x')), 'truncated', true],
+      [fail(new TypeError('a fault of the provider’s code')), 'failed', true],
+      [fail(new BursarError('no', { code: 'unsupported_parameter', status: 400 })), 'failed', true],
+    ]
+    for (const [play, end, throws] of endings) {
+      ledger = createMemoryLedger()
+      plays = [play]
+      const budget = new MemoryBudget('b', { usd: picoUsd(100n) })
+      const running = read(environment(undefined, budget).call('m', request))
+      if (throws) await expect(running).rejects.toBeInstanceOf(BursarError)
+      else await running
+      expect((await records()).map((record) => record.end)).toEqual([end])
+      expect(deployments[0]?.inFlight).toBe(0)
+      expect(open).toBe(0)
+      // Everything that is not left was settled: nothing stays reserved.
+      expect(budget.remaining().usd).toBe(100n - budget.settled.usd)
+    }
+  })
+
+  it('whose code is at fault is a failure of ours, not a caller that left', async () => {
+    plays = [fail(new TypeError('oops'))]
+    await expect(read(environment().call('m', request))).rejects.toMatchObject({ code: 'internal_error' })
+    expect(await records()).toMatchObject([{ end: 'failed', errorCode: 'internal_error' }])
+  })
+
+  it('that nobody reads to the end is cancelled and billed for what was seen', async () => {
+    plays = [say(start, text('x'), text('y'))]
+    const budget = new MemoryBudget('b', { usd: picoUsd(100n) })
+    const running = environment(undefined, budget).call('m', request)
+    await running.next()
+    await running.next()
+    await running.return(undefined as never)
+    expect(open).toBe(0)
+    expect(await records()).toMatchObject([{ end: 'cancelled', usageEstimated: true, usage: { inputTokens: 7 } }])
+    expect(deployments[0]?.inFlight).toBe(0)
+    expect(budget.settled.calls).toBe(1)
+  })
+
+  it('that begins after its caller has left is not made', async () => {
+    const left = new BursarError('left', { code: 'client_closed_request', status: 499 })
+    await expect(read(environment(AbortSignal.abort(left)).call('m', request))).rejects.toBe(left)
+    expect(await records()).toEqual([])
+    expect(deployments[0]?.inFlight).toBe(0)
+  })
+
+  it('holds back what is no content, so that another attempt stays possible; and gives it all the same', async () => {
+    const told: Delta = { type: 'usage', reported: { usage } }
+    plays = [fail(failure(), start, told), say(start, told, text('x'))]
+    expect(await read(environment().call('m', request))).toEqual([start, told, text('x')])
+    expect((await records()).map((record) => record.end)).toEqual(['failed', 'complete'])
+    plays = [say(start, told)]
+    expect(await read(environment().call('m', request))).toEqual([start, told])
+  })
+
+  it('that the budget refuses is neither made nor recorded, and takes no place', async () => {
+    await expect(read(environment(undefined, new MemoryBudget('b', { usd: picoUsd(9n) })).call('m', request))).rejects.toMatchObject({ code: 'budget_exceeded' })
+    expect(await records()).toEqual([])
+    expect(deployments[0]?.inFlight).toBe(0)
+    expect(deployments[0]?.state()).toBe('ready')
+  })
+
+  it('is over when the ledger fails: answered, told of, and not recorded as something else', async () => {
+    ledger.recordCall = () => Promise.reject(new BursarError('full', { code: 'internal_error', status: 500 }))
+    plays = [say(text('x'))]
+    expect(await read(environment().call('m', request))).toEqual([text('x')])
+    expect(told).toEqual(['complete', 'unrecorded'])
+  })
+})
+
+describe('a deployment that has rested', () => {
+  const rest = async () => {
+    plays = [fail(failure({ retryable: true })), fail(failure())]
+    await expect(read(environment().call('m', request))).rejects.toBeInstanceOf(UpstreamFailure)
+    expect(deployments[0]?.state()).toBe('resting')
+    now += 51
+    expect(deployments[0]?.state()).toBe('probe')
+    told = []
+  }
+
+  it('is probed by one call, however many come at once', async () => {
+    await rest()
+    let proceed = () => {}
+    const gate = new Promise<void>((resolve) => (proceed = resolve))
+    plays = [
+      async function* ({ progress }) {
+        progress.sent = true
+        await gate
+        yield text('x')
+        return done
+      },
+    ]
+    const budget = () => new MemoryBudget('b', { usd: picoUsd(1000n) })
+    const calls = Array.from({ length: 5 }, () => read(environment(undefined, budget()).call('m', request)).then(() => 'ok', (thrown: BursarError) => thrown.code))
+    await new Promise((resolve) => setImmediate(resolve))
+    proceed()
+    expect((await Promise.all(calls)).toSorted()).toEqual([...Array.from({ length: 4 }, () => 'no_deployment_available'), 'ok'])
+    expect(deployments[0]?.state()).toBe('ready')
+  })
+
+  it('is probed again when the caller of the probe left', async () => {
+    await rest()
+    plays = [say(text('x'), text('y'))]
+    const controller = new AbortController()
+    const running = environment(controller.signal).call('m', { ...request })
+    const first = deployments[0]
+    const pending = running.next()
+    controller.abort(new BursarError('left', { code: 'client_closed_request', status: 499 }))
+    await pending
+    await running.return(undefined as never)
+    expect(first?.inFlight).toBe(0)
+    expect(['probe', 'ready']).toContain(first?.state())
+  })
+
+  it('serves others as soon as the probe is answered, before it is over', async () => {
+    await rest()
+    plays = [say(text('x'), text('y')), say(text('z'))]
+    const probe = environment().call('m', request)
+    await probe.next()
+    expect(await read(environment().call('m', request))).toEqual([text('z')])
+    await read(probe)
+  })
+
+  it('rests again when the probe fails, and is told of once', async () => {
+    await rest()
+    plays = [fail(failure())]
+    await expect(read(environment().call('m', request))).rejects.toBeInstanceOf(UpstreamFailure)
+    expect(deployments[0]?.state()).toBe('resting')
+    expect(told).toEqual(['rested', 'failed'])
+  })
+})
