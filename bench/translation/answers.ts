@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { noUsage, usd } from '../../src/quantities/index.js'
-import { deltasOf, ReplyCollector, SseParser, type Delta, type Reply, type Request } from '../../src/protocol/index.js'
+import { deltasOf, ReplyCollector, SseParser, stringifyExact, type Delta, type Reply, type Request } from '../../src/protocol/index.js'
 import type { Random } from '../../src/statistics/index.js'
 import type { RecordedAnswer } from '../data/conversation.js'
 import { inbound, outbound, type Verdict } from './requests.js'
@@ -91,7 +91,7 @@ export function checkAnswer(answer: RecordedAnswer, caller: Format, random: Rand
     const reply = outbound(provider).decodeReply(providerBody(answer, provider))
     const read = compare(`read from ${provider}`, expected, reply)
     if (read.kind !== 'same' || caller === 'gemini') return read
-    const whole: unknown = JSON.parse(JSON.stringify(inbound(caller).encodeReply(reply, { request: asked, usage, cost, id: 'x-1' })))
+    const whole: unknown = JSON.parse(stringifyExact(inbound(caller).encodeReply(reply, { request: asked, usage, cost, id: 'x-1' })))
     const body = compare(`${provider} to ${caller}, whole`, expected, outbound(caller).decodeReply(whole))
     if (body.kind !== 'same') return body
     const streamed = compare(`${provider} to ${caller}, streamed`, expected, throughStream(cutDeltas(reply, random), caller, random))

@@ -1,5 +1,5 @@
 import { UnsupportedParameter } from '../../src/errors/index.js'
-import { edit, inboundCodec, outboundCodec, type DropPolicy, type InboundCodec, type OutboundCodec, type Request } from '../../src/protocol/index.js'
+import { edit, inboundCodec, outboundCodec, type DropPolicy, type InboundCodec, stringifyExact, type OutboundCodec, type Request } from '../../src/protocol/index.js'
 import type { RecordedConversation } from '../data/conversation.js'
 import { difference, saidIn, type Format } from './said.js'
 
@@ -39,7 +39,7 @@ export function chatBody(conversation: RecordedConversation): Record<string, unk
 
 /** The request as it goes to a provider: always written anew, never passed through. Throws `UnsupportedParameter`. */
 export function writtenText(request: Request, target: Format): string {
-  return JSON.stringify(outbound(target).encodeRequest(request.wire === undefined ? request : edit(request, {}), models[target], strict))
+  return stringifyExact(outbound(target).encodeRequest(request.wire === undefined ? request : edit(request, {}), models[target], strict))
 }
 
 /** The same as the provider reads it. */

@@ -38,6 +38,7 @@ export interface InboundCodec {
   readonly format: WireFormat
   /** Validates and translates. Throws `InvalidRequest` with the field's path. `wire` is kept on the request. */
   decodeRequest(json: Readonly<Record<string, unknown>>, wire?: WireBody): Request
+  /** Write the result with `stringifyExact`. */
   encodeReply(reply: Reply, context: EncodeContext): Record<string, unknown>
   createStreamEncoder(request: Request, id: string): StreamEncoder
   encodeError(error: BursarError, requestId: string): Record<string, unknown>
@@ -58,9 +59,10 @@ export interface StreamEncoder {
 /** The provider's side of a format: writes requests, reads answers. */
 export interface OutboundCodec {
   readonly format: WireFormat
-  /** Translates a canonical request; `model` is the provider's own name of it. */
+  /** Translates a canonical request; `model` is the provider's own name of it. Write the result with `stringifyExact`. */
   encodeRequest(request: Request, model: string, drop: DropPolicy): Record<string, unknown>
-  decodeReply(json: unknown): Reply
+  /** `text` is what the value was parsed from: formats that hold arguments as JSON read long numbers from it. */
+  decodeReply(json: unknown, text?: string): Reply
   createStreamDecoder(): StreamDecoder
   /** Finds usage in a whole response body (or `undefined`). */
   usageOf(json: unknown): ReportedUsage | undefined

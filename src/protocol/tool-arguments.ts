@@ -1,4 +1,5 @@
 import { InvalidRequest } from '../errors/index.js'
+import { parseExact } from './exact-numbers.js'
 import { isObject } from './json-value.js'
 
 /**
@@ -9,7 +10,7 @@ export function parseToolArguments(text: string, at: string): Record<string, unk
   if (text.trim() === '') return {}
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseExact(text)
   } catch (cause) {
     throw new InvalidRequest(`${at}: the arguments of this tool call are not valid JSON, and the provider takes them only as a JSON object.`, { path: at, cause })
   }

@@ -1,4 +1,5 @@
 import type { Part } from '../conversation.js'
+import { argumentsText } from '../exact-numbers.js'
 import { arrayOf, isObject, stringOf, textOf, type JsonObject } from '../json-value.js'
 import type { Reply } from '../reply.js'
 import { anthropicUsage } from '../usage.js'
@@ -7,10 +8,10 @@ import { malformed, streamEventError } from './errors.js'
 import { finishReason } from './stop-reason.js'
 
 /**
- * Reads an answer of Anthropic. It names no time, so `created` (Unix seconds) is handed in. Citations of a text have no
+ * Reads an answer of Anthropic, and `text`, which it was parsed from. It names no time, so `created` (Unix seconds) is handed in. Citations of a text have no
  * canonical form and are left behind. Throws `BursarError` `upstream_malformed`.
  */
-export function decodeMessagesReply(json: unknown, created: number): Reply {
+export function decodeMessagesReply(json: unknown, created: number, text?: string): Reply {
   if (!isObject(json)) throw malformed('it is not a JSON object')
   if (json['type'] === 'error') throw streamEventError(json)
   if (!Array.isArray(json['content'])) throw malformed('it has no content')
@@ -20,7 +21,7 @@ export function decodeMessagesReply(json: unknown, created: number): Reply {
     created,
     choices: [
       {
-        parts: arrayOf(json['content']).flatMap(decodeReplyBlock),
+        parts: arrayOf(json['content']).flatMap((block, index) => decodeReplyBlock(block, index, text)),
         finish: finishReason(json['stop_reason']),
         stopSequence: textOf(json['stop_sequence']),
       },
@@ -29,7 +30,7 @@ export function decodeMessagesReply(json: unknown, created: number): Reply {
   }
 }
 
-function decodeReplyBlock(block: unknown): Part[] {
+function decodeReplyBlock(block: unknown, index: number, whole: string | undefined): Part[] {
   if (!isObject(block)) throw malformed('a content block is not an object')
   switch (block['type']) {
     case 'text': {
@@ -41,7 +42,7 @@ function decodeReplyBlock(block: unknown): Part[] {
     case 'redacted_thinking':
       return [decodeRedacted(stringOf(block['data']) ?? '')]
     case 'tool_use':
-      return [{ type: 'tool_call', ...callNames(block), arguments: JSON.stringify(block['input'] ?? {}) }]
+      return [{ type: 'tool_call', ...callNames(block), arguments: argumentsText(block['input'], whole, 'content', index, 'input') }]
     default:
       return [{ type: 'native', format: 'anthropic-messages', value: block }]
   }

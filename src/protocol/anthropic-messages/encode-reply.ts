@@ -1,5 +1,6 @@
 import type { EncodeContext } from '../codec.js'
 import type { Part, ReasoningPart } from '../conversation.js'
+import { parseExact } from '../exact-numbers.js'
 import { isObject } from '../json-value.js'
 import type { Choice, Reply } from '../reply.js'
 import type { Block } from './encode-content.js'
@@ -78,7 +79,7 @@ export function callSealBlock(signature: string): Block {
 function toolInput(text: string): Record<string, unknown> {
   if (text.trim() === '') return {}
   try {
-    const value: unknown = JSON.parse(text)
+    const value = parseExact(text)
     if (isObject(value)) return { ...value }
   } catch {
     // Told below.

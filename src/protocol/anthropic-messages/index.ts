@@ -29,7 +29,7 @@ export function createAnthropicMessages(options: AnthropicMessagesOptions = {}):
     encodeStreamError: encodeMessagesStreamError,
     keepAlive: 'event: ping\ndata: {"type":"ping"}\n\n',
     encodeRequest: (request, model, drop) => encodeMessagesRequest(request, model, drop, options),
-    decodeReply: (json) => decodeMessagesReply(json, now()),
+    decodeReply: (json, text) => decodeMessagesReply(json, now(), text),
     createStreamDecoder: () => new MessagesStreamDecoder(now),
     usageOf: (json) => (isObject(json) ? anthropicUsage(json['usage']) : undefined),
     decodeError: decodeMessagesError,

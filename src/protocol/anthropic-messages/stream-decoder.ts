@@ -1,4 +1,5 @@
 import type { StreamDecoder } from '../codec.js'
+import { argumentsText } from '../exact-numbers.js'
 import { isObject, numberOf, objectOf, stringOf, textOf, type JsonObject } from '../json-value.js'
 import type { Delta } from '../reply.js'
 import type { ServerSentEvent } from '../sse.js'
@@ -15,6 +16,8 @@ interface OpenBlock {
   readonly start: JsonObject
   /** Argument text of a block of Anthropic's own; of a tool call only whether any came. */
   json: string
+  /** Arguments that stood in the start of a tool call. */
+  given: string
 }
 
 /**
@@ -49,7 +52,7 @@ export class MessagesStreamDecoder implements StreamDecoder {
       case 'message_start':
         return this.#start(data)
       case 'content_block_start':
-        return this.#blockStart(data)
+        return this.#blockStart(data, event.data)
       case 'content_block_stop':
         return this.#blockStop(data)
       case 'message_delta':
@@ -77,7 +80,7 @@ export class MessagesStreamDecoder implements StreamDecoder {
     return [{ type: 'start', id: stringOf(message['id']) ?? '', model: stringOf(message['model']) ?? '', created: this.#created() }]
   }
 
-  #blockStart(data: JsonObject): Delta[] {
+  #blockStart(data: JsonObject, text: string): Delta[] {
     const start = objectOf(data['content_block'])
     const index = numberOf(data['index'])
     if (!this.#started || start === undefined || index === undefined) throw malformed('a content block starts without its place')
@@ -113,6 +116,7 @@ export class MessagesStreamDecoder implements StreamDecoder {
       }
       case 'tool_use': {
         const block = this.#open(index, 'tool_use', start)
+        block.given = argumentsText(start['input'], text, 'content_block', 'input')
         deltas.push({ type: 'tool_call', choice: 0, part: block.part, ...callNames(start) })
         break
       }
@@ -123,7 +127,7 @@ export class MessagesStreamDecoder implements StreamDecoder {
   }
 
   #open(index: number, kind: OpenBlock['kind'], start: JsonObject): OpenBlock {
-    const block: OpenBlock = { part: this.#nextPart++, kind, start, json: '' }
+    const block: OpenBlock = { part: this.#nextPart++, kind, start, json: '', given: '' }
     this.#blocks.set(index, block)
     return block
   }
@@ -169,7 +173,7 @@ export class MessagesStreamDecoder implements StreamDecoder {
     this.#blocks.delete(index)
     const { part, kind, start } = block
     // A call without arguments streams none; some compatible servers give them whole at the start.
-    if (kind === 'tool_use' && block.json === '') return [{ type: 'tool_arguments', choice: 0, part, json: JSON.stringify(start['input'] ?? {}) }]
+    if (kind === 'tool_use' && block.json === '') return [{ type: 'tool_arguments', choice: 0, part, json: block.given }]
     if (kind === 'native') return [{ type: 'native', choice: 0, part, format: 'anthropic-messages', value: withInput(start, block.json) }]
     return []
   }

@@ -20,7 +20,7 @@ export function createGemini(options: Partial<DecoderOptions> = {}): OutboundCod
   return {
     format: 'gemini',
     encodeRequest: encodeGeminiRequest,
-    decodeReply: (json) => decodeReply(json, decoding),
+    decodeReply: (json, text) => decodeReply(json, text, decoding),
     createStreamDecoder: () => new GeminiStreamDecoder(decoding),
     usageOf: (json) => (isObject(json) && json['usageMetadata'] != null ? geminiUsage(json['usageMetadata']) : undefined),
     decodeError: decodeGeminiError,
@@ -30,10 +30,10 @@ export function createGemini(options: Partial<DecoderOptions> = {}): OutboundCod
 export const gemini: OutboundCodec = createGemini()
 
 /** A whole answer is a stream of one chunk. Throws `BursarError` `upstream_malformed` when it holds no answer. */
-function decodeReply(json: unknown, options: DecoderOptions): Reply {
+function decodeReply(json: unknown, text: string | undefined, options: DecoderOptions): Reply {
   const decoder = new GeminiStreamDecoder(options)
   const collector = new ReplyCollector()
-  for (const delta of decoder.chunk(json)) collector.push(delta)
+  for (const delta of decoder.chunk(json, text)) collector.push(delta)
   if (!decoder.complete()) throw malformed('it holds no finished candidate')
   return collector.reply()
 }

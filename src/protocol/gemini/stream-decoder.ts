@@ -1,4 +1,5 @@
 import type { StreamDecoder } from '../codec.js'
+import { argumentsText } from '../exact-numbers.js'
 import { arrayOf, isObject, numberOf, objectOf, stringOf, textOf, type JsonObject } from '../json-value.js'
 import type { Delta, FinishReason, ReportedUsage, TokenLogprob } from '../reply.js'
 import type { ServerSentEvent } from '../sse.js'
@@ -48,11 +49,11 @@ export class GeminiStreamDecoder implements StreamDecoder {
     } catch (cause) {
       throw malformed('an event is not valid JSON', cause)
     }
-    return this.chunk(chunk)
+    return this.chunk(chunk, event.data)
   }
 
-  /** Takes one parsed chunk, or a whole answer. */
-  chunk(chunk: unknown): Delta[] {
+  /** Takes one parsed chunk, or a whole answer; `text` is what it was parsed from. */
+  chunk(chunk: unknown, text?: string): Delta[] {
     if (errorOf(chunk) !== undefined) throw streamError(chunk)
     if (!isObject(chunk)) throw malformed('it is not a JSON object')
     const deltas: Delta[] = []
@@ -64,9 +65,9 @@ export class GeminiStreamDecoder implements StreamDecoder {
     const reported = chunk['usageMetadata'] == null ? undefined : geminiUsage(chunk['usageMetadata'])
     if (reported !== undefined) this.#reported = reported
     let ended = false
-    for (const candidate of arrayOf(chunk['candidates'])) {
+    for (const [index, candidate] of arrayOf(chunk['candidates']).entries()) {
       if (!isObject(candidate)) throw malformed('a candidate is not an object')
-      if (this.#candidate(candidate, deltas)) ended = true
+      if (this.#candidate(candidate, deltas, index, text)) ended = true
     }
     if (this.#candidates.size === 0 && textOf(objectOf(chunk['promptFeedback'])?.['blockReason']) !== undefined && !this.#blocked) {
       this.#blocked = true
@@ -85,7 +86,7 @@ export class GeminiStreamDecoder implements StreamDecoder {
   }
 
   /** Whether the candidate ended with this chunk. */
-  #candidate(json: JsonObject, deltas: Delta[]): boolean {
+  #candidate(json: JsonObject, deltas: Delta[], at: number, text: string | undefined): boolean {
     const choice = numberOf(json['index']) ?? 0
     let candidate = this.#candidates.get(choice)
     if (candidate === undefined) {
@@ -93,9 +94,9 @@ export class GeminiStreamDecoder implements StreamDecoder {
       this.#candidates.set(choice, candidate)
     }
     const from = deltas.length
-    for (const part of arrayOf(objectOf(json['content'])?.['parts'])) {
+    for (const [index, part] of arrayOf(objectOf(json['content'])?.['parts']).entries()) {
       if (!isObject(part)) throw malformed('a part is not an object')
-      this.#part(choice, candidate, part, deltas)
+      this.#part(choice, candidate, part, deltas, (args) => argumentsText(args, text, 'candidates', at, 'content', 'parts', index, 'functionCall', 'args'))
     }
     const logprobs = readLogprobs(json['logprobsResult'])
     if (logprobs.length > 0) attachLogprobs(deltas, from, choice, candidate, logprobs)
@@ -111,7 +112,7 @@ export class GeminiStreamDecoder implements StreamDecoder {
     return `${madeIdPrefix}${this.#id.replace(/[^a-zA-Z0-9]/g, '').slice(-24)}_${this.#calls++}`
   }
 
-  #part(choice: number, candidate: Candidate, json: JsonObject, deltas: Delta[]): void {
+  #part(choice: number, candidate: Candidate, json: JsonObject, deltas: Delta[], written: (args: unknown) => string): void {
     const signature = textOf(json['thoughtSignature'])
     const call = objectOf(json['functionCall'])
     if (call !== undefined) {
@@ -120,7 +121,7 @@ export class GeminiStreamDecoder implements StreamDecoder {
       const part = nextPart(candidate)
       candidate.called = true
       deltas.push({ type: 'tool_call', choice, part, id: textOf(call['id']) ?? this.#madeId(), name, signature })
-      deltas.push({ type: 'tool_arguments', choice, part, json: JSON.stringify(call['args'] ?? {}) })
+      deltas.push({ type: 'tool_arguments', choice, part, json: written(call['args']) })
       return
     }
     const text = stringOf(json['text'])
