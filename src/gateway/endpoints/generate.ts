@@ -1,6 +1,6 @@
 import { LiveEnvironment, type Completion } from '../../environment/index.js'
 import { formatUsd } from '../../quantities/index.js'
-import { parseBody, type CostReport, type Delta, type InboundCodec, type Request, type StreamEncoder } from '../../protocol/index.js'
+import { parseBody, stringifyExact, type CostReport, type Delta, type InboundCodec, type Request, type StreamEncoder } from '../../protocol/index.js'
 import type { Answer } from '../../strategies/index.js'
 import type { Decision } from '../../routing/index.js'
 import { toBursarError } from '../../errors/index.js'
@@ -73,7 +73,7 @@ async function answerWhole(
   if (completion.answer.kind === 'wire') return exchange.sendJson(200, completion.answer.bytes, headers)
   if (completion.answer.kind === 'streamed') throw new Error('a call that was not to stream did')
   const encoded = codec.encodeReply(completion.answer.reply, { request, usage, cost: completion.costReport, id: exchange.requestId })
-  exchange.sendJson(200, JSON.stringify(encoded), headers)
+  exchange.sendJson(200, stringifyExact(encoded), headers)
 }
 
 async function answerStream(
