@@ -1,3 +1,4 @@
+export * from './cancellation.js'
 export * from './environment.js'
 export * from './provider.js'
 export * from './upstream-failure.js'

@@ -1,5 +1,6 @@
 import type { Delta, EmbeddingRequest, Reply, ReportedUsage, Request, TapOptions, WireBody, WireFormat } from '../protocol/index.js'
 import type { ModelFacts } from '../catalog/index.js'
+import type { Cancellation } from './cancellation.js'
 
 /** Limits of one call, in seconds. */
 export interface CallLimits {
@@ -34,7 +35,7 @@ export interface ProviderCall {
   readonly tap: TapOptions
   readonly progress: CallProgress
   readonly limits: CallLimits
-  readonly signal: AbortSignal
+  readonly cancellation: Cancellation
   /** Caller's headers that the provider may want (`anthropic-beta`, `openai-beta` …). */
   readonly headers: Readonly<Record<string, string>>
   /** Whether (or which) fields that the provider can't express are dropped instead of refused. */
@@ -81,7 +82,7 @@ export interface Provider {
   /** The models of a provider that declares all it has (sandbox, recorded); absent for those that may know more than we do. */
   models?(): readonly string[]
   /** Counts input tokens of an Anthropic-format body at the provider itself, where it offers that; resolves to its JSON answer. */
-  countTokens?(call: Pick<ProviderCall, 'model' | 'limits' | 'signal' | 'headers'>, wire: WireBody): Promise<Uint8Array>
+  countTokens?(call: Pick<ProviderCall, 'model' | 'limits' | 'cancellation' | 'headers'>, wire: WireBody): Promise<Uint8Array>
   /** Asks the provider which models it has, without spending tokens. */
   check(signal: AbortSignal): Promise<ProviderHealth>
   close(): Promise<void>

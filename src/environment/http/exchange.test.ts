@@ -1,3 +1,5 @@
+import { BursarError } from '../../errors/index.js'
+import { Cancellation } from '../cancellation.js'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -16,12 +18,12 @@ afterEach(() => {
 describe('an exchange', () => {
   it('that never got a connection was not sent, and ends when it is cancelled', async () => {
     const agent = new UndiciAgent({ connect: () => undefined })
-    const controller = new AbortController()
+    const cancellation = new Cancellation()
     let sent = false
-    const exchange = new Exchange(limits, controller.signal, new Deadlines(), () => void (sent = true))
+    const exchange = new Exchange(limits, cancellation, new Deadlines(), () => void (sent = true))
     exchange.send(agent, { origin: 'http://127.0.0.1:1', path: '/', method: 'POST', body: 'x' })
     const head = exchange.head()
-    controller.abort(new Error('left'))
+    cancellation.cancel(new BursarError('left', { code: 'client_closed_request', status: 499 }))
     await expect(head).rejects.toThrow('left')
     expect(sent).toBe(false)
     await agent.destroy()
@@ -29,7 +31,7 @@ describe('an exchange', () => {
 
   it('that never got a connection ends by its limit', async () => {
     const agent = new UndiciAgent({ connect: () => undefined })
-    const exchange = new Exchange({ ...limits, totalSeconds: 0.1 }, new AbortController().signal, new Deadlines())
+    const exchange = new Exchange({ ...limits, totalSeconds: 0.1 }, new Cancellation(), new Deadlines())
     exchange.send(agent, { origin: 'http://127.0.0.1:1', path: '/', method: 'POST', body: 'x' })
     await expect(exchange.head()).rejects.toBeInstanceOf(LimitExpired)
     await agent.destroy()
@@ -38,7 +40,7 @@ describe('an exchange', () => {
   it('that is cancelled before it begins never begins', async () => {
     const agent = new UndiciAgent()
     let sent = false
-    const exchange = new Exchange(limits, AbortSignal.abort(new Error('left')), new Deadlines(), () => void (sent = true))
+    const exchange = new Exchange(limits, Cancellation.following(AbortSignal.abort(new BursarError('left', { code: 'client_closed_request', status: 499 }))), new Deadlines(), () => void (sent = true))
     exchange.send(agent, { origin: 'http://127.0.0.1:1', path: '/', method: 'POST', body: 'x' })
     await expect(exchange.head()).rejects.toThrow('left')
     expect(sent).toBe(false)
@@ -53,7 +55,7 @@ describe('an exchange', () => {
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve))
     const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const agent = new UndiciAgent()
-    const exchange = new Exchange({ firstTokenSeconds: 0.3, idleSeconds: 0.3, totalSeconds: 0.8 }, new AbortController().signal, new Deadlines())
+    const exchange = new Exchange({ firstTokenSeconds: 0.3, idleSeconds: 0.3, totalSeconds: 0.8 }, new Cancellation(), new Deadlines())
     exchange.send(agent, { origin, path: '/', method: 'GET' })
     await exchange.head()
     await expect(exchange.whole(1_000_000)).rejects.toMatchObject({ limit: 'total' })

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import type { Cancellation } from '../cancellation.js'
 import { decoderOf, UndecodableBody, type Decoder } from './decoding.js'
 import type { Deadlines, Expiring } from './deadlines.js'
 
@@ -44,11 +45,11 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
   private decoder: Decoder | undefined
   /** The answer is complete: what still comes is thrown away. */
   private discarding = false
-  private readonly onAbort = () => this.fail(this.signal.reason as Error)
+  private readonly onAbort = () => this.fail(this.cancellation.reason ?? new Error('cancelled'))
 
   constructor(
     private readonly limits: { readonly firstTokenSeconds: number; readonly idleSeconds: number; readonly totalSeconds: number },
-    private readonly signal: AbortSignal,
+    private readonly cancellation: Cancellation,
     private readonly deadlines: Deadlines,
     /** Called when the request is about to be written to a connection: from then on the upstream may have it. */
     private readonly onSent?: () => void,
@@ -59,13 +60,13 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
   }
 
   send(dispatcher: Dispatcher, options: Dispatcher.DispatchOptions): void {
-    if (this.signal.aborted) return this.onAbort()
-    this.signal.addEventListener('abort', this.onAbort, { once: true })
+    if (this.cancellation.cancelled) return this.onAbort()
+    this.cancellation.onCancel(this.onAbort)
     this.deadlines.add(this)
     dispatcher.dispatch(options, this)
   }
 
-  /** Waits for the status line and headers. Throws the transport's error, `LimitExpired`, or the signal's reason. */
+  /** Waits for the status line and headers. Throws the transport's error, `LimitExpired`, or the reason of the cancellation. */
   async head(): Promise<void> {
     while (!this.started) {
       if (this.failure) throw this.failure
@@ -117,7 +118,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
   settle(): void {
     if (this.ended || this.failure) return
     this.discarding = true
-    this.signal.removeEventListener('abort', this.onAbort)
+    this.cancellation.off(this.onAbort)
     this.take()
     this.hurry(SETTLE_SECONDS)
   }
@@ -231,7 +232,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
 
   private finish(): void {
     this.deadlines.delete(this)
-    this.signal.removeEventListener('abort', this.onAbort)
+    this.cancellation.off(this.onAbort)
     this.notify()
   }
 }

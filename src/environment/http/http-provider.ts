@@ -6,6 +6,7 @@ import {
   createOneCallFilter,
   createTap,
   deltasOf,
+  limitOutput,
   openaiEmbeddings,
   spliceReplyCost,
   stringifyExact,
@@ -21,6 +22,7 @@ import {
 } from '../../protocol/index.js'
 import { BursarError, UnsupportedParameter } from '../../errors/index.js'
 import type { CallProgress, Provider, ProviderCall, ProviderEmbedCall, ProviderHealth, ProviderResult } from '../provider.js'
+import { Cancellation } from '../cancellation.js'
 import { Exchange } from './exchange.js'
 import type { Deadlines } from './deadlines.js'
 import { failureOf, malformed, statusFailure, truncated } from './failures.js'
@@ -53,6 +55,8 @@ export interface HttpProviderDescription {
   readonly headers: Readonly<Record<string, string>>
   /** In order of preference for translated calls. */
   readonly formats: ReadonlyMap<WireFormat, FormatEndpoint>
+  /** Most tokens that a model writes, where the catalog knows: for calls that are written anew. */
+  readonly maxOutputTokens?: ((model: string) => number | undefined) | undefined
   /** Path of embeddings in OpenAI's format, which every provider that has embeddings offers. */
   readonly embeddings?: { path(model: string): string; readonly headers?: Readonly<Record<string, string>> } | undefined
   /** Names of caller's headers that go on to this provider, in lower case. */
@@ -88,8 +92,8 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
   const secrets = secretsOf(description.headers, description.embeddings?.headers)
   const baseHeaders = { 'content-type': 'application/json', 'accept-encoding': 'identity', ...description.headers }
 
-  function open(path: string, body: string | Buffer | Uint8Array | undefined, call: Pick<ProviderCall, 'limits' | 'signal' | 'headers'>, accept: string, more?: Readonly<Record<string, string>>, progress?: CallProgress): Exchange {
-    const exchange = new Exchange(call.limits, call.signal, shared.deadlines, progress && (() => void (progress.sent = true)))
+  function open(path: string, body: string | Buffer | Uint8Array | undefined, call: Pick<ProviderCall, 'limits' | 'cancellation' | 'headers'>, accept: string, more?: Readonly<Record<string, string>>, progress?: CallProgress): Exchange {
+    const exchange = new Exchange(call.limits, call.cancellation, shared.deadlines, progress && (() => void (progress.sent = true)))
     const headers: Record<string, string> = { ...baseHeaders, accept, ...more }
     for (const name of forwarded) {
       const value = call.headers[name]
@@ -142,7 +146,8 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
       const first = description.formats.entries().next().value
       if (!first) throw malformed(description.id, 'speaks no format that can generate text')
       ;[format, endpoint] = first
-      body = stringifyExact(endpoint.codec.encodeRequest(request, call.model, dropPolicy(call.dropUnsupported, dropped)))
+      const drop = dropPolicy(call.dropUnsupported, dropped)
+      body = stringifyExact(endpoint.codec.encodeRequest(limitOutput(request, description.maxOutputTokens?.(call.model), drop), call.model, drop))
     }
     const passing = same?.passThrough === true && request.wire !== undefined
     const exchange = open(endpoint.path(call.model, request.stream), body, call, request.stream ? 'text/event-stream' : 'application/json', undefined, call.progress)
@@ -299,7 +304,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
     facts: (): ModelFacts | undefined => undefined,
     async check(signal): Promise<ProviderHealth> {
       const limits = { connectSeconds: 5, firstTokenSeconds: 10, idleSeconds: 10, totalSeconds: 15 }
-      const exchange = open(description.modelList.path, undefined, { limits, signal, headers: {} }, 'application/json')
+      const exchange = open(description.modelList.path, undefined, { limits, cancellation: Cancellation.following(signal), headers: {} }, 'application/json')
       try {
         const codec = description.formats.values().next().value?.codec
         await headOf(exchange, codec ?? { decodeError: () => ({ message: '' }) }, 'openai-chat')
@@ -316,7 +321,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
     ...(description.countTokensPath === undefined
       ? {}
       : {
-          async countTokens(call: Pick<ProviderCall, 'model' | 'limits' | 'signal' | 'headers'>, wire: WireBody): Promise<Buffer> {
+          async countTokens(call: Pick<ProviderCall, 'model' | 'limits' | 'cancellation' | 'headers'>, wire: WireBody): Promise<Buffer> {
             const codec = description.formats.values().next().value?.codec
             const exchange = open(description.countTokensPath as string, passThroughBody(wire, call.model, false), call, 'application/json')
             try {

@@ -1,3 +1,4 @@
+import { Cancellation } from '../cancellation.js'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { BursarError } from '../../errors/index.js'
 import { createMemoryLedger, type CallRecord } from '../../ledger/index.js'
@@ -69,7 +70,7 @@ function deployment(id: string): Deployment {
   return new Deployment(id, provider, 'm', 1, { id: 'm', provider: 'p', capabilities: {} }, limits, { afterFaults: 2, seconds: 50 }, clock)
 }
 
-function environment(signal = new AbortController().signal, budget: Budget = unlimited): LiveEnvironment {
+function environment(cancellation = new Cancellation(), budget: Budget = unlimited): LiveEnvironment {
   const world: LiveWorld = {
     route: (model) => ({ model, deployments, balance: 'weighted' }),
     price: () => ({ report: { usd: picoUsd(5n), details: {} } }),
@@ -93,7 +94,7 @@ function environment(signal = new AbortController().signal, budget: Budget = unl
     key: 'k',
     requestedModel: 'm',
     budget,
-    signal,
+    cancellation,
     headers: {},
     streamUsage: 'never',
     dropUnsupported: false,
@@ -167,7 +168,7 @@ describe('one call', () => {
 
   it('that begins after its caller has left is not made', async () => {
     const left = new BursarError('left', { code: 'client_closed_request', status: 499 })
-    await expect(read(environment(AbortSignal.abort(left)).call('m', request))).rejects.toBe(left)
+    await expect(read(environment(Cancellation.following(AbortSignal.abort(left))).call('m', request))).rejects.toBe(left)
     expect(await records()).toEqual([])
     expect(deployments[0]?.inFlight).toBe(0)
   })
@@ -229,11 +230,11 @@ describe('a deployment that has rested', () => {
   it('is probed again when the caller of the probe left', async () => {
     await rest()
     plays = [say(text('x'), text('y'))]
-    const controller = new AbortController()
-    const running = environment(controller.signal).call('m', { ...request })
+    const cancellation = new Cancellation()
+    const running = environment(cancellation).call('m', { ...request })
     const first = deployments[0]
     const pending = running.next()
-    controller.abort(new BursarError('left', { code: 'client_closed_request', status: 499 }))
+    cancellation.cancel(new BursarError('left', { code: 'client_closed_request', status: 499 }))
     await pending
     await running.return(undefined as never)
     expect(first?.inFlight).toBe(0)

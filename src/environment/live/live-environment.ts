@@ -15,6 +15,7 @@ import {
   type Usage,
 } from '../../quantities/index.js'
 import type { Random } from '../../statistics/index.js'
+import type { Cancellation } from '../cancellation.js'
 import type { CallOptions, Completion, Environment, ModelId } from '../environment.js'
 import type { CallProgress, ProviderCall, ProviderResult } from '../provider.js'
 import { UpstreamFailure } from '../upstream-failure.js'
@@ -77,7 +78,7 @@ export interface CallScope {
   readonly key: string
   readonly requestedModel: string
   readonly budget: Budget
-  readonly signal: AbortSignal
+  readonly cancellation: Cancellation
   readonly headers: Readonly<Record<string, string>>
   readonly streamUsage: 'asked' | 'always' | 'never'
   readonly dropUnsupported: boolean | readonly string[]
@@ -107,7 +108,7 @@ export class LiveEnvironment implements Environment {
     return this.world.random
   }
   get signal(): AbortSignal {
-    return this.scope.signal
+    return this.scope.cancellation.signal
   }
 
   /** What is known of the attempt under way: for headers that go out before the answer is complete. */
@@ -121,7 +122,7 @@ export class LiveEnvironment implements Environment {
    * before. Throws `UpstreamFailure`, `BudgetExceeded`, or the abort signal's reason.
    */
   async *call(model: ModelId, request: Request, options: CallOptions = {}): AsyncGenerator<Delta, Completion> {
-    const attempts = new Attempts(this.world, this.routeOf(model), this.scope.signal, this.startedAt)
+    const attempts = new Attempts(this.world, this.routeOf(model), this.scope.cancellation, this.startedAt)
     for (;;) {
       const attempt = this.next(attempts, request, 'generate')
       const { deployment } = attempt
@@ -139,7 +140,7 @@ export class LiveEnvironment implements Environment {
   }
 
   async embed(model: ModelId, request: EmbeddingRequest): Promise<Completion> {
-    const attempts = new Attempts(this.world, this.routeOf(model), this.scope.signal, this.startedAt)
+    const attempts = new Attempts(this.world, this.routeOf(model), this.scope.cancellation, this.startedAt)
     for (;;) {
       const attempt = this.next(attempts, request, 'embed')
       const { deployment } = attempt
@@ -170,15 +171,15 @@ export class LiveEnvironment implements Environment {
 /** Which deployments were tried, and when the next try may be made. */
 class Attempts {
   made = 0
-  private readonly tried = new Set<Deployment>()
+  private tried: Set<Deployment> | undefined
   /** Deployments that this request shall not try again at all. */
-  private readonly ruledOut = new Set<Deployment>()
+  private ruledOut: Set<Deployment> | undefined
   private last: BursarError | undefined
 
   constructor(
     private readonly world: LiveWorld,
     private readonly route: Route,
-    private readonly signal: AbortSignal,
+    private readonly cancellation: Cancellation,
     /** When the request began, in monotonic seconds. */
     private readonly startedAt: number,
   ) {}
@@ -189,31 +190,38 @@ class Attempts {
   }
 
   next(): Deployment {
-    if (this.signal.aborted) throw abortReason(this.signal)
-    const open = this.route.deployments.filter((deployment) => !this.ruledOut.has(deployment) && deployment.state() !== 'resting')
-    const fresh = open.filter((deployment) => !this.tried.has(deployment))
+    if (this.cancellation.reason) throw this.cancellation.reason
+    const open = this.candidates()
+    const fresh = this.tried ? open.filter((deployment) => !this.tried?.has(deployment)) : open
     const chosen = chooseDeployment(fresh.length > 0 ? fresh : open, this.route.balance, this.world.random)
     if (!chosen) throw this.last ?? this.noneAvailable()
     if (this.secondsLeft(chosen) <= 0) throw this.last ?? outOfTime(this.route.model)
-    this.tried.add(chosen)
+    if (this.route.deployments.length > 1) (this.tried ??= new Set()).add(chosen)
     this.made++
     return chosen
   }
 
   /** Returns when another attempt may be made, after its wait; else throws the failure. */
   async afterFailure(deployment: Deployment, failure: BursarError, yielded: boolean): Promise<void> {
-    if (yielded || !(failure instanceof UpstreamFailure) || !failure.retryable || this.signal.aborted) throw failure
-    if (failure.upstreamStatus === 401 || failure.upstreamStatus === 403 || failure.upstreamStatus === 404) this.ruledOut.add(deployment)
+    if (yielded || !(failure instanceof UpstreamFailure) || !failure.retryable || this.cancellation.cancelled) throw failure
+    if (failure.upstreamStatus === 401 || failure.upstreamStatus === 403 || failure.upstreamStatus === 404) (this.ruledOut ??= new Set()).add(deployment)
     this.last = failure
-    const open = this.route.deployments.filter((other) => !this.ruledOut.has(other) && other.state() !== 'resting')
-    const elsewhere = open.some((other) => !this.tried.has(other))
+    const open = this.candidates()
+    const elsewhere = open.some((other) => other !== deployment && !this.tried?.has(other))
     if (open.length === 0 || (!elsewhere && this.made > this.world.retries.attempts)) throw failure
     const { baseSeconds, maxWaitSeconds } = this.world.retries
     const backoff = baseSeconds * 2 ** (this.made - 1) * (0.5 + this.world.random.next() / 2)
     const wait = elsewhere ? 0 : (failure.retryAfterSeconds ?? backoff)
     if (wait > maxWaitSeconds || open.every((other) => this.secondsLeft(other) <= wait)) throw failure
     this.world.observer.retried(deployment, failure)
-    if (wait > 0) await this.world.clock.sleep(wait, this.signal)
+    if (wait > 0) await this.world.clock.sleep(wait, this.cancellation.signal)
+  }
+
+  /** Deployments that may be tried now. The usual case, where all may, makes no new list. */
+  private candidates(): readonly Deployment[] {
+    const may = (deployment: Deployment) => !this.ruledOut?.has(deployment) && deployment.state() !== 'resting'
+    const { deployments } = this.route
+    return deployments.every(may) ? deployments : deployments.filter(may)
   }
 
   private noneAvailable(): BursarError {
@@ -241,6 +249,7 @@ class Attempt {
   private begun = false
   private open = true
   private warning: string | undefined
+  private priced: { readonly reported: ReportedUsage; readonly report: CostReport } | undefined
   private source: string | undefined
 
   constructor(
@@ -283,7 +292,7 @@ class Attempt {
   }
 
   providerCall(request: Request, wire: CallOptions['wire']): ProviderCall {
-    return { ...this.common(), request, wire }
+    return Object.assign(this.common(), { request, wire })
   }
 
   common(): Omit<ProviderCall, 'request' | 'wire'> {
@@ -295,7 +304,7 @@ class Attempt {
       tap: { price: (reported) => this.price(reported), usage: scope.streamUsage },
       progress: this.progress,
       limits: secondsLeft < limits.totalSeconds - 0.01 ? { ...limits, totalSeconds: secondsLeft } : limits,
-      signal: scope.signal,
+      cancellation: scope.cancellation,
       headers: scope.headers,
       dropUnsupported: scope.dropUnsupported,
     }
@@ -359,8 +368,8 @@ class Attempt {
 
   /** Records a failed attempt and says what it was. */
   async failed(thrown: unknown): Promise<BursarError> {
-    const cancelled = this.scope.signal.aborted
-    const failure = cancelled ? abortReason(this.scope.signal) : toBursarError(thrown)
+    const { cancelled, reason } = this.scope.cancellation
+    const failure = reason ?? toBursarError(thrown)
     if (!this.begun || !this.open) throw failure
     const upstream = thrown instanceof UpstreamFailure ? thrown : undefined
     const end: CallEnd = cancelled ? 'cancelled' : this.yielded ? 'truncated' : 'failed'
@@ -400,10 +409,13 @@ class Attempt {
     return { ...noUsage, inputTokens: this.world.inputTokens(this.request), outputTokens }
   }
 
+  /** The price; what a pass-through has worked out for the body isn't worked out again for the record. */
   private price(reported: ReportedUsage): CostReport {
+    if (this.priced?.reported === reported) return this.priced.report
     const { report, warning, source } = this.world.price(this.deployment, reported)
     this.warning = warning
     this.source = source
+    this.priced = { reported, report }
     return report
   }
 
@@ -462,9 +474,4 @@ function healthOf(failure: UpstreamFailure | undefined): 'fault' | 'limited' | '
 
 function outOfTime(model: ModelId): BursarError {
   return new BursarError(`The request for "${model}" did not finish within timeouts.total_seconds.`, { code: 'upstream_timeout', status: 504 })
-}
-
-function abortReason(signal: AbortSignal): BursarError {
-  const reason: unknown = signal.reason
-  return BursarError.is(reason) ? reason : new BursarError('The caller closed the connection.', { code: 'client_closed_request', status: 499 })
 }

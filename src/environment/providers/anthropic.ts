@@ -6,7 +6,8 @@ import type { ProviderResources, ProviderSettings } from './settings.js'
 
 /** Anthropic's Messages API. */
 export function anthropic(settings: ProviderSettings & { readonly baseUrl: string }, resources: ProviderResources): Provider {
-  const codec = createAnthropicMessages({ defaultMaxTokens: (model) => resources.facts('anthropic', model)?.maxOutputTokens })
+  const maxOutputTokens = (model: string): number | undefined => resources.facts('anthropic', model)?.maxOutputTokens
+  const codec = createAnthropicMessages({ defaultMaxTokens: maxOutputTokens })
   return httpProvider(
     {
       id: settings.id,
@@ -17,6 +18,7 @@ export function anthropic(settings: ProviderSettings & { readonly baseUrl: strin
       forwardHeaders: ['anthropic-version', 'anthropic-beta'],
       modelList: { path: '/v1/models?limit=1000', ids: modelIds },
       injectStreamUsage: false,
+      maxOutputTokens,
       countTokensPath: '/v1/messages/count_tokens',
     },
     resources,

@@ -21,6 +21,7 @@ export function gemini(settings: ProviderSettings & { readonly baseUrl: string }
       forwardHeaders: [],
       modelList: { path: '/models?pageSize=1000', ids },
       injectStreamUsage: false,
+      maxOutputTokens: (model) => resources.facts('google', model)?.maxOutputTokens,
     },
     resources,
   )

@@ -1,6 +1,7 @@
 import { anthropicMessages, createOpenAiChat, openaiResponses, type WireFormat } from '../../protocol/index.js'
 import { httpProvider, type FormatEndpoint } from '../http/http-provider.js'
 import type { Provider } from '../provider.js'
+import { presets } from './presets.js'
 import type { ProviderResources, ProviderSettings } from './settings.js'
 
 /** Types of server that take `top_k`, which OpenAI refuses. */
@@ -9,6 +10,7 @@ const TAKES_TOP_K: ReadonlySet<string> = new Set(['vllm', 'llama-cpp', 'ollama',
 /** Any server that speaks OpenAI's API: OpenAI itself, the common hosts, vLLM, Ollama, llama.cpp. */
 export function openAiCompatible(settings: ProviderSettings & { readonly baseUrl: string }, resources: ProviderResources): Provider {
   const openRouter = settings.type === 'openrouter'
+  const catalogName = presets.get(settings.type)?.priceProvider
   const codec = createOpenAiChat({
     maxTokensField: settings.maxTokensField ?? 'max_tokens',
     streamOptions: settings.injectStreamUsage ?? true,
@@ -38,6 +40,7 @@ export function openAiCompatible(settings: ProviderSettings & { readonly baseUrl
       forwardHeaders: ['openai-beta', 'http-referer', 'x-title', 'anthropic-version', 'anthropic-beta'],
       modelList: { path: '/models', ids: modelIds },
       injectStreamUsage: settings.injectStreamUsage ?? true,
+      maxOutputTokens: (model) => (catalogName === undefined ? undefined : resources.facts(catalogName, model)?.maxOutputTokens),
     },
     resources,
   )

@@ -26,7 +26,7 @@ export async function handleEmbeddings(exchange: CallerExchange, state: GatewayS
     key: key.name,
     requestedModel: request.model,
     budget: key.budget,
-    signal: exchange.signal,
+    cancellation: exchange.cancellation,
     headers: state.outgoingHeaders(exchange),
     streamUsage: 'never',
     dropUnsupported: state.dropUnsupported,

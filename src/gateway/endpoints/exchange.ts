@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { randomUUID } from 'node:crypto'
 import { BursarError, toBursarError } from '../../errors/index.js'
-import { UpstreamFailure } from '../../environment/index.js'
+import { Cancellation, UpstreamFailure } from '../../environment/index.js'
 import type { InboundCodec, WireFormat } from '../../protocol/index.js'
 import type { Key } from '../keys.js'
 
@@ -22,7 +22,8 @@ export class CallerExchange {
   readonly decisionId = `dec_${this.id}`
   readonly callIds = `call_${this.id}`
   readonly startedAt = performance.now()
-  private readonly controller = new AbortController()
+  /** Comes about when the caller leaves, or the gateway gives up. */
+  readonly cancellation = new Cancellation()
   /** Filled in as they become known; for logs and metrics. */
   key: Key | undefined
   model = ''
@@ -45,18 +46,13 @@ export class CallerExchange {
     else res.on('close', left)
   }
 
-  /** Aborted when the caller leaves, or the gateway gives up. */
-  get signal(): AbortSignal {
-    return this.controller.signal
-  }
-
   get format(): WireFormat {
     return this.errors.format
   }
 
   abort(reason: BursarError): void {
     this.error ??= reason
-    if (!this.controller.signal.aborted) this.controller.abort(reason)
+    this.cancellation.cancel(reason)
   }
 
   /** Answers with a JSON body. */

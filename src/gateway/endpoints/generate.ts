@@ -32,7 +32,7 @@ export async function handleGenerate(exchange: CallerExchange, codec: InboundCod
     key: key.name,
     requestedModel: request.model,
     budget: key.budget,
-    signal: exchange.signal,
+    cancellation: exchange.cancellation,
     headers: state.outgoingHeaders(exchange),
     streamUsage: request.streamUsage ? 'asked' : state.streamUsage === 'always' ? 'always' : 'never',
     dropUnsupported: state.dropUnsupported,

@@ -88,7 +88,7 @@ class Recorded implements Provider {
 
   async *generate(call: ProviderCall): AsyncGenerator<Delta, ProviderResult> {
     const { request, progress } = call
-    const pace = new Pace(this.clock, call.limits, call.signal, this.id)
+    const pace = new Pace(this.clock, call.limits, call.cancellation.signal, this.id)
     const name = this.armName(call.model)
     if (name === undefined)
       throw new BursarError(`The recorded provider "${this.id}" has no model "${call.model}". It has ${listed(this.models())}.`, { code: 'model_not_found', status: 404, path: 'model' })

@@ -1,3 +1,5 @@
+import { Cancellation } from '../../cancellation.js'
+import { BursarError } from '../../../errors/index.js'
 import { describe, expect, it } from 'vitest'
 import { UpstreamFailure } from '../../upstream-failure.js'
 import { ReplyCollector } from '../../../protocol/reply-collector.js'
@@ -214,12 +216,12 @@ describe('sandbox usage and timing', () => {
   })
 
   it('stops with the reason of the caller who leaves', async () => {
-    const abort = new AbortController()
-    const stream = sandbox().provider.generate(callOf('small', asking('Tell me about rivers.'), { signal: abort.signal }))
+    const cancellation = new Cancellation()
+    const stream = sandbox().provider.generate(callOf('small', asking('Tell me about rivers.'), { cancellation }))
     await stream.next()
     await stream.next()
-    const reason = new Error('gone')
-    abort.abort(reason)
+    const reason = new BursarError('gone', { code: 'client_closed_request', status: 499 })
+    cancellation.cancel(reason)
     await expect(stream.next()).rejects.toBe(reason)
   })
 })

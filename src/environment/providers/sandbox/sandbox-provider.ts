@@ -85,7 +85,7 @@ class Sandbox implements Provider {
 
   async *generate(call: ProviderCall): AsyncGenerator<Delta, ProviderResult> {
     const { request, progress } = call
-    const pace = new Pace(this.clock, call.limits, call.signal, this.id)
+    const pace = new Pace(this.clock, call.limits, call.cancellation.signal, this.id)
     const model = this.modelOf(call.model)
     if (model.embeddings) throw new InvalidRequest(`model: ${this.id}/${model.id} computes embeddings only. Use it with /v1/embeddings.`, { path: 'model' })
     const serial = this.calls++
@@ -156,7 +156,7 @@ class Sandbox implements Provider {
   }
 
   async embed(call: ProviderEmbedCall): Promise<ProviderResult> {
-    const pace = new Pace(this.clock, call.limits, call.signal, this.id)
+    const pace = new Pace(this.clock, call.limits, call.cancellation.signal, this.id)
     const model = this.modelOf(call.model)
     if (!model.embeddings) throw new InvalidRequest(`model: ${this.id}/${model.id} writes text and computes no embeddings. Use ${this.id}/embed.`, { path: 'model' })
     const random = childRandom(this.seed, `call\0${this.calls++}`)
