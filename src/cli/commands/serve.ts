@@ -50,8 +50,18 @@ async function serve(options: ServeOptions): Promise<void> {
           onChange: (changed) => void gateway.reload(changed).catch(() => undefined),
           onError: (error) => gateway.rejectReload(error),
         })
+  // Whoever read the introduction may have gone (`npm start | head`): no reason to stop serving.
+  process.stdout.on('error', () => undefined)
+  // One request's forgotten promise must not end all the others.
+  process.on('unhandledRejection', (reason) => gateway.log.error('a rejected promise was not handled: a fault of Bursar', { fault: asError(reason) }))
   await new Promise<void>((stop) => {
     let asked = false
+    // After a fault that nothing caught, nobody knows what state things are in: what is under way may finish, then a supervisor may start anew.
+    process.on('uncaughtException', (fault) => {
+      gateway.log.error('an exception was not caught: a fault of Bursar, which drains and stops', { fault: asError(fault) })
+      process.exitCode = 1
+      stop()
+    })
     const onSignal = () => {
       if (asked) process.exit(1)
       asked = true
@@ -63,6 +73,10 @@ async function serve(options: ServeOptions): Promise<void> {
   })
   watcher?.close()
   await gateway.close()
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(typeof thrown)
 }
 
 /** The configuration when there is no file. */

@@ -69,7 +69,8 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     pino(settings, buffered),
     buffered,
     scrub,
-    () => new Promise((resolve, reject) => buffered.flush((fault) => (fault ? reject(fault) : resolve()))),
+    // A pipe or a terminal can't be synced to disk, which is told as a fault, though every line is out.
+    () => new Promise((resolve) => buffered.flush(() => resolve())),
     flushSoon,
   )
 }
