@@ -16,3 +16,14 @@ export function costFields(report: CostReport): CostFields {
   for (const [bucket, money] of Object.entries(report.details)) if (money !== undefined) details[bucket] = Number(formatUsd(money))
   return { cost, cost_details: details }
 }
+
+/** The same as JSON text, for bodies that are spliced and not written anew: exact decimals, with no detour through doubles. */
+export function costTexts(report: CostReport): { readonly cost: string; readonly details: string } {
+  const cost = report.usd === null ? 'null' : formatUsd(report.usd)
+  let details = `{"upstream_inference_cost":${cost}`
+  for (const bucket in report.details) {
+    const money = report.details[bucket]
+    if (money !== undefined) details += `,${JSON.stringify(bucket)}:${formatUsd(money)}`
+  }
+  return { cost, details: `${details}}` }
+}

@@ -50,7 +50,7 @@ export class AnthropicTapReader implements TapReader {
         if (!reported) return []
         try {
           const usage = fieldsWithin(region, payload).get('usage')
-          return usage && region[usage.start] === 0x7b ? costEdits(region, usage, this.options.price(reported)) : []
+          return usage && region[usage.start] === 0x7b ? costEdits(region, usage, this.options.price(reported), json['usage']) : []
         } catch {
           // A field twice: forwarded as it is.
           return []

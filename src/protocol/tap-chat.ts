@@ -63,17 +63,17 @@ export class ChatTapReader implements TapReader {
     const separate = Array.isArray(json['choices']) && json['choices'].length === 0
     if (this.options.usage === 'never') return separate ? [{ start: event.start, end: event.end, text: '' }] : []
     try {
-      return this.#edits(event, reported, separate)
+      return this.#edits(event, reported, separate, json['usage'])
     } catch {
       // A field twice: the chunk is forwarded as it is, and its usage counts all the same.
       return []
     }
   }
 
-  #edits({ region, payload }: TapEvent, reported: ReportedUsage, separate: boolean): Splice[] {
+  #edits({ region, payload }: TapEvent, reported: ReportedUsage, separate: boolean, json: unknown): Splice[] {
     const fields = fieldsWithin(region, payload)
     const usage = fields.get('usage')
-    const edits = usage && region[usage.start] === 0x7b ? costEdits(region, usage, this.options.price(reported)) : []
+    const edits = usage && region[usage.start] === 0x7b ? costEdits(region, usage, this.options.price(reported), json) : []
     const choices = fields.get('choices')
     if (separate && choices && this.options.usage === 'always') edits.push({ ...choices, text: emptyChoice })
     return edits.sort((a, b) => a.start - b.start)

@@ -1,7 +1,7 @@
 import { asBuffer } from './bytes.js'
 import type { CostReport } from './codec.js'
 import type { WireFormat } from './conversation.js'
-import { costFields } from './cost-fields.js'
+import { costTexts } from './cost-fields.js'
 import { BursarError } from '../errors/index.js'
 import { scanTopLevel, splice, type Span, type Splice } from './json-scan.js'
 import { isObject, objectOf, textOf, type JsonObject } from './json-value.js'
@@ -14,20 +14,30 @@ const anyDepth = { maxDepth: Number.POSITIVE_INFINITY }
 
 /**
  * Edits that write the cost into the `usage` object at `usage.start`..`usage.end`, in place of what the provider put under
- * the same names. Offsets are those of `bytes`.
+ * the same names. Offsets are those of `bytes`; `json` is the object as parsed, which in the usual case tells that there is
+ * nothing to replace.
  */
-export function costEdits(bytes: Buffer, usage: Span, report: CostReport): Splice[] {
+export function costEdits(bytes: Buffer, usage: Span, report: CostReport, json: unknown): Splice[] {
+  const { cost, details } = costTexts(report)
+  if (isObject(json) && !('cost' in json) && !('cost_details' in json)) {
+    const end = usage.end - 1
+    let only = true
+    for (const _ in json) {
+      only = false
+      break
+    }
+    return [{ start: end, end, text: `${only ? '' : ','}"cost":${cost},"cost_details":${details}` }]
+  }
   const fields = scanTopLevel(bytes.subarray(usage.start, usage.end), anyDepth)
-  const { cost, cost_details: details } = costFields(report)
   const edits: Splice[] = []
   let appended = ''
-  for (const [name, text] of [['cost', JSON.stringify(cost)], ['cost_details', JSON.stringify(details)]] as const) {
+  for (const [name, text] of [['cost', cost], ['cost_details', details]] as const) {
     const span = fields.get(name)
     if (span) edits.push({ start: usage.start + span.start, end: usage.start + span.end, text })
     else appended += `,"${name}":${text}`
   }
   edits.sort((a, b) => a.start - b.start)
-  if (appended !== '') edits.push({ start: usage.end - 1, end: usage.end - 1, text: fields.size === 0 ? appended.slice(1) : appended })
+  if (appended !== '') edits.push({ start: usage.end - 1, end: usage.end - 1, text: appended })
   return edits
 }
 
@@ -84,9 +94,10 @@ export function spliceReplyCost(
   if (format === 'openai-chat' && !fields.has('choices') && isObject(value('error'))) throw upstreamError({ error: value('error') })
   const usage = fields.get('usage')
   if (!usage || bytes[usage.start] !== 0x7b) return { bytes: body, reported: undefined }
-  const reported = reportedIn(format, parse(bytes, usage), value('service_tier'))
+  const json = parse(bytes, usage)
+  const reported = reportedIn(format, json, value('service_tier'))
   if (!reported) return { bytes: body, reported: undefined }
-  return { bytes: splice(bytes, costEdits(bytes, usage, price(reported))), reported }
+  return { bytes: splice(bytes, costEdits(bytes, usage, price(reported), json)), reported }
 }
 
 function parse(bytes: Buffer, span: Span): unknown {

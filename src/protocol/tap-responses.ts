@@ -45,7 +45,7 @@ export class ResponsesTapReader implements TapReader {
     try {
       const outer = fieldsWithin(region, payload).get('response')
       const usage = outer && fieldsWithin(region, outer).get('usage')
-      return usage && region[usage.start] === 0x7b ? costEdits(region, usage, this.options.price(reported)) : []
+      return usage && region[usage.start] === 0x7b ? costEdits(region, usage, this.options.price(reported), response?.['usage']) : []
     } catch {
       // A field twice: forwarded as it is.
       return []

@@ -128,10 +128,12 @@ describe('a tap on chat completions', () => {
     expect(state.events).toBe(1)
   })
 
-  it('forwards broken JSON and fields given twice as they are', () => {
-    const odd = `data: {"usage":{"prompt_tokens":1,}\n\ndata: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens":3}}\n\n`
-    const { text, state } = run('openai-chat', odd)
-    expect(text).toBe(odd)
+  it('forwards broken JSON as it is, and counts given twice by the last', () => {
+    const broken = `data: {"usage":{"prompt_tokens":1,}\n\n`
+    const odd = `data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens":3}}\n\n`
+    const { text, state } = run('openai-chat', broken + odd)
+    expect(text.startsWith(broken)).toBe(true)
+    expect(text.slice(broken.length)).toContain('{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens":3,"cost":')
     expect(state.reported?.usage).toMatchObject({ inputTokens: 3, outputTokens: 2 })
   })
 
