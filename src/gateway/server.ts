@@ -46,8 +46,9 @@ export class GatewayServer {
   readonly server: Server
   private readonly open = new Set<CallerExchange>()
   private readonly turns = new Turns(REQUESTS_PER_TURN)
-  /** Connections of callers, each with the newest answer on it. */
-  private readonly sockets = new Map<Socket, ServerResponse | undefined>()
+  private readonly sockets = new Set<Socket>()
+  /** Connections with a request that no `CallerExchange` stands for: one that waits for its turn, or one that carries no traffic. */
+  private readonly aside = new Set<Socket>()
   private draining = false
 
   constructor(
@@ -59,23 +60,29 @@ export class GatewayServer {
     const listener = getRequestListener(app.fetch)
     const origins = new Set(settings.corsOrigins)
     this.server = createServer({ maxHeaderSize: settings.headerBytes, keepAliveTimeout: 75_000, requestTimeout: 300_000 }, (req, res) => {
-      this.sockets.set(req.socket, res)
+      const { socket } = req
+      this.aside.add(socket)
       const path = pathOf(req.url ?? '/')
       const endpoint = endpoints.get(path)
       if (!endpoint || req.method === 'OPTIONS') {
         if (req.url?.startsWith('/v1/v1/')) req.url = req.url.slice(3)
-        return void listener(req, res)
+        return void listener(req, res).finally(() => this.aside.delete(socket))
       }
       if (origins.size > 0) allowOrigin(req, res, origins)
-      this.turns.run(() => void this.answer(path, endpoint, req, res))
+      this.turns.run(() => {
+        this.aside.delete(socket)
+        void this.answer(path, endpoint, req, res)
+      })
     })
     this.server.on('connection', (socket: Socket) => {
-      this.sockets.set(socket, undefined)
+      this.sockets.add(socket)
       socket.once('close', () => this.sockets.delete(socket))
     })
     this.server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
       // Into an answer that has begun nothing else may be written.
-      if (this.sockets.get(socket)?.headersSent && this.answers(socket)) socket.destroy()
+      let begun = this.aside.has(socket) || socket.writableLength > 0
+      for (const { req, res } of this.open) if (req.socket === socket && res.headersSent) begun = true
+      if (begun) socket.destroy()
       else answerBrokenRequest(error, socket)
     })
   }
@@ -121,12 +128,16 @@ export class GatewayServer {
 
   /** Closes connections that carry no request. For Node, one on which no request ever came, or only half its headers, is busy. */
   private closeUnused(): void {
-    for (const socket of this.sockets.keys()) if (!this.answers(socket)) socket.destroy()
+    const busy = this.busySockets()
+    for (const socket of this.sockets) if (!busy.has(socket)) socket.destroy()
   }
 
-  private answers(socket: Socket): boolean {
-    const newest = this.sockets.get(socket)
-    return newest !== undefined && !newest.writableFinished && !newest.destroyed
+  /** Connections on which an answer is being made, or still to be sent. Found when it is asked for, so that requests needn't keep it up to date. */
+  private busySockets(): ReadonlySet<Socket> {
+    const busy = new Set(this.aside)
+    for (const { req } of this.open) busy.add(req.socket)
+    for (const socket of this.sockets) if (socket.writableLength > 0) busy.add(socket)
+    return busy
   }
 
   /** An answer that could not be written or told of: the caller sees a broken connection, the log the reason. */

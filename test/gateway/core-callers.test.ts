@@ -1,7 +1,12 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, describe, expect, it } from 'vitest'
 import { chatReply, chatStream } from '../upstream/index.js'
 import { chat, KEY, startBench, type Bench } from './harness.js'
 import { openConnection, postBytes, rawPost } from './raw.js'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 let bench: Bench
 afterEach(() => bench.close())
@@ -104,6 +109,36 @@ describe('connections', () => {
     socket.send('BROKEN\r\n\r\n')
     await socket.contains('HTTP/1.1 400')
     await expect.poll(() => bench.gateway.connections).toBe(0)
+  })
+
+  it('on which the body stops being well-formed get a 400', async () => {
+    bench = await startBench()
+    const socket = openConnection(bench)
+    socket.send(`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"mod\r\nZZZ\r\n`)
+    expect((await socket.rest()).text).toMatch(/^HTTP\/1\.1 400/)
+    await expect.poll(() => bench.gateway.inFlight).toBe(0)
+  })
+
+  it('that are idle hold nothing of what was asked', async () => {
+    bench = await startBench()
+    const sizes: number[] = []
+    const collect = async () => {
+      for (let turn = 0; turn < 3; turn++) {
+        collectGarbage()
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      return process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers
+    }
+    const connections = Array.from({ length: 10 }, () => openConnection(bench))
+    sizes.push(await collect())
+    for (const connection of connections) {
+      connection.send(postBytes(chat('fast', { user: 'x'.repeat(2_000_000) })))
+      await connection.contains('}')
+    }
+    bench.upstream.reset()
+    sizes.push(await collect())
+    expect((sizes[1] ?? 0) - (sizes[0] ?? 0)).toBeLessThan(10_000_000)
+    for (const connection of connections) connection.socket.destroy()
   })
 
   it('carry pipelined requests in order', async () => {
