@@ -109,13 +109,13 @@ describe('fallback', () => {
   it('rests a deployment after repeated faults and probes it before it returns', async () => {
     bench = await startBench((config, upstream) => {
       twoDeployments(config, upstream.url)
-      config['cooldown'] = { after_faults: 2, seconds: 0.2 }
+      config['cooldown'] = { after_faults: 2, seconds: 1.5 }
     })
     bench.upstream.always('/one/v1/chat/completions', { status: 500, body: {} })
     for (let index = 0; index < 20; index++) expect((await bench.post('/v1/chat/completions', chat('fast'))).status).toBe(200)
     expect(paths().filter((path) => path === 'one').length).toBe(2)
     bench.upstream.always('/one/v1/chat/completions', chatReply())
-    await new Promise((resolve) => setTimeout(resolve, 250))
+    await new Promise((resolve) => setTimeout(resolve, 1600))
     for (let index = 0; index < 40; index++) await bench.post('/v1/chat/completions', chat('fast'))
     expect(paths().filter((path) => path === 'one').length).toBeGreaterThan(5)
   })
