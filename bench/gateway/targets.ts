@@ -76,7 +76,8 @@ export function startBursar(upstreamUrl: string, more: BursarSettings = {}): Pro
   writeFileSync(config, JSON.stringify(bursarConfig(upstreamUrl, more), null, 2))
   return startNode({
     name: 'bursar',
-    args: [...(more.nodeArgs ?? []), bursarMain, 'serve', '--config', config, '--port', '0', '--host', '127.0.0.1'],
+    // The same flag as in the first line of the command, which `npx bursar` and `npm start` run it with.
+    args: ['--max-semi-space-size=8', ...(more.nodeArgs ?? []), bursarMain, 'serve', '--config', config, '--port', '0', '--host', '127.0.0.1'],
     ready: /bursar listening on (http:\S+)/,
     stderrFile: join(folder, 'bursar.log'),
     ...(more.port !== undefined && { url: `http://127.0.0.1:${more.port}` }),

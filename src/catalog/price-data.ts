@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { findProvider } from '@pydantic/genai-prices'
 import { z } from 'zod'
 
 /** Which model names an entry of the price data is for. */
@@ -51,9 +50,14 @@ export interface PriceData {
   provider(id: string): DataProvider | undefined
 }
 
+const require = createRequire(import.meta.url)
+
 /** The data inside the installed @pydantic/genai-prices package: offline, and as old as the package. */
 export function installedPriceData(): PriceData {
-  return { source: `genai-prices ${installedVersion()}`, provider: (id) => findProvider({ providerId: id }) }
+  // Loaded when a provider is first looked up: a gateway in front of own servers never needs its 9 MB.
+  let loaded: typeof import('@pydantic/genai-prices') | undefined
+  const data = () => (loaded ??= require('@pydantic/genai-prices') as typeof import('@pydantic/genai-prices'))
+  return { source: `genai-prices ${installedVersion()}`, provider: (id) => data().findProvider({ providerId: id }) }
 }
 
 const match: z.ZodType<MatchLogic> = z.lazy(() =>
@@ -100,7 +104,7 @@ export function readPriceData(json: unknown, source: string): PriceData {
 
 function installedVersion(): string {
   try {
-    const entry = createRequire(import.meta.url).resolve('@pydantic/genai-prices')
+    const entry = require.resolve('@pydantic/genai-prices')
     const manifest: unknown = JSON.parse(readFileSync(join(dirname(entry), '..', 'package.json'), 'utf8'))
     return z.object({ version: z.string() }).parse(manifest).version
   } catch {

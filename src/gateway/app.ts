@@ -1,3 +1,5 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { BursarError, toBursarError } from '../errors/index.js'
@@ -11,6 +13,12 @@ interface AppInputs {
   draining(): boolean
   readonly corsOrigins: readonly string[]
   readonly metrics: boolean
+}
+
+/** The same as a handler for a Node server. */
+export function createListener(inputs: AppInputs): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
+  const listener = getRequestListener(createApp(inputs).fetch)
+  return async (req, res) => void (await listener(req, res))
 }
 
 /** The endpoints that carry no traffic: health, models, metrics, records. */

@@ -1,13 +1,11 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { getRequestListener } from '@hono/node-server'
 import { BursarError, toBursarError } from '../errors/index.js'
 import { anthropicMessages, openaiChat, openaiEmbeddings, openaiResponses } from '../protocol/index.js'
 import { CallerExchange, type ErrorEncoder } from './endpoints/exchange.js'
 import { handleCountTokens } from './endpoints/count-tokens.js'
 import { handleEmbeddings } from './endpoints/embeddings.js'
 import { handleGenerate } from './endpoints/generate.js'
-import { createApp } from './app.js'
 import { Turns } from './http/turns.js'
 import type { RequestObserver } from './request-observer.js'
 import type { GatewayState } from './state.js'
@@ -56,8 +54,14 @@ export class GatewayServer {
     private readonly observer: RequestObserver,
     private readonly settings: ServerSettings,
   ) {
-    const app = createApp({ state, observer, draining: () => this.draining, corsOrigins: settings.corsOrigins, metrics: settings.metrics })
-    const listener = getRequestListener(app.fetch)
+    // Loaded with the first request that carries no traffic: hono's listener brings Node's own fetch along, 6 MB.
+    let loading: Promise<(req: IncomingMessage, res: ServerResponse) => Promise<void>> | undefined
+    const listener = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+      loading ??= import('./app.js').then(({ createListener }) =>
+        createListener({ state, observer, draining: () => this.draining, corsOrigins: settings.corsOrigins, metrics: settings.metrics }),
+      )
+      return (await loading)(req, res)
+    }
     const origins = new Set(settings.corsOrigins)
     this.server = createServer({ maxHeaderSize: settings.headerBytes, keepAliveTimeout: 75_000, requestTimeout: 300_000 }, (req, res) => {
       const { socket } = req
