@@ -157,14 +157,23 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
     requestCount++
     inflight++
     requests.push(received)
-    response.once('close', () => {
+    let over = false
+    const closed = () => {
+      if (over) return
+      over = true
+      incoming.socket.off('close', closed)
       inflight--
       if (!received.finished) {
         received.abortedAt = performance.now()
         abortCount++
       }
       settle()
-    })
+    }
+    // The other side may have gone while the end of the body was taken in: then the event is over.
+    if (response.destroyed) return closed()
+    response.once('close', closed)
+    // A response that waits for an earlier one on its connection isn't told when the connection goes.
+    incoming.socket.once('close', closed)
     settle()
     const behaviour = options.requireKey !== undefined && !hasKey(incoming, options.requireKey) ? badKey : take(received)
     if ((behaviour.status ?? 200) < 400 && !behaviour.neverAnswer && !behaviour.hangUp && behaviour.garbage === undefined) account(behaviour.bill)
