@@ -53,6 +53,7 @@ export class Gateway {
       headers: config.telemetry.otlp_headers && Object.fromEntries(Object.entries(config.telemetry.otlp_headers).map(([name, value]) => [name, value.reveal()])),
       serviceName: config.telemetry.service_name,
       version: options.version,
+      onFault: (fault) => log.warn('spans could not be sent to the collector', { fault: fault instanceof Error ? fault : String(fault) }),
     })
     // The server asks for the current state with every request; `gateway` is set before it listens.
     let gateway: Gateway | undefined = undefined as Gateway | undefined

@@ -358,7 +358,7 @@ function embeddingTokens(request: EmbeddingRequest): number {
   return request.inputs.reduce((sum, input) => sum + (typeof input === 'string' ? Buffer.byteLength(input) : input.length), 0)
 }
 
-const FORWARDABLE = ['anthropic-version', 'anthropic-beta', 'openai-beta', 'http-referer', 'x-title'] as const
+const FORWARDABLE = ['anthropic-version', 'anthropic-beta', 'openai-beta', 'http-referer', 'x-title', 'traceparent', 'tracestate'] as const
 
 /** Caller's headers that some provider may want; each provider takes only those it names. */
 function forwardable(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
