@@ -127,10 +127,12 @@ export async function wire(config: Config, shared: SharedParts, before?: WiredSt
 async function buildProvider(id: string, config: ProviderConfig, whole: Config, shared: SharedParts, before: BuiltProvider | undefined): Promise<BuiltProvider> {
   const settings = providerSettings(id, config)
   const limits = limitsOf(whole.timeouts, 'timeouts' in config ? config.timeouts : undefined)
-  const fingerprint = JSON.stringify([settings, limits, whole.limits.response_bytes, config])
+  // Each call holds to its own limit; the pool only gives up what no call waits for.
+  const connectSeconds = Math.max(limits.connectSeconds, ...deploymentsOf(whole, id).map((entry) => entry.timeouts?.connect_seconds ?? 0))
+  const fingerprint = JSON.stringify([settings, limits, connectSeconds, whole.limits.response_bytes, config])
   if (before?.fingerprint === fingerprint) return before
   const agent = new UndiciAgent({
-    connect: { timeout: limits.connectSeconds * 1000 },
+    connect: { timeout: connectSeconds * 1000 },
     keepAliveTimeout: 30_000,
     keepAliveMaxTimeout: 600_000,
     headersTimeout: 0,
@@ -146,6 +148,11 @@ async function buildProvider(id: string, config: ProviderConfig, whole: Config, 
     facts: (name, model) => shared.catalog.facts(name, model),
   })
   return { provider, agent, fingerprint, limits, priceProvider: priceProvider ?? (config.type === 'azure-openai' ? 'azure' : undefined), config }
+}
+
+/** Entries of `models` at this provider that have settings. */
+function deploymentsOf(config: Config, provider: string): readonly Extract<ModelConfig['deployments'][number], { readonly timeouts?: unknown }>[] {
+  return Object.values(config.models).flatMap((alias) => alias.deployments.flatMap((entry) => (entry.provider === provider && 'timeouts' in entry ? [entry] : [])))
 }
 
 function providerSettings(id: string, config: ProviderConfig): ProviderSettings {

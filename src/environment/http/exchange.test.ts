@@ -5,9 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Deadlines } from './deadlines.js'
 import { Exchange, LimitExpired } from './exchange.js'
+import { failureOf } from './failures.js'
 import { UndiciAgent } from './undici-agent.js'
 
-const limits = { firstTokenSeconds: 5, idleSeconds: 5, totalSeconds: 5 }
+const limits = { connectSeconds: 5, firstTokenSeconds: 5, idleSeconds: 5, totalSeconds: 5 }
 let server: Server | undefined
 afterEach(() => {
   server?.closeAllConnections()
@@ -37,6 +38,16 @@ describe('an exchange', () => {
     await agent.destroy()
   })
 
+  it('gives up connecting by its own limit, and says so', async () => {
+    const agent = new UndiciAgent({ connect: () => undefined })
+    const exchange = new Exchange({ ...limits, connectSeconds: 0.1 }, new Cancellation(), new Deadlines())
+    exchange.send(agent, { origin: 'http://127.0.0.1:1', path: '/', method: 'POST', body: 'x' })
+    const thrown: unknown = await exchange.head().catch((cause: unknown) => cause)
+    expect(thrown).toMatchObject({ limit: 'connect' })
+    expect(failureOf(thrown, 'p', 'request')).toMatchObject({ code: 'upstream_unreachable', phase: 'connect', retryable: true })
+    await agent.destroy()
+  })
+
   it('that is cancelled before it begins never begins', async () => {
     const agent = new UndiciAgent()
     let sent = false
@@ -55,7 +66,7 @@ describe('an exchange', () => {
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve))
     const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const agent = new UndiciAgent()
-    const exchange = new Exchange({ firstTokenSeconds: 0.3, idleSeconds: 0.3, totalSeconds: 0.8 }, new Cancellation(), new Deadlines())
+    const exchange = new Exchange({ connectSeconds: 5, firstTokenSeconds: 0.3, idleSeconds: 0.3, totalSeconds: 0.8 }, new Cancellation(), new Deadlines())
     exchange.send(agent, { origin, path: '/', method: 'GET' })
     await exchange.head()
     await expect(exchange.whole(1_000_000)).rejects.toMatchObject({ limit: 'total' })

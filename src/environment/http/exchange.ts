@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import type { Cancellation } from '../cancellation.js'
+import type { CallLimits } from '../provider.js'
 import { decoderOf, UndecodableBody, type Decoder } from './decoding.js'
 import type { Deadlines, Expiring } from './deadlines.js'
 
@@ -9,7 +10,7 @@ const HIGH_WATER_BYTES = 256 * 1024
 /** How long a complete answer's connection may take to become free. */
 const SETTLE_SECONDS = 1
 
-export type ExpiredLimit = 'first_token' | 'idle' | 'total'
+export type ExpiredLimit = 'connect' | 'first_token' | 'idle' | 'total'
 
 /** Thrown by an exchange whose limit ran out. */
 export class LimitExpired extends Error {
@@ -30,8 +31,9 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
   /** Monotonic milliseconds at which waiting ends; Infinity while nobody waits. Read by the deadline sweeper. */
   waitDeadline = Infinity
   totalDeadline: number
-  /** Until the first data of the answer came. Counted from the moment the request is written. */
-  private firstTokenDeadline: number
+  /** Until there is a connection; then, from the moment the request is written, until the first data of the answer came. */
+  private firstDataDeadline: number
+  private sent = false
 
   private controller: Dispatcher.DispatchController | undefined
   private chunks: Buffer[] = []
@@ -48,7 +50,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
   private readonly onAbort = () => this.fail(this.cancellation.reason ?? new Error('cancelled'))
 
   constructor(
-    private readonly limits: { readonly firstTokenSeconds: number; readonly idleSeconds: number; readonly totalSeconds: number },
+    private readonly limits: CallLimits,
     private readonly cancellation: Cancellation,
     private readonly deadlines: Deadlines,
     /** Called when the request is about to be written to a connection: from then on the upstream may have it. */
@@ -56,7 +58,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
   ) {
     const now = performance.now()
     this.totalDeadline = now + limits.totalSeconds * 1000
-    this.firstTokenDeadline = now + limits.firstTokenSeconds * 1000
+    this.firstDataDeadline = now + limits.connectSeconds * 1000
   }
 
   send(dispatcher: Dispatcher, options: Dispatcher.DispatchOptions): void {
@@ -129,15 +131,16 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
   }
 
   expire(limit: 'wait' | 'total'): void {
-    this.fail(new LimitExpired(limit === 'total' ? 'total' : this.firstDataSeen ? 'idle' : 'first_token'))
+    this.fail(new LimitExpired(limit === 'total' ? 'total' : !this.sent ? 'connect' : this.firstDataSeen ? 'idle' : 'first_token'))
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller
     if (this.failure) return controller.abort(this.failure)
+    this.sent = true
     this.onSent?.()
-    this.firstTokenDeadline = performance.now() + this.limits.firstTokenSeconds * 1000
-    if (this.waitDeadline !== Infinity) this.waitDeadline = this.firstTokenDeadline
+    this.firstDataDeadline = performance.now() + this.limits.firstTokenSeconds * 1000
+    if (this.waitDeadline !== Infinity) this.waitDeadline = this.firstDataDeadline
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
@@ -208,7 +211,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
   }
 
   private wait(): Promise<void> {
-    this.waitDeadline = this.firstDataSeen ? performance.now() + this.limits.idleSeconds * 1000 : this.firstTokenDeadline
+    this.waitDeadline = this.firstDataSeen ? performance.now() + this.limits.idleSeconds * 1000 : this.firstDataDeadline
     return new Promise((resolve) => (this.wake = resolve))
   }
 

@@ -5,6 +5,7 @@ import { UndecodableBody } from './decoding.js'
 import { LimitExpired, type Exchange } from './exchange.js'
 
 const LIMIT_TEXTS = {
+  connect: 'could not be connected to within timeouts.connect_seconds',
   first_token: 'sent no token within timeouts.first_token_seconds',
   idle: 'fell silent in the middle of the stream for longer than timeouts.idle_seconds',
   total: 'did not finish within timeouts.total_seconds',
@@ -13,6 +14,7 @@ const LIMIT_TEXTS = {
 /** Turns what an exchange threw into a typed failure. A cancelled call keeps its reason. */
 export function failureOf(thrown: unknown, provider: string, phase: FailurePhase): BursarError {
   if (thrown instanceof UpstreamFailure) return thrown
+  if (thrown instanceof LimitExpired && thrown.limit === 'connect') return unreachable(provider, 'no connection within timeouts.connect_seconds', thrown)
   if (thrown instanceof LimitExpired)
     return new UpstreamFailure(`The provider "${provider}" ${LIMIT_TEXTS[thrown.limit]}.`, {
       code: 'upstream_timeout',
@@ -38,21 +40,24 @@ export function failureOf(thrown: unknown, provider: string, phase: FailurePhase
   }
   const cause = thrown instanceof Error ? thrown : new Error(String(thrown))
   const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
-  if (CONNECT_CODES.has(code))
-    return new UpstreamFailure(`The provider "${provider}" can't be reached (${code || cause.message}). Check base_url and that the server runs.`, {
-      code: 'upstream_unreachable',
-      status: 502,
-      upstreamStatus: 0,
-      retryable: true,
-      phase: 'connect',
-      cause,
-    })
+  if (CONNECT_CODES.has(code)) return unreachable(provider, code, cause)
   return new UpstreamFailure(
     phase === 'stream'
       ? `The provider "${provider}" broke the connection in the middle of the stream; the answer is truncated.`
       : `The provider "${provider}" broke the connection before answering (${code || cause.message}).`,
     { code: phase === 'stream' ? 'stream_truncated' : 'upstream_error', status: 502, upstreamStatus: 0, retryable: true, phase, cause },
   )
+}
+
+function unreachable(provider: string, why: string, cause: unknown): UpstreamFailure {
+  return new UpstreamFailure(`The provider "${provider}" can't be reached (${why}). Check base_url and that the server runs.`, {
+    code: 'upstream_unreachable',
+    status: 502,
+    upstreamStatus: 0,
+    retryable: true,
+    phase: 'connect',
+    cause,
+  })
 }
 
 const CONNECT_CODES = new Set([
