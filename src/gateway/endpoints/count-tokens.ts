@@ -1,25 +1,16 @@
-import { decodeCountTokensRequest, parseBody } from '../../protocol/index.js'
+import { decodeCountTokensRequest } from '../../protocol/index.js'
 import { countRequestTokens } from '../../understanding/index.js'
 import { UpstreamFailure } from '../../environment/index.js'
-import { readBody, requireJson } from '../http/body.js'
-import { requireModel } from '../keys.js'
 import type { GatewayState } from '../state.js'
 import type { CallerExchange } from './exchange.js'
+import { openRequest } from './opening.js'
 
 /**
  * Counts the input tokens of an Anthropic-format request: at the provider where it offers that (free and exact), else with a
  * tokenizer here; `x-bursar-token-count` says which (`provider`, `exact` or `estimate`).
  */
 export async function handleCountTokens(exchange: CallerExchange, state: GatewayState): Promise<void> {
-  const { req } = exchange
-  const key = (exchange.key = state.keyring.authenticate(req.headers, state.clock.now()))
-  requireJson(req)
-  const body = await readBody(req, state.limits.bodyBytes)
-  const parsed = parseBody(body, { maxDepth: state.limits.nesting })
-  const wire = { format: 'anthropic-messages' as const, ...parsed }
-  const request = decodeCountTokensRequest(parsed.json, wire)
-  exchange.model = request.model
-  requireModel(key, request.model)
+  const { key, request, wire } = await openRequest(exchange, 'anthropic-messages', state, decodeCountTokensRequest)
   const { arm } = state.decide(request.model, key)
   const deployment = state.world.route(arm.model)?.deployments.find((candidate) => candidate.provider.countTokens !== undefined)
   if (deployment?.provider.countTokens) {

@@ -1,61 +1,24 @@
-import { LiveEnvironment, type Completion } from '../../environment/index.js'
+import type { Completion, LiveEnvironment } from '../../environment/index.js'
 import { formatUsd } from '../../quantities/index.js'
-import { parseBody, stringifyExact, type CostReport, type Delta, type InboundCodec, type Request, type StreamEncoder } from '../../protocol/index.js'
+import { stringifyExact, type CostReport, type Delta, type InboundCodec, type Request, type StreamEncoder } from '../../protocol/index.js'
 import type { Answer } from '../../strategies/index.js'
 import type { Decision } from '../../routing/index.js'
 import { toBursarError } from '../../errors/index.js'
-import { requireModel } from '../keys.js'
-import { readBody, requireJson } from '../http/body.js'
 import { StreamResponse } from '../http/stream-response.js'
 import type { GatewayState } from '../state.js'
 import type { CallerExchange } from './exchange.js'
+import { decideFor, openRequest } from './opening.js'
 
 /** Answers a request for text, in any of the caller's formats. */
 export async function handleGenerate(exchange: CallerExchange, codec: InboundCodec, state: GatewayState): Promise<void> {
-  const { req } = exchange
-  const key = (exchange.key = state.keyring.authenticate(req.headers, state.clock.now()))
-  requireJson(req)
-  const body = await readBody(req, state.limits.bodyBytes)
-  const parsed = parseBody(body, { maxDepth: state.limits.nesting })
-  const request = codec.decodeRequest(parsed.json, { format: codec.format, ...parsed })
-  exchange.model = request.model
+  const { key, request } = await openRequest(exchange, codec.format, state, codec.decodeRequest)
   exchange.stream = request.stream
-  requireModel(key, request.model)
-
-  const decision = state.decide(request.model, key)
+  const streamUsage = request.streamUsage ? 'asked' : state.streamUsage === 'always' ? 'always' : 'never'
+  const { decision, env } = await decideFor(exchange, key, streamUsage, state)
   const { decisionId } = exchange
-  await recordDecision(exchange, decision, state)
-  const env = new LiveEnvironment(state.world, {
-    callIds: exchange.callIds,
-    requestId: exchange.requestId,
-    decisionId,
-    key: key.name,
-    requestedModel: request.model,
-    budget: key.budget,
-    cancellation: exchange.cancellation,
-    headers: state.outgoingHeaders(exchange),
-    streamUsage: request.streamUsage ? 'asked' : state.streamUsage === 'always' ? 'always' : 'never',
-    dropUnsupported: state.dropUnsupported,
-    tags: key.tags,
-  })
   const running = decision.arm.strategy.run(request, env, { wire: codec.format })
   if (request.stream) await answerStream(exchange, codec, request, running, env, decision, decisionId, state)
   else await answerWhole(exchange, codec, request, running, decision, decisionId)
-}
-
-/** Notes what was decided, before anything is spent. */
-export function recordDecision(exchange: CallerExchange, decision: Decision, state: GatewayState): Promise<void> {
-  return state.ledger.recordDecision({
-    decisionId: exchange.decisionId,
-    requestId: exchange.requestId,
-    at: state.clock.now(),
-    key: exchange.key?.name ?? '',
-    requestedModel: exchange.model,
-    arm: decision.arm.id,
-    policy: decision.policy,
-    propensity: decision.propensity,
-    reason: decision.reason,
-  })
 }
 
 async function answerWhole(

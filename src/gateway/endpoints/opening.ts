@@ -1,0 +1,63 @@
+import { LiveEnvironment } from '../../environment/index.js'
+import { parseBody, type WireBody, type WireFormat } from '../../protocol/index.js'
+import type { Decision } from '../../routing/index.js'
+import { readBody, requireJson } from '../http/body.js'
+import { requireModel, type Key } from '../keys.js'
+import type { GatewayState } from '../state.js'
+import type { CallerExchange } from './exchange.js'
+
+/**
+ * What every endpoint begins with: the key, the body, and the model that the key must be allowed. `decode` throws
+ * `InvalidRequest` with the field's path.
+ */
+export async function openRequest<R extends { readonly model: string }>(
+  exchange: CallerExchange,
+  format: WireFormat,
+  state: GatewayState,
+  decode: (json: WireBody['json'], wire: WireBody) => R,
+): Promise<{ readonly key: Key; readonly request: R; readonly wire: WireBody }> {
+  const { req } = exchange
+  const key = (exchange.key = state.keyring.authenticate(req.headers, state.clock.now()))
+  requireJson(req)
+  const body = await readBody(req, state.limits.bodyBytes)
+  const wire: WireBody = { format, ...parseBody(body, { maxDepth: state.limits.nesting }) }
+  const request = decode(wire.json, wire)
+  exchange.model = request.model
+  requireModel(key, request.model)
+  return { key, request, wire }
+}
+
+/** Decides for a request, notes the decision before anything is spent, and opens the environment that its strategy runs in. */
+export async function decideFor(
+  exchange: CallerExchange,
+  key: Key,
+  streamUsage: 'asked' | 'always' | 'never',
+  state: GatewayState,
+): Promise<{ readonly decision: Decision; readonly env: LiveEnvironment }> {
+  const decision = state.decide(exchange.model, key)
+  await state.ledger.recordDecision({
+    decisionId: exchange.decisionId,
+    requestId: exchange.requestId,
+    at: state.clock.now(),
+    key: key.name,
+    requestedModel: exchange.model,
+    arm: decision.arm.id,
+    policy: decision.policy,
+    propensity: decision.propensity,
+    reason: decision.reason,
+  })
+  const env = new LiveEnvironment(state.world, {
+    callIds: exchange.callIds,
+    requestId: exchange.requestId,
+    decisionId: exchange.decisionId,
+    key: key.name,
+    requestedModel: exchange.model,
+    budget: key.budget,
+    cancellation: exchange.cancellation,
+    headers: state.outgoingHeaders(exchange),
+    streamUsage,
+    dropUnsupported: state.dropUnsupported,
+    tags: key.tags,
+  })
+  return { decision, env }
+}
