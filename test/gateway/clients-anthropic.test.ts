@@ -199,6 +199,15 @@ describe('errors as the SDK shows them', () => {
     expect(bench.upstream.last.headers.authorization).toBeUndefined()
   })
 
+  it('count_tokens goes by the model behind the name', async () => {
+    const own = await startTargets((config) => void (config['models'] = { plain: 'chat/gpt-4o-mini' }))
+    const counter = new Anthropic({ apiKey: KEY, baseURL: own.url, maxRetries: 0 })
+    const counts = async (model: string) => (await counter.messages.countTokens({ model, messages }).asResponse()).headers.get('x-bursar-token-count')
+    expect(await counts('plain')).toBe('exact')
+    expect(await counts('box/small')).toBe('estimate')
+    await own.close()
+  })
+
   it('models.list', async () => {
     const ids: string[] = []
     for await (const model of client.models.list()) ids.push(model.id)

@@ -12,7 +12,8 @@ import { openRequest } from './opening.js'
 export async function handleCountTokens(exchange: CallerExchange, state: GatewayState): Promise<void> {
   const { key, request, wire } = await openRequest(exchange, 'anthropic-messages', state, decodeCountTokensRequest)
   const { arm } = state.decide(request.model, key)
-  const deployment = state.world.route(arm.model)?.deployments.find((candidate) => candidate.provider.countTokens !== undefined)
+  const deployments = state.world.route(arm.model)?.deployments ?? []
+  const deployment = deployments.find((candidate) => candidate.provider.countTokens !== undefined)
   if (deployment?.provider.countTokens) {
     const { model, limits } = deployment
     try {
@@ -23,6 +24,7 @@ export async function handleCountTokens(exchange: CallerExchange, state: Gateway
       if (exchange.cancellation.cancelled || !(thrown instanceof UpstreamFailure) || !thrown.retryable) throw thrown
     }
   }
-  const { tokens, exact } = await countRequestTokens(request, arm.model)
+  // The caller's name for a model says nothing about its vocabulary; the provider's does.
+  const { tokens, exact } = await countRequestTokens(request, deployments[0]?.model ?? arm.model)
   exchange.sendJson(200, JSON.stringify({ input_tokens: tokens }), { 'x-bursar-token-count': exact ? 'exact' : 'estimate' })
 }
