@@ -7,7 +7,7 @@ import { key, model, url } from './connection.js'
 const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: key })
 
 const { data, response } = await client.chat.completions
-  .create({ model, messages: [{ role: 'user', content: 'What is 17 * 23?' }] })
+  .create({ model, messages: [{ role: 'user', content: 'What is 19 * 21?' }] })
   .withResponse()
 console.log(data.choices[0]?.message.content)
 console.log(`${response.headers.get('x-bursar-model')} took ${data.usage?.total_tokens} tokens and $${response.headers.get('x-bursar-cost')}`)

@@ -160,9 +160,8 @@ describe('a stream that breaks', () => {
     const { text, clean } = await rawStream(bench, chat('fast', { stream: true }))
     const events = dataOf(text)
     expect(events.length).toBe(11)
-    const last = JSON.parse(events.at(-1) as string) as { error: { code: string; truncated: boolean }; choices: { finish_reason: string }[] }
+    const last = JSON.parse(events.at(-1) as string) as { error: { code: string; truncated: boolean } }
     expect(last.error).toMatchObject({ code: 'stream_truncated', truncated: true })
-    expect(last.choices[0]?.finish_reason).toBe('error')
     expect(clean).toBe(false)
     const [record] = await bench.gateway.ledger.calls({ limit: 1 })
     expect(record).toMatchObject({ end: 'truncated', usageEstimated: true })

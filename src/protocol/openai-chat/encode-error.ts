@@ -11,7 +11,7 @@ export function encodeStreamError(error: BursarError, requestId: string): string
   const chunk = {
     id: requestId,
     object: 'chat.completion.chunk',
-    choices: [{ index: 0, delta: {}, finish_reason: 'error' }],
+    // No `choices`: with them the AI SDK takes it for an ordinary chunk and tells nobody of the error.
     error: { message, type, code, param, truncated: true },
   }
   return `data: ${JSON.stringify(chunk)}\n\n`

@@ -225,7 +225,6 @@ describe('a streamed answer as callers get it', () => {
       {
         id: 'req_1',
         object: 'chat.completion.chunk',
-        choices: [{ index: 0, delta: {}, finish_reason: 'error' }],
         error: { message: 'The provider went away.', type: 'server_error', code: 'stream_truncated', param: null, truncated: true },
       },
     ])
