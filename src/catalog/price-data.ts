@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import type * as GenaiPrices from '@pydantic/genai-prices'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 
@@ -55,8 +56,8 @@ const require = createRequire(import.meta.url)
 /** The data inside the installed @pydantic/genai-prices package: offline, and as old as the package. */
 export function installedPriceData(): PriceData {
   // Loaded when a provider is first looked up: a gateway in front of own servers never needs its 9 MB.
-  let loaded: typeof import('@pydantic/genai-prices') | undefined
-  const data = () => (loaded ??= require('@pydantic/genai-prices') as typeof import('@pydantic/genai-prices'))
+  let loaded: typeof GenaiPrices | undefined
+  const data = () => (loaded ??= require('@pydantic/genai-prices') as typeof GenaiPrices)
   return { source: `genai-prices ${installedVersion()}`, provider: (id) => data().findProvider({ providerId: id }) }
 }
 
