@@ -2,16 +2,7 @@ import { figure, median, table, type Estimate } from '../report.js'
 import type { Mode, Run } from './load.js'
 
 /** All rounds of one target at one load, against the others of the same round. */
-export interface Row {
-  readonly mode: Mode
-  readonly concurrency: number
-  readonly target: string
-  readonly requestsPerSecond: number
-  readonly p50Ms: number
-  readonly p99Ms: number
-  readonly cpuMsPerRequest: number
-  readonly peakRssMb: number
-  readonly errors: number
+export interface Row extends Omit<Run, 'round'> {
   /** Medians of the ratios of requests per second within each round; `undefined` where the other was not measured. */
   readonly ofDirect: number | undefined
   readonly ofFloor: number | undefined

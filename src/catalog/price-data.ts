@@ -55,7 +55,7 @@ const require = createRequire(import.meta.url)
 
 /** The data inside the installed @pydantic/genai-prices package: offline, and as old as the package. */
 export function installedPriceData(): PriceData {
-  // Loaded when a provider is first looked up: a gateway in front of own servers never needs its 9 MB.
+  // Loaded when a provider is first looked up: a gateway in front of own servers never needs the data in memory.
   let loaded: typeof GenaiPrices | undefined
   const data = () => (loaded ??= require('@pydantic/genai-prices') as typeof GenaiPrices)
   return { source: `genai-prices ${installedVersion()}`, provider: (id) => data().findProvider({ providerId: id }) }

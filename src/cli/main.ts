@@ -4,9 +4,9 @@ import { Command } from 'commander'
 import { BursarError } from '../errors/index.js'
 import { version } from './version.js'
 
-// V8 lets the old heap of a busy server grow to several times what is alive before it looks at it. Doubling is enough: at 256
-// connections it saves a third of the resident memory for a few per cent of CPU (npm run bench:gateway). The first line of
-// this file keeps the young heap small in the same way; both are only about when garbage is collected, never limits.
+// V8 lets the old heap of a busy server grow to several times what is alive before it looks at it. Doubling is enough, and trades
+// some CPU at saturation for memory. The first line of this file keeps the young heap small in the same way; both are only about
+// when garbage is collected, never limits. What comes of it: npm run bench:gateway.
 setFlagsFromString('--heap-growing-percent=100')
 
 /** Each command in a module of its own, loaded when it is wanted: `serve` should hold nothing in memory that it doesn't use. */

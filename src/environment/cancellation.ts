@@ -1,8 +1,8 @@
 import { BursarError } from '../errors/index.js'
 
 /**
- * Says once that work is no longer wanted, and why. A plain list of listeners: an `AbortController` for every request took
- * 4 % of the gateway's CPU time. Whoever needs a real `AbortSignal` gets one, made when it is asked for.
+ * Says once that work is no longer wanted, and why. A plain list of listeners: an `AbortController` for every request showed
+ * in CPU and allocation profiles. Whoever needs a real `AbortSignal` gets one, made when it is asked for.
  */
 export class Cancellation {
   /** Why; `undefined` while the work is wanted. */

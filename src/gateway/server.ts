@@ -54,7 +54,7 @@ export class GatewayServer {
     private readonly observer: RequestObserver,
     private readonly settings: ServerSettings,
   ) {
-    // Loaded with the first request that carries no traffic: hono's listener brings Node's own fetch along, 6 MB.
+    // Loaded with the first request that carries no traffic: hono's listener brings Node's own fetch into memory.
     let loading: Promise<(req: IncomingMessage, res: ServerResponse) => Promise<void>> | undefined
     const listener = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
       loading ??= import('./app.js').then(({ createListener }) =>

@@ -41,7 +41,7 @@ export function formatUsd(money: Money): string {
 /** Up to here a double counts picodollars exactly: amounts below $9,007, which a call's are. */
 const MAX_EXACT = BigInt(Number.MAX_SAFE_INTEGER)
 
-/** `formatUsd` without big integers, which cost several times as much. */
+/** `formatUsd` without big integers, which cost more. */
 function formatSmall(pico: number): string {
   const whole = Math.floor(pico / 1e12)
   let fraction = pico % 1e12
