@@ -25,6 +25,10 @@ export type ErrorCode =
   | 'key_expired'
   | 'model_not_allowed'
   | 'budget_exceeded'
+  | 'ledger_unavailable'
+  | 'endpoint_not_allowed'
+  | 'admin_only'
+  | 'already_exists'
   | 'rate_limited'
   // the upstream
   | 'upstream_auth_failed'

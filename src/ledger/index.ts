@@ -1,2 +1,7 @@
 export * from './record.js'
+export * from './ledger.js'
 export * from './memory-ledger.js'
+export * from './counters/index.js'
+export * from './budgets/contract.js'
+export * from './store/contract.js'
+export * from './report/contract.js'

@@ -1,5 +1,8 @@
 import { addCost, addUsage, noCost, noUsage, zeroMoney, type Cost, type Usage } from '../quantities/index.js'
-import type { CallRecord, DecisionRecord, Ledger, LedgerTotals } from './record.js'
+import type { CallFilter, Ledger } from './ledger.js'
+import type { CallRecord, CorrectionRecord, DecisionRecord, LedgerTotals, OutcomeRecord } from './record.js'
+import { addTotals, noTotals, reportOf, totalsOfCall, valueOf } from './report/aggregate.js'
+import type { Dimension, Report, ReportQuery, ReportTotals } from './report/contract.js'
 import { Ring } from './ring.js'
 
 export interface MemoryLedgerOptions {
@@ -23,6 +26,7 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): MemoryLed
 export class MemoryLedger implements Ledger {
   private readonly remembered: Ring<CallRecord>
   private readonly decisions: Ring<DecisionRecord>
+  private readonly told: Ring<OutcomeRecord>
   private readonly byKey = new Map<string, Totals>()
   private readonly all = new Totals()
 
@@ -30,6 +34,7 @@ export class MemoryLedger implements Ledger {
     const calls = options.rememberCalls ?? defaultRemembered
     this.remembered = new Ring(calls)
     this.decisions = new Ring(options.rememberDecisions ?? calls)
+    this.told = new Ring(calls)
   }
 
   recordCall(record: CallRecord): Promise<void> {
@@ -41,8 +46,22 @@ export class MemoryLedger implements Ledger {
     return done
   }
 
-  recordDecision(record: DecisionRecord): Promise<void> {
+  recordDecision(record: DecisionRecord): void {
     this.decisions.push(record)
+  }
+
+  /** A call that is under way is known to its process, and this ledger knows no more than its process. */
+  recordIntent(): Promise<void> {
+    return done
+  }
+
+  recordOutcome(record: OutcomeRecord): Promise<void> {
+    this.told.push(record)
+    return done
+  }
+
+  recordCorrection(record: CorrectionRecord): Promise<void> {
+    this.all.correct(record)
     return done
   }
 
@@ -52,21 +71,31 @@ export class MemoryLedger implements Ledger {
     return Promise.resolve(undefined)
   }
 
-  calls(filter: { readonly requestId?: string; readonly key?: string; readonly limit: number }): Promise<readonly CallRecord[]> {
-    const { requestId, key, limit } = filter
-    const found: CallRecord[] = []
-    if (limit > 0) {
-      for (const record of this.remembered.newestFirst()) {
-        if (requestId !== undefined && record.requestId !== requestId) continue
-        if (key !== undefined && record.key !== key) continue
-        found.push(record)
-        if (found.length >= limit) break
-      }
-    }
-    return Promise.resolve(found)
+  calls(filter: CallFilter): Promise<readonly CallRecord[]> {
+    return Promise.resolve(take(this.remembered.newestFirst(), filter.limit, (record) => matches(record, filter)))
   }
 
-  totals(filter: { readonly key?: string }): Promise<LedgerTotals> {
+  outcomes({ decisionId, run, key, limit }: Parameters<Ledger['outcomes']>[0]): Promise<readonly OutcomeRecord[]> {
+    const wanted = (record: OutcomeRecord) =>
+      (decisionId === undefined || record.decisionId === decisionId) && (run === undefined || record.run === run) && (key === undefined || record.key === key)
+    return Promise.resolve(take(this.told.newestFirst(), limit, wanted))
+  }
+
+  /** Sums over the calls that are still remembered. */
+  report(query: ReportQuery): Promise<Report> {
+    const groups = new Map<string, { readonly group: Record<string, string>; totals: ReportTotals }>()
+    for (const record of this.remembered.newestFirst()) {
+      if (record.at < query.from || record.at >= query.to) continue
+      if (Object.entries(query.where ?? {}).some(([dimension, value]) => valueOf(record, dimension as Dimension) !== value)) continue
+      const values = query.by.map((dimension) => valueOf(record, dimension))
+      const name = JSON.stringify(values)
+      const known = groups.get(name) ?? { group: Object.fromEntries(query.by.map((dimension, index) => [dimension, values[index] ?? ''])), totals: noTotals }
+      groups.set(name, { ...known, totals: addTotals(known.totals, totalsOfCall(record)) })
+    }
+    return Promise.resolve(reportOf([...groups.values()], query))
+  }
+
+  totals(filter: { readonly key?: string | undefined }): Promise<LedgerTotals> {
     const totals = filter.key === undefined ? this.all : this.byKey.get(filter.key)
     return Promise.resolve((totals ?? new Totals()).snapshot())
   }
@@ -78,6 +107,24 @@ export class MemoryLedger implements Ledger {
 
 const done = Promise.resolve()
 
+function take<Item>(items: Iterable<Item>, limit: number, wanted: (item: Item) => boolean): Item[] {
+  const found: Item[] = []
+  if (limit > 0) for (const item of items) if (wanted(item) && found.push(item) >= limit) break
+  return found
+}
+
+function matches(record: CallRecord, { requestId, callId, key, run, end, from, to }: CallFilter): boolean {
+  return (
+    (requestId === undefined || record.requestId === requestId) &&
+    (callId === undefined || record.callId === callId) &&
+    (key === undefined || record.key === key) &&
+    (run === undefined || record.run === run) &&
+    (end === undefined || record.end === end) &&
+    (from === undefined || record.at >= from) &&
+    (to === undefined || record.at < to)
+  )
+}
+
 /** Running sums. Dollars that aren't known are counted, not summed; a sum of energy with an unknown part is unknown. */
 class Totals {
   private calls = 0
@@ -88,6 +135,11 @@ class Totals {
   add({ usage, cost }: CallRecord): void {
     this.calls++
     if (cost.usd === null) this.unpriced++
+    this.usage = addUsage(this.usage, usage)
+    this.cost = addCost(this.cost, cost.usd === null ? { ...cost, usd: zeroMoney } : cost)
+  }
+
+  correct({ usage, cost }: CorrectionRecord): void {
     this.usage = addUsage(this.usage, usage)
     this.cost = addCost(this.cost, cost.usd === null ? { ...cost, usd: zeroMoney } : cost)
   }

@@ -1,16 +1,41 @@
-import type { Cost, Usage } from '../quantities/index.js'
+import type { Cost, Money, Usage } from '../quantities/index.js'
 
-/** How a call ended. */
-export type CallEnd = 'complete' | 'failed' | 'cancelled' | 'truncated'
+/** How a call ended. `lost`: nobody could tell, because the process that made it died; its cost is what was reserved for it. */
+export type CallEnd = 'complete' | 'failed' | 'cancelled' | 'truncated' | 'lost'
 
-/** One call of one model at one provider: every attempt has its own record, since every attempt may be billed. */
-export interface CallRecord {
+/** Whom a call is for. Each level may be absent but the key. */
+export interface Attribution {
+  readonly organisation?: string | undefined
+  readonly team?: string | undefined
+  readonly user?: string | undefined
+  /** Name of the key. */
+  readonly key: string
+  /** Id of the agent run that the caller named, unique within the key. */
+  readonly run?: string | undefined
+  readonly session?: string | undefined
+  readonly tags?: Readonly<Record<string, string>> | undefined
+}
+
+/** Where the input tokens of one call in an agent run come from: estimates from lengths, never content (paper 203). */
+export interface InputComposition {
+  readonly systemTokens: number
+  readonly toolSchemaTokens: number
+  /** Results of tools. */
+  readonly observationTokens: number
+  /** What the model said before, its tool calls included. */
+  readonly assistantTokens: number
+  readonly userTokens: number
+  /** Tokens of the above that the call before in this run had sent already. */
+  readonly repeatedTokens: number
+}
+
+/** What is known of a call before it is made. */
+export interface PlannedCall extends Attribution {
   readonly callId: string
   readonly requestId: string
   readonly decisionId: string
   /** Unix seconds. */
   readonly at: number
-  readonly key: string
   /** The model the caller named. */
   readonly requestedModel: string
   readonly provider: string
@@ -20,6 +45,19 @@ export interface CallRecord {
   readonly operation: 'generate' | 'embed'
   readonly stream: boolean
   readonly attempt: number
+}
+
+/** Written before a call is sent: it becomes a `lost` call of this usage and cost if its end is never recorded. */
+export interface IntentRecord extends PlannedCall {
+  /** An upper bound. */
+  readonly usage: Usage
+  readonly cost: Cost
+  /** What was reserved on which counter, in grains; a transient line is given back with the holder. */
+  readonly held: readonly { readonly counter: string; readonly amount: bigint; readonly transient?: boolean | undefined }[]
+}
+
+/** One call of one model at one provider: every attempt has its own record, since every attempt may be billed. */
+export interface CallRecord extends PlannedCall {
   readonly end: CallEnd
   /** Upstream HTTP status, 0 when there was none. */
   readonly status: number
@@ -32,7 +70,11 @@ export interface CallRecord {
   readonly priceSource?: string | undefined
   /** Seconds to the first token, where there was one. */
   readonly firstTokenSeconds?: number | undefined
-  readonly tags?: Readonly<Record<string, string>> | undefined
+  /** Dollars less than the same tokens would have cost without any prompt cache; negative where writing to it cost more. */
+  readonly cacheSavings?: Money | null | undefined
+  readonly composition?: InputComposition | undefined
+  /** What each counter of the intent is settled to, in the order of `held`. Absent for a call without an intent. */
+  readonly settled?: readonly bigint[] | undefined
 }
 
 /** One decision of a policy. */
@@ -48,22 +90,47 @@ export interface DecisionRecord {
   readonly reason: string
 }
 
+/** Evidence of an answer's quality, told after it: by a person, a verifier or a judge. */
+export interface OutcomeRecord {
+  readonly outcomeId: string
+  /** Unix seconds. */
+  readonly at: number
+  /** Of one decision, or of a whole agent run; at least one of them. */
+  readonly decisionId?: string | undefined
+  readonly run?: string | undefined
+  readonly key: string
+  /** Who says so: `user`, `verifier:json_schema`, `verifier:tool_call`, `judge:<name>` … */
+  readonly source: string
+  /** 0 (useless) to 1 (right). */
+  readonly score: number
+  readonly comment?: string | undefined
+}
+
+/**
+ * Takes something back that an earlier record said: the reconciliation of a lost call with what the provider really billed.
+ * Sums add these amounts, so they are usually negative.
+ */
+export interface CorrectionRecord {
+  readonly correctionId: string
+  readonly at: number
+  readonly callId: string
+  readonly usage: Usage
+  readonly cost: Cost
+  readonly reason: string
+}
+
+/** What goes into the journal, in the order in which it happened. */
+export type LedgerRecord =
+  | { readonly type: 'decision'; readonly record: DecisionRecord }
+  | { readonly type: 'intent'; readonly record: IntentRecord }
+  | { readonly type: 'call'; readonly record: CallRecord }
+  | { readonly type: 'outcome'; readonly record: OutcomeRecord }
+  | { readonly type: 'correction'; readonly record: CorrectionRecord }
+
 export interface LedgerTotals {
   readonly calls: number
   readonly usage: Usage
   readonly cost: Cost
   /** Calls whose price is unknown: their dollars are in no total. */
   readonly unpriced: number
-}
-
-/** The append-only record of decisions, calls and budgets. */
-export interface Ledger {
-  /** Notes a call. Resolves once the record is as durable as the store makes it. */
-  recordCall(record: CallRecord): Promise<void>
-  recordDecision(record: DecisionRecord): Promise<void>
-  decision(decisionId: string): Promise<DecisionRecord | undefined>
-  /** The newest calls first, at most `limit`. */
-  calls(filter: { readonly requestId?: string; readonly key?: string; readonly limit: number }): Promise<readonly CallRecord[]>
-  totals(filter: { readonly key?: string }): Promise<LedgerTotals>
-  close(): Promise<void>
 }

@@ -1,0 +1,20 @@
+import type { LedgerRecord } from '../record.js'
+
+/** A place in the journal: everything appended before it lies before it. */
+export interface JournalPosition {
+  readonly segment: string
+  readonly offset: number
+}
+
+/**
+ * The file that everything is written to first: one write for all that came in a turn of the event loop, made durable together,
+ * and read from there into the database, live and after a crash alike.
+ */
+export interface Journal {
+  /** Appends; durable at the latest with the next `append` that is awaited. */
+  note(record: LedgerRecord): void
+  /** Appends, and resolves when it is durable. Rejects with `ledger_unavailable` when it could not be written: then nothing of it is in the journal. */
+  append(record: LedgerRecord): Promise<void>
+  readonly end: JournalPosition
+  close(): Promise<void>
+}
