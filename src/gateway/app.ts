@@ -4,6 +4,7 @@ import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { BursarError, toBursarError } from '../errors/index.js'
 import { formatUsd, type Money } from '../quantities/index.js'
+import { addFeedbackRoutes, outcomeJson } from './endpoints/feedback.js'
 import type { GatewayState, ListedModel } from './state.js'
 import type { RequestObserver } from './request-observer.js'
 
@@ -64,6 +65,7 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
     if (!decision || decision.key !== key.name)
       throw new BursarError('There is no such decision, or it is no longer remembered.', { code: 'not_found', status: 404 })
     const calls = await ledger.calls({ requestId: decision.requestId, limit: 100 })
+    const outcomes = await ledger.outcomes({ decisionId: decision.decisionId, limit: 100 })
     return c.json({
       id: decision.decisionId,
       request_id: decision.requestId,
@@ -88,8 +90,10 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
         first_token_seconds: call.firstTokenSeconds ?? null,
         price_source: call.priceSource ?? null,
       })),
+      outcomes: outcomes.map(outcomeJson),
     })
   })
+  addFeedbackRoutes(app, { authenticate: keyed, ledger: () => state().ledger, now: () => state().clock.now() })
   app.notFound((c) => c.json(errorBody(new BursarError(`There is no ${c.req.method} ${c.req.path} here.`, { code: 'not_found', status: 404 })), 404))
   app.onError((thrown, c) => {
     const error = toBursarError(thrown)

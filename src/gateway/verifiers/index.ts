@@ -1,0 +1,2 @@
+export * from './answer-observer.js'
+export * from './answer-verifiers.js'
