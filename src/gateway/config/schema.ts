@@ -1,5 +1,7 @@
 import { z } from 'zod'
-import { bytes, httpUrl, modelName, modelPattern, modelReference, moment, providerName, secret, seconds } from './fields.js'
+import { accountId, adminSchema, keySchema, organisationSchema, teamSchema, userSchema } from './accounts-schema.js'
+import { bytes, httpUrl, modelName, modelReference, providerName, secret, seconds } from './fields.js'
+import { budgetsSchema, ledgerSchema } from './ledger-schema.js'
 import { pricesSchema } from './prices.js'
 import { providerSchema, someTimeouts } from './providers-schema.js'
 
@@ -117,52 +119,6 @@ const alias = z.union([
   aliasObject,
 ])
 
-const key = z
-  .strictObject({
-    name: z
-      .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._@ -]{0,99}$/, 'expected a name of letters, digits, spaces and ". _ @ -", at most 100 long')
-      .describe('Name in records and metrics; unique.'),
-    key: secret().optional().describe('The key that callers send, as `${NAME}` from the environment. Either this or `key_hash`.'),
-    key_hash: z
-      .string()
-      .regex(/^sha256:[0-9a-fA-F]{64}$/, 'expected sha256: and 64 hexadecimal digits')
-      .transform((text) => text.toLowerCase())
-      .optional()
-      .describe('SHA-256 of the key, as `sha256:` and 64 hexadecimal digits, so that the file holds no secret.'),
-    models: z
-      .array(modelPattern())
-      .min(1)
-      .optional()
-      .describe('Models that the key may use, as callers name them; a `*` at the end stands for any ending. All when left out.'),
-    budget_usd: z
-      .number()
-      .nonnegative()
-      .max(1e6)
-      .optional()
-      .describe('Most that may be spent with the key; dollars. Unlimited when left out.'),
-    tags: z
-      .record(z.string().min(1).max(64), z.string().max(256))
-      .optional()
-      .describe('Written to the record of each call with the key, for reports.'),
-    expires: moment().optional().describe('When the key stops working: a date (its first moment in UTC), or a date and time with a zone.'),
-  })
-  .superRefine((value, context) => {
-    if ((value.key === undefined) === (value.key_hash === undefined))
-      context.addIssue({
-        code: 'custom',
-        message: value.key === undefined ? 'expected either `key` or `key_hash`' : 'expected only one of `key` and `key_hash`',
-      })
-    if (value.key !== undefined && /\s/.test(value.key.reveal()))
-      context.addIssue({ code: 'custom', path: ['key'], message: 'a key with spaces cannot be sent in a header; leave them out' })
-    if (value.key !== undefined && value.key.reveal().length < 12)
-      context.addIssue({
-        code: 'custom',
-        path: ['key'],
-        message: 'a key shorter than 12 characters is too easy to guess; `openssl rand -hex 24` makes a good one',
-      })
-  })
-
 const log = z.strictObject({
   level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('Least level that is written to the log.'),
   requests: z.boolean().default(true).describe('Whether each request is a line in the log. Content never is.'),
@@ -180,10 +136,6 @@ const telemetry = z.strictObject({
     .describe('Headers to send to the collector. Their values are treated as secrets.'),
   service_name: z.string().min(1).default('bursar').describe('Service name in spans; `OTEL_SERVICE_NAME` when left out and that is set.'),
   prometheus: z.boolean().default(true).describe('Whether `GET /metrics` answers.'),
-})
-
-const ledger = z.strictObject({
-  remember_calls: z.int().min(0).max(10_000_000).default(10_000).describe('Calls whose records are kept in memory, the newest; calls.'),
 })
 
 /** The YAML file. Strict: a key that is not here is an error. Documentation and JSON Schema are made from it. */
@@ -207,7 +159,17 @@ export const configSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe('Whether callers may also name any `provider/model` that has no entry in `models`.'),
-  keys: z.array(key).max(100_000).prefault([]).describe('Who may call. Without keys everyone on this machine may.'),
+  keys: z
+    .array(keySchema)
+    .max(100_000)
+    .prefault([])
+    .describe('Who may call, beside the keys that `bursar keys create` makes. Without any keys everyone on this machine may.'),
+  organisations: z.record(accountId(), organisationSchema).prefault({}).describe('Organisations by id: the outermost level of budgets.'),
+  teams: z.record(accountId(), teamSchema).prefault({}).describe('Teams by id, with budgets that hold for all of their users and keys together.'),
+  users: z.record(accountId(), userSchema).prefault({}).describe('Users by id, with budgets that hold for all of their keys together.'),
+  admin: adminSchema
+    .optional()
+    .describe('The key that may manage keys and accounts (`bursar keys`, `/admin/…`). Without it the admin API is off. It carries no traffic.'),
   drop_unsupported: z
     .union([z.boolean(), z.array(z.string().min(1)).min(1)])
     .default(false)
@@ -226,7 +188,8 @@ export const configSchema = z.strictObject({
     .describe(
       'Prices by `provider/model`, before those of the catalog; dollars a million tokens. A rate that is not given is unknown, never zero.',
     ),
-  ledger: ledger.prefault({}).describe('The record of calls.'),
+  ledger: ledgerSchema.prefault({}).describe('The record of calls.'),
+  budgets: budgetsSchema.prefault({}).describe('What happens at limits on spending and rates.'),
 })
 
 /** What the gateway runs on: the file, checked, with defaults filled in and short forms written out. */
