@@ -12,6 +12,7 @@ import {
   type KeyAccount,
   type ObjectiveName,
 } from '../ledger/index.js'
+import type { CallerLabels } from './attribution.js'
 import { allowsModel, isLoopback } from './config/index.js'
 
 /** Budgets for end users, whom callers name: each gets a level of its own. */
@@ -67,16 +68,6 @@ export interface StoredAccounts {
   account(kind: AccountKind, id: string): Account | undefined
   /** Throws `ledger_unavailable` (503) when the database could not be asked for so long that a key may have been revoked since. */
   ensureFresh(): void
-}
-
-/** What a caller says about a request. It can add limits and never take one away. */
-export interface CallerLabels {
-  /** Name of the end user. */
-  readonly endUser?: string | undefined
-  /** Id of the agent run. */
-  readonly run?: string | undefined
-  /** Bursar's own id of the request. */
-  readonly requestId: string
 }
 
 export function hashKey(text: string): string {
@@ -235,20 +226,31 @@ export class Keyring {
 
 /**
  * Every level of budgets that applies to a request, the outermost first: those of the key, then those that what the caller says
- * brings in. A caller that names no end user, where end users have budgets, is one unnamed end user; one that names no run makes each
- * request a run of its own.
+ * brings in. Labels and rules of the caller add limits and never take one away. A caller that names no end user, where end users have
+ * budgets, is one unnamed end user; one that names no run, where runs have budgets, makes each request a run of its own.
  */
-export function levelsOf(key: Key, { endUser, run, requestId }: CallerLabels): readonly BudgetLevel[] {
-  if (key.endUsers.length === 0 && key.runRules.length === 0 && key.requestRules.length === 0) return key.levels
+export function levelsOf(key: Key, labels: CallerLabels, requestId: string): readonly BudgetLevel[] {
+  const { user = '', run = '' } = labels
+  const runRules = strictest([...key.runRules, ...(labels.runRules ?? [])])
+  const requestRules = strictest([...key.requestRules, ...(labels.requestRules ?? [])])
+  if (key.endUsers.length === 0 && runRules.length === 0 && requestRules.length === 0) return key.levels
   const levels = [...key.levels]
-  for (const { scope, rules } of key.endUsers)
-    levels.push({ kind: 'user', id: `${scope}/${labelId(endUser ?? '')}`, name: endUser === undefined || endUser === '' ? 'unnamed' : endUser, rules })
-  if (key.runRules.length > 0) {
-    const named = run !== undefined && run !== ''
-    levels.push({ kind: 'run', id: `${key.id}/${named ? labelId(run) : requestId}`, name: named ? run : requestId, rules: key.runRules })
-  }
-  if (key.requestRules.length > 0) levels.push({ kind: 'request', id: requestId, name: requestId, rules: key.requestRules })
+  for (const { scope, rules } of key.endUsers) levels.push({ kind: 'user', id: `${scope}/${labelId(user)}`, name: user === '' ? 'unnamed' : user, rules })
+  if (runRules.length > 0) levels.push({ kind: 'run', id: `${key.id}/${run === '' ? requestId : labelId(run)}`, name: run === '' ? requestId : run, rules: runRules })
+  if (requestRules.length > 0) levels.push({ kind: 'request', id: requestId, name: requestId, rules: requestRules })
   return levels
+}
+
+/** One rule for each unit, period and hardness, the lowest limit: rules of one level that count the same would otherwise count it twice. */
+function strictest(rules: readonly BudgetRule[]): readonly BudgetRule[] {
+  if (rules.length < 2) return rules
+  const kept = new Map<string, BudgetRule>()
+  for (const rule of rules) {
+    const id = `${rule.unit} ${rule.per} ${rule.hard}`
+    const other = kept.get(id)
+    if (other === undefined || rule.limit < other.limit) kept.set(id, rule)
+  }
+  return [...kept.values()]
 }
 
 /** Throws `model_not_allowed` (403) when the key may not name this model. */
@@ -288,7 +290,7 @@ function keyFrom(account: KeyAccount, chain: Chain): Key {
   const endUsers: EndUserBudgets[] = []
   for (const level of [...chain, { kind: 'key', ...account }]) {
     Object.assign(tags, level.tags)
-    if (level.endUserRules !== undefined && level.endUserRules.length > 0) endUsers.push({ scope: `${level.kind}:${level.id}`, rules: level.endUserRules })
+    if (level.endUserRules !== undefined && level.endUserRules.length > 0) endUsers.push({ scope: `${level.kind}:${level.id}`, rules: strictest(level.endUserRules) })
   }
   return {
     id: account.id,
@@ -303,12 +305,12 @@ function keyFrom(account: KeyAccount, chain: Chain): Key {
     tags: Object.keys(tags).length === 0 ? undefined : tags,
     objective: account.objective,
     levels: [
-      ...chain.map(({ kind, id, name, rules, rates }): BudgetLevel => ({ kind, id, name, rules, rates })),
-      { kind: 'key', id: account.id, name: account.name, rules: account.rules, rates: account.rates },
+      ...chain.map(({ kind, id, name, rules, rates }): BudgetLevel => ({ kind, id, name, rules: strictest(rules), rates })),
+      { kind: 'key', id: account.id, name: account.name, rules: strictest(account.rules), rates: account.rates },
     ],
     endUsers,
-    runRules: account.runRules ?? [],
-    requestRules: account.requestRules ?? [],
+    runRules: strictest(account.runRules ?? []),
+    requestRules: strictest(account.requestRules ?? []),
   }
 }
 
