@@ -156,6 +156,21 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
       expect(await ledger.decision('decision-2')).toBeUndefined()
     })
 
+    it('lists decisions and outcomes by key and time, the newest first', async () => {
+      const ledger = await open()
+      for (let index = 0; index < 6; index++) {
+        const at = 1_780_000_000 + index
+        ledger.recordDecision(decisionRecord({ decisionId: `decision-${index}`, at, key: index % 2 === 0 ? 'key-a' : 'key-b' }))
+        await ledger.recordOutcome({ outcomeId: `outcome-${index}`, at, decisionId: `decision-${index}`, key: index % 2 === 0 ? 'key-a' : 'key-b', source: 'user', score: 1 })
+      }
+      const range = { from: 1_780_000_001, to: 1_780_000_005 }
+      expect((await ledger.decisions({ ...range, limit: 10 })).map(({ decisionId }) => decisionId)).toEqual(['decision-4', 'decision-3', 'decision-2', 'decision-1'])
+      expect((await ledger.decisions({ key: 'key-a', limit: 2 })).map(({ decisionId }) => decisionId)).toEqual(['decision-4', 'decision-2'])
+      expect((await ledger.outcomes({ ...range, limit: 3 })).map(({ outcomeId }) => outcomeId)).toEqual(['outcome-4', 'outcome-3', 'outcome-2'])
+      expect((await ledger.outcomes({ ...range, key: 'key-b', limit: 10 })).map(({ outcomeId }) => outcomeId)).toEqual(['outcome-3', 'outcome-1'])
+      expect(await ledger.decisions({ limit: 0 })).toEqual([])
+    })
+
     it('loses nothing of what is recorded at once', async () => {
       const ledger = await open()
       await Promise.all(Array.from({ length: 200 }, (_, index) => ledger.recordCall(callRecord({ callId: `call-${index}`, key: `key-${index % 3}` }))))

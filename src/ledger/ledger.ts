@@ -13,13 +13,28 @@ export interface CallFilter {
   readonly limit: number
 }
 
+export interface DecisionFilter {
+  readonly key?: string | undefined
+  /** Unix seconds, inclusive and exclusive. */
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+  readonly limit: number
+}
+
+export interface OutcomeFilter extends DecisionFilter {
+  readonly decisionId?: string | undefined
+  readonly run?: string | undefined
+}
+
 /** What reads the record. Every answer includes what was recorded (awaited or not) before it was asked for. */
 export interface LedgerReader {
   decision(decisionId: string): Promise<DecisionRecord | undefined>
+  /** The newest first, at most `limit`; `from` (inclusive) and `to` (exclusive) in Unix seconds. */
+  decisions(filter: DecisionFilter): Promise<readonly DecisionRecord[]>
   /** The newest calls first, at most `limit`. */
   calls(filter: CallFilter): Promise<readonly CallRecord[]>
   /** The newest first, at most `limit`. */
-  outcomes(filter: { readonly decisionId?: string | undefined; readonly run?: string | undefined; readonly key?: string | undefined; readonly limit: number }): Promise<readonly OutcomeRecord[]>
+  outcomes(filter: OutcomeFilter): Promise<readonly OutcomeRecord[]>
   /** Sums over all time; exact also when the calls themselves are no longer kept. */
   totals(filter: { readonly key?: string | undefined }): Promise<LedgerTotals>
   /** Sums from roll-ups, which stay exact when raw records are gone. */

@@ -1,5 +1,5 @@
 import { addCost, addUsage, noCost, noUsage, zeroMoney, type Cost, type Usage } from '../quantities/index.js'
-import type { CallFilter, Ledger } from './ledger.js'
+import type { CallFilter, DecisionFilter, Ledger, OutcomeFilter } from './ledger.js'
 import type { CallRecord, CorrectionRecord, DecisionRecord, LedgerTotals, OutcomeRecord } from './record.js'
 import { addTotals, noTotals, reportOf, totalsOfCall, valueOf } from './report/aggregate.js'
 import type { Dimension, Report, ReportQuery, ReportTotals } from './report/contract.js'
@@ -25,7 +25,7 @@ export function createMemoryLedger(options: MemoryLedgerOptions = {}): MemoryLed
  */
 export class MemoryLedger implements Ledger {
   private readonly remembered: Ring<CallRecord>
-  private readonly decisions: Ring<DecisionRecord>
+  private readonly decisionsKept: Ring<DecisionRecord>
   private readonly told: Ring<OutcomeRecord>
   private readonly byKey = new Map<string, Totals>()
   private readonly all = new Totals()
@@ -33,7 +33,7 @@ export class MemoryLedger implements Ledger {
   constructor(options: MemoryLedgerOptions = {}) {
     const calls = options.rememberCalls ?? defaultRemembered
     this.remembered = new Ring(calls)
-    this.decisions = new Ring(options.rememberDecisions ?? calls)
+    this.decisionsKept = new Ring(options.rememberDecisions ?? calls)
     this.told = new Ring(calls)
   }
 
@@ -47,7 +47,7 @@ export class MemoryLedger implements Ledger {
   }
 
   recordDecision(record: DecisionRecord): void {
-    this.decisions.push(record)
+    this.decisionsKept.push(record)
   }
 
   /** A call that is under way is known to its process, and this ledger knows no more than its process. */
@@ -67,7 +67,7 @@ export class MemoryLedger implements Ledger {
 
   decision(decisionId: string): Promise<DecisionRecord | undefined> {
     // A scan: looking a decision up is rare, and an index would cost every request.
-    for (const record of this.decisions.newestFirst()) if (record.decisionId === decisionId) return Promise.resolve(record)
+    for (const record of this.decisionsKept.newestFirst()) if (record.decisionId === decisionId) return Promise.resolve(record)
     return Promise.resolve(undefined)
   }
 
@@ -75,9 +75,16 @@ export class MemoryLedger implements Ledger {
     return Promise.resolve(take(this.remembered.newestFirst(), filter.limit, (record) => matches(record, filter)))
   }
 
-  outcomes({ decisionId, run, key, limit }: Parameters<Ledger['outcomes']>[0]): Promise<readonly OutcomeRecord[]> {
+  decisions({ key, from, to, limit }: DecisionFilter): Promise<readonly DecisionRecord[]> {
+    return Promise.resolve(take(this.decisionsKept.newestFirst(), limit, (record) => (key === undefined || record.key === key) && within(record.at, from, to)))
+  }
+
+  outcomes({ decisionId, run, key, from, to, limit }: OutcomeFilter): Promise<readonly OutcomeRecord[]> {
     const wanted = (record: OutcomeRecord) =>
-      (decisionId === undefined || record.decisionId === decisionId) && (run === undefined || record.run === run) && (key === undefined || record.key === key)
+      (decisionId === undefined || record.decisionId === decisionId) &&
+      (run === undefined || record.run === run) &&
+      (key === undefined || record.key === key) &&
+      within(record.at, from, to)
     return Promise.resolve(take(this.told.newestFirst(), limit, wanted))
   }
 
@@ -120,9 +127,12 @@ function matches(record: CallRecord, { requestId, callId, key, run, end, from, t
     (key === undefined || record.key === key) &&
     (run === undefined || record.run === run) &&
     (end === undefined || record.end === end) &&
-    (from === undefined || record.at >= from) &&
-    (to === undefined || record.at < to)
+    within(record.at, from, to)
   )
+}
+
+function within(at: number, from: number | undefined, to: number | undefined): boolean {
+  return (from === undefined || at >= from) && (to === undefined || at < to)
 }
 
 /** Running sums. Dollars that aren't known are counted, not summed; a sum of energy with an unknown part is unknown. */
