@@ -183,7 +183,8 @@ function generalOf(router: Fields, settings: Fields, general: Fields, note: (mes
     const reference = referenceOf(master)
     if (reference === undefined)
       note('general_settings.master_key is written out; it was not taken over. Set it as LITELLM_MASTER_KEY in the environment.')
-    made.keys = [{ name: 'master', key: reference ?? '${LITELLM_MASTER_KEY}' }]
+    made.admin = { key: reference ?? '${LITELLM_MASTER_KEY}' }
+    note('general_settings.master_key became the admin key. It makes keys (`bursar keys create NAME`) and carries no traffic: callers that used it need keys of their own.')
   }
   const read = {
     router_settings: [

@@ -1,4 +1,5 @@
 import { presets } from '../../environment/index.js'
+import { accountFindings } from './account-references.js'
 import { didYouMean } from './closest.js'
 import { allowsModel } from './fields.js'
 import type { Finding, Showing } from './issues.js'
@@ -91,6 +92,7 @@ export function referenceFindings(showing: Showing): Finding[] {
   if (isMapping(data.prices)) for (const reference of Object.keys(data.prices)) checkReference(reference, ['prices', reference])
 
   if (Array.isArray(data.keys)) found.push(...keyFindings(data.keys, checkCallable))
+  found.push(...accountFindings(showing))
   return found
 }
 
