@@ -47,7 +47,7 @@ const toolsOverhead = 600
 const toolOverhead = 24
 
 /** Tools and output schema, whose size is remembered as long as they live. */
-function jsonBytes(request: Request): number {
+export function jsonBytes(request: Request): number {
   let bytes = 0
   const { tools, responseFormat } = request
   if (tools !== undefined && tools.length > 0) bytes += toolsOverhead + tools.length * toolOverhead + remembered(tools)
@@ -64,7 +64,7 @@ function remembered(value: object): number {
 }
 
 /** UTF-8 bytes of what a part says in words. */
-function textBytes(part: Part): number {
+export function textBytes(part: Part): number {
   switch (part.type) {
     case 'text':
     case 'refusal':
