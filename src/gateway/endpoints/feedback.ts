@@ -6,7 +6,7 @@ import { parseBody } from '../../protocol/index.js'
 
 /** Longest comment that is kept; characters. */
 const MAX_COMMENT_LENGTH = 4_000
-const MAX_ID_LENGTH = 200
+const MAX_ID_LENGTH = 256
 const MAX_BODY_BYTES = 64 * 1024
 const MAX_LISTED = 1_000
 /** Sources that only Bursar itself writes. */

@@ -52,7 +52,7 @@ class Verifiers implements AnswerVerifiers {
 
   constructor(private readonly parts: VerifierParts) {
     const { limits = {} } = parts
-    this.checks = new SchemaChecks(limits)
+    this.checks = new SchemaChecks(limits, parts.onFault)
     this.calls = new CallMemory(limits.rememberedCalls ?? 20_000)
     this.maxAnswerLength = limits.maxAnswerLength ?? 1024 * 1024
     this.maxSchemaLength = limits.maxSchemaLength ?? 256 * 1024

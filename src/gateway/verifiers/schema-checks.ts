@@ -1,3 +1,6 @@
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 
 /** One text that is to hold a schema; both as JSON text. */
@@ -60,7 +63,11 @@ export class SchemaChecks {
   private readonly penalties = new Map<string, number>()
   private readonly settings: { readonly [Name in keyof SchemaCheckSettings]-?: number }
 
-  constructor(settings: SchemaCheckSettings = {}) {
+  /** `onFault` is told of a thread that broke off or could not be started. */
+  constructor(
+    settings: SchemaCheckSettings,
+    private readonly onFault: (fault: unknown) => void,
+  ) {
     this.settings = {
       timeoutSeconds: settings.timeoutSeconds ?? 1,
       startSeconds: settings.startSeconds ?? 20,
@@ -120,13 +127,7 @@ export class SchemaChecks {
 
   private ensureThread(): Worker {
     if (this.thread) return this.thread
-    // From the sources (tests, tsx) the thread needs the loader that this process has.
-    const fromSource = import.meta.url.endsWith('.ts')
-    const thread = new Worker(new URL(fromSource ? './schema-thread.ts' : './schema-thread.js', import.meta.url), {
-      execArgv: fromSource ? ['--import', 'tsx'] : [],
-      env: {},
-      resourceLimits: { maxOldGenerationSizeMb: THREAD_MEMORY_MB },
-    })
+    const thread = new Worker(entry(), { execArgv: [], env: {}, resourceLimits: { maxOldGenerationSizeMb: THREAD_MEMORY_MB } })
     thread.unref()
     thread.on('message', (message: CheckAnswer | 'ready') => {
       if (this.thread !== thread) return
@@ -143,7 +144,10 @@ export class SchemaChecks {
       this.ready = false
       if (this.running) this.finish(notChecked(this.running.job.question.checks))
     }
-    thread.on('error', gone)
+    thread.on('error', (fault: unknown) => {
+      gone()
+      this.onFault(fault)
+    })
     thread.on('exit', gone)
     this.thread = thread
     return thread
@@ -199,6 +203,14 @@ export class SchemaChecks {
       this.penalties.delete(oldest)
     }
   }
+}
+
+/** The thread's program. From the sources (tests, `tsx`) it needs a loader of its own: threads don't have that of their process. */
+function entry(): URL {
+  if (!import.meta.url.endsWith('.ts')) return new URL('./schema-thread.js', import.meta.url)
+  const source = JSON.stringify(new URL('./schema-thread.ts', import.meta.url).href)
+  const loader = join(dirname(createRequire(import.meta.url).resolve('tsx/package.json')), 'dist/esm/api/index.mjs')
+  return new URL(`data:text/javascript,${encodeURIComponent(`import { tsImport } from ${JSON.stringify(pathToFileURL(loader).href)}\nawait tsImport(${source}, ${source})`)}`)
 }
 
 function notChecked(checks: readonly SchemaCheck[]): readonly CheckResult[] {
