@@ -1,11 +1,13 @@
 import type { LiveWorld, Provider } from '../environment/index.js'
 import type { ModelFacts } from '../catalog/index.js'
-import type { Ledger } from '../ledger/index.js'
+import type { CallBudget, Ledger } from '../ledger/index.js'
 import type { Clock } from '../quantities/index.js'
 import type { Decision } from '../routing/index.js'
 import type { StreamWatch } from './http/stream-response.js'
+import type { CallerLabels } from './attribution.js'
 import type { Key, Keyring } from './keys.js'
 import type { Uses } from './uses.js'
+import type { AnswerObserver } from './verifiers/index.js'
 import type { CallerExchange } from './endpoints/exchange.js'
 
 /** A model that callers may name. */
@@ -25,12 +27,16 @@ export interface GatewayState {
   readonly world: LiveWorld
   readonly ledger: Ledger
   readonly clock: Clock
+  /** Looks at answers after they have gone out. */
+  readonly verifiers: AnswerObserver
   readonly streamWatch: StreamWatch
   readonly providers: ReadonlyMap<string, Provider>
   /** Requests that began with this state. */
   readonly uses: Uses
   /** Chooses the arm for a request that names this model. Throws `model_not_found`. */
   decide(model: string, key: Key): Decision
+  /** What limits a request of this key with these labels. */
+  budgetFor(key: Key, labels: CallerLabels, exchange: CallerExchange): CallBudget
   /** The caller's headers that providers may be given. */
   outgoingHeaders(exchange: CallerExchange): Readonly<Record<string, string>>
   models(): readonly ListedModel[]

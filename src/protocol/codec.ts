@@ -61,6 +61,8 @@ export interface OutboundCodec {
   readonly format: WireFormat
   /** Translates a canonical request; `model` is the provider's own name of it. Write the result with `stringifyExact`. */
   encodeRequest(request: Request, model: string, drop: DropPolicy): Record<string, unknown>
+  /** Name of the body's top-level field that limits the output; absent where no caller's bytes pass through. */
+  outputLimitField?(request: Request): string
   /** `text` is what the value was parsed from: formats that hold arguments as JSON read long numbers from it. */
   decodeReply(json: unknown, text?: string): Reply
   createStreamDecoder(): StreamDecoder

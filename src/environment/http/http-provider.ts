@@ -131,17 +131,19 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
   }
 
   async function* generate(call: ProviderCall): AsyncGenerator<Delta, ProviderResult> {
-    const { request } = call
+    const { request, outputLimit } = call
     const same = call.wire !== undefined && request.wire?.format === call.wire ? description.formats.get(call.wire) : undefined
     const dropped: string[] = []
     call.progress.dropped = dropped
     let format: WireFormat
     let endpoint: FormatEndpoint
     let body: string | Uint8Array
-    if (same?.passThrough && request.wire) {
+    const field = outputLimit === undefined ? undefined : same?.codec.outputLimitField?.(request)
+    const passing = same?.passThrough === true && request.wire !== undefined && (outputLimit === undefined || field !== undefined)
+    if (passing && request.wire) {
       format = request.wire.format
       endpoint = same
-      body = passThroughBody(request.wire, call.model, description.injectStreamUsage && request.stream && !request.streamUsage)
+      body = passThroughBody(request.wire, call.model, description.injectStreamUsage && request.stream && !request.streamUsage, field !== undefined && outputLimit !== undefined ? { field, tokens: outputLimit } : undefined)
     } else {
       const first = description.formats.entries().next().value
       if (!first) throw malformed(description.id, 'speaks no format that can generate text')
@@ -149,7 +151,6 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
       const drop = dropPolicy(call.dropUnsupported, dropped)
       body = stringifyExact(endpoint.codec.encodeRequest(limitOutput(request, description.maxOutputTokens?.(call.model), drop), call.model, drop))
     }
-    const passing = same?.passThrough === true && request.wire !== undefined
     const exchange = open(endpoint.path(call.model, request.stream), body, call, request.stream ? 'text/event-stream' : 'application/json', undefined, call.progress)
     try {
       await headOf(exchange, endpoint.codec, format)

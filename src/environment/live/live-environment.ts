@@ -1,20 +1,9 @@
-import { BursarError, toBursarError } from '../../errors/index.js'
-import type { CallEnd, CallRecord, Ledger } from '../../ledger/index.js'
+import { BudgetExceeded, BursarError, toBursarError } from '../../errors/index.js'
+import type { Attribution, CallBound, CallBudget, CallEnd, CallRecord, Held, InputComposition, Ledger, PlannedCall } from '../../ledger/index.js'
 import type { CostReport, Delta, EmbeddingRequest, ReportedUsage, Request } from '../../protocol/index.js'
-import {
-  noUsage,
-  totalInputTokens,
-  totalOutputTokens,
-  zeroMoney,
-  type Budget,
-  type Clock,
-  type Cost,
-  type Money,
-  type Reservation,
-  type Spend,
-  type Usage,
-} from '../../quantities/index.js'
+import { noUsage, totalOutputTokens, zeroMoney, type Budget, type Clock, type Cost, type Money, type Usage } from '../../quantities/index.js'
 import type { Random } from '../../statistics/index.js'
+import { modelFamily } from '../../understanding/index.js'
 import type { Cancellation } from '../cancellation.js'
 import type { CallOptions, Completion, Environment, ModelId } from '../environment.js'
 import type { CallProgress, ProviderCall, ProviderResult } from '../provider.js'
@@ -50,15 +39,32 @@ export interface LiveWorld {
   route(model: ModelId): Route | undefined
   /** The price of a usage at a deployment; never guessed low, `null` dollars when unknown. */
   price(deployment: Deployment, reported: ReportedUsage): { readonly report: CostReport; readonly warning?: string | undefined; readonly source?: string | undefined }
-  /** An upper bound for one call, to reserve before it. `usd: null` when the price is unknown. */
-  bound(deployment: Deployment, request: Request | EmbeddingRequest): { readonly usd: Money | null; readonly tokens: number }
-  /** Input tokens of a request, estimated upwards: for calls whose usage the provider never told. */
-  inputTokens(request: Request | EmbeddingRequest): number
+  /** An upper bound for one call, to reserve before it; without looking closely, since every call pays for it. */
+  bound(deployment: Deployment, request: Request | EmbeddingRequest): CallBound
+  /**
+   * Bounds that are closer, in the order in which to try them when a budget has no room for the first: with the input counted by the
+   * model's tokenizer, and with the output limited to what answers of this kind hardly ever exceed (only where the caller set no limit).
+   */
+  closerBounds(deployment: Deployment, request: Request | EmbeddingRequest): Promise<readonly CloserBound[]>
+  /** Input tokens of a request that no provider exceeds: for calls whose usage the provider never told. Counts where the vocabulary is known. */
+  inputTokens(deployment: Deployment, request: Request | EmbeddingRequest): Promise<number>
+  /** Told of each answer that ended well, so that output lengths can be learned. */
+  learn(deployment: Deployment, request: Request | EmbeddingRequest, usage: Usage): void
+  /** What the same tokens would have cost more without any prompt cache; `null` when that isn't known. */
+  cacheSavings(deployment: Deployment, reported: ReportedUsage, paid: Money | null): Money | null
+  /** Where the input of a call in an agent run comes from. */
+  compose(attribution: Attribution, request: Request): InputComposition | undefined
   readonly ledger: Ledger
   readonly clock: Clock
   readonly random: Random
   readonly retries: RetrySettings
   readonly observer: CallObserver
+}
+
+export interface CloserBound {
+  readonly bound: CallBound
+  /** Limit on the output that this bound needs; tokens. */
+  readonly outputLimit?: number | undefined
 }
 
 /** The attempt that is being made for a request. */
@@ -75,14 +81,13 @@ export interface CallScope {
   readonly callIds: string
   readonly requestId: string
   readonly decisionId: string
-  readonly key: string
+  readonly attribution: Attribution
   readonly requestedModel: string
-  readonly budget: Budget
+  readonly budget: CallBudget
   readonly cancellation: Cancellation
   readonly headers: Readonly<Record<string, string>>
   readonly streamUsage: 'asked' | 'always' | 'never'
   readonly dropUnsupported: boolean | readonly string[]
-  readonly tags?: Readonly<Record<string, string>> | undefined
 }
 
 /** The live world: providers over the network, the wall clock, the ledger. One a request. */
@@ -98,7 +103,7 @@ export class LiveEnvironment implements Environment {
     this.startedAt = world.clock.monotonic()
   }
 
-  get budget(): Budget {
+  get budget(): CallBudget {
     return this.scope.budget
   }
   get clock(): Clock {
@@ -127,7 +132,7 @@ export class LiveEnvironment implements Environment {
       const attempt = this.next(attempts, request, 'generate')
       const { deployment } = attempt
       try {
-        await attempt.reserve(request)
+        await attempt.hold()
         const stream = deployment.provider.generate(attempt.providerCall(request, options.wire))
         return yield* attempt.relay(stream)
       } catch (thrown) {
@@ -145,7 +150,7 @@ export class LiveEnvironment implements Environment {
       const attempt = this.next(attempts, request, 'embed')
       const { deployment } = attempt
       try {
-        await attempt.reserve(request)
+        await attempt.hold()
         return await attempt.succeeded(await deployment.provider.embed({ ...attempt.common(), request }))
       } catch (thrown) {
         const failure = await attempt.failed(thrown)
@@ -239,12 +244,13 @@ class Attempts {
 /** One attempt at one deployment: its reservation, its metering and its record. */
 class Attempt {
   yielded = false
-  private readonly callId: string
-  private readonly at: number
   private readonly startedAt: number
   private readonly progress: CallProgress = { sent: false, outputTokens: 0, reported: undefined, dropped: [] }
   private firstTokenSeconds: number | undefined
-  private reservation: Reservation | undefined
+  private held: Held | undefined
+  private bound: CallBound | undefined
+  private outputLimit: number | undefined
+  private readonly plan: PlannedCall
   private readonly place: Place
   private begun = false
   private open = true
@@ -258,41 +264,75 @@ class Attempt {
     readonly deployment: Deployment,
     private readonly request: Request | EmbeddingRequest,
     private readonly number: number,
-    private readonly operation: CallRecord['operation'],
+    operation: CallRecord['operation'],
     callNumber: number,
     private readonly secondsLeft: number,
   ) {
     this.place = deployment.begin()
-    this.callId = `${scope.callIds}_${callNumber}`
-    this.at = world.clock.now()
     this.startedAt = world.clock.monotonic()
-  }
-
-  /** Reserves the most this call can cost at every level of the budget; throws `BudgetExceeded` before anything is sent. */
-  async reserve(request: Request | EmbeddingRequest): Promise<void> {
-    const remaining = this.scope.budget.remaining()
-    if (remaining.usd === undefined && remaining.tokens === undefined && remaining.calls === undefined) return
-    const bound = this.world.bound(this.deployment, request)
-    if (bound.usd === null && remaining.usd !== undefined)
-      throw new BursarError(
-        `The price of "${this.deployment.id}" is unknown, so the dollar budget "${this.scope.budget.name}" can't be checked. Set prices for it in the configuration.`,
-        { code: 'budget_exceeded', status: 429 },
-      )
-    this.reservation = await this.scope.budget.reserve({ usd: bound.usd ?? zeroMoney, tokens: bound.tokens, calls: 1 })
-  }
-
-  serving(): Serving {
-    const { dropped } = this.progress
-    return {
-      deployment: this.deployment.id,
-      model: this.deployment.model,
-      attempts: this.number,
-      warnings: dropped.length > 0 ? [droppedWarning(dropped)] : [],
+    this.plan = {
+      ...scope.attribution,
+      callId: `${scope.callIds}_${callNumber}`,
+      requestId: scope.requestId,
+      decisionId: scope.decisionId,
+      at: world.clock.now(),
+      requestedModel: scope.requestedModel,
+      provider: deployment.provider.id,
+      deployment: deployment.id,
+      model: deployment.model,
+      operation,
+      stream: 'stream' in request && request.stream,
+      attempt: number,
     }
   }
 
+  /**
+   * Reserves the most this call can cost at every level of the budget, and notes that it is about to be made. When a budget has no
+   * room, looks closer at what the call can cost. Throws `BudgetExceeded`, `rate_limited` or `ledger_unavailable` before anything is sent.
+   */
+  async hold(): Promise<void> {
+    const { world, deployment, request, scope, plan } = this
+    const { budget } = scope
+    const bound = world.bound(deployment, request)
+    try {
+      this.held = await budget.hold(plan, bound)
+      this.bound = bound
+    } catch (thrown) {
+      if (!(thrown instanceof BudgetExceeded) || exhausted(budget)) throw thrown
+      await this.holdCloser(thrown)
+    }
+  }
+
+  private async holdCloser(refusal: BudgetExceeded): Promise<void> {
+    for (const { bound, outputLimit } of await this.world.closerBounds(this.deployment, this.request)) {
+      try {
+        this.held = await this.scope.budget.hold(this.plan, bound)
+        this.bound = bound
+        this.outputLimit = outputLimit
+        return
+      } catch (thrown) {
+        if (!(thrown instanceof BudgetExceeded)) throw thrown
+      }
+    }
+    throw refusal
+  }
+
+  serving(): Serving {
+    return { deployment: this.deployment.id, model: this.deployment.model, attempts: this.number, warnings: this.earlyWarnings() }
+  }
+
+  /** What can be said before the answer is complete. */
+  private earlyWarnings(): string[] {
+    const warnings: string[] = []
+    if (this.progress.dropped.length > 0) warnings.push(droppedWarning(this.progress.dropped))
+    if (this.outputLimit !== undefined) warnings.push(`the budget has room for ${this.outputLimit} output tokens, so the answer was limited to them`)
+    return warnings
+  }
+
   providerCall(request: Request, wire: CallOptions['wire']): ProviderCall {
-    return Object.assign(this.common(), { request, wire })
+    const { outputLimit } = this
+    if (outputLimit === undefined) return Object.assign(this.common(), { request, wire })
+    return Object.assign(this.common(), { request: { ...request, maxOutputTokens: outputLimit }, outputLimit, wire })
   }
 
   common(): Omit<ProviderCall, 'request' | 'wire'> {
@@ -341,16 +381,16 @@ class Attempt {
 
   async succeeded(result: ProviderResult): Promise<Completion> {
     const estimated = result.reported === undefined
-    const reported = result.reported ?? { usage: this.estimatedUsage(result.estimatedOutputTokens) }
+    const reported = result.reported ?? { usage: await this.estimatedUsage(result.estimatedOutputTokens) }
     const report = this.price(reported)
+    if (!estimated) this.world.learn(this.deployment, this.request, reported.usage)
     this.deployment.finish(this.place, 'ok', { firstToken: this.firstTokenSeconds ?? this.world.clock.monotonic() - this.startedAt })
     const cost = await this.record('complete', 200, reported, estimated, report.usd)
-    const warnings: string[] = []
-    if (this.progress.dropped.length > 0) warnings.push(droppedWarning(this.progress.dropped))
+    const warnings = this.earlyWarnings()
     if (this.warning !== undefined) warnings.push(this.warning)
     if (estimated) warnings.push('the provider reported no usage; it is estimated')
     return {
-      callId: this.callId,
+      callId: this.plan.callId,
       model: this.deployment.model,
       provider: this.deployment.provider.id,
       deployment: this.deployment.id,
@@ -385,28 +425,46 @@ class Attempt {
     if (!this.open) return
     if (!this.begun) {
       this.open = false
-      return this.reservation?.release()
+      // Nothing can have been sent. What was noted as about to happen is noted as not done.
+      if (this.held) await this.record('cancelled', 0, { usage: noUsage }, false, zeroMoney, 'client_closed_request')
+      return
     }
     await this.settleUnfinished('cancelled', 0, 'client_closed_request', undefined)
   }
 
-  /** An attempt without a proper end is billed for what is known of it, estimated upwards; one that was refused is not billed. */
+  /**
+   * An attempt without a proper end is billed for what is known of it, never guessed low; one that was refused is not billed. A stream
+   * is known by what was seen of it and what may have been written since; of anything else nothing is known, so its bound counts.
+   */
   private async settleUnfinished(end: CallEnd, status: number, errorCode: string, failure: UpstreamFailure | undefined): Promise<void> {
     const refused = !this.progress.sent || failure?.phase === 'connect' || (failure !== undefined && failure.upstreamStatus >= 300)
     if (refused) {
       await this.record(end, status, { usage: noUsage }, false, zeroMoney, errorCode)
       return
     }
-    const { reported, outputTokens } = this.progress
-    const usage = reported
-      ? { ...reported.usage, outputTokens: reported.usage.outputTokens + Math.max(0, outputTokens - totalOutputTokens(reported.usage)) }
-      : this.estimatedUsage(outputTokens)
+    const { reported } = this.progress
+    const most = this.mostOutputTokens()
+    const input = reported ? reported.usage : await this.estimatedUsage(0)
+    const usage = { ...input, outputTokens: input.outputTokens + Math.max(0, most - totalOutputTokens(input)) }
     const settled = { ...reported, usage }
     await this.record(end, status, settled, true, this.price(settled).usd, errorCode)
   }
 
-  private estimatedUsage(outputTokens: number): Usage {
-    return { ...noUsage, inputTokens: this.world.inputTokens(this.request), outputTokens }
+  /** Output tokens that an attempt without a proper end may be billed for at the most. */
+  private mostOutputTokens(): number {
+    const { request, bound, progress, firstTokenSeconds, deployment } = this
+    const reserved = bound === undefined ? progress.outputTokens : totalOutputTokens(bound.usage)
+    if (!('stream' in request) || !request.stream || firstTokenSeconds === undefined) return reserved
+    // Reasoning is billed and may not be shown. Claude reasons only when it is asked to.
+    const reasons = deployment.facts.capabilities.reasoning === true && (request.reasoning !== undefined || modelFamily(deployment.model) !== 'claude')
+    if (reasons) return Math.max(progress.outputTokens, reserved)
+    const seconds = Math.max(0.001, this.world.clock.monotonic() - this.startedAt - firstTokenSeconds)
+    const underWay = MIN_UNDER_WAY_TOKENS + Math.ceil((progress.outputTokens / seconds) * UNDER_WAY_SECONDS)
+    return Math.max(progress.outputTokens, Math.min(reserved, progress.outputTokens + underWay))
+  }
+
+  private async estimatedUsage(outputTokens: number): Promise<Usage> {
+    return { ...noUsage, inputTokens: await this.world.inputTokens(this.deployment, this.request), outputTokens }
   }
 
   /** The price; what a pass-through has worked out for the body isn't worked out again for the record. */
@@ -422,44 +480,43 @@ class Attempt {
   private async record(end: CallEnd, status: number, reported: ReportedUsage, estimated: boolean, usd: Money | null, errorCode?: string): Promise<Cost> {
     this.open = false
     const cost: Cost = { usd, seconds: this.world.clock.monotonic() - this.startedAt, joules: null, gramsCO2e: null }
-    const { scope, deployment, request } = this
+    const { held, plan, world, request } = this
+    const { usage } = reported
     const record: CallRecord = {
-      callId: this.callId,
-      requestId: scope.requestId,
-      decisionId: scope.decisionId,
-      at: this.at,
-      key: scope.key,
-      requestedModel: scope.requestedModel,
-      provider: deployment.provider.id,
-      deployment: deployment.id,
-      model: deployment.model,
-      operation: this.operation,
-      stream: 'stream' in request && request.stream,
-      attempt: this.number,
+      ...plan,
       end,
       status,
       errorCode,
-      usage: reported.usage,
+      usage,
       usageEstimated: estimated,
       cost,
       serviceTier: reported.serviceTier,
       priceSource: this.source,
       firstTokenSeconds: this.firstTokenSeconds,
-      tags: scope.tags,
+      cacheSavings: usage.cacheReadTokens + usage.cacheWrite5mTokens + usage.cacheWrite1hTokens > 0 ? world.cacheSavings(this.deployment, reported, usd) : undefined,
+      composition: plan.run !== undefined && 'messages' in request ? world.compose(plan, request) : undefined,
+      settled: held?.settled({ usage, cost }),
     }
-    this.reservation?.settle(spendOf(record))
-    this.world.observer.callEnded(record)
+    world.observer.callEnded(record)
     try {
-      await this.world.ledger.recordCall(record)
+      await world.ledger.recordCall(record)
     } catch (fault) {
-      this.world.observer.unrecorded(record, fault)
+      world.observer.unrecorded(record, fault)
     }
+    if (held && record.settled) held.settle(record.settled)
     return cost
   }
 }
 
-function spendOf({ usage, cost }: CallRecord): Spend {
-  return { usd: cost.usd ?? zeroMoney, tokens: totalInputTokens(usage) + totalOutputTokens(usage), calls: 1 }
+/**
+ * A provider that is told to stop has written more than has arrived: what comes in this time at the rate so far, and a little.
+ */
+const UNDER_WAY_SECONDS = 0.5
+const MIN_UNDER_WAY_TOKENS = 16
+
+/** Nothing fits any more, however closely one looks. */
+function exhausted(budget: Budget): boolean {
+  return Object.values(budget.remaining()).some((left: number | bigint | undefined) => left !== undefined && left <= 0)
 }
 
 function droppedWarning(fields: readonly string[]): string {

@@ -1,8 +1,10 @@
 import { get, type IncomingMessage } from 'node:http'
 import { presets } from '../../environment/index.js'
+import { adminFromEnvironment } from './admin-key.js'
 import type { Environment } from './interpolate.js'
 import { isMapping } from './problem.js'
 import type { ConfigInput } from './schema.js'
+import { resolveLedger } from './ledger-settings.js'
 import { configSchema, type Config } from './schema.js'
 
 /** Fetches a JSON document; rejects on anything but a 2xx with JSON. */
@@ -77,8 +79,11 @@ export async function discoverConfig(
   env: Environment,
   probe: Probe = loopbackProbe,
 ): Promise<{ readonly config: Config; readonly notes: readonly string[] }> {
-  const { providers, notes } = await discoverProviders(env, probe)
-  return { config: { ...configSchema.parse({ telemetry: telemetryFromEnvironment(env) }), providers }, notes }
+  const { providers, notes: found } = await discoverProviders(env, probe)
+  const notes = [...found]
+  const admin = adminFromEnvironment(env, [env['BURSAR_KEY']], notes)
+  const config = configSchema.parse({ telemetry: telemetryFromEnvironment(env), ...(admin && { admin }) })
+  return { config: { ...config, providers, ledger: resolveLedger(config.ledger, env, undefined) }, notes }
 }
 
 /** The same, without the notes. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { presets, providerTypes } from '../../environment/index.js'
+import { adminFromEnvironment } from './admin-key.js'
 import { environmentNotes, providersFromEnvironment, sandboxOnly, telemetryFromEnvironment } from './discover.js'
 import { readDocument } from './document.js'
 import { coercions, findingsOf, type Finding, type Showing } from './issues.js'
@@ -9,6 +10,7 @@ import type { Environment } from './interpolate.js'
 import { InvalidConfiguration, isMapping, pathText, type ConfigProblem, type Path } from './problem.js'
 import type { ProviderConfig } from './providers-schema.js'
 import { referenceFindings } from './references.js'
+import { firstSet, resolveLedger } from './ledger-settings.js'
 import { configSchema, type Config } from './schema.js'
 import { Secret } from './secret.js'
 
@@ -117,7 +119,7 @@ export function parseConfig(text: string, env: Environment, options: ParseOption
   if (exposed) note({ path: ['server', 'host'], message: exposed })
   if (problems.length > 0 || checked === undefined) throw new InvalidConfiguration(source, inOrder(unique(problems)))
 
-  const config = resolveProviders(checked, env, options.folder ?? '.')
+  const config = { ...resolveProviders(checked, env, options.folder ?? '.'), ledger: resolveLedger(checked.ledger, env, options.folder) }
   return { config, warnings: [...notes, ...warningsOf(config)], fingerprint: fingerprintOf(text) }
 }
 
@@ -139,6 +141,11 @@ function complete(
     data.providers = Object.keys(found).length > 0 ? found : sandboxOnly
   }
   if (data.telemetry === undefined || isMapping(data.telemetry)) data.telemetry = { ...telemetryFromEnvironment(env), ...data.telemetry }
+  if (data.admin === undefined) {
+    const callers = Array.isArray(data.keys) ? data.keys.map((entry: unknown) => (isMapping(entry) ? entry.key : undefined)) : []
+    const admin = adminFromEnvironment(env, [...callers, overrides?.key], notes)
+    if (admin !== undefined) data.admin = admin
+  }
   const { host, port } = overrides ?? {}
   if ((host !== undefined || port !== undefined) && (data.server === undefined || isMapping(data.server)))
     data.server = { ...data.server, ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) }
@@ -166,8 +173,9 @@ export function isLoopback(host: string): boolean {
 
 /** What would let strangers in: why this configuration must not be served, or `undefined`. */
 export function exposureProblem(config: Config): string | undefined {
-  if (isLoopback(config.server.host) || config.keys.length > 0) return undefined
-  return 'listening on more than this machine without `keys` would let anyone on the network spend your money; add a key, or listen on 127.0.0.1'
+  // With an admin key callers need a key from the first moment on, also while there is none yet.
+  if (isLoopback(config.server.host) || config.keys.length > 0 || config.admin !== undefined) return undefined
+  return 'listening on more than this machine without `keys` would let anyone on the network spend your money; add a key (or `admin`, to make keys later), or listen on 127.0.0.1'
 }
 
 /** Keys of presets from their usual variables, addresses that moved, and paths from the file's folder. */
@@ -190,14 +198,6 @@ function resolveProvider(provider: ProviderConfig, env: Environment, folder: str
     api_key: new Secret(key),
     ...(moved === undefined || !URL.canParse(moved) ? {} : { base_url: moved.replace(/\/+$/, '') }),
   }
-}
-
-function firstSet(names: readonly string[], env: Environment): string | undefined {
-  for (const name of names) {
-    const value = env[name]?.trim()
-    if (value !== undefined && value !== '') return value
-  }
-  return undefined
 }
 
 function warningsOf(config: Config): string[] {

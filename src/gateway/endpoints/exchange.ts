@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { randomUUID } from 'node:crypto'
 import { BursarError, toBursarError } from '../../errors/index.js'
 import { Cancellation, UpstreamFailure } from '../../environment/index.js'
+import type { CallBudget } from '../../ledger/index.js'
 import type { InboundCodec, WireFormat } from '../../protocol/index.js'
 import type { Key } from '../keys.js'
 
@@ -14,9 +15,15 @@ const LINGER_MS = 5_000
 /** How errors are written for the caller's format. */
 export type ErrorEncoder = Pick<InboundCodec, 'format' | 'encodeError'>
 
+/** A random id that begins with the time (UUID version 7), so that records lie in their order of time, which databases like. */
+function timeOrderedId(): string {
+  const time = Date.now().toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
+}
+
 /** One request of a caller and its answer, from the first byte in to the last byte out. */
 export class CallerExchange {
-  private readonly id = randomUUID()
+  private readonly id = timeOrderedId()
   /** One id names the request, its decision and (numbered) its calls, so that they can be found from each other. */
   readonly requestId = `req_${this.id}`
   readonly decisionId = `dec_${this.id}`
@@ -26,6 +33,8 @@ export class CallerExchange {
   readonly cancellation = new Cancellation()
   /** Filled in as they become known; for logs and metrics. */
   key: Key | undefined
+  /** What applies to the request; told in the headers of its answer, also of an error. */
+  budget: CallBudget | undefined
   model = ''
   stream = false
   firstByteAt: number | undefined
@@ -64,6 +73,7 @@ export class CallerExchange {
       'content-type': 'application/json',
       'content-length': String(Buffer.byteLength(body)),
       ...headers,
+      ...this.budget?.headers(),
       ...this.idHeaders(),
     })
     if (!this.req.complete) return this.endOnceRead(body)

@@ -6,6 +6,7 @@ import type { Decision } from '../../routing/index.js'
 import { toBursarError } from '../../errors/index.js'
 import { StreamResponse } from '../http/stream-response.js'
 import type { GatewayState } from '../state.js'
+import type { AnswerWatch } from '../verifiers/index.js'
 import type { CallerExchange } from './exchange.js'
 import { decideFor, openRequest } from './opening.js'
 
@@ -14,11 +15,12 @@ export async function handleGenerate(exchange: CallerExchange, codec: InboundCod
   const { key, request } = await openRequest(exchange, codec.format, state, codec.decodeRequest)
   exchange.stream = request.stream
   const streamUsage = request.streamUsage ? 'asked' : state.streamUsage === 'always' ? 'always' : 'never'
-  const { decision, env } = await decideFor(exchange, key, streamUsage, state)
+  const { decision, env } = await decideFor(exchange, key, request, streamUsage, state)
   const { decisionId } = exchange
   const running = decision.arm.strategy.run(request, env, { wire: codec.format })
-  if (request.stream) await answerStream(exchange, codec, request, running, env, decision, decisionId, state)
-  else await answerWhole(exchange, codec, request, running, decision, decisionId)
+  const watch = state.verifiers.watch({ request, format: codec.format, key: key.name, decisionId })
+  if (request.stream) await answerStream(exchange, codec, request, running, env, decision, decisionId, state, watch)
+  else await answerWhole(exchange, codec, request, running, decision, decisionId, watch)
 }
 
 async function answerWhole(
@@ -28,15 +30,20 @@ async function answerWhole(
   running: AsyncGenerator<Delta, Answer>,
   decision: Decision,
   decisionId: string,
+  watch: AnswerWatch | undefined,
 ): Promise<void> {
   let step = await running.next()
   while (!step.done) step = await running.next()
   const { completion, usage, fellBackFrom } = step.value
-  const headers = { ...completion.headers, ...bursarHeaders(completion, decision, decisionId, fellBackFrom) }
-  if (completion.answer.kind === 'wire') return exchange.sendJson(200, completion.answer.bytes, headers)
+  const headers = { ...completion.headers, ...bursarHeaders(completion, decision, decisionId, fellBackFrom, exchange.budget?.warnings()) }
+  if (completion.answer.kind === 'wire') {
+    exchange.sendJson(200, completion.answer.bytes, headers)
+    return watch?.completed(completion.answer)
+  }
   if (completion.answer.kind === 'streamed') throw new Error('a call that was not to stream did')
   const encoded = codec.encodeReply(completion.answer.reply, { request, usage, cost: completion.costReport, id: exchange.requestId })
   exchange.sendJson(200, stringifyExact(encoded), headers)
+  watch?.completed(completion.answer)
 }
 
 async function answerStream(
@@ -48,6 +55,7 @@ async function answerStream(
   decision: Decision,
   decisionId: string,
   state: GatewayState,
+  watch: AnswerWatch | undefined,
 ): Promise<void> {
   const out = new StreamResponse(
     exchange.res,
@@ -55,6 +63,7 @@ async function answerStream(
     codec.keepAlive,
     () => {
       const serving = env.serving
+      const warnings = [...(serving?.warnings ?? []), ...env.budget.warnings()]
       return {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-cache',
@@ -64,7 +73,8 @@ async function answerStream(
         ...exchange.idHeaders(),
         'x-bursar-decision': decisionId,
         ...(serving ? { 'x-bursar-model': headerName(serving.deployment), 'x-bursar-attempts': String(serving.attempts) } : {}),
-        ...(serving && serving.warnings.length > 0 ? { 'x-bursar-warning': headerText(serving.warnings.join('; ')) } : {}),
+        ...(warnings.length > 0 ? { 'x-bursar-warning': headerText(warnings.join('; ')) } : {}),
+        ...env.budget.headers(),
       }
     },
     (stalled) => {
@@ -80,13 +90,16 @@ async function answerStream(
         const { completion, usage } = step.value
         if (encoder) await out.write(encoder.end({ usage, cost: completion.costReport }))
         out.end({ 'x-bursar-cost': costText(completion.costReport) })
+        watch?.completed(completion.answer)
         return
       }
       const delta = step.value
       exchange.firstByteAt ??= performance.now()
       let pending: Promise<void> | undefined
-      if (delta.type === 'wire') pending = out.write(delta.bytes)
-      else {
+      if (delta.type === 'wire') {
+        pending = out.write(delta.bytes)
+        watch?.streamed(delta.bytes)
+      } else {
         encoder ??= codec.createStreamEncoder(request, exchange.requestId)
         const text = encoder.push(delta)
         if (text !== '') pending = out.write(text)
@@ -111,6 +124,7 @@ export function bursarHeaders(
   decision: Pick<Decision, 'arm'> | undefined,
   decisionId: string,
   fellBackFrom: readonly string[],
+  warnings: readonly string[] = [],
 ): Record<string, string> {
   const headers: Record<string, string> = {
     'x-bursar-cost': costText(completion.costReport),
@@ -119,7 +133,8 @@ export function bursarHeaders(
     'x-bursar-attempts': String(completion.attempts),
   }
   if (fellBackFrom.length > 0) headers['x-bursar-fell-back-from'] = headerText(fellBackFrom.join(', '))
-  if (completion.warnings.length > 0) headers['x-bursar-warning'] = headerText(completion.warnings.join('; '))
+  const said = [...completion.warnings, ...warnings]
+  if (said.length > 0) headers['x-bursar-warning'] = headerText(said.join('; '))
   return headers
 }
 

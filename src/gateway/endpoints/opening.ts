@@ -2,7 +2,8 @@ import { LiveEnvironment } from '../../environment/index.js'
 import { parseBody, type WireBody, type WireFormat } from '../../protocol/index.js'
 import type { Decision } from '../../routing/index.js'
 import { readBody, requireJson } from '../http/body.js'
-import { requireModel, type Key } from '../keys.js'
+import { labelsOf } from '../attribution.js'
+import { requireEndpoint, requireModel, type Key } from '../keys.js'
 import type { GatewayState } from '../state.js'
 import type { CallerExchange } from './exchange.js'
 
@@ -18,6 +19,7 @@ export async function openRequest<R extends { readonly model: string }>(
 ): Promise<{ readonly key: Key; readonly request: R; readonly wire: WireBody }> {
   const { req } = exchange
   const key = (exchange.key = state.keyring.authenticate(req.headers, state.clock.now()))
+  requireEndpoint(key, exchange.endpoint)
   requireJson(req)
   const body = await readBody(req, state.limits.bodyBytes)
   const wire: WireBody = { format, ...parseBody(body, { maxDepth: state.limits.nesting }) }
@@ -27,15 +29,18 @@ export async function openRequest<R extends { readonly model: string }>(
   return { key, request, wire }
 }
 
-/** Decides for a request, notes the decision before anything is spent, and opens the environment that its strategy runs in. */
+/** Decides for a request, notes the decision (durable with the first call's intent, before anything is spent), and opens the environment that its strategy runs in. */
 export async function decideFor(
   exchange: CallerExchange,
   key: Key,
+  request: { readonly user?: string | undefined },
   streamUsage: 'asked' | 'always' | 'never',
   state: GatewayState,
 ): Promise<{ readonly decision: Decision; readonly env: LiveEnvironment }> {
   const decision = state.decide(exchange.model, key)
-  await state.ledger.recordDecision({
+  const labels = labelsOf(exchange.req.headers, request.user)
+  const budget = (exchange.budget = state.budgetFor(key, labels, exchange))
+  state.ledger.recordDecision({
     decisionId: exchange.decisionId,
     requestId: exchange.requestId,
     at: state.clock.now(),
@@ -50,14 +55,21 @@ export async function decideFor(
     callIds: exchange.callIds,
     requestId: exchange.requestId,
     decisionId: exchange.decisionId,
-    key: key.name,
+    attribution: {
+      organisation: key.organisation,
+      team: key.team,
+      user: key.user ?? labels.user,
+      key: key.name,
+      run: labels.run,
+      session: labels.session,
+      tags: labels.tags === undefined ? key.tags : { ...labels.tags, ...key.tags },
+    },
     requestedModel: exchange.model,
-    budget: key.budget,
+    budget,
     cancellation: exchange.cancellation,
     headers: state.outgoingHeaders(exchange),
     streamUsage,
     dropUnsupported: state.dropUnsupported,
-    tags: key.tags,
   })
   return { decision, env }
 }

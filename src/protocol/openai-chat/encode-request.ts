@@ -75,7 +75,8 @@ export function shortUser(request: Request, drop: DropPolicy): string | undefine
   return createHash('sha256').update(user).digest('hex')
 }
 
-function maxTokensField(request: Request, options: OpenAiChatOptions): string {
+/** The field that limits the output: servers differ in which of the two they know. */
+export function maxTokensField(request: Request, options: OpenAiChatOptions): string {
   const field = options.maxTokensField ?? 'max_completion_tokens'
   if (field !== 'caller') return field
   return request.paths['maxOutputTokens'] === 'max_tokens' ? 'max_tokens' : 'max_completion_tokens'

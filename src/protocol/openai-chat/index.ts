@@ -3,7 +3,7 @@ import { decodeRequest } from './decode-request.js'
 import { ChatStreamDecoder, decodeError, decodeReply, usageOf } from './decode-reply.js'
 import { encodeError, encodeStreamError } from './encode-error.js'
 import { encodeReply } from './encode-reply.js'
-import { encodeRequest } from './encode-request.js'
+import { encodeRequest, maxTokensField } from './encode-request.js'
 import type { OpenAiChatOptions } from './options.js'
 import { ChatStreamEncoder } from './stream-encoder.js'
 
@@ -21,6 +21,7 @@ export function createOpenAiChat(options: OpenAiChatOptions = {}): InboundCodec 
     encodeStreamError,
     keepAlive: ': keep-alive\n\n',
     encodeRequest: (request, model, drop) => encodeRequest(request, model, drop, options),
+    outputLimitField: (request) => maxTokensField(request, options),
     decodeReply,
     createStreamDecoder: () => new ChatStreamDecoder(),
     usageOf,

@@ -21,6 +21,7 @@ export const openaiResponses: InboundCodec & OutboundCodec = {
   encodeStreamError,
   keepAlive: ': keep-alive\n\n',
   encodeRequest,
+  outputLimitField: () => 'max_output_tokens',
   decodeReply,
   createStreamDecoder: () => new ResponsesStreamDecoder(),
   usageOf,
