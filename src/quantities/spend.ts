@@ -1,4 +1,6 @@
-import { picoUsd, zeroMoney, type Money } from './money.js'
+import type { Cost } from './cost.js'
+import { picoUsd, usd, zeroMoney, type Money } from './money.js'
+import { totalInputTokens, totalOutputTokens, type Usage } from './usage.js'
 
 /** What a budget can limit. */
 export const units = ['usd', 'tokens', 'calls', 'joules', 'seconds'] as const
@@ -17,27 +19,41 @@ export interface Spend {
 
 export const noSpend: Spend = { usd: zeroMoney, tokens: 0, calls: 0, joules: 0, seconds: 0 }
 
+/** What one call of this usage and cost spends. */
+export function spendOf({ usage, cost }: { readonly usage: Usage; readonly cost: Cost }): Spend {
+  return { usd: cost.usd, tokens: totalInputTokens(usage) + totalOutputTokens(usage), calls: 1, joules: cost.joules, seconds: cost.seconds }
+}
+
 /**
  * Counters hold whole numbers, so that sums are exact: a unit's amount in its grain, which is picodollars, tokens, calls,
- * millijoules or milliseconds. A fraction is rounded up, since spending is never guessed low. `null` when it isn't known.
+ * millijoules or milliseconds. A fraction is rounded up, since spending is never guessed low. `null` when it isn't known. Throws
+ * `RangeError` for what is no amount (negative, not a number, infinite).
  */
 export function grains(spend: Spend, unit: Unit): bigint | null {
   switch (unit) {
     case 'usd':
+      if (spend.usd !== null && spend.usd < 0n) throw notAnAmount(unit, spend.usd)
       return spend.usd
     case 'joules':
-      return spend.joules === null ? null : wholeThousandths(spend.joules)
+      return spend.joules === null ? null : whole(unit, spend.joules, 1000)
     case 'seconds':
-      return wholeThousandths(spend.seconds)
-    default:
-      return BigInt(Math.ceil(spend[unit]))
+      return whole(unit, spend.seconds, 1000)
+    case 'tokens':
+    case 'calls':
+      return whole(unit, spend[unit], 1)
   }
 }
 
-/** A limit in its unit (dollars, tokens, calls, joules, seconds) as a number of grains. */
+/**
+ * A limit in its unit (dollars, tokens, calls, joules, seconds) as a number of grains; money as it is. A fraction of a grain is
+ * rounded down, except of dollars. Throws `RangeError` for what is no amount.
+ */
 export function grainsOfLimit(unit: Unit, limit: number | Money): bigint {
   if (typeof limit === 'bigint') return limit
-  return unit === 'joules' || unit === 'seconds' ? wholeThousandths(limit) : BigInt(Math.floor(limit))
+  if (!(limit >= 0 && limit < Number.POSITIVE_INFINITY)) throw notAnAmount(unit, limit)
+  if (unit === 'usd') return usd(limit)
+  // A decimal of three places isn't always a whole number of thousandths in binary: 4.35 × 1000 may be a hair below 4350.
+  return unit === 'joules' || unit === 'seconds' ? BigInt(Math.floor(limit * 1000 * (1 + Number.EPSILON))) : BigInt(Math.floor(limit))
 }
 
 /** Grains as a number in the unit itself (dollars, tokens, calls, joules, seconds): for display and headers. */
@@ -45,6 +61,11 @@ export function inUnit(unit: Unit, amount: bigint): number {
   return unit === 'usd' ? Number(picoUsd(amount)) / 1e12 : unit === 'joules' || unit === 'seconds' ? Number(amount) / 1000 : Number(amount)
 }
 
-function wholeThousandths(value: number): bigint {
-  return BigInt(Math.ceil(value * 1000))
+function whole(unit: Unit, value: number, perUnit: number): bigint {
+  if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw notAnAmount(unit, value)
+  return BigInt(Math.ceil(value * perUnit))
+}
+
+function notAnAmount(unit: Unit, value: number | bigint): RangeError {
+  return new RangeError(`not an amount of ${unit}: ${value}`)
 }

@@ -1,0 +1,5 @@
+export * from './contract.js'
+export { createCallBudget, type CallBudgetParts } from './call-budget.js'
+export { defaultBudgetSettings, SharedBudgets, type BudgetSettings, type SharedBudgetParts } from './shared.js'
+export { counterEnd } from './periods.js'
+export { amountText as budgetAmountText, decimal as budgetDecimal } from './messages.js'
