@@ -1,1 +1,5 @@
 export * from './random.js'
+export * from './order.js'
+export * from './distributions.js'
+export * from './level-model.js'
+export * from './cost-per-success.js'

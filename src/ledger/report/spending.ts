@@ -1,0 +1,35 @@
+import { toDollars, type Money } from '../../quantities/index.js'
+import type { Report } from './contract.js'
+
+/** What was spent in one hour. */
+export interface HourSpend {
+  /** Unix seconds of the hour's beginning. */
+  readonly at: number
+  readonly usd: Money
+}
+
+export const hourSeconds = 3600
+export const daySeconds = 86_400
+
+/** Hours of a report by `hour` (and maybe more), in order of time; hours without calls are left out. */
+export function hoursOf({ rows }: Report): readonly HourSpend[] {
+  return rows
+    .map(({ group, totals }): HourSpend => ({ at: Date.parse((group['hour'] ?? '').replace(':00Z', ':00:00Z')) / 1000, usd: totals.cost.usd ?? (0n as Money) }))
+    .sort((a, b) => a.at - b.at)
+}
+
+/** Dollars of each of `count` windows of so many seconds from `from` on, for statistics: windows without hours are 0. O(hours). */
+export function windowsOf(hours: readonly HourSpend[], from: number, seconds: number, count: number): number[] {
+  const windows = new Array<number>(count).fill(0)
+  for (const { at, usd } of hours) {
+    const index = Math.floor((at - from) / seconds)
+    if (index >= 0 && index < count) windows[index] = (windows[index] ?? 0) + toDollars(usd)
+  }
+  return windows
+}
+
+/** First second of the month that a moment lies in, and of the next; UTC. */
+export function monthOf(at: number): { readonly from: number; readonly to: number } {
+  const date = new Date(at * 1000)
+  return { from: Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1) / 1000, to: Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1) / 1000 }
+}
