@@ -1,0 +1,47 @@
+import { ADMIN_KEY } from './gateway-process.js'
+import { picoOf } from './callers.js'
+
+/** One call as the gateway's ledger tells it to those who ask from outside. */
+export interface RecordedCall {
+  readonly callId: string
+  readonly requestId: string
+  readonly end: string
+  /** Picodollars; `undefined` when the price is unknown. */
+  readonly cost: bigint | undefined
+}
+
+/** What the ledger says that a key has spent, ever; picodollars. */
+export async function keySpend(url: string, key: string): Promise<bigint> {
+  return usdOf(await getJson(`${url}/v1/usage?by=key&where=key%3D${encodeURIComponent(key)}&from=2000-01-01`))
+}
+
+/** What the ledger says that everybody has spent, ever; picodollars. */
+export async function totalSpend(url: string): Promise<bigint> {
+  return usdOf(await getJson(`${url}/v1/usage?from=2000-01-01`))
+}
+
+/** Every call since a moment (Unix seconds), by the export. */
+export async function readCalls(url: string, from: number): Promise<readonly RecordedCall[]> {
+  const response = await ask(`${url}/v1/usage/export/calls?format=jsonl&from=${encodeURIComponent(new Date(Math.floor(from * 1000)).toISOString())}`)
+  const lines = (await response.text()).split('\n').filter((line) => line !== '')
+  return lines.map((line) => {
+    const call = JSON.parse(line) as { call_id: string; request_id: string; end: string; usd: string | null }
+    return { callId: call.call_id, requestId: call.request_id, end: call.end, cost: call.usd === null ? undefined : picoOf(call.usd) }
+  })
+}
+
+function usdOf(report: unknown): bigint {
+  const usd = (report as { total?: { usd?: string | null } }).total?.usd
+  if (typeof usd !== 'string') throw new Error(`the report of usage has no total.usd: ${JSON.stringify(report).slice(0, 300)}`)
+  return picoOf(usd)
+}
+
+async function getJson(url: string): Promise<unknown> {
+  return (await ask(url)).json()
+}
+
+async function ask(url: string): Promise<Response> {
+  const response = await fetch(url, { headers: { authorization: `Bearer ${ADMIN_KEY}` }, signal: AbortSignal.timeout(30_000) })
+  if (!response.ok) throw new Error(`GET ${url} answered ${response.status}: ${(await response.text()).slice(0, 300)}`)
+  return response
+}

@@ -1,0 +1,157 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { childRandom } from '../../src/statistics/index.js'
+import { createAgent, dollars, makeCall, planCall, type CallShape, type Outcome, type PlannedCall } from './callers.js'
+import { eventually, inFolder, sleep, tally, type Findings, type Say } from './campaign.js'
+import { GatewayProcess, MODEL, writeConfig, type Program } from './gateway-process.js'
+import { keySpend } from './books.js'
+import { PrivatePostgres, PrivateRedis } from './services.js'
+import { BillingUpstream, type Prices } from './upstream.js'
+
+export type BurstStore = 'embedded' | 'postgres' | 'redis'
+
+export interface BurstSettings {
+  readonly store: BurstStore
+  readonly program: Program
+  /** How often, each with a key and a budget of its own. */
+  readonly runs: number
+  /** Calls at once. */
+  readonly callers: number
+  readonly processes: number
+  readonly seed: number
+  readonly say: Say
+}
+
+/** $1.00 in picodollars. */
+const BUDGET = 1_000_000_000_000n
+/** Share of the budget that must be spent at the upstream when the first call is refused. */
+const USABLE = 0.97
+/** What all callers together may hold near the end of the budget: what they hold is refused to others, rightly. */
+const HELD_AT_END = 0.02
+const prices: Prices = { input: 0.1, output: 0.4 }
+const faults = { cutStreams: 0.05, cutAnswers: 0, refused: 0 }
+
+/**
+ * Many callers at once against one hard budget of $1.00. First in waves, in which every caller makes one call of random size and
+ * all together could spend most of what is left; then, with nearly all of it used, all callers call without a pause until they
+ * are refused. The upstream counts for itself.
+ *
+ * Violations: the upstream was paid more than the budget; a call was refused before 97 % of the budget was spent at
+ * the upstream; the gateway's own record is below the upstream's; an answer that was neither given nor refused for the budget.
+ */
+export function burst(settings: BurstSettings): Promise<Findings> {
+  return inFolder(`burst-${settings.store}`, settings.say, async (folder) => {
+    const findings: Findings = { violations: [], rows: [] }
+    const upstream = await new BillingUpstream({ prices, faults, seed: settings.seed, paceMs: 4 }).start()
+    const postgres = settings.store === 'embedded' ? undefined : await PrivatePostgres.create()
+    const redis = settings.store === 'redis' ? await PrivateRedis.create() : undefined
+    const gateways: GatewayProcess[] = []
+    try {
+      const database = await postgres?.createDatabase('bursar')
+      const keys = Array.from({ length: settings.runs }, (_, run) => ({ name: `run-${run}`, key: keyOf(run), budget_usd: 1 }))
+      for (let index = 0; index < settings.processes; index++) {
+        const own = join(folder, `gateway-${index}`)
+        mkdirSync(own)
+        const ledger = { store: 'sql', journal: join(own, 'journal'), ...(database === undefined ? { path: join(own, 'bursar.db') } : { database_url: database }), ...(redis && { redis_url: redis.url }) }
+        writeConfig(own, { upstreamUrl: upstream.url, prices, keys, ledger })
+      }
+      // All at once: they find an empty database and migrate it together.
+      const started = await Promise.allSettled(Array.from({ length: settings.processes }, (_, index) => GatewayProcess.start(settings.program, join(folder, `gateway-${index}`))))
+      for (const start of started) if (start.status === 'fulfilled') gateways.push(start.value)
+      for (const start of started) if (start.status === 'rejected') throw start.reason
+      for (let run = 0; run < settings.runs; run++) await oneRun(run, settings, upstream, gateways, findings)
+      const faultLines = gateways.flatMap((gateway) => gateway.faults())
+      if (faultLines.length > 0) findings.violations.push(`${faultLines.length} errors in the logs, the first: ${(faultLines[0] ?? '').slice(0, 400)}`)
+      for (const gateway of gateways.splice(0)) if (!(await gateway.stop())) findings.violations.push('a gateway did not stop in order')
+      return findings
+    } finally {
+      await Promise.all(gateways.map((gateway) => gateway.kill()))
+      await upstream.stop()
+      await redis?.destroy()
+      await postgres?.destroy()
+    }
+  })
+}
+
+const keyOf = (run: number): string => `sk-burst-${String(run).padStart(4, '0')}-0123456789`
+
+async function oneRun(run: number, settings: BurstSettings, upstream: BillingUpstream, gateways: readonly GatewayProcess[], findings: Findings): Promise<void> {
+  const { callers, seed, say } = settings
+  const random = childRandom(seed, `burst ${run}`)
+  const key = keyOf(run)
+  const agent = createAgent(callers)
+  const startedAt = performance.now()
+  const spentBefore = upstream.spent
+  const spent = () => upstream.spent - spentBefore
+  const outcomes: Outcome[] = []
+  /** The most that the calls so far can have cost, as far as their callers know. */
+  let accounted = 0n
+  let firstRefusal: { readonly spent: bigint; readonly planned: PlannedCall } | undefined
+  const call = async (planned: PlannedCall, caller: number): Promise<Outcome> => {
+    const outcome = await makeCall(gateways[caller % gateways.length]?.url ?? '', key, planned, agent)
+    outcomes.push(outcome)
+    if (outcome.end !== 'refused') accounted += outcome.end === 'complete' ? (outcome.cost ?? planned.bound) : planned.bound
+    if (isBudgetRefusal(outcome)) firstRefusal ??= { spent: spent(), planned }
+    return outcome
+  }
+
+  for (let wave = 0; wave < 10 && accounted < (BUDGET * 94n) / 100n && firstRefusal === undefined; wave++) {
+    const shape = shapeFor(((BUDGET - accounted) * 92n) / 100n / BigInt(callers))
+    const planned = Array.from({ length: callers }, () => planCall(shape, random))
+    await Promise.all(planned.map(call))
+  }
+  const small = shapeFor((BUDGET * BigInt(Math.round(HELD_AT_END * 1e6))) / 1_000_000n / BigInt(callers))
+  await Promise.all(
+    Array.from({ length: callers }, async (_, caller) => {
+      for (;;) {
+        const outcome = await call(planCall(small, random), caller)
+        // One that meets another fault goes on, but not for ever.
+        if (isBudgetRefusal(outcome) || performance.now() - startedAt > 300_000) return
+        if (outcome.end === 'refused') await sleep(100 * random.next())
+      }
+    }),
+  )
+  agent.destroy()
+  await eventually(() => upstream.inFlight === 0, 10_000)
+  const { violations } = findings
+  const violation = (text: string) => void violations.push(`run ${run}: ${text}`)
+  if (spent() > BUDGET) violation(`the upstream was paid ${dollars(spent(), 9)} of a budget of ${dollars(BUDGET)}`)
+  const usable = firstRefusal === undefined ? 0 : Number(firstRefusal.spent) / Number(BUDGET)
+  if (usable < USABLE) violation(`the first refusal came when ${(usable * 100).toFixed(2)} % of the budget was spent`)
+  const strange = outcomes.filter((outcome) => outcome.end === 'refused' && !isBudgetRefusal(outcome))
+  // A stream that the upstream cuts must not look complete; nothing else may break.
+  if (strange.length > 0) violation(`answers that were not expected: ${tally(strange)}`)
+  let recorded = 0n
+  // Calls that were left or cut are settled a moment after their callers have gone.
+  await eventually(async () => (recorded = await keySpend(gateways[0]?.url ?? '', `run-${run}`)) >= spent(), 5_000, 100)
+  if (recorded < spent()) violation(`the ledger shows ${dollars(recorded, 9)}, the upstream billed ${dollars(spent(), 9)}`)
+  if (recorded > BUDGET) violation(`the ledger shows ${dollars(recorded, 9)} of a budget of ${dollars(BUDGET)}`)
+  const seconds = (performance.now() - startedAt) / 1000
+  findings.rows.push({
+    run,
+    calls: outcomes.length,
+    'calls/s': Math.round(outcomes.length / seconds),
+    'billed by the upstream': dollars(spent()),
+    'at the first refusal': `${(usable * 100).toFixed(2)} %`,
+    'shown by the ledger': dollars(recorded),
+    answers: tally(outcomes),
+  })
+  say(`burst ${settings.store} run ${run}: ${dollars(spent())} billed, ${dollars(recorded)} shown, first refusal at ${(usable * 100).toFixed(2)} %, ${outcomes.length} calls in ${seconds.toFixed(1)} s (${tally(outcomes)})`)
+}
+
+function isBudgetRefusal({ status, errorCode }: Outcome): boolean {
+  return status === 429 && errorCode === 'budget_exceeded'
+}
+
+/** Calls whose largest bound is this much: about a third of it for the input. */
+function shapeFor(bound: bigint): CallShape {
+  const inputOverhead = 120
+  const inputRate = 100_000n
+  const outputRate = 400_000n
+  const forInput = Number(bound / 4n / inputRate) - inputOverhead
+  const promptWords = Math.max(0, Math.min(200, Math.floor(forInput / 6)))
+  const inputBound = BigInt(inputOverhead + promptWords * 6) * inputRate
+  const maxTokens = Number((bound - inputBound) / outputRate)
+  if (maxTokens < 2) throw new Error(`calls of ${dollars(bound, 9)} are too small for these prices`)
+  return { model: MODEL, prices, maxTokens: Math.min(maxTokens, 4_000), promptWords, streams: 0.5, leaving: 0, leaveWithinMs: 0 }
+}

@@ -1,0 +1,49 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Outcome } from './callers.js'
+
+/** What a campaign found. It has held when there are no violations. */
+export interface Findings {
+  readonly violations: string[]
+  /** Figures of single runs, for the table. */
+  readonly rows: Record<string, string | number>[]
+}
+
+export type Say = (text: string) => void
+
+/** A folder that is removed at the end, unless something was found: then what is in it is evidence. */
+export async function inFolder<T extends Findings>(name: string, say: Say, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), `bursar-money-${name}-`))
+  let keep = true
+  try {
+    const findings = await work(folder)
+    keep = findings.violations.length > 0
+    return findings
+  } finally {
+    if (keep) say(`kept for a look: ${folder}`)
+    else rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+export const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+/** Waits until a condition holds; false when it doesn't within `ms`. */
+export async function eventually(condition: () => boolean | Promise<boolean>, ms: number, every = 20): Promise<boolean> {
+  const end = performance.now() + ms
+  for (;;) {
+    if (await condition()) return true
+    if (performance.now() > end) return false
+    await sleep(every)
+  }
+}
+
+/** How calls came out, as text: `complete 900, 429 budget_exceeded 3`. */
+export function tally(outcomes: Iterable<Outcome>): string {
+  const counts = new Map<string, number>()
+  for (const { end, status, errorCode } of outcomes) {
+    const name = end === 'refused' ? `${status} ${errorCode ?? ''}`.trim() : end
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  return [...counts].sort((a, b) => b[1] - a[1]).map(([name, count]) => `${name} ${count}`).join(', ')
+}
