@@ -43,6 +43,7 @@ function keyAccount(key: KeyConfig): KeyAccount {
     requestRules: key.request_budgets && rulesOf(key.request_budgets),
     endpoints: key.endpoints,
     objective: key.objective,
+    blocked: key.blocked,
     expiresAt: key.expires === undefined ? undefined : Date.parse(key.expires) / 1000,
     createdAt: 0,
     createdBy: 'configuration',

@@ -205,6 +205,7 @@ export class Keyring {
 
   private compile(account: KeyAccount): Compiled {
     if (account.revokedAt !== undefined) return { fault: new BursarError(`The key "${account.name}" was revoked.`, { code: 'invalid_key', status: 401 }) }
+    if (account.blocked === true) return { fault: new BursarError(`The key "${account.name}" is blocked. Ask the operator.`, { code: 'invalid_key', status: 401 }) }
     if (account.source === 'store' && (this.configuredNames.has(account.name) || this.configuredNames.has(account.id)))
       return {
         fault: new BursarError(

@@ -80,7 +80,7 @@ export const levelFields = {
   tags: tagMap().optional().describe('Written to the record of each call, for reports.'),
 }
 
-const endUserField = {
+export const endUserField = {
   user_budgets: budgetRules()
     .optional()
     .describe(
@@ -88,7 +88,7 @@ const endUserField = {
     ),
 }
 
-const displayName = { name: z.string().trim().min(1).max(200).optional().describe('Name for people; the id when left out.') }
+export const displayName = { name: z.string().trim().min(1).max(200).optional().describe('Name for people; the id when left out.') }
 
 export const organisationSchema = z.strictObject({ ...displayName, ...levelFields, ...endUserField }).meta({ title: 'Organisation' })
 
@@ -120,26 +120,32 @@ export const adminSchema = z
   .superRefine(requireKey)
   .meta({ title: 'Admin' })
 
+/** What a key may have besides its name and text, in the configuration and in the admin API. */
+export const keyFields = {
+  organisation: accountId().optional().describe('The organisation that the key belongs to, where not by its team.'),
+  team: accountId().optional().describe('The team that the key belongs to, a name in `teams`.'),
+  user: accountId().optional().describe('The user whom the key belongs to, a name in `users`.'),
+  ...levelFields,
+  budget_usd: budgetUsd().describe('Most that may ever be spent with the key; dollars. Short for `budgets: [{usd: …}]`. Unlimited when left out.'),
+  ...endUserField,
+  run_budgets: budgetRules().optional().describe('Limits of each agent run of the key; a request that names no run is a run of its own.'),
+  request_budgets: budgetRules().optional().describe('Limits of each request.'),
+  endpoints: z
+    .array(endpointPattern())
+    .min(1)
+    .optional()
+    .describe('Paths that the key may call, such as `/v1/embeddings`; a `*` at the end stands for any ending. All when left out.'),
+  objective: z.enum(['cheap', 'balanced', 'best']).optional().describe('What requests with the key aim at when they do not say.'),
+  expires: moment().optional().describe('When the key stops working: a date (its first moment in UTC), or a date and time with a zone.'),
+  blocked: z.boolean().optional().describe('Whether the key is stopped for now.'),
+}
+
 export const keySchema = z
   .strictObject({
     name: keyName().describe('Name in records and metrics; unique.'),
     key: secret().optional().describe('The key that callers send, as `${NAME}` from the environment. Either this or `key_hash`.'),
     key_hash: keyHash().optional().describe('SHA-256 of the key, as `sha256:` and 64 hexadecimal digits, so that the file holds no secret.'),
-    organisation: accountId().optional().describe('The organisation that the key belongs to, where not by its team.'),
-    team: accountId().optional().describe('The team that the key belongs to, a name in `teams`.'),
-    user: accountId().optional().describe('The user whom the key belongs to, a name in `users`.'),
-    ...levelFields,
-    budget_usd: budgetUsd().describe('Most that may ever be spent with the key; dollars. Short for `budgets: [{usd: …}]`. Unlimited when left out.'),
-    ...endUserField,
-    run_budgets: budgetRules().optional().describe('Limits of each agent run of the key; a request that names no run is a run of its own.'),
-    request_budgets: budgetRules().optional().describe('Limits of each request.'),
-    endpoints: z
-      .array(endpointPattern())
-      .min(1)
-      .optional()
-      .describe('Paths that the key may call, such as `/v1/embeddings`; a `*` at the end stands for any ending. All when left out.'),
-    objective: z.enum(['cheap', 'balanced', 'best']).optional().describe('What requests with the key aim at when they do not say.'),
-    expires: moment().optional().describe('When the key stops working: a date (its first moment in UTC), or a date and time with a zone.'),
+    ...keyFields,
   })
   .superRefine(requireKey)
 

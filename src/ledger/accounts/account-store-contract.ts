@@ -59,6 +59,7 @@ export function accountStoreContract(name: string, open: () => Promise<TestAccou
         requestRules: [dollars(2)],
         endUserRules: [dollars(3)],
         objective: 'cheap',
+        blocked: true,
         tags: { env: 'prod' },
         expiresAt: 1_900_000_000.5,
       })

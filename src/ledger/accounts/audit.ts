@@ -10,7 +10,7 @@ export function described(subject: Account | KeyAccount): Described {
   const plain = (list: readonly BudgetRule[] | undefined) => list?.map(plainRule)
   const both = { name: subject.name, organisation, team, budgets: plain(rules), rates, models, user_budgets: plain(endUserRules), tags }
   if ('kind' in subject) return both
-  const { user, endpoints, runRules, requestRules, objective, expiresAt, revokedAt, prefix, previous } = subject
+  const { user, endpoints, runRules, requestRules, objective, blocked, expiresAt, revokedAt, prefix, previous } = subject
   return {
     ...both,
     user,
@@ -18,6 +18,7 @@ export function described(subject: Account | KeyAccount): Described {
     run_budgets: plain(runRules),
     request_budgets: plain(requestRules),
     objective,
+    blocked,
     expires_at: expiresAt,
     revoked_at: revokedAt,
     prefix,

@@ -55,6 +55,8 @@ export interface KeySettings extends LevelSettings {
   readonly requestRules?: readonly BudgetRule[] | undefined
   /** What the key's requests aim at when they don't say. */
   readonly objective?: ObjectiveName | undefined
+  /** Stopped until this is taken back. */
+  readonly blocked?: boolean | undefined
 }
 
 /** A virtual key. Its text is kept nowhere, only the SHA-256 of it. */
@@ -78,21 +80,21 @@ export interface KeyAccount extends KeySettings, Parents {
 }
 
 /** Settings to change: what is absent stays, `null` takes a setting away. */
-export type Patch<T> = { readonly [Name in keyof T]?: Exclude<T[Name], undefined> | null }
+export type Patch<T> = { readonly [Name in keyof T]?: T[Name] | null | undefined }
 
 export type NewAccount = Omit<Account, 'createdAt' | 'source'>
 export type AccountPatch = Patch<Omit<LevelSettings, 'rules'>> & {
-  readonly name?: string
-  readonly rules?: readonly BudgetRule[]
-  readonly organisation?: string | null
-  readonly team?: string | null
+  readonly name?: string | undefined
+  readonly rules?: readonly BudgetRule[] | undefined
+  readonly organisation?: string | null | undefined
+  readonly team?: string | null | undefined
 }
 
 export type NewKey = Omit<KeyAccount, 'createdAt' | 'createdBy' | 'source' | 'previous' | 'revokedAt'>
 export type KeyPatch = Patch<Omit<KeySettings, 'rules'>> &
   Patch<Parents> & {
-    readonly rules?: readonly BudgetRule[]
-    readonly expiresAt?: number | null
+    readonly rules?: readonly BudgetRule[] | undefined
+    readonly expiresAt?: number | null | undefined
   }
 
 /** A rule's limit to be raised. */

@@ -27,12 +27,13 @@ const keySettings = z.strictObject({
   runRules: rules.optional(),
   requestRules: rules.optional(),
   objective: z.enum(objectives).optional(),
+  blocked: z.boolean().optional(),
 })
 
 /** Settings as the database keeps them. */
 export function settingsText({ rules, rates, models, endUserRules, tags, ...more }: LevelSettings & Partial<KeySettings>): string {
-  const { endpoints, runRules, requestRules, objective } = more
-  const kept = { rules, rates, models, endUserRules, tags, endpoints, runRules, requestRules, objective }
+  const { endpoints, runRules, requestRules, objective, blocked } = more
+  const kept = { rules, rates, models, endUserRules, tags, endpoints, runRules, requestRules, objective, blocked }
   return JSON.stringify(kept, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
 }
 
