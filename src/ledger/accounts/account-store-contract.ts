@@ -28,8 +28,8 @@ export interface TestAccounts {
 }
 
 /** What every account store must do, whatever engine is under it. */
-export function accountStoreContract(name: string, open: () => Promise<TestAccounts>, skip: boolean | string = false): void {
-  describe.skipIf(skip !== false)(name, () => {
+export function accountStoreContract(name: string, open: () => Promise<TestAccounts>, skip = false): void {
+  describe.skipIf(skip)(name, () => {
     let database: TestAccounts
     let store: AccountStore
     let other: AccountStore

@@ -1,7 +1,9 @@
-import { sql, type Kysely, type Transaction } from 'kysely'
+import { sql, type Kysely } from 'kysely'
 import { BursarError, InvalidRequest } from '../../errors/index.js'
 import { systemClock, type Clock } from '../../quantities/index.js'
 import type { BudgetRule } from '../budgets/contract.js'
+import type { Connection } from '../store/connect.js'
+import { inTransaction } from '../store/transaction.js'
 import { changesBetween, described } from './audit.js'
 import type {
   Account,
@@ -25,17 +27,21 @@ import type {
 import { accountColumns, accountOf, auditEntryOf, keyColumns, keyOf, subjectOf } from './rows.js'
 import type { AccountTables } from './tables.js'
 
-type Tx = Transaction<AccountTables>
+type Tx = Kysely<AccountTables>
 
 /** Most rows of one page. */
 const MAX_PAGE = 1000
 
-/** Accounts and keys in the store's SQL database, the same on libsql and PostgreSQL. `db` stays the caller's to close. */
+/** Accounts and keys in the store's SQL database, the same on libsql and PostgreSQL. The connection stays the caller's to close. */
 export class SqlAccountStore implements AccountStore {
+  private readonly db: Kysely<AccountTables>
+
   constructor(
-    private readonly db: Kysely<AccountTables>,
+    private readonly connection: Pick<Connection, 'engine' | 'bare'>,
     private readonly clock: Clock = systemClock,
-  ) {}
+  ) {
+    this.db = connection.bare.withTables<AccountTables>()
+  }
 
   revision(): Promise<number> {
     return this.reading(async (db) => Number((await db.selectFrom('account_revision').select('revision').executeTakeFirstOrThrow()).revision))
@@ -251,7 +257,7 @@ export class SqlAccountStore implements AccountStore {
   /** A change: the revision's row is locked first, so changes are serial and no reader can see a later one before an earlier one. */
   private async changing<Result>(change: (tx: Tx, revision: number, at: number) => Promise<Result>): Promise<Result> {
     return this.asking(() =>
-      this.db.transaction().execute(async (tx) => {
+      inTransaction(this.connection.engine, this.db, async (tx) => {
         const row = await tx
           .updateTable('account_revision')
           .set({ revision: sql<number>`revision + 1` })

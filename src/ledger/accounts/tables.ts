@@ -60,7 +60,8 @@ export interface AccountAuditTable {
 }
 
 /** Tables of accounts and keys; a part of the store's database. */
-export interface AccountTables {
+// Not an interface: kysely wants a type that is known to have no other tables.
+export type AccountTables = {
   accounts: AccountsTable
   keys: KeysTable
   account_revision: AccountRevisionTable
