@@ -26,7 +26,15 @@ const formatVersion = 1
 const headerWord = 'segment '
 const maxHeaderBytes = 4096
 
+/** Throws `invalid_configuration` for the id of a process that can't be part of a file's name. */
+export function checkHolder(holder: string): void {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(holder))
+    throw new BursarError(`The id of a process, ${JSON.stringify(holder)}, must be letters, digits, dots, dashes and underscores, at most 100.`, { code: 'invalid_configuration', status: 500 })
+}
+
+/** Throws as `checkHolder` does. */
 export function newSegment(holder: string, sequence: number, created: number): SegmentHeader {
+  checkHolder(holder)
   return { segment: `${holder}-${String(sequence).padStart(6, '0')}-${randomBytes(4).toString('hex')}`, holder, sequence, created }
 }
 
