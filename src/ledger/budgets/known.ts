@@ -1,4 +1,3 @@
-import type { Unit } from '../../quantities/index.js'
 import type { CounterId } from '../counters/contract.js'
 import type { Threshold } from './alerts.js'
 import { BoundedMap } from './bounded-map.js'
