@@ -105,6 +105,7 @@ function configFor(upstream: Upstream): Record<string, unknown> {
   const compatible = (format: WireFormat): Record<string, unknown> => ({ type: 'openai-compatible', base_url: `${upstream.url}/v1`, api_key: 'sk-up', formats: [format] })
   return {
     server: { port: 0, host: '127.0.0.1' },
+    ledger: { store: 'memory' },
     keys: [{ name: 'bench', key: KEY }],
     retries: { attempts: 1 },
     providers: {

@@ -5,6 +5,7 @@ import { cors } from 'hono/cors'
 import { BursarError, toBursarError } from '../errors/index.js'
 import { formatUsd, type Money } from '../quantities/index.js'
 import { addFeedbackRoutes, outcomeJson } from './endpoints/feedback.js'
+import { mayName } from './keys.js'
 import type { GatewayState, ListedModel } from './state.js'
 import type { RequestObserver } from './request-observer.js'
 
@@ -42,19 +43,19 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
   if (metrics)
     app.get('/metrics', async (c) => {
       // Collectors have no key. But without keys a web page whose name is pointed at this machine could ask too.
-      if (state().keyring.size === 0) keyed(c.req.raw.headers)
+      if (!state().keyring.closed) keyed(c.req.raw.headers)
       c.header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
       return c.body(await observer.metrics())
     })
   app.get('/v1/models', (c) => {
     const key = keyed(c.req.raw.headers)
-    const data = state().models().filter((model) => allows(key.models, model.id)).map(listed)
+    const data = state().models().filter((model) => mayName(key, model.id)).map(listed)
     return c.json({ object: 'list', data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: false })
   })
   app.get('/v1/models/:id{.+}', (c) => {
     const key = keyed(c.req.raw.headers)
     const id = c.req.param('id')
-    const model = state().models().find((candidate) => candidate.id === id && allows(key.models, id))
+    const model = state().models().find((candidate) => candidate.id === id && mayName(key, id))
     if (!model) throw new BursarError(`The model "${id}" doesn't exist here.`, { code: 'model_not_found', status: 404, path: 'model' })
     return c.json(listed(model))
   })
@@ -104,10 +105,6 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
 
 function errorBody(error: BursarError): Record<string, unknown> {
   return { error: { message: error.message, type: error.status >= 500 ? 'server_error' : 'invalid_request_error', param: error.path ?? null, code: error.code } }
-}
-
-function allows(models: readonly string[] | undefined, id: string): boolean {
-  return models === undefined || models.some((allowed) => allowed === id || (allowed.endsWith('*') && id.startsWith(allowed.slice(0, -1))))
 }
 
 /** A model as OpenAI, Anthropic and OpenRouter clients read it. Prices are dollars a token, as text; unknown is null. */

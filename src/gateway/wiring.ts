@@ -1,7 +1,6 @@
 import { priceReported, type Catalog } from '../catalog/index.js'
 import type { CallObserver, Deadlines, Deployment, LiveWorld } from '../environment/index.js'
-import type { CallBudgetParts, Ledger } from '../ledger/index.js'
-import { createCallBudget } from '../ledger/index.js'
+import { createCallBudget, type Ledger, type SharedBudgets } from '../ledger/index.js'
 import type { Clock } from '../quantities/index.js'
 import { seededRandom } from '../statistics/index.js'
 import type { OutputQuantile, RunMemory } from '../understanding/index.js'
@@ -26,7 +25,7 @@ export interface SharedParts {
   /** Keys and accounts of the database; absent without one. */
   readonly accounts: StoredAccounts | undefined
   /** What budgets are counted with. */
-  readonly budgets: CallBudgetParts
+  readonly budgets: SharedBudgets
   /** Output lengths learned so far. */
   readonly lengths: OutputQuantile
   /** What agent runs have sent so far. */
@@ -79,7 +78,7 @@ export async function wire(config: Config, shared: SharedParts, before?: WiredSt
     streamWatch: new StreamWatch({ keepAliveSeconds: config.server.keep_alive_seconds, slowReaderSeconds: config.server.slow_reader_seconds }),
     providers: new Map([...built].map(([id, { provider }]) => [id, provider])),
     decide: (model) => routes.decide(model),
-    budgetFor: (key, labels, { requestId, cancellation }) => createCallBudget(levelsOf(key, { ...labels, requestId }), { ...shared.budgets, cancellation }),
+    budgetFor: (key, labels, { requestId, cancellation }) => createCallBudget(levelsOf(key, { ...labels, requestId }), { shared: shared.budgets, cancellation }),
     outgoingHeaders: (exchange) => ({ ...forwardable(exchange.req.headers), ...shared.traceHeaders(exchange.requestId) }),
     models: () => routes.listed(),
     uses: new Uses(),

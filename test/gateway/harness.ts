@@ -23,6 +23,7 @@ export function baseConfig(upstreamUrl: string): Record<string, unknown> {
     server: { port: 0, keep_alive_seconds: 15, shutdown_seconds: 5 },
     retries: { attempts: 2, base_seconds: 0.01, max_wait_seconds: 2 },
     log: { level: 'info' },
+    ledger: { store: 'memory' },
     keys: [{ name: 'test', key: KEY }],
     providers: {
       up: { type: 'openai-compatible', base_url: `${upstreamUrl}/v1`, api_key: 'sk-upstream-secret', formats: ['openai-chat', 'openai-responses', 'openai-embeddings'] },

@@ -17,7 +17,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bursar-drive-command-'))
   writeFileSync(join(folder, 'served.jsonl'), row('right'))
   writeFileSync(join(folder, 'changed.jsonl'), row('wrong'))
-  const config = { server: { port: 0 }, keys: [{ name: 'test', key: KEY }], providers: { recorded: { type: 'recorded', file: join(folder, 'served.jsonl') } } }
+  const config = { server: { port: 0 }, ledger: { store: 'memory' }, keys: [{ name: 'test', key: KEY }], providers: { recorded: { type: 'recorded', file: join(folder, 'served.jsonl') } } }
   gateway = await Gateway.create({ config: parseConfig(JSON.stringify(config), {}).config, version: 'test', log: createLogger({ level: 'error', destination: { write: () => undefined } }) })
   url = (await gateway.listen()).url
 })

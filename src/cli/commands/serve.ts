@@ -83,7 +83,7 @@ function asError(thrown: unknown): Error {
 async function embedded(options: ServeOptions, settings: Overrides): Promise<Config> {
   if (options.recorded !== undefined) {
     const recorded = { type: 'recorded', file: options.recorded.map((name) => resolve(name)), speed: options.speed ?? 1 }
-    return parseConfig(JSON.stringify({ providers: { recorded } }), process.env, { overrides: settings }).config
+    return parseConfig(JSON.stringify({ providers: { recorded }, ledger: { store: 'memory' } }), process.env, { overrides: settings }).config
   }
   const found = await defaultConfig(process.env)
   const { host, port, key } = settings

@@ -30,7 +30,7 @@ beforeAll(async () => {
   file = join(folder, 'table.jsonl.gz')
   writeFileSync(file, gzipSync(rows.map((row) => JSON.stringify(row)).join('\n')))
   writeFileSync(join(folder, 'table.prices.json'), JSON.stringify({ priced: { input: 0.0375, output: 0.15 } }))
-  const config = { server: { port: 0 }, keys: [{ name: 'test', key: KEY }], providers: { recorded: { type: 'recorded', file, speed: 'instant' } } }
+  const config = { server: { port: 0 }, ledger: { store: 'memory' }, keys: [{ name: 'test', key: KEY }], providers: { recorded: { type: 'recorded', file, speed: 'instant' } } }
   gateway = await Gateway.create({ config: parseConfig(JSON.stringify(config), {}).config, version: 'test', log: createLogger({ level: 'error', destination: { write: () => undefined } }) })
   url = (await gateway.listen()).url
 })

@@ -1,9 +1,9 @@
 import { Cancellation } from '../cancellation.js'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { BursarError } from '../../errors/index.js'
-import { createMemoryLedger, type CallRecord } from '../../ledger/index.js'
+import { createCallBudget, createMemoryCounters, createMemoryLedger, SharedBudgets, type CallBound, type CallBudget, type CallRecord } from '../../ledger/index.js'
 import type { Delta, Reply } from '../../protocol/index.js'
-import { MemoryBudget, noUsage, picoUsd, unlimited, type Budget } from '../../quantities/index.js'
+import { noUsage, picoUsd, totalOutputTokens } from '../../quantities/index.js'
 import { seededRandom } from '../../statistics/index.js'
 import type { Provider, ProviderCall, ProviderResult } from '../provider.js'
 import { asking } from '../providers/fixtures/provider-call.js'
@@ -57,11 +57,14 @@ const provider: Provider = {
 let ledger = createMemoryLedger()
 let deployments: Deployment[] = []
 let told: string[] = []
+let learned: number[] = []
 beforeEach(() => {
   now = 0
   plays = []
   open = 0
   told = []
+  learned = []
+  closer = []
   ledger = createMemoryLedger()
   deployments = [deployment('a')]
 })
@@ -70,12 +73,29 @@ function deployment(id: string): Deployment {
   return new Deployment(id, provider, 'm', 1, { id: 'm', provider: 'p', capabilities: {} }, limits, { afterFaults: 2, seconds: 50 }, clock)
 }
 
-function environment(cancellation = new Cancellation(), budget: Budget = unlimited): LiveEnvironment {
+const bound: CallBound = { usage: { ...noUsage, inputTokens: 4, outputTokens: 6 }, cost: { usd: picoUsd(10n), seconds: 100, joules: null, gramsCO2e: null }, likelyTokens: 5 }
+/** Bounds that a closer look finds. */
+let closer: Awaited<ReturnType<LiveWorld['closerBounds']>> = []
+
+/** A key that may spend so many picodollars. */
+function limited(limit: bigint): CallBudget {
+  const counters = createMemoryCounters()
+  const shared = new SharedBudgets({ counters, ledger, clock })
+  const rule = { unit: 'usd', limit, per: 'total', hard: true } as const
+  return createCallBudget([{ kind: 'key', id: 'k', name: 'k', rules: [rule] }], { shared })
+}
+
+function environment(cancellation = new Cancellation(), budget: CallBudget = createCallBudget([], { shared: new SharedBudgets({ counters: createMemoryCounters(), ledger, clock }) })): LiveEnvironment {
   const world: LiveWorld = {
     route: (model) => ({ model, deployments, balance: 'weighted' }),
-    price: () => ({ report: { usd: picoUsd(5n), details: {} } }),
-    bound: () => ({ usd: picoUsd(10n), tokens: 10 }),
-    inputTokens: () => 7,
+    // A picodollar for each token out.
+    price: (_, reported) => ({ report: { usd: picoUsd(totalOutputTokens(reported.usage)), details: {} } }),
+    bound: () => bound,
+    closerBounds: () => Promise.resolve(closer),
+    inputTokens: () => Promise.resolve(7),
+    learn: (_, __, { outputTokens }) => void learned.push(outputTokens),
+    cacheSavings: () => null,
+    compose: () => undefined,
     ledger,
     clock,
     random: seededRandom(1),
@@ -91,7 +111,7 @@ function environment(cancellation = new Cancellation(), budget: Budget = unlimit
     callIds: 'call',
     requestId: 'req',
     decisionId: 'dec',
-    key: 'k',
+    attribution: { key: 'k' },
     requestedModel: 'm',
     budget,
     cancellation,
@@ -135,15 +155,16 @@ describe('one call', () => {
     for (const [play, end, throws] of endings) {
       ledger = createMemoryLedger()
       plays = [play]
-      const budget = new MemoryBudget('b', { usd: picoUsd(100n) })
+      const budget = limited(100n)
       const running = read(environment(undefined, budget).call('m', request))
       if (throws) await expect(running).rejects.toBeInstanceOf(BursarError)
       else await running
       expect((await records()).map((record) => record.end)).toEqual([end])
       expect(deployments[0]?.inFlight).toBe(0)
       expect(open).toBe(0)
-      // Everything that is not left was settled: nothing stays reserved.
-      expect(budget.remaining().usd).toBe(100n - budget.settled.usd)
+      // What is not left was spent: nothing stays reserved.
+      const spent = (await records()).reduce((sum, { cost }) => sum + (cost.usd ?? 0n), 0n)
+      expect(budget.remaining().usd).toBe(100n - spent)
     }
   })
 
@@ -155,7 +176,7 @@ describe('one call', () => {
 
   it('that nobody reads to the end is cancelled and billed for what was seen', async () => {
     plays = [say(start, text('x'), text('y'))]
-    const budget = new MemoryBudget('b', { usd: picoUsd(100n) })
+    const budget = limited(100n)
     const running = environment(undefined, budget).call('m', request)
     await running.next()
     await running.next()
@@ -163,7 +184,7 @@ describe('one call', () => {
     expect(open).toBe(0)
     expect(await records()).toMatchObject([{ end: 'cancelled', usageEstimated: true, usage: { inputTokens: 7 } }])
     expect(deployments[0]?.inFlight).toBe(0)
-    expect(budget.settled.calls).toBe(1)
+    expect(budget.remaining().usd).toBeLessThan(100n)
   })
 
   it('that begins after its caller has left is not made', async () => {
@@ -183,7 +204,7 @@ describe('one call', () => {
   })
 
   it('that the budget refuses is neither made nor recorded, and takes no place', async () => {
-    await expect(read(environment(undefined, new MemoryBudget('b', { usd: picoUsd(9n) })).call('m', request))).rejects.toMatchObject({ code: 'budget_exceeded' })
+    await expect(read(environment(undefined, limited(9n)).call('m', request))).rejects.toMatchObject({ code: 'budget_exceeded' })
     expect(await records()).toEqual([])
     expect(deployments[0]?.inFlight).toBe(0)
     expect(deployments[0]?.state()).toBe('ready')
@@ -194,6 +215,71 @@ describe('one call', () => {
     plays = [say(text('x'))]
     expect(await read(environment().call('m', request))).toEqual([text('x')])
     expect(told).toEqual(['complete', 'unrecorded'])
+  })
+})
+
+describe('a call that ends in some other way', () => {
+  const seen: Play = async function* ({ progress }) {
+    progress.sent = true
+    yield text('x')
+    progress.outputTokens = 2
+    yield text('y')
+    now += 10
+    throw failure({ upstreamStatus: 200, phase: 'stream' })
+  }
+
+  it('is settled at all that was reserved when nobody knows what was made of it', async () => {
+    plays = [fail(failure({ retryable: false, upstreamStatus: 200 }))]
+    await expect(read(environment().call('m', request))).rejects.toBeInstanceOf(UpstreamFailure)
+    expect(await records()).toMatchObject([{ end: 'failed', usage: { outputTokens: 6 }, usageEstimated: true }])
+  })
+
+  it('is settled at what was seen of a stream and what may be under way, never beyond what was reserved', async () => {
+    plays = [seen]
+    await expect(read(environment().call('m', { ...request, stream: true }))).rejects.toBeInstanceOf(UpstreamFailure)
+    expect(await records()).toMatchObject([{ end: 'truncated', usage: { outputTokens: 6 } }])
+  })
+
+  it('is settled at nothing when the provider refused it, or never got it', async () => {
+    plays = [fail(failure({ retryable: false, upstreamStatus: 400 }))]
+    await expect(read(environment().call('m', request))).rejects.toBeInstanceOf(UpstreamFailure)
+    plays = [fail(failure({ retryable: false, upstreamStatus: 0, phase: 'connect' }))]
+    await expect(read(environment().call('m', request))).rejects.toBeInstanceOf(UpstreamFailure)
+    for (const record of await records()) expect(record).toMatchObject({ end: 'failed', usage: noUsage, cost: { usd: 0n } })
+  })
+})
+
+describe('a budget without room for the bound', () => {
+  it('has room for a closer one, and the output is limited where that needs it', async () => {
+    const less: CallBound = { ...bound, cost: { ...bound.cost, usd: picoUsd(8n) } }
+    const least: CallBound = { ...bound, usage: { ...bound.usage, outputTokens: 3 }, cost: { ...bound.cost, usd: picoUsd(7n) } }
+    closer = [{ bound: less }, { bound: least, outputLimit: 3 }]
+    const limits: (number | undefined)[] = []
+    const play: Play = async function* (call) {
+      limits.push(call.request.maxOutputTokens, call.outputLimit)
+      yield* say(text('x'))(call)
+      return done
+    }
+    plays = [play]
+    await read(environment(undefined, limited(8n)).call('m', request))
+    expect(limits).toEqual([undefined, undefined])
+    plays = [play]
+    const running = environment(undefined, limited(7n)).call('m', request)
+    await running.next()
+    const end = await running.next()
+    expect(limits.slice(2)).toEqual([3, 3])
+    expect(end).toMatchObject({ done: true, value: { warnings: [expect.stringContaining('3 output tokens')] } })
+    expect(learned).toEqual([2, 2])
+  })
+
+  it('refuses when no bound fits, and looks no closer once nothing is left', async () => {
+    closer = [{ bound: { ...bound, cost: { ...bound.cost, usd: picoUsd(8n) } } }]
+    await expect(read(environment(undefined, limited(7n)).call('m', request))).rejects.toMatchObject({ code: 'budget_exceeded' })
+    const empty = limited(0n)
+    let looked = false
+    closer = new Proxy(closer, { get: (target, name, self): unknown => ((looked = true), Reflect.get(target, name, self)) })
+    await expect(read(environment(undefined, empty).call('m', request))).rejects.toMatchObject({ code: 'budget_exceeded' })
+    expect(looked).toBe(false)
   })
 })
 
@@ -219,7 +305,7 @@ describe('a deployment that has rested', () => {
         return done
       },
     ]
-    const budget = () => new MemoryBudget('b', { usd: picoUsd(1000n) })
+    const budget = () => limited(1000n)
     const calls = Array.from({ length: 5 }, () => read(environment(undefined, budget()).call('m', request)).then(() => 'ok', (thrown: BursarError) => thrown.code))
     await new Promise((resolve) => setImmediate(resolve))
     proceed()

@@ -291,30 +291,26 @@ class Attempt {
    * room, looks closer at what the call can cost. Throws `BudgetExceeded`, `rate_limited` or `ledger_unavailable` before anything is sent.
    */
   async hold(): Promise<void> {
-    const { world, deployment, request, scope, plan } = this
-    const { budget } = scope
+    const { world, deployment, request, scope } = this
     const bound = world.bound(deployment, request)
-    try {
-      this.held = await budget.hold(plan, bound)
-      this.bound = bound
-    } catch (thrown) {
-      if (!(thrown instanceof BudgetExceeded) || exhausted(budget)) throw thrown
-      await this.holdCloser(thrown)
-    }
+    if (await this.tryToHold(bound)) return
+    if (!exhausted(scope.budget))
+      for (const closer of await world.closerBounds(deployment, request)) if (await this.tryToHold(closer.bound, closer.outputLimit)) return
+    this.held = await scope.budget.hold(this.plan, bound)
+    this.bound = bound
   }
 
-  private async holdCloser(refusal: BudgetExceeded): Promise<void> {
-    for (const { bound, outputLimit } of await this.world.closerBounds(this.deployment, this.request)) {
-      try {
-        this.held = await this.scope.budget.hold(this.plan, bound)
-        this.bound = bound
-        this.outputLimit = outputLimit
-        return
-      } catch (thrown) {
-        if (!(thrown instanceof BudgetExceeded)) throw thrown
-      }
+  /** False when a budget has no room for this bound; it may have room for another. */
+  private async tryToHold(bound: CallBound, outputLimit?: number): Promise<boolean> {
+    try {
+      this.held = await this.scope.budget.hold(this.plan, bound, { tentative: true })
+    } catch (thrown) {
+      if (thrown instanceof BudgetExceeded) return false
+      throw thrown
     }
-    throw refusal
+    this.bound = bound
+    this.outputLimit = outputLimit
+    return true
   }
 
   serving(): Serving {
@@ -495,7 +491,7 @@ class Attempt {
       firstTokenSeconds: this.firstTokenSeconds,
       cacheSavings: usage.cacheReadTokens + usage.cacheWrite5mTokens + usage.cacheWrite1hTokens > 0 ? world.cacheSavings(this.deployment, reported, usd) : undefined,
       composition: plan.run !== undefined && 'messages' in request ? world.compose(plan, request) : undefined,
-      settled: held?.settled({ usage, cost }),
+      settled: held?.settled({ usage, cost, sent: end === 'complete' || this.progress.sent }),
     }
     world.observer.callEnded(record)
     try {
