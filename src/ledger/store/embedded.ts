@@ -1,0 +1,110 @@
+import type Libsql from 'libsql'
+import type { SqliteDatabase, SqliteStatement } from 'kysely'
+
+/** Prepared statements kept; queries of the store are few, in few sizes. */
+const statementsKept = 200
+const busyTimeoutMs = 5_000
+/** Tries of what SQLite doesn't wait for by itself. */
+const openingTries = 50
+
+type LibsqlDatabase = Libsql.Database
+
+/**
+ * Opens an embedded database through libsql, as kysely wants it: statements are prepared once, 64-bit integers are big integers.
+ * `synchronous = NORMAL`: a commit survives the end of the process, but after a power cut the database may be as it was some commits ago
+ * (never half of one), since the journal in front of it is the part that is durable.
+ */
+export async function openEmbedded(file: string): Promise<SqliteDatabase> {
+  const { default: Database } = await import('libsql')
+  const database = new Database(file)
+  try {
+    database.defaultSafeIntegers(true)
+    run(database, `pragma busy_timeout = ${busyTimeoutMs}`)
+    // Before the first table is made: pages of rows that are removed can be given back, a few at a time.
+    await retrying(() => run(database, 'pragma auto_vacuum = incremental'))
+    await retrying(() => run(database, 'pragma journal_mode = wal'))
+    run(database, 'pragma synchronous = normal')
+    run(database, 'pragma cache_size = -65536')
+    run(database, 'pragma temp_store = memory')
+  } catch (thrown) {
+    database.close()
+    throw thrown
+  }
+  return new CachingDatabase(database)
+}
+
+/** Changing the mode of the journal doesn't wait for other processes, so it is tried again for a while. */
+async function retrying(attempt: () => void): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return attempt()
+    } catch (thrown) {
+      if (tries >= openingTries || !isBusy(thrown)) throw thrown
+      await new Promise((resolve) => setTimeout(resolve, 20 * Math.random() + 10))
+    }
+  }
+}
+
+/** True when another connection was in the way. */
+export function isBusy(thrown: unknown): boolean {
+  const code = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : ''
+  return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')
+}
+
+function run(database: LibsqlDatabase, sql: string): void {
+  database.prepare(sql).all()
+}
+
+class CachingDatabase implements SqliteDatabase {
+  private readonly statements = new Map<string, SqliteStatement>()
+
+  constructor(private readonly database: LibsqlDatabase) {}
+
+  prepare(sql: string): SqliteStatement {
+    const known = this.statements.get(sql)
+    if (known) {
+      // The last used is the last to go.
+      this.statements.delete(sql)
+      this.statements.set(sql, known)
+      return known
+    }
+    const prepared = this.database.prepare(sql)
+    // A statement that changes the schema or a setting is used once.
+    const statement: SqliteStatement = {
+      reader: prepared.reader,
+      all: (parameters) => prepared.all(parameters.map(bindable)),
+      run: (parameters) => prepared.run(parameters.map(bindable)),
+      iterate: (parameters) => prepared.iterate(parameters.map(bindable)),
+    }
+    this.statements.set(sql, statement)
+    if (this.statements.size > statementsKept) for (const oldest of this.statements.keys()) return this.statements.delete(oldest), statement
+    return statement
+  }
+
+  close(): void {
+    this.statements.clear()
+    this.database.close()
+  }
+}
+
+/**
+ * What libsql is given for a value. It binds each number as a real, and ends the process at a boolean; so whole numbers go in as big
+ * integers, and what it can't take is refused here.
+ */
+function bindable(value: unknown): unknown {
+  switch (typeof value) {
+    case 'number':
+      if (!Number.isFinite(value)) throw new TypeError(`not a value for a database: ${value}`)
+      return Number.isSafeInteger(value) ? BigInt(value) : value
+    case 'boolean':
+      return value ? 1n : 0n
+    case 'bigint':
+      if (BigInt.asIntN(64, value) !== value) throw new TypeError('an integer that has no room in 64 bits')
+      return value
+    case 'string':
+      return value
+    default:
+      if (value === null || value instanceof Uint8Array) return value
+      throw new TypeError(`not a value for a database: ${typeof value}`)
+  }
+}
