@@ -12,12 +12,12 @@ export interface RecordedCall {
 
 /** What the ledger says that a key has spent, ever; picodollars. */
 export async function keySpend(url: string, key: string): Promise<bigint> {
-  return usdOf(await getJson(`${url}/v1/usage?by=key&where=key%3D${encodeURIComponent(key)}&from=2000-01-01`))
+  return usdOf(await getJson(`${url}/v1/usage?key=${encodeURIComponent(key)}&from=2020-01-01`))
 }
 
 /** What the ledger says that everybody has spent, ever; picodollars. */
 export async function totalSpend(url: string): Promise<bigint> {
-  return usdOf(await getJson(`${url}/v1/usage?from=2000-01-01`))
+  return usdOf(await getJson(`${url}/v1/usage?from=2020-01-01`))
 }
 
 /** Every call since a moment (Unix seconds), by the export. */
@@ -25,8 +25,8 @@ export async function readCalls(url: string, from: number): Promise<readonly Rec
   const response = await ask(`${url}/v1/usage/export/calls?format=jsonl&from=${encodeURIComponent(new Date(Math.floor(from * 1000)).toISOString())}`)
   const lines = (await response.text()).split('\n').filter((line) => line !== '')
   return lines.map((line) => {
-    const call = JSON.parse(line) as { call_id: string; request_id: string; end: string; usd: string | null }
-    return { callId: call.call_id, requestId: call.request_id, end: call.end, cost: call.usd === null ? undefined : picoOf(call.usd) }
+    const { callId, requestId, end, usd } = JSON.parse(line) as { callId: string; requestId: string; end: string; usd: string | null }
+    return { callId, requestId, end, cost: usd === null ? undefined : picoOf(usd) }
   })
 }
 

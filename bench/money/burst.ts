@@ -6,7 +6,7 @@ import { eventually, inFolder, sleep, tally, type Findings, type Say } from './c
 import { GatewayProcess, MODEL, writeConfig, type Program } from './gateway-process.js'
 import { keySpend } from './books.js'
 import { PrivatePostgres, PrivateRedis } from './services.js'
-import { BillingUpstream, type Prices } from './upstream.js'
+import { BillingUpstream, perToken, type Prices } from './upstream.js'
 
 export type BurstStore = 'embedded' | 'postgres' | 'redis'
 
@@ -27,9 +27,9 @@ const BUDGET = 1_000_000_000_000n
 /** Share of the budget that must be spent at the upstream when the first call is refused. */
 const USABLE = 0.97
 /** What all callers together may hold near the end of the budget: what they hold is refused to others, rightly. */
-const HELD_AT_END = 0.02
-const prices: Prices = { input: 0.1, output: 0.4 }
-const faults = { cutStreams: 0.05, cutAnswers: 0, refused: 0 }
+const HELD_AT_END = 0.01
+const prices: Prices = { input: 0.02, output: 0.4 }
+const faults = { cutStreams: 0.02, cutAnswers: 0, refused: 0 }
 
 /**
  * Many callers at once against one hard budget of $1.00. First in waves, in which every caller makes one call of random size and
@@ -95,7 +95,7 @@ async function oneRun(run: number, settings: BurstSettings, upstream: BillingUps
     return outcome
   }
 
-  for (let wave = 0; wave < 10 && accounted < (BUDGET * 94n) / 100n && firstRefusal === undefined; wave++) {
+  for (let wave = 0; wave < 12 && accounted < (BUDGET * 96n) / 100n && firstRefusal === undefined; wave++) {
     const shape = shapeFor(((BUDGET - accounted) * 92n) / 100n / BigInt(callers))
     const planned = Array.from({ length: callers }, () => planCall(shape, random))
     await Promise.all(planned.map(call))
@@ -146,8 +146,8 @@ function isBudgetRefusal({ status, errorCode }: Outcome): boolean {
 /** Calls whose largest bound is this much: about a third of it for the input. */
 function shapeFor(bound: bigint): CallShape {
   const inputOverhead = 120
-  const inputRate = 100_000n
-  const outputRate = 400_000n
+  const inputRate = perToken(prices.input)
+  const outputRate = perToken(prices.output)
   const forInput = Number(bound / 4n / inputRate) - inputOverhead
   const promptWords = Math.max(0, Math.min(200, Math.floor(forInput / 6)))
   const inputBound = BigInt(inputOverhead + promptWords * 6) * inputRate
