@@ -77,11 +77,11 @@ describe('forecastSpending', () => {
 describe('anomalies', () => {
   const usual = (count: number, amount: (index: number) => number): DaySpend[] => Array.from({ length: count }, (_, index) => ({ at: monday + index * day, usd: usd(amount(index).toFixed(4)) }))
 
-  it('calls out a day that is far above the usual, in words', () => {
+  it('calls out a day that is far above the usual, in words', async () => {
     const days = usual(30, (index) => 4 + Math.sin(index) * 0.8)
     const verdict = judgeDay(days, { at: monday + 30 * day, usd: usd(41.2) })
     expect(verdict).toMatchObject({ usd: usd(41.2), days: 28 })
-    const found = findAnomalies(
+    const found = await findAnomalies(
       { rows: [...days, { at: monday + 30 * day, usd: usd(41.2) }].map(({ at, usd: amount }) => ({ group: { key: 'ci', day: new Date(at * 1000).toISOString().slice(0, 10) }, totals: { ...totalsOf(0), cost: { ...cost(0), usd: amount } } })), total: totalsOf(0), others: { groups: 0, totals: totalsOf(0) } },
       { from: monday + 25 * day, to: monday + 31 * day },
     )

@@ -177,6 +177,9 @@ export function spreadOf(values: readonly number[]): Spread | null {
   return { least, p50: median(values), p95: quantile(values, 0.95), most, ratio: least === 0 ? null : most / least }
 }
 
+/** What a run is compared by. */
+export type RunSize = Pick<RunProfile, 'key' | 'run' | 'inputTokens' | 'outputTokens' | 'growthPerStep'>
+
 export interface Runaway {
   readonly words: string
 }
@@ -187,9 +190,9 @@ const leastSteps = 8
 
 /**
  * Whether a run is out of hand: half as much again as 95 of 100 other runs of its kind, or an input that suddenly grows much faster than it did
- * while the run is already larger than most. `undefined` where it is not, or where there are fewer than 20 others. O(others + steps²).
+ * while the run is already larger than most (only where the growth of 20 others is known). `undefined` where it is not, or where there are fewer than 20 others. O(others + steps²).
  */
-export function judgeRun(profile: RunProfile, others: readonly RunProfile[]): Runaway | undefined {
+export function judgeRun(profile: RunProfile, others: readonly RunSize[]): Runaway | undefined {
   const rest = others.filter(({ key, run }) => key !== profile.key || run !== profile.run)
   if (rest.length < leastRuns) return undefined
   const tokens = profile.inputTokens + profile.outputTokens
@@ -199,12 +202,11 @@ export function judgeRun(profile: RunProfile, others: readonly RunProfile[]): Ru
     return { words: `${whole(tokens)} tokens, ${(tokens / limit).toFixed(1)} times what 95 of 100 other runs stay below (${whole(limit)})` }
   const { steps } = profile
   if (steps.length < leastSteps || tokens < quantile(usual, 0.75)) return undefined
+  const growths = rest.flatMap(({ growthPerStep }) => (growthPerStep === null ? [] : [growthPerStep]))
+  if (growths.length < leastRuns) return undefined
   const half = Math.floor(steps.length / 2)
   const [before, after] = [theilSenSlope(steps.slice(0, half)), theilSenSlope(steps.slice(half))]
-  const usualGrowth = quantile(
-    rest.flatMap(({ growthPerStep }) => (growthPerStep === null ? [] : [growthPerStep])),
-    0.95,
-  )
+  const usualGrowth = quantile(growths, 0.95)
   if (after > 3 * Math.max(before, 1) && after > 1.5 * usualGrowth)
     return { words: `its input grows by ${whole(after)} tokens a step since step ${half + 1}, ${whole(Math.max(0, before))} before; 95 of 100 other runs stay below ${whole(usualGrowth)}` }
   return undefined

@@ -25,9 +25,9 @@ export interface FoundAnomalies {
 
 /**
  * Days out of line with each group's own history. The report is by `day` and what makes a group (`key`), over the period and the 56 days
- * before it. O(groups × days of the period × days of history).
+ * before it. O(groups × days of the period × days of history); other work gets its turn every few milliseconds.
  */
-export function findAnomalies({ rows }: Report, period: { readonly from: number; readonly to: number }, settings: AnomalySettings = {}): FoundAnomalies {
+export async function findAnomalies({ rows }: Report, period: { readonly from: number; readonly to: number }, settings: AnomalySettings = {}): Promise<FoundAnomalies> {
   const groups = new Map<string, { readonly who: Readonly<Record<string, string>>; readonly days: DaySpend[] }>()
   for (const { group, totals } of rows) {
     const { day, ...who } = group
@@ -38,7 +38,12 @@ export function findAnomalies({ rows }: Report, period: { readonly from: number;
   }
   const anomalies: FoundAnomaly[] = []
   let [judgedGroups, judgedDays, tooYoung] = [0, 0, 0]
+  let turn = performance.now()
   for (const { who, days } of groups.values()) {
+    if (performance.now() - turn > 5) {
+      await new Promise((resolve) => setImmediate(resolve))
+      turn = performance.now()
+    }
     const judged = days.filter(({ at, usd }) => at >= period.from && at < period.to && usd > 0n).map((day) => judgeDay(days, day, settings))
     const old = judged.filter((verdict) => verdict !== 'too_young')
     judgedDays += old.length

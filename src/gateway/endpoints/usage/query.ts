@@ -19,7 +19,7 @@ export class UsageParameters {
     const values = this.given[name]
     if (values !== undefined && values.length > 1) throw invalid(name, 'is given more than once')
     const [value] = values ?? []
-    if (value !== undefined && (value.length > MAX_VALUE_LENGTH || value.includes('\0') || !value.isWellFormed())) throw invalid(name, `is no text of at most ${MAX_VALUE_LENGTH} characters`)
+    if (value !== undefined && (value.length > MAX_VALUE_LENGTH || value.includes('\0'))) throw invalid(name, `is no text of at most ${MAX_VALUE_LENGTH} characters`)
     return value
   }
 
