@@ -144,7 +144,7 @@ describe('GET /v1/usage/…', () => {
     expect(first).toMatchObject({ group: { key: 'ci' }, spent_usd: '38.25', weekdays: true, total_usd: { level: 0.9 } })
     expect(Number(first?.total_usd?.low)).toBeLessThan(60)
     expect(Number(first?.total_usd?.high)).toBeGreaterThan(57)
-    expect(second).toMatchObject({ group: { key: 'web' }, total_usd: null, notes: ['Not enough history: the first spending was an hour ago, and a forecast needs a day.'] })
+    expect(second).toMatchObject({ group: { key: 'web' }, total_usd: null, notes: ['Not enough history: the first spending was 2 hours ago, and a forecast needs a day.'] })
   })
 
   it('finds days out of line', async () => {
