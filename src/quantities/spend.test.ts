@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { noCost } from './cost.js'
 import { picoUsd, usd } from './money.js'
-import { grains, grainsOfLimit, inUnit, noSpend, spendOf, units } from './spend.js'
+import { describeGrains, formatGrains, grains, grainsOfLimit, inUnit, noSpend, spendOf, units } from './spend.js'
 import { noUsage } from './usage.js'
 
 describe('grains', () => {
@@ -51,6 +51,17 @@ describe('grainsOfLimit', () => {
   })
 
   it.each([NaN, -1, Infinity])('takes no %s for a limit', (value) => expect(() => grainsOfLimit('tokens', value)).toThrow(RangeError))
+})
+
+it('writes grains exactly', () => {
+  expect([formatGrains('usd', 1n), formatGrains('seconds', -1500n), formatGrains('joules', 2000n), formatGrains('tokens', 12345n)]).toEqual(['0.000000000001', '-1.5', '2', '12345'])
+  expect([describeGrains('usd', usd(-0.25)), describeGrains('tokens', 12345n), describeGrains('calls', 1n), describeGrains('seconds', 1001n), describeGrains('calls', 2n, 'requests')]).toEqual([
+    '-$0.25',
+    '12,345 tokens',
+    '1 call',
+    '1.001 seconds',
+    '2 requests',
+  ])
 })
 
 it('shows grains in their unit again', () => {

@@ -1,5 +1,5 @@
 import type { Cost } from './cost.js'
-import { picoUsd, usd, zeroMoney, type Money } from './money.js'
+import { formatUsd, picoUsd, usd, zeroMoney, type Money } from './money.js'
 import { totalInputTokens, totalOutputTokens, type Usage } from './usage.js'
 
 /** What a budget can limit. */
@@ -59,6 +59,25 @@ export function grainsOfLimit(unit: Unit, limit: number | Money): bigint {
 /** Grains as a number in the unit itself (dollars, tokens, calls, joules, seconds): for display and headers. */
 export function inUnit(unit: Unit, amount: bigint): number {
   return unit === 'usd' ? Number(picoUsd(amount)) / 1e12 : unit === 'joules' || unit === 'seconds' ? Number(amount) / 1000 : Number(amount)
+}
+
+/** Grains as the shortest exact decimal of the unit itself: what goes into headers and JSON. */
+export function formatGrains(unit: Unit, amount: bigint): string {
+  if (unit === 'usd') return formatUsd(picoUsd(amount))
+  return unit === 'joules' || unit === 'seconds' ? thousandths(amount) : amount.toString()
+}
+
+/** Grains as people read them, exact: `$0.25`, `1,200 tokens`, `1 call`, `1.5 seconds`. `noun` stands for the unit's own name, in the plural. */
+export function describeGrains(unit: Unit, amount: bigint, noun: string = unit): string {
+  if (unit === 'usd') return `${amount < 0n ? '-' : ''}$${formatUsd(picoUsd(amount < 0n ? -amount : amount))}`
+  const number = unit === 'joules' || unit === 'seconds' ? thousandths(amount) : amount.toLocaleString('en-US')
+  return `${number} ${number === '1' ? noun.slice(0, -1) : noun}`
+}
+
+function thousandths(amount: bigint): string {
+  const magnitude = amount < 0n ? -amount : amount
+  const fraction = (magnitude % 1000n).toString().padStart(3, '0').replace(/0+$/, '')
+  return `${amount < 0n ? '-' : ''}${magnitude / 1000n}${fraction === '' ? '' : `.${fraction}`}`
 }
 
 function whole(unit: Unit, value: number, perUnit: number): bigint {

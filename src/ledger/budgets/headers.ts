@@ -1,6 +1,5 @@
-import type { Regime, Unit } from '../../quantities/index.js'
+import { formatGrains, type Regime, type Unit } from '../../quantities/index.js'
 import type { Place } from './known.js'
-import { decimal } from './messages.js'
 import { previousPerMille } from './periods.js'
 
 /** A time as OpenAI writes it in `x-ratelimit-reset-*`: `0s`, `17ms`, `8.64s`, `6m0s`, `1h2m3s`. */
@@ -43,7 +42,7 @@ export function rateHeaders(places: readonly Place[], now: number): Record<strin
 export function budgetHeaders(left: ReadonlyMap<Unit, bigint>, regime: () => Regime): Record<string, string> {
   const headers: Record<string, string> = {}
   if (left.size === 0) return headers
-  for (const [unit, amount] of left) headers[`x-bursar-budget-remaining-${unit}`] = decimal(unit, amount > 0n ? amount : 0n)
+  for (const [unit, amount] of left) headers[`x-bursar-budget-remaining-${unit}`] = formatGrains(unit, amount > 0n ? amount : 0n)
   headers['x-bursar-budget-regime'] = regime()
   return headers
 }

@@ -1,5 +1,5 @@
 import { BudgetExceeded, BursarError } from '../../errors/index.js'
-import { formatUsd, picoUsd, type Unit } from '../../quantities/index.js'
+import { describeGrains, type Unit } from '../../quantities/index.js'
 import type { BudgetLevel } from './contract.js'
 import type { Count } from './lines.js'
 import type { Counting, Window } from './periods.js'
@@ -26,8 +26,8 @@ export function budgetExceeded({ count, limit, window, amount, used }: Refusal, 
   const retryAfterSeconds = amount <= limit && window.end - now <= DAY ? Math.max(1, Math.ceil(window.end - now)) : undefined
   const tooLarge = amount > limit
   const message =
-    `The ${adjective[counting]} budget of ${nameOf(level)} doesn't allow this call: the call may need up to ${amountText(unit, amount)}, ` +
-    (tooLarge ? `more than the whole budget of ${amountText(unit, limit)}.` : `${amountText(unit, left)} of ${amountText(unit, limit)} is left.`) +
+    `The ${adjective[counting]} budget of ${nameOf(level)} doesn't allow this call: the call may need up to ${describeGrains(unit, amount)}, ` +
+    (tooLarge ? `more than the whole budget of ${describeGrains(unit, limit)}.` : `${describeGrains(unit, left)} of ${describeGrains(unit, limit)} is left.`) +
     (window.end === Number.POSITIVE_INFINITY || tooLarge ? '' : ` It begins anew at ${new Date(window.end * 1000).toISOString().slice(0, 16)}Z.`) +
     ` ${advice[unit]}`
   return new BudgetExceeded(message, retryAfterSeconds === undefined ? {} : { retryAfterSeconds })
@@ -35,7 +35,7 @@ export function budgetExceeded({ count, limit, window, amount, used }: Refusal, 
 
 /** The error for a call whose amount of a limited unit nobody knows. */
 export function unknownAmount({ level, unit, counting, limit }: Count, deployment: string): BudgetExceeded {
-  const budget = `the ${adjective[counting]} budget of ${nameOf(level)} (${amountText(unit, limit ?? 0n)})`
+  const budget = `the ${adjective[counting]} budget of ${nameOf(level)} (${describeGrains(unit, limit ?? 0n)})`
   return new BudgetExceeded(
     unit === 'usd'
       ? `The price of "${deployment}" is unknown, so ${budget} can't be checked. Set prices for this model in the configuration.`
@@ -54,16 +54,16 @@ export function rateLimited({ count, limit, amount }: Refusal, seconds: number |
     const message = `As many calls of ${who} as may run at once (${limit}) are under way. Send the request again when one of them has ended.`
     return new BursarError(message, { code: 'rate_limited', status: 429, retryAfterSeconds: PARALLEL_RETRY_SECONDS })
   }
-  const rate = `${amountText(kind === 'requests' ? 'requests' : 'tokens', limit)} a minute for ${who}`
+  const rate = `${describeGrains(count.unit, limit, kind)} a minute for ${who}`
   if (seconds === undefined) {
     const message =
       kind === 'tokens'
-        ? `This call may need up to ${amountText('tokens', amount)}, more than the rate limit of ${rate}. Set max_tokens lower, or send less.`
+        ? `This call may need up to ${describeGrains('tokens', amount)}, more than the rate limit of ${rate}. Set max_tokens lower, or send less.`
         : `The rate limit is ${rate}.`
     return new BursarError(message, { code: 'rate_limited', status: 429 })
   }
   const wait = Math.max(1, Math.ceil(seconds))
-  const need = kind === 'tokens' ? `, and this call may need up to ${amountText('tokens', amount)}` : ''
+  const need = kind === 'tokens' ? `, and this call may need up to ${describeGrains('tokens', amount)}` : ''
   return new BursarError(`The rate limit of ${rate} is reached${need}. Send the request again in ${wait} s.`, {
     code: 'rate_limited',
     status: 429,
@@ -73,29 +73,12 @@ export function rateLimited({ count, limit, amount }: Refusal, seconds: number |
 
 /** What a caller is told of a soft limit that is overrun. */
 export function softWarning({ level, unit, counting }: Count, limit: bigint, spent: bigint): string {
-  return `the ${adjective[counting]} soft limit of ${nameOf(level)} is overrun: ${amountText(unit, spent)} of ${amountText(unit, limit)}`
+  return `the ${adjective[counting]} soft limit of ${nameOf(level)} is overrun: ${describeGrains(unit, spent)} of ${describeGrains(unit, limit)}`
 }
 
 /** Levels as texts name them. */
 export function nameOf({ kind, name }: Pick<BudgetLevel, 'kind' | 'name'>): string {
   return kind === 'request' ? 'this request' : `${kind} "${name}"`
-}
-
-/** An exact amount with its unit: `$0.25`, `1,200 tokens`, `1 call`, `1.5 seconds`. */
-export function amountText(unit: Unit | 'requests', amount: bigint): string {
-  if (unit === 'usd') return `$${formatUsd(picoUsd(amount))}`
-  const number = unit === 'joules' || unit === 'seconds' ? thousandths(amount) : amount.toLocaleString('en-US')
-  return `${number} ${number === '1' ? unit.slice(0, -1) : unit}`
-}
-
-/** An exact amount in its unit, as a plain decimal. */
-export function decimal(unit: Unit, amount: bigint): string {
-  return unit === 'usd' ? formatUsd(picoUsd(amount)) : unit === 'joules' || unit === 'seconds' ? thousandths(amount) : amount.toString()
-}
-
-function thousandths(amount: bigint): string {
-  const fraction = (amount % 1000n).toString().padStart(3, '0').replace(/0+$/, '')
-  return `${amount / 1000n}${fraction === '' ? '' : `.${fraction}`}`
 }
 
 const adjective: Readonly<Record<Counting, string>> = { minute: 'minute', day: 'daily', month: 'monthly', total: 'total', sliding: 'rate', parallel: 'parallel' }
