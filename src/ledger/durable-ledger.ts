@@ -7,6 +7,7 @@ import { noCost, noUsage } from '../quantities/index.js'
 import type { AccountStore } from './accounts/contract.js'
 import { lockDatabase } from './journal/database-lock.js'
 import { openFileJournal, type Durability, type FileJournal } from './journal/file-journal.js'
+import type { FileOperations } from './journal/file-operations.js'
 import { LateRecords } from './journal/late-records.js'
 import { ProcessMark } from './journal/process-mark.js'
 import { findSegments } from './journal/segment.js'
@@ -45,6 +46,8 @@ export interface DurableLedgerSettings {
   readonly limits?: Partial<DurableLedgerLimits> | undefined
   /** Address of the module that opens the store (see `worker/store-module.ts`), for one that isn't Bursar's own. */
   readonly storeModule?: string | undefined
+  /** What the journal does to files: the system's own unless given. */
+  readonly files?: FileOperations | undefined
 }
 
 export interface DurableLedgerLimits {
@@ -151,14 +154,14 @@ export class DurableLedger implements Ledger {
     private readonly worker: StoreWorker,
     private readonly observer: DurableLedgerObserver,
   ) {
-    const { own, holder, durability = 'disk', segmentBytes, marks, store, leaseSeconds, heartbeatSeconds, retention, limits } = settings
+    const { own, holder, durability = 'disk', segmentBytes, files, marks, store, leaseSeconds, heartbeatSeconds, retention, limits } = settings
     this.holder = holder
     this.limits = limits
     this.all = worker.group<Store>('store', slowMethods)
     this.store = this.all
     this.accounts = worker.group<AccountStore>('accounts')
     this.journal = openFileJournal(
-      { directory: own, holder, durability, segmentBytes },
+      { directory: own, holder, durability, segmentBytes, files },
       {
         onAdvance: (state, records) => worker.advance(state, records),
         onFault: (error, lostNotes) => this.fault({ kind: 'journal', message: `the journal could not be written${lostNotes > 0 ? `; ${lostNotes} decisions are lost` : ''}`, error }),
@@ -197,16 +200,16 @@ export class DurableLedger implements Ledger {
   /** Rejects also while records of calls wait for the disk: money that can't be accounted for must not be spent. */
   async recordIntent(record: IntentRecord): Promise<void> {
     const appended = this.append({ type: 'intent', record })
-    let given = false
+    let refused = false
     // Refused for taking too long, and written after all: the call is never made, and must not count as lost.
     appended.then(
-      () => (given ? this.recordCall(neverMade(record)).catch(() => undefined) : undefined),
+      () => (refused ? this.recordCall(neverMade(record)).catch(() => undefined) : undefined),
       () => undefined,
     )
     try {
       await this.inTime(appended)
     } catch (error) {
-      given = true
+      refused = true
       throw error
     }
   }
@@ -267,6 +270,11 @@ export class DurableLedger implements Ledger {
   async balances(counters: readonly string[]): Promise<readonly bigint[]> {
     await this.caughtUp()
     return this.all.balances(counters)
+  }
+
+  /** Another group of methods that the store's module has over its connection. They know nothing of what isn't applied yet. */
+  methods<Methods extends object>(group: string): Remote<Methods> {
+    return this.worker.group<Methods>(group)
   }
 
   /** What the database hasn't taken in yet. */
