@@ -154,8 +154,8 @@ function ratesFrom(body: Fields, before: RateRules | undefined): RateRules | nul
 function modelsFrom(value: unknown): readonly string[] | null | undefined {
   if (value === undefined) return undefined
   if (value === null) return null
-  if (!Array.isArray(value) || !value.every((name) => typeof name === 'string' && /^[^\s\p{Cc}]{1,200}$/u.test(name)))
-    throw new InvalidRequest('models: expected a list of model names.', { path: 'models' })
+  if (!Array.isArray(value) || !value.every((name) => typeof name === 'string' && /^(?:[^\s\p{Cc}*]{1,200}\*?|\*)$/u.test(name)))
+    throw new InvalidRequest('models: expected a list of model names; a "*" may stand at the end.', { path: 'models' })
   const names: readonly string[] = value
   // There an empty list means all models, and so do these words, since every level has to allow a model here.
   if (names.every((name) => name === 'all-proxy-models' || name === 'all-team-models')) return null
