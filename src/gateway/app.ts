@@ -4,7 +4,9 @@ import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { BursarError, toBursarError } from '../errors/index.js'
 import { formatUsd, type Money } from '../quantities/index.js'
+import { addAdminRoutes } from './admin/routes.js'
 import { addFeedbackRoutes, outcomeJson } from './endpoints/feedback.js'
+import { addUsageRoutes, type UsageScope } from './endpoints/usage.js'
 import { mayName } from './keys.js'
 import type { GatewayState, ListedModel } from './state.js'
 import type { RequestObserver } from './request-observer.js'
@@ -94,7 +96,11 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
       outcomes: outcomes.map(outcomeJson),
     })
   })
-  addFeedbackRoutes(app, { authenticate: keyed, ledger: () => state().ledger, now: () => state().clock.now() })
+  const now = () => state().clock.now()
+  const ledger = () => state().ledger
+  addUsageRoutes(app, { authorize: (headers) => scopeOf(headers, state()), ledger, now, priceOf: (call, usage) => state().priceOf(call, usage) })
+  addAdminRoutes(app, { keyring: () => state().keyring, accounts: () => state().accounts, counters: () => state().counters, ledger, now })
+  addFeedbackRoutes(app, { authenticate: (headers) => (state().keyring.isAdmin(Object.fromEntries(headers)) ? { name: 'admin', admin: true } : keyed(headers)), ledger, now })
   app.notFound((c) => c.json(errorBody(new BursarError(`There is no ${c.req.method} ${c.req.path} here.`, { code: 'not_found', status: 404 })), 404))
   app.onError((thrown, c) => {
     const error = toBursarError(thrown)
@@ -105,6 +111,14 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
 
 function errorBody(error: BursarError): Record<string, unknown> {
   return { error: { message: error.message, type: error.status >= 500 ? 'server_error' : 'invalid_request_error', param: error.path ?? null, code: error.code } }
+}
+
+/** The admin key sees everybody's spending, and so does everybody on this machine while there are no keys; a key sees its own. */
+function scopeOf(headers: Headers, { keyring, clock }: GatewayState): UsageScope {
+  const sent = Object.fromEntries(headers)
+  if (keyring.isAdmin(sent)) return 'all'
+  const key = keyring.authenticate(sent, clock.now())
+  return key.source === 'none' ? 'all' : { key: key.name }
 }
 
 /** A model as OpenAI, Anthropic and OpenRouter clients read it. Prices are dollars a token, as text; unknown is null. */

@@ -2,7 +2,7 @@ import { sheetAt, type ModelFacts } from '../catalog/index.js'
 import type { CloserBound, Deployment, LiveWorld } from '../environment/index.js'
 import type { CallBound } from '../ledger/index.js'
 import type { EmbeddingRequest, ReportedUsage, Request } from '../protocol/index.js'
-import { noUsage, picoUsd, type Clock, type Money, type Usage } from '../quantities/index.js'
+import { noUsage, picoUsd, totalOutputTokens, type Clock, type Money, type Usage } from '../quantities/index.js'
 import { countRequestTokens, likelyTokens, sureTokenBound, type OutputQuantile } from '../understanding/index.js'
 
 /** Largest output that is reserved for when neither the caller nor the catalog sets a limit; tokens. */
@@ -36,8 +36,8 @@ export function createBounds(clock: Clock, lengths: OutputQuantile): Pick<LiveWo
       return closer
     },
     inputTokens: (deployment, request) => ('messages' in request ? exactInput(deployment.model, request, sureInput(request)) : Promise.resolve(sureInput(request))),
-    learn(deployment, request, usage) {
-      if ('messages' in request) lengths.observe(deployment.model, request, (usage.outputTokens + usage.reasoningTokens) / (request.n ?? 1))
+    learn(deployment, request, usage, outputLimit) {
+      if ('messages' in request) lengths.observe(deployment.model, request, totalOutputTokens(usage), outputLimit)
     },
   }
 }

@@ -1,15 +1,18 @@
 import { createCatalog } from '../catalog/index.js'
 import { BursarError } from '../errors/index.js'
 import { Deadlines } from '../environment/index.js'
-import { createMemoryLedger, type Ledger } from '../ledger/index.js'
+import { SharedBudgets, type Ledger } from '../ledger/index.js'
 import { systemClock, type Clock } from '../quantities/index.js'
 import { exposureProblem, type Config } from './config/index.js'
 import { createObserver } from './observer.js'
+import { openLedger } from './open-ledger.js'
 import { GatewayServer } from './server.js'
 import type { ListedModel } from './state.js'
 import { createLogger, type Logger } from './telemetry/log.js'
 import { createMetrics, type Metrics } from './telemetry/metrics.js'
 import { createTracing } from './telemetry/tracing.js'
+import { createOutputQuantile, createRunMemory } from '../understanding/index.js'
+import { createAnswerVerifiers } from './verifiers/index.js'
 import { wire, type SharedParts, type WiredState } from './wiring.js'
 
 export interface GatewayOptions {
@@ -53,16 +56,30 @@ export class Gateway {
       headers: config.telemetry.otlp_headers && Object.fromEntries(Object.entries(config.telemetry.otlp_headers).map(([name, value]) => [name, value.reveal()])),
       serviceName: config.telemetry.service_name,
       version: options.version,
-      onFault: (fault) => log.warn('spans could not be sent to the collector', { fault: fault instanceof Error ? fault : String(fault) }),
+      onFault: (fault) => log.warn('spans could not be sent to the collector', { fault: asError(fault) }),
     })
     // The server asks for the current state with every request; `gateway` is set before it listens.
     let gateway: Gateway | undefined = undefined as Gateway | undefined
     const current = (): WiredState => (gateway as Gateway).state
     const observer = createObserver({ metrics, log, tracing, logsRequests: () => (gateway as Gateway).config.log.requests })
+    const clock = options.clock ?? systemClock
+    const opened = await openLedger(config, { log, metrics, ledger: options.ledger })
+    const { ledger, counters, accounts } = opened
+    const verifiers = createAnswerVerifiers({ ledger, now: () => clock.now(), onFault: (fault) => log.warn('an answer could not be verified', { fault: asError(fault) }) })
     const shared: SharedParts = {
       catalog: createCatalog(),
-      ledger: options.ledger ?? createMemoryLedger({ rememberCalls: config.ledger.remember_calls }),
-      clock: options.clock ?? systemClock,
+      ledger,
+      accounts,
+      budgets: new SharedBudgets({
+        counters,
+        ledger,
+        clock,
+        settings: { queueSeconds: config.budgets.queue_seconds, alertShares: config.budgets.alert_at },
+      }),
+      lengths: createOutputQuantile(),
+      runs: createRunMemory(),
+      verifiers,
+      clock,
       observer,
       deadlines: new Deadlines(),
       traceHeaders: (requestId) => tracing.headersFor(requestId),
@@ -72,6 +89,8 @@ export class Gateway {
     keepSecrets(config, log)
     const server = new GatewayServer(current, observer, { headerBytes: config.limits.header_bytes, slowReaderSeconds: config.server.slow_reader_seconds, corsOrigins: config.server.cors_origins ?? [], metrics: config.telemetry.prometheus })
     gateway = new Gateway(config, state, shared, server, log, metrics, async () => {
+      await verifiers.close()
+      await opened.close()
       await tracing.close()
       await log.flush()
     })
@@ -166,7 +185,6 @@ export class Gateway {
     await this.reloading
     await this.server.close(this.config.server.shutdown_seconds)
     await this.state.retire(undefined)
-    await this.shared.ledger.close()
     await this.endTelemetry()
   }
 }
@@ -185,13 +203,19 @@ function changedForLater(before: Config, after: Config): readonly string[] {
     'server.cors_origins': ({ server }) => server.cors_origins,
     'limits.header_bytes': ({ limits }) => limits.header_bytes,
     telemetry: ({ telemetry }) => [telemetry.otlp_endpoint, telemetry.service_name, telemetry.prometheus],
-    'ledger.remember_calls': ({ ledger }) => ledger.remember_calls,
+    ledger: ({ ledger }) => [{ ...ledger, database_url: undefined, redis_url: undefined }, ledger.database_url?.reveal(), ledger.redis_url?.reveal()],
+    budgets: ({ budgets }) => [budgets.queue_seconds, budgets.alert_at, budgets.webhook?.url],
   }
   return Object.keys(settings).filter((name) => JSON.stringify(settings[name]?.(before)) !== JSON.stringify(settings[name]?.(after)))
 }
 
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}
+
 function keepSecrets(config: Config, log: Logger): void {
   for (const key of config.keys) if (key.key) log.keepSecret(key.key.reveal())
+  for (const secret of [config.admin?.key, config.ledger.database_url, config.ledger.redis_url, config.budgets.webhook?.secret]) if (secret) log.keepSecret(secret.reveal())
   for (const provider of Object.values(config.providers)) {
     if (!('api_key' in provider)) continue
     if (provider.api_key) log.keepSecret(provider.api_key.reveal())

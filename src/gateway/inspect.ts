@@ -1,7 +1,8 @@
 import { createCatalog } from '../catalog/index.js'
 import { Deadlines, type Provider } from '../environment/index.js'
-import { createMemoryLedger } from '../ledger/index.js'
+import { createMemoryCounters, createMemoryLedger, SharedBudgets } from '../ledger/index.js'
 import { systemClock } from '../quantities/index.js'
+import { createOutputQuantile, createRunMemory } from '../understanding/index.js'
 import type { Config } from './config/index.js'
 import type { ListedModel } from './state.js'
 import { wire } from './wiring.js'
@@ -13,9 +14,15 @@ export async function inspectConfig(config: Config): Promise<{
   close(): Promise<void>
 }> {
   const deadlines = new Deadlines()
+  const ledger = createMemoryLedger({ rememberCalls: 0 })
   const state = await wire(config, {
     catalog: createCatalog(),
-    ledger: createMemoryLedger({ rememberCalls: 0 }),
+    ledger,
+    accounts: undefined,
+    budgets: new SharedBudgets({ counters: createMemoryCounters(), ledger, clock: systemClock }),
+    lengths: createOutputQuantile(),
+    runs: createRunMemory(),
+    verifiers: { watch: () => undefined },
     clock: systemClock,
     observer: { callEnded() {}, retried() {}, rested() {}, unrecorded() {} },
     deadlines,

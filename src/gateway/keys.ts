@@ -169,6 +169,12 @@ export class Keyring {
     return key
   }
 
+  /** Whether the admin key was sent. */
+  isAdmin(headers: IncomingHttpHeaders): boolean {
+    const text = this.adminHash === undefined ? undefined : keyOf(headers)
+    return text !== undefined && this.adminHash !== undefined && sameHash(this.adminHash, hashKey(text))
+  }
+
   /** Lets the admin key pass. Throws `admin_only` (403) where there is none, and `missing_key` or `invalid_key` (401). */
   requireAdmin(headers: IncomingHttpHeaders): void {
     if (this.adminHash === undefined)

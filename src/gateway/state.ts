@@ -1,7 +1,8 @@
 import type { LiveWorld, Provider } from '../environment/index.js'
 import type { ModelFacts } from '../catalog/index.js'
-import type { CallBudget, Ledger } from '../ledger/index.js'
-import type { Clock } from '../quantities/index.js'
+import type { AdministeredAccounts } from './admin/administration.js'
+import type { CallBudget, CallRecord, Counters, Ledger } from '../ledger/index.js'
+import type { Clock, Money, Usage } from '../quantities/index.js'
 import type { Decision } from '../routing/index.js'
 import type { StreamWatch } from './http/stream-response.js'
 import type { CallerLabels } from './attribution.js'
@@ -26,6 +27,9 @@ export interface GatewayState {
   readonly dropUnsupported: boolean | readonly string[]
   readonly world: LiveWorld
   readonly ledger: Ledger
+  readonly counters: Counters
+  /** Keys and accounts of the database, for those who manage them; `undefined` without a database. */
+  readonly accounts: AdministeredAccounts | undefined
   readonly clock: Clock
   /** Looks at answers after they have gone out. */
   readonly verifiers: AnswerObserver
@@ -37,6 +41,8 @@ export interface GatewayState {
   decide(model: string, key: Key): Decision
   /** What limits a request of this key with these labels. */
   budgetFor(key: Key, labels: CallerLabels, exchange: CallerExchange): CallBudget
+  /** What a call would have cost with another usage; `null` when that isn't known. */
+  priceOf(call: CallRecord, usage: Usage): Money | null
   /** The caller's headers that providers may be given. */
   outgoingHeaders(exchange: CallerExchange): Readonly<Record<string, string>>
   models(): readonly ListedModel[]

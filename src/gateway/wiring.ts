@@ -4,6 +4,7 @@ import { createCallBudget, type Ledger, type SharedBudgets } from '../ledger/ind
 import type { Clock } from '../quantities/index.js'
 import { seededRandom } from '../statistics/index.js'
 import type { OutputQuantile, RunMemory } from '../understanding/index.js'
+import type { AdministeredAccounts } from './admin/administration.js'
 import { createBounds, savedByCaches } from './bounds.js'
 import { buildProvider, type BuiltProvider } from './built-provider.js'
 import type { Config } from './config/index.js'
@@ -23,7 +24,7 @@ export interface SharedParts {
   readonly observer: CallObserver
   readonly deadlines: Deadlines
   /** Keys and accounts of the database; absent without one. */
-  readonly accounts: StoredAccounts | undefined
+  readonly accounts: (AdministeredAccounts & { readonly feed: StoredAccounts }) | undefined
   /** What budgets are counted with. */
   readonly budgets: SharedBudgets
   /** Output lengths learned so far. */
@@ -65,7 +66,7 @@ export async function wire(config: Config, shared: SharedParts, before?: WiredSt
     retries: { attempts: config.retries.attempts, baseSeconds: config.retries.base_seconds, maxWaitSeconds: config.retries.max_wait_seconds },
     observer: shared.observer,
   }
-  const keyring = new Keyring(configuredAccounts(config), shared.accounts)
+  const keyring = new Keyring(configuredAccounts(config), shared.accounts?.feed)
   return {
     keyring,
     limits: { bodyBytes: config.limits.body_bytes, nesting: config.limits.nesting, concurrentRequests: config.limits.concurrent_requests },
@@ -73,12 +74,19 @@ export async function wire(config: Config, shared: SharedParts, before?: WiredSt
     dropUnsupported: config.drop_unsupported,
     world,
     ledger: shared.ledger,
+    counters: shared.budgets.counters,
+    accounts: shared.accounts,
     clock: shared.clock,
     verifiers: shared.verifiers,
     streamWatch: new StreamWatch({ keepAliveSeconds: config.server.keep_alive_seconds, slowReaderSeconds: config.server.slow_reader_seconds }),
     providers: new Map([...built].map(([id, { provider }]) => [id, provider])),
     decide: (model) => routes.decide(model),
-    budgetFor: (key, labels, { requestId, cancellation }) => createCallBudget(levelsOf(key, { ...labels, requestId }), { shared: shared.budgets, cancellation }),
+    budgetFor: (key, labels, { requestId, cancellation }) => createCallBudget(levelsOf(key, labels, requestId), { shared: shared.budgets, cancellation }),
+    priceOf(call, usage) {
+      const deployments = routes.route(call.requestedModel)?.deployments ?? []
+      const deployment = deployments.find(({ id }) => id === call.deployment) ?? routes.route(call.deployment)?.deployments[0]
+      return deployment === undefined ? null : world.price(deployment, { usage, serviceTier: call.serviceTier }).report.usd
+    },
     outgoingHeaders: (exchange) => ({ ...forwardable(exchange.req.headers), ...shared.traceHeaders(exchange.requestId) }),
     models: () => routes.listed(),
     uses: new Uses(),

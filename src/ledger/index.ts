@@ -1,6 +1,7 @@
 export * from './record.js'
 export * from './ledger.js'
 export * from './memory-ledger.js'
+export * from './durable-ledger.js'
 export * from './counters/index.js'
 export * from './budgets/index.js'
 export * from './store/contract.js'

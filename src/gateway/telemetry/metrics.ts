@@ -32,6 +32,8 @@ export interface Metrics {
   cooledDown(provider: string, deployment: string): void
   /** The ledger could not take a record. */
   ledgerFault(operation: string): void
+  /** Records that wait for the database. */
+  ledgerLag(records: number): void
   configurationReloaded(result: 'ok' | 'rejected'): void
   /** Models that get a label of their own; any other name is counted as `other`. Names once given stay. */
   knowModels(names: Iterable<string>): void
@@ -130,6 +132,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const retries = tallyCounter(registry, { name: 'bursar_retries_total', help: 'Further attempts after a failed one, by the code of the failure.', labels: ['provider', 'code'] })
   const fallbacks = tallyCounter(registry, { name: 'bursar_fallbacks_total', help: 'Requests that went on to another deployment or model.', labels: ['model'] })
   const cooldowns = tallyCounter(registry, { name: 'bursar_cooldowns_total', help: 'Times a deployment was put to rest after repeated faults.', labels: ['provider', 'deployment'] })
+  const ledgerLag = new Gauge({ name: 'bursar_ledger_lag_records', help: 'Records in the journal that the database has not taken in yet.', registers: [registry] })
   const ledgerFaults = tallyCounter(registry, { name: 'bursar_ledger_faults_total', help: 'Records that the ledger could not take.', labels: ['operation'] })
   const reloads = tallyCounter(registry, { name: 'bursar_configuration_reloads_total', help: 'Configuration files read again.', labels: ['result'] })
 
@@ -229,6 +232,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     fellBack: (model) => void fallbackSeries(modelLabel(model)).value++,
     cooledDown: (provider, deployment) => void cooldownSeries(provider, deployment).value++,
     ledgerFault: (operation) => void ledgerSeries(operation).value++,
+    ledgerLag: (records) => ledgerLag.set(records),
     configurationReloaded: (result) => void reloadSeries(result).value++,
     knowModels(names) {
       for (const name of names) if (known.size < maxModels) known.add(name)

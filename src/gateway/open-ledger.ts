@@ -1,0 +1,131 @@
+import {
+  AccountFeed,
+  counterEnd,
+  createMemoryCounters,
+  createMemoryLedger,
+  createPostgresCounters,
+  createRedisCounters,
+  openDurableLedger,
+  type Counters,
+  type DurableLedger,
+  type Ledger,
+  type LedgerFault,
+} from '../ledger/index.js'
+import { BursarError } from '../errors/index.js'
+import type { AdministeredAccounts } from './admin/administration.js'
+import type { Config } from './config/index.js'
+import type { Logger } from './telemetry/log.js'
+import type { Metrics } from './telemetry/metrics.js'
+
+/** The record, what is counted against budgets, and who may call, as far as the database says. */
+export interface OpenedLedger {
+  readonly ledger: Ledger
+  readonly counters: Counters
+  readonly accounts: (AdministeredAccounts & { readonly feed: AccountFeed }) | undefined
+  /** What is wrong, for `GET /health`; `undefined` while nothing is. */
+  problem(): string | undefined
+  close(): Promise<void>
+}
+
+interface LedgerParts {
+  readonly log: Logger
+  readonly metrics: Metrics
+  /** A ledger to use instead of the configured one; who gives it closes it through the gateway. */
+  readonly ledger?: Ledger | undefined
+}
+
+/** Records that may wait for the database before `GET /health` says that it is behind. */
+const MUCH_LAG_RECORDS = 100_000
+
+/**
+ * Opens what the configuration's `ledger` names. Throws
+ * `invalid_configuration` or `ledger_unavailable` with what is wrong.
+ */
+export async function openLedger(config: Config, { log, metrics, ledger }: LedgerParts): Promise<OpenedLedger> {
+  const settings = config.ledger
+  if (ledger !== undefined || settings.store === 'memory') return inMemory(ledger ?? createMemoryLedger({ rememberCalls: settings.remember_calls }))
+  if (settings.redis_url !== undefined && settings.database_url === undefined)
+    throw new BursarError('ledger.redis_url needs ledger.database_url: Redis only counts, and PostgreSQL keeps the record.', {
+      code: 'invalid_configuration',
+      status: 500,
+      path: 'ledger.redis_url',
+    })
+  const faults = new Map<LedgerFault['kind'], number>()
+  const durable = await openDurableLedger(
+    {
+      journals: settings.journal ?? 'bursar.journal',
+      store: settings.database_url === undefined ? { file: settings.path ?? 'bursar.db' } : { url: settings.database_url.reveal() },
+      durability: settings.durability,
+      leaseSeconds: settings.lease_seconds,
+      retention: { maxAgeSeconds: settings.keep_days * 86_400, maxBytes: settings.keep_gib * 1024 ** 3 },
+    },
+    {
+      onFault(fault) {
+        faults.set(fault.kind, Date.now())
+        metrics.ledgerFault(fault.kind)
+        log.error('the ledger has a fault', { kind: fault.kind, message: fault.message, ...(fault.error ? { fault: fault.error } : {}) })
+      },
+      onLag: (lag) => metrics.ledgerLag(lag.records + lag.late),
+    },
+  )
+  try {
+    return await overDurable(config, durable, log, faults)
+  } catch (thrown) {
+    await durable.close()
+    throw thrown
+  }
+}
+
+function inMemory(ledger: Ledger): OpenedLedger {
+  // What is forgotten here is gone, so only windows that are over may be.
+  const counters = createMemoryCounters({ mayForget: (counter) => (counterEnd(counter) ?? Number.POSITIVE_INFINITY) < Date.now() / 1000 - 3600 })
+  return {
+    ledger,
+    counters,
+    accounts: undefined,
+    problem: () => undefined,
+    async close() {
+      await counters.close()
+      await ledger.close()
+    },
+  }
+}
+
+async function overDurable(config: Config, durable: DurableLedger, log: Logger, faults: ReadonlyMap<LedgerFault['kind'], number>): Promise<OpenedLedger> {
+  const feed = new AccountFeed(durable.accounts, {
+    onFault: (fault) => (fault ? log.warn('the database of keys can not be asked', { fault }) : log.info('the database of keys can be asked again')),
+  })
+  const counters = await countersFor(config, durable)
+  try {
+    await feed.start()
+  } catch (thrown) {
+    await counters.close()
+    throw thrown
+  }
+  return {
+    ledger: durable,
+    counters,
+    accounts: { store: durable.accounts, feed },
+    problem() {
+      const lag = durable.lag()
+      if (faults.has('fenced')) return 'another process has taken over the ledger; start this one again'
+      if (lag.late > 0) return 'the journal can not be written; calls are refused'
+      if (lag.records > MUCH_LAG_RECORDS) return `${lag.records} records wait for the database`
+      return undefined
+    },
+    async close() {
+      feed.close()
+      await counters.close()
+      await durable.close()
+    },
+  }
+}
+
+async function countersFor(config: Config, durable: DurableLedger): Promise<Counters> {
+  const { database_url: database, redis_url: redis } = config.ledger
+  const load = (counters: readonly string[]) => durable.balances(counters)
+  const flush = () => durable.caughtUp()
+  if (database === undefined) return createMemoryCounters({ load, flush })
+  if (redis === undefined) return createPostgresCounters({ url: database.reveal(), holder: durable.holder })
+  return createRedisCounters({ url: redis.reveal(), holder: durable.holder, load, flush })
+}
