@@ -1,8 +1,8 @@
 import type { CounterId } from '../counters/contract.js'
-import type { Threshold } from './alerts.js'
 import { BoundedMap } from './bounded-map.js'
 import { counterOf, previousCounterOf, windowOfCount, type Count } from './lines.js'
 import type { Window } from './periods.js'
+import type { Threshold } from './thresholds.js'
 
 /**
  * What this process last heard of a counter. For headers, regimes and alerts only: what may be spent is for the counters themselves to

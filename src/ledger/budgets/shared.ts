@@ -1,12 +1,13 @@
 import type { Clock } from '../../quantities/index.js'
 import type { Counters } from '../counters/contract.js'
 import type { Ledger } from '../ledger.js'
-import { Alerts, thresholdsOf } from './alerts.js'
+import { Alerts } from './alerts.js'
 import type { BudgetAlert, BudgetLevel } from './contract.js'
 import { Habits } from './habits.js'
 import { Balances, Place } from './known.js'
 import { countsOf, type Count } from './lines.js'
 import { encoded } from './periods.js'
+import { thresholdsOf } from './thresholds.js'
 import { Queues } from './turns.js'
 
 export interface BudgetSettings {
