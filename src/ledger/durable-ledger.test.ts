@@ -101,6 +101,14 @@ describe('the durable ledger', () => {
     await open()
   })
 
+  it('says what is wrong with a place that it can not use', async () => {
+    writeFileSync(join(directory, 'file'), '')
+    await expect(open({ journals: join(directory, 'file', 'journals') })).rejects.toMatchObject({ code: 'invalid_configuration', message: expect.stringContaining('file') as string })
+    await expect(open({ store: { file: join(directory, 'file', 'bursar.db') } })).rejects.toMatchObject({ code: 'invalid_configuration' })
+    expect(readdirSync(directory).sort()).toEqual(['file', 'journals'])
+    await open({ store: { file: join(directory, 'made', 'bursar.db') } })
+  })
+
   it('closes with everything in the database, and records nothing after', async () => {
     const { ledger } = await open()
     const recorded = names(50).map((callId) => ledger.recordCall(callRecord({ callId })))

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { BursarError } from '../errors/index.js'
 import { noCost, noUsage } from '../quantities/index.js'
 import type { AccountStore } from './accounts/contract.js'
@@ -92,14 +92,15 @@ const slowMethods = { expireHolds: 120, retain: 120, report: 60, totals: 60 }
  * database or the disk can't be used now. Takes as long as there is journal to bring in.
  */
 export async function openDurableLedger(settings: DurableLedgerSettings, observer: DurableLedgerObserver = {}): Promise<DurableLedger> {
-  const { journals, store, holder = newHolder(), leaseSeconds = defaultLeaseSeconds, heartbeatSeconds = defaultHeartbeatSeconds } = settings
+  const { store, holder = newHolder(), leaseSeconds = defaultLeaseSeconds, heartbeatSeconds = defaultHeartbeatSeconds } = settings
   const limits = { ...defaultLimits, ...settings.limits }
+  const journals = resolve(settings.journals)
   const own = journalDirectory(journals, holder)
   if (existsSync(own)) throw new BursarError(`The id of this process, ${holder}, has been used before; it must be a new one at each start.`, { code: 'invalid_configuration', status: 500 })
-  const embedded = 'file' in store && store.file !== ':memory:'
-  const marks = embedded ? [await lockDatabase(store.file, leaseSeconds)] : []
+  const marks: ProcessMark[] = []
   let worker: StoreWorker | undefined
   try {
+    if ('file' in store && store.file !== ':memory:') marks.push(await lockDatabase(store.file, leaseSeconds))
     marks.push(new ProcessMark(join(own, markName)))
     worker = new StoreWorker(
       { store, storeModule: settings.storeModule ?? ownStoreModule, journals, own, holder, leaseSeconds },
@@ -116,7 +117,8 @@ export async function openDurableLedger(settings: DurableLedgerSettings, observe
   } catch (error) {
     await worker?.kill()
     leave(own, marks)
-    throw error
+    if (BursarError.is(error)) throw error
+    throw new BursarError(`The ledger can not be opened: ${error instanceof Error ? error.message : String(error)}`, { code: 'invalid_configuration', status: 500, cause: error })
   }
 }
 
@@ -349,7 +351,7 @@ function leave(own: string, marks: readonly ProcessMark[]): void {
     if (leavesJournal && mark.path === join(own, markName)) mark.release()
     else mark.remove()
   }
-  if (!leavesJournal) rmSync(own, { recursive: true, force: true })
+  if (!leavesJournal && existsSync(own)) rmSync(own, { recursive: true })
 }
 
 /** How a call ended that was planned, and refused before it was made. */

@@ -1,4 +1,4 @@
-import { readdirSync, realpathSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { BursarError } from '../../errors/index.js'
@@ -11,9 +11,10 @@ const patienceMs = 1000
  * Makes this process the only one that serves from an embedded database, until the mark is removed. Every candidate first puts up a mark of
  * its own and then looks for others, so of two that try at once at least one sees the other and steps back. Marks of dead processes are
  * cleared away. Throws `invalid_configuration`, naming the other process, when there is one; where the other can't be seen from here, only after
- * its mark has been watched for `leaseSeconds`.
+ * its mark has been watched for `leaseSeconds`. Makes the database's directory when it isn't there; throws the system's error when it can't.
  */
 export async function lockDatabase(file: string, leaseSeconds: number): Promise<ProcessMark> {
+  mkdirSync(dirname(resolve(file)), { recursive: true })
   const database = realPath(file)
   const begun = performance.now()
   for (;;) {

@@ -78,7 +78,7 @@ function entriesOf(directory: string) {
     return readdirSync(directory, { withFileTypes: true })
   } catch (error) {
     // Taken over by another process meanwhile, or never there.
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return []
     throw error
   }
 }

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { SegmentState } from '../journal/file-journal.js'
 import { readPiece, type PieceLimits, type ReadPiece } from '../journal/reader.js'
 import type { FoundSegment } from '../journal/segment.js'
@@ -57,6 +57,7 @@ export class Applier {
   private running: Promise<void> | undefined
   private limits: PieceLimits
   private failures = 0
+  private drains: (() => void)[] = []
 
   constructor(
     private readonly settings: ApplierSettings,
@@ -92,11 +93,19 @@ export class Applier {
     this.wake.notify()
   }
 
+  /** Resolves when nothing is left to do, or it fails. */
+  drained(): Promise<void> {
+    if (this.failures > 0 || this.stopped) return Promise.resolve()
+    this.wake.notify()
+    return new Promise((resolve) => this.drains.push(resolve))
+  }
+
   /** Ends after the piece that is under way. */
   async stop(): Promise<void> {
     this.stopping.abort()
     this.wake.notify()
     await this.running
+    this.endDrains()
     for (const source of [...this.left, ...this.own]) this.shut(source)
   }
 
@@ -114,6 +123,7 @@ export class Applier {
     while (!this.stopped) {
       const source = this.left[0] ?? this.own.find(({ sealed, applied, end }) => sealed || applied === undefined || applied < end)
       if (source === undefined) {
+        this.endDrains()
         await this.wake.wait()
         continue
       }
@@ -123,6 +133,8 @@ export class Applier {
       } catch (error) {
         await this.failed(source, error)
       }
+      // An embedded database answers at once, so that a long journal would leave no turn to anything else.
+      await nextTurn()
     }
   }
 
@@ -198,6 +210,7 @@ export class Applier {
     // The store may have done it and failed to say so.
     source.applied = undefined
     this.failures++
+    this.endDrains()
     this.limits = { maxRecords: Math.max(1, this.limits.maxRecords >> 1), maxBytes: Math.max(1024, this.limits.maxBytes >> 1) }
     this.observer.onFault('store', `the journal ${source.segment} could not be applied (try ${this.failures})`, error)
     const { first, longest } = this.settings.pauses ?? defaultPauses
@@ -209,6 +222,10 @@ export class Applier {
     this.failures = 0
     const { maxRecords, maxBytes } = this.settings.pieces ?? wholePieces
     this.limits = { maxRecords: Math.min(2 * this.limits.maxRecords, maxRecords), maxBytes: Math.min(2 * this.limits.maxBytes, maxBytes) }
+  }
+
+  private endDrains(): void {
+    for (const resolve of this.drains.splice(0)) resolve()
   }
 
   private tellApplied({ own, segment, sequence, applied }: Source, records: number): void {

@@ -50,6 +50,7 @@ async function begin(): Promise<Session> {
       return Promise.resolve(holders)
     },
     async finish() {
+      await applier.drained()
       await applier.stop()
       await close()
       const { applied, open } = applier.ownSegments()
