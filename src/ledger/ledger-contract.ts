@@ -76,6 +76,13 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
       expect(await ledger.calls({ limit: 100 })).toHaveLength(5)
     })
 
+    it('lists calls by when they began, whatever the order in which they ended', async () => {
+      const ledger = await open()
+      for (const second of [3, 1, 4, 2]) await ledger.recordCall(callRecord({ callId: `call-${second}`, at: 1_780_000_000 + second }))
+      expect((await ledger.calls({ limit: 3 })).map((call) => call.callId)).toEqual(['call-4', 'call-3', 'call-2'])
+      expect((await ledger.calls({ from: 1_780_000_002, to: 1_780_000_004, limit: 10 })).map((call) => call.callId)).toEqual(['call-3', 'call-2'])
+    })
+
     it('keeps every attempt of a request', async () => {
       const ledger = await open()
       await ledger.recordCall(callRecord({ callId: 'first', attempt: 1, end: 'failed', status: 503 }))

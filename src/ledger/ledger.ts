@@ -31,7 +31,7 @@ export interface LedgerReader {
   decision(decisionId: string): Promise<DecisionRecord | undefined>
   /** The newest first, at most `limit`; `from` (inclusive) and `to` (exclusive) in Unix seconds. */
   decisions(filter: DecisionFilter): Promise<readonly DecisionRecord[]>
-  /** The newest calls first, at most `limit`. */
+  /** By when they began, the newest first, at most `limit`. */
   calls(filter: CallFilter): Promise<readonly CallRecord[]>
   /** The newest first, at most `limit`. */
   outcomes(filter: OutcomeFilter): Promise<readonly OutcomeRecord[]>

@@ -114,10 +114,11 @@ export class MemoryLedger implements Ledger {
 
 const done = Promise.resolve()
 
-function take<Item>(items: Iterable<Item>, limit: number, wanted: (item: Item) => boolean): Item[] {
+/** By when they began, the newest first; of those that began together, the last recorded. */
+function take<Item extends { readonly at: number }>(items: Iterable<Item>, limit: number, wanted: (item: Item) => boolean): Item[] {
   const found: Item[] = []
-  if (limit > 0) for (const item of items) if (wanted(item) && found.push(item) >= limit) break
-  return found
+  if (limit > 0) for (const item of items) if (wanted(item)) found.push(item)
+  return found.sort((a, b) => b.at - a.at).slice(0, limit)
 }
 
 function matches(record: CallRecord, { requestId, callId, key, run, end, from, to }: CallFilter): boolean {
