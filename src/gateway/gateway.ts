@@ -4,6 +4,7 @@ import { Deadlines } from '../environment/index.js'
 import { SharedBudgets, type Ledger } from '../ledger/index.js'
 import { systemClock, type Clock } from '../quantities/index.js'
 import { exposureProblem, type Config } from './config/index.js'
+import { alertText, createWebhook } from './alerts/index.js'
 import { createObserver } from './observer.js'
 import { openLedger } from './open-ledger.js'
 import { GatewayServer } from './server.js'
@@ -65,6 +66,8 @@ export class Gateway {
     const clock = options.clock ?? systemClock
     const opened = await openLedger(config, { log, metrics, ledger: options.ledger })
     const { ledger, counters, accounts } = opened
+    const { webhook: told } = config.budgets
+    const webhook = told && createWebhook({ url: told.url, secret: told.secret?.reveal(), onFailure: (reason) => log.warn('an alert could not be delivered', { reason }) })
     const verifiers = createAnswerVerifiers({ ledger, now: () => clock.now(), onFault: (fault) => log.warn('an answer could not be verified', { fault: asError(fault) }) })
     const shared: SharedParts = {
       catalog: createCatalog(),
@@ -74,6 +77,10 @@ export class Gateway {
         counters,
         ledger,
         clock,
+        alert(alert) {
+          log.warn('a budget', { alert: alertText(alert) })
+          webhook?.send(alert)
+        },
         settings: { queueSeconds: config.budgets.queue_seconds, alertShares: config.budgets.alert_at },
       }),
       lengths: createOutputQuantile(),
@@ -90,6 +97,7 @@ export class Gateway {
     const server = new GatewayServer(current, observer, { headerBytes: config.limits.header_bytes, slowReaderSeconds: config.server.slow_reader_seconds, corsOrigins: config.server.cors_origins ?? [], metrics: config.telemetry.prometheus })
     gateway = new Gateway(config, state, shared, server, log, metrics, async () => {
       await verifiers.close()
+      await webhook?.close()
       await opened.close()
       await tracing.close()
       await log.flush()

@@ -239,11 +239,12 @@ export class Keyring {
 export function levelsOf(key: Key, labels: CallerLabels, requestId: string): readonly BudgetLevel[] {
   const { user = '', run = '' } = labels
   const runRules = strictest([...key.runRules, ...(labels.runRules ?? [])])
-  const requestRules = strictest([...key.requestRules, ...(labels.requestRules ?? [])])
+  // A run without a name ends with its request, and so need not be counted where others look.
+  const requestRules = strictest([...key.requestRules, ...(labels.requestRules ?? []), ...(run === '' ? runRules : [])])
   if (key.endUsers.length === 0 && runRules.length === 0 && requestRules.length === 0) return key.levels
   const levels = [...key.levels]
   for (const { scope, rules } of key.endUsers) levels.push({ kind: 'user', id: `${scope}/${labelId(user)}`, name: user === '' ? 'unnamed' : user, rules })
-  if (runRules.length > 0) levels.push({ kind: 'run', id: `${key.id}/${run === '' ? requestId : labelId(run)}`, name: run === '' ? requestId : run, rules: runRules })
+  if (runRules.length > 0 && run !== '') levels.push({ kind: 'run', id: `${key.id}/${labelId(run)}`, name: run, rules: runRules })
   if (requestRules.length > 0) levels.push({ kind: 'request', id: requestId, name: requestId, rules: requestRules })
   return levels
 }

@@ -4,6 +4,7 @@ import {
   createMemoryCounters,
   createMemoryLedger,
   createPostgresCounters,
+  createPostgresSnapshots,
   createRedisCounters,
   openDurableLedger,
   type Counters,
@@ -95,7 +96,7 @@ async function overDurable(config: Config, durable: DurableLedger, log: Logger, 
   const feed = new AccountFeed(durable.accounts, {
     onFault: (fault) => (fault ? log.warn('the database of keys can not be asked', { fault }) : log.info('the database of keys can be asked again')),
   })
-  const counters = await countersFor(config, durable)
+  const counters = await countersFor(config, durable, log)
   try {
     await feed.start()
   } catch (thrown) {
@@ -121,11 +122,25 @@ async function overDurable(config: Config, durable: DurableLedger, log: Logger, 
   }
 }
 
-async function countersFor(config: Config, durable: DurableLedger): Promise<Counters> {
-  const { database_url: database, redis_url: redis } = config.ledger
+async function countersFor(config: Config, durable: DurableLedger, log: Logger): Promise<Counters> {
+  const { database_url: database, redis_url: redis, lease_seconds: leaseSeconds } = config.ledger
   const load = (counters: readonly string[]) => durable.balances(counters)
   const flush = () => durable.caughtUp()
+  const { holder } = durable
   if (database === undefined) return createMemoryCounters({ load, flush })
-  if (redis === undefined) return createPostgresCounters({ url: database.reveal(), holder: durable.holder })
-  return createRedisCounters({ url: redis.reveal(), holder: durable.holder, load, flush })
+  const url = database.reveal()
+  if (redis === undefined) return createPostgresCounters({ url, holder })
+  const snapshots = await createPostgresSnapshots({ url })
+  const counters = await createRedisCounters({
+    url: redis.reveal(),
+    holder,
+    load,
+    flush,
+    snapshot: () => snapshots.read(),
+    holders: async () => (await durable.store.holders()).filter(({ heartbeatAgeSeconds }) => heartbeatAgeSeconds < leaseSeconds).map((other) => other.holder),
+    counterEnd,
+    onProblem: (problem) => log.warn('budgets can not be counted in Redis', { problem }),
+  })
+  const close = counters.close.bind(counters)
+  return Object.assign(counters, { close: () => close().finally(() => snapshots.close()) })
 }
