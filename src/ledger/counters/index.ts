@@ -1,3 +1,6 @@
 export * from './contract.js'
 export { createMemoryCounters, type MemoryCounters, type MemoryCountersSettings } from './memory-counters.js'
 export { createPostgresCounters, type PostgresCounters, type PostgresCountersSettings } from './postgres-counters.js'
+export { createPostgresSnapshots, type HoldsSnapshot } from './postgres-snapshot.js'
+export { createRedisCounters, type RedisCounters, type RedisCountersSettings } from './redis-counters.js'
+export type { ReadBalances } from './coalesced-read.js'

@@ -19,16 +19,18 @@ function isStoredLine(value: unknown): value is StoredLine {
   return typeof value === 'object' && value !== null && 'counter' in value && typeof value.counter === 'string' && 'amount' in value && typeof value.amount === 'string'
 }
 
-const INTENT = 'intent '
-
-/** An intent as JSON, as the journal writes it. Throws `RangeError` for numbers that aren't finite. */
+/** An intent as the table `holds` has it: JSON, without `held`, which the row's lines tell. Throws `RangeError` for numbers that aren't finite. */
 export function encodeIntent(intent: IntentRecord): string {
-  return encodeRecord({ type: 'intent', record: intent }).slice(INTENT.length)
+  return encodeRecord({ type: 'intent', record: { ...intent, held: [] } })
+    .slice('intent '.length)
+    .replace(/,"held":\[\]\}$/, '}')
 }
 
-/** What `encodeIntent` wrote. */
-export function decodeIntent(json: string): IntentRecord {
-  const entry = decodeRecord(INTENT + json)
+/** What `encodeIntent` and `encodeLines` wrote, as one intent. Throws for anything else. */
+export function decodeIntent(intent: string, lines: string): IntentRecord {
+  const parsed: unknown = JSON.parse(intent)
+  if (typeof parsed !== 'object' || parsed === null) throw new RangeError('not an intent')
+  const entry = decodeRecord(`intent ${JSON.stringify({ ...parsed, held: decodeLines(lines) })}`)
   if (entry.type !== 'intent') throw new RangeError('not an intent')
   return entry.record
 }
