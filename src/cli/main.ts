@@ -15,6 +15,10 @@ const commands: Readonly<Record<string, (program: Command) => Promise<void>>> = 
   check: async (program) => (await import('./commands/check.js')).checkCommand(program),
   models: async (program) => (await import('./commands/models.js')).modelsCommand(program),
   config: async (program) => (await import('./commands/config.js')).configCommand(program),
+  keys: async (program) => (await import('./commands/keys.js')).keysCommand(program),
+  accounts: async (program) => (await import('./commands/accounts.js')).accountsCommand(program),
+  report: async (program) => (await import('./commands/report.js')).reportCommand(program),
+  export: async (program) => (await import('./commands/export.js')).exportCommand(program),
   drive: async (program) => (await import('./commands/drive.js')).driveCommand(program),
 }
 

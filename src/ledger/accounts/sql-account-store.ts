@@ -276,7 +276,8 @@ export class SqlAccountStore implements AccountStore {
     try {
       return await ask()
     } catch (thrown) {
-      if (BursarError.is(thrown)) throw thrown
+      // What is meant for callers, and faults of the program, are not the database's.
+      if (BursarError.is(thrown) || thrown instanceof TypeError || thrown instanceof RangeError) throw thrown
       throw new BursarError('The database of keys and accounts can’t be asked now.', { code: 'ledger_unavailable', status: 503, retryAfterSeconds: 1, cause: thrown })
     }
   }
