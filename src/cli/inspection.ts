@@ -1,13 +1,15 @@
 import { existsSync } from 'node:fs'
 import type { ModelFacts } from '../catalog/index.js'
 import type { Provider } from '../environment/index.js'
-import { discoverConfig, inspectConfig, loadConfig, loopbackProbe, type Config, type Environment, type Probe } from '../gateway/index.js'
+import { discoverConfig, inspectConfig, loadConfig, loopbackProbe, type Config, type Environment, type LedgerHealth, type Probe } from '../gateway/index.js'
 
 /** What a configuration becomes, without a server around it. */
 export interface Inspection {
   readonly providers: ReadonlyMap<string, Provider>
   /** Models that callers may name: aliases first, then what each provider declares or the catalog knows of it. */
   models(): readonly { readonly id: string; readonly facts: ModelFacts; readonly deployments: readonly string[] }[]
+  /** Whether the ledger could be opened. */
+  ledger(): Promise<readonly LedgerHealth[]>
   close(): Promise<void>
 }
 

@@ -3,6 +3,7 @@ import { Deadlines, type Provider } from '../environment/index.js'
 import { createMemoryCounters, createMemoryLedger, SharedBudgets } from '../ledger/index.js'
 import { systemClock } from '../quantities/index.js'
 import { createOutputQuantile, createRunMemory } from '../understanding/index.js'
+import { checkLedger, type LedgerHealth } from './check-ledger.js'
 import type { Config } from './config/index.js'
 import type { ListedModel } from './state.js'
 import { wire } from './wiring.js'
@@ -11,6 +12,8 @@ import { wire } from './wiring.js'
 export async function inspectConfig(config: Config): Promise<{
   readonly providers: ReadonlyMap<string, Provider>
   models(): readonly ListedModel[]
+  /** Whether the ledger could be opened. */
+  ledger(): Promise<readonly LedgerHealth[]>
   close(): Promise<void>
 }> {
   const deadlines = new Deadlines()
@@ -28,5 +31,5 @@ export async function inspectConfig(config: Config): Promise<{
     deadlines,
     traceHeaders: () => ({}),
   })
-  return { providers: state.providers, models: () => state.models(), close: () => state.retire(undefined) }
+  return { providers: state.providers, models: () => state.models(), ledger: () => checkLedger(config), close: () => state.retire(undefined) }
 }

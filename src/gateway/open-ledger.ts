@@ -64,7 +64,7 @@ export async function openLedger(config: Config, { log, metrics, ledger }: Ledge
       onFault(fault) {
         faults.set(fault.kind, Date.now())
         metrics.ledgerFault(fault.kind)
-        log.error('the ledger has a fault', { kind: fault.kind, message: fault.message, ...(fault.error ? { fault: fault.error } : {}) })
+        log.error(`the ledger: ${fault.message}`, { kind: fault.kind, ...(fault.error ? { fault: fault.error } : {}) })
       },
       onLag: (lag) => metrics.ledgerLag(lag.records + lag.late),
     },

@@ -101,6 +101,7 @@ keys:
     expect(JSON.parse(good.out)).toEqual({
       ok: true,
       configuration: { file, ok: true, problems: [], warnings: [] },
+      ledger: [{ name: 'ledger', ok: true, message: '/x/bursar.db, to be made at the first start' }],
       providers: [{ name: 'openai', type: 'openai', ok: true, message: '1 models', models: 1 }],
     })
     const bad = await run(checkCommand, ['check', '-c', configFile('prot: 1'), '--json'])
@@ -124,6 +125,17 @@ keys:
     const { out } = await run(checkCommand, ['check', '-c', file], { providers })
     expect(out).toContain('All 20 providers')
     expect(most).toBe(8)
+  })
+
+  it('fails when the ledger could not be opened: no call would be answered', async () => {
+    const file = configFile('providers: { openai: { api_key: hush-hush-hush } }')
+    const found = await run(checkCommand, ['check', '-c', file], {
+      providers: [askable('openai', () => Promise.resolve({ ok: true, message: 'fine' }))],
+      ledger: [{ name: 'ledger', ok: false, message: 'the server refuses the user or the password' }],
+    })
+    expect(found.out).toContain('FAILED  the server refuses')
+    expect(found.out).toContain('No call is answered')
+    expect(found.code).toBe(1)
   })
 
   it('hides what would steer the terminal', async () => {

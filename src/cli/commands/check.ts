@@ -8,6 +8,7 @@ import {
   splitReference,
   type Config,
   type ConfigProblem,
+  type LedgerHealth,
 } from '../../gateway/index.js'
 import { findConfig, processDependencies, USUAL_FILE, type Inspection, type InspectionDependencies } from '../inspection.js'
 import { printable, textWidth, wrap } from '../table.js'
@@ -38,6 +39,7 @@ export interface CheckReport {
     readonly warnings: readonly string[]
   }
   readonly providers: readonly ProviderResult[]
+  readonly ledger: readonly LedgerHealth[]
 }
 
 /** `bursar check`: validates the configuration, then asks each provider for its models. Exits with 1 when anything is wrong. */
@@ -64,7 +66,7 @@ export async function check(named: string | undefined, deps: InspectionDependenc
     const count = thrown.problems.length
     say(`configuration  ${thrown.source}: ${count} ${count === 1 ? 'problem' : 'problems'}\n`)
     for (const problem of thrown.problems) say(indented(problemText(problem), '  ', deps.width))
-    return { ok: false, configuration: { file: thrown.source, ok: false, problems: thrown.problems, warnings: [] }, providers: [] }
+    return { ok: false, configuration: { file: thrown.source, ok: false, problems: thrown.problems, warnings: [] }, providers: [], ledger: [] }
   }
   const { config, file } = found
   say(`configuration  ${file === undefined ? 'no file; found in the environment and on this machine' : `${file}: valid`}\n`)
@@ -78,6 +80,11 @@ export async function check(named: string | undefined, deps: InspectionDependenc
       const head = `${result.name.padEnd(nameWidth)}  ${result.ok ? 'ok    ' : 'FAILED'}  `
       say(hanging(head, printable(result.message), deps.width))
     }
+    const ledger = await opened.ledger()
+    say('\n')
+    for (const part of ledger) say(hanging(`${part.name.padEnd(Math.max(nameWidth, 7))}  ${part.ok ? 'ok    ' : 'FAILED'}  `, printable(part.message), deps.width))
+    const unusable = ledger.some((part) => !part.ok)
+    if (unusable) say('No call is answered without its ledger.\n')
     const warnings = [
       ...found.warnings,
       ...configWarnings(config, deps.now()),
@@ -91,9 +98,10 @@ export async function check(named: string | undefined, deps: InspectionDependenc
         : `\n${failed} of ${names.length} ${names.length === 1 ? 'provider' : 'providers'} ${failed === 1 ? 'fails' : 'fail'}; calls to ${failed === 1 ? 'it' : 'them'} would too.\n`,
     )
     return {
-      ok: failed === 0,
+      ok: failed === 0 && !unusable,
       configuration: { file: file ?? null, ok: true, problems: [], warnings },
       providers: checked.map(({ result }) => result),
+      ledger,
     }
   } finally {
     await opened.close()
@@ -163,9 +171,9 @@ function configWarnings(config: Config, now: number): string[] {
   const warnings: string[] = []
   if (!isLoopback(config.server.host))
     warnings.push(`the gateway listens on ${config.server.host}, beyond this machine, without TLS: put it behind a proxy that has it.`)
-  const limitless = config.keys.filter((key) => key.budget_usd === undefined).map((key) => `"${key.name}"`)
+  const limitless = config.keys.filter((key) => key.budget_usd === undefined && !(key.budgets ?? []).some((budget) => budget.usd !== undefined && budget.hard) && key.team === undefined && key.user === undefined && key.organisation === undefined).map((key) => `"${key.name}"`)
   if (limitless.length > 0)
-    warnings.push(`${limitless.length === 1 ? 'the key' : 'the keys'} ${limitless.join(', ')} may spend without limit: set \`budget_usd\`.`)
+    warnings.push(`${limitless.length === 1 ? 'the key' : 'the keys'} ${limitless.join(', ')} may spend without limit: set \`budget_usd\` or \`budgets\`.`)
   for (const key of config.keys) {
     if (key.expires === undefined) continue
     const left = Date.parse(key.expires) / 1000 - now
