@@ -32,7 +32,7 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
     app.use(
       cors({
         origin: corsOrigins.includes('*') ? '*' : [...corsOrigins],
-        allowMethods: ['GET', 'POST', 'OPTIONS'],
+        allowMethods: ['GET', 'POST', 'PATCH', 'DELETE', 'OPTIONS'],
         exposeHeaders: ['x-request-id', 'x-bursar-cost', 'x-bursar-model', 'x-bursar-decision', 'x-bursar-warning', 'retry-after'],
       }),
     )
