@@ -9,7 +9,8 @@ export function sortedQuantile(sorted: ArrayLike<number>, share: number): number
   const below = Math.floor(at)
   const low = sorted[below] ?? NaN
   const high = sorted[Math.min(below + 1, sorted.length - 1)] ?? NaN
-  return low + (high - low) * (at - below)
+  // Infinite neighbours have no difference.
+  return low === high || at === below ? low : low + (high - low) * (at - below)
 }
 
 export function median(values: readonly number[]): number {
