@@ -136,6 +136,7 @@ describe.skipIf(!here)('Redis counters and what is behind them (skipped without 
     await dead.counters.hold(two)
     expect((await alive.counters.hold(aHold('three', lines))).granted).toBe(false)
     expect(await alive.counters.openHolders()).toEqual(['dead'])
+    await expect(alive.counters.expireHolder('alive', () => Promise.resolve())).rejects.toThrow(RangeError)
     await expect(alive.counters.expireHolder('dead', () => Promise.reject(new Error('database away')))).rejects.toThrow('database away')
     expect(await alive.counters.used(['places', 'spend'])).toEqual([2n, 100n])
     const lost: IntentRecord[] = []
@@ -152,7 +153,27 @@ describe.skipIf(!here)('Redis counters and what is behind them (skipped without 
     dead.counters.settle('one', [1n, 20n])
     dead.counters.settle('one', [1n, 10n])
     expect(await dead.counters.used(['places', 'spend'])).toEqual([0n, 70n])
-    await expect(alive.counters.expireHolder('alive', note)).rejects.toThrow(RangeError)
+  })
+
+  it('finds the dead by itself, and takes nobody for dead whom the database forgot for a moment', async () => {
+    const book = new AccountBook()
+    const lost: (readonly [string, readonly IntentRecord[]])[] = []
+    const quick: Partial<RedisCountersSettings> = { expireSeconds: 0.1, lost: (holder, intents) => Promise.resolve(void lost.push([holder, intents])) }
+    const dead = await open(book, { holder: 'dead' })
+    const alive = await open(book, { holder: 'alive', ...quick })
+    const hold = aHold('one', [
+      { counter: 'places', amount: 1n, limit: 1n, transient: true },
+      { counter: 'spend', amount: 50n },
+    ])
+    await dead.counters.hold(hold)
+    book.alive.delete('dead')
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    book.alive.add('dead')
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    expect(await alive.counters.used(['places', 'spend'])).toEqual([1n, 50n])
+    book.alive.delete('dead')
+    await eventually(async () => expect(await alive.counters.used(['places', 'spend'])).toEqual([0n, 50n]))
+    expect(lost).toEqual([['dead', [hold.intent]]])
   })
 
   it('refuses while Redis is away, at once when that is known, and goes on by itself', async () => {

@@ -43,6 +43,14 @@ export interface RedisCountersSettings {
   readonly fenceSeconds?: number | undefined
   /** Longest that `flush` may take. 30 unless told otherwise. */
   readonly flushSeconds?: number | undefined
+  /**
+   * Is given the intents of calls that a dead process left open in Redis, and sees to it that they are in the database and expired there.
+   * May be given the same ones again, and by several processes at once. Only a process that is lost with its journal's disk has any that
+   * the database doesn't learn of otherwise.
+   */
+  readonly lost?: ((holder: string, intents: readonly IntentRecord[]) => Promise<void>) | undefined
+  /** How often it is looked for dead processes; one is dead that `holders` doesn't name three times on end. 5 unless told otherwise. */
+  readonly expireSeconds?: number | undefined
   /** How often it is looked whether the counters still hold, without calls that would tell. 0.5 unless told otherwise. */
   readonly pollSeconds?: number | undefined
   /** Holds that may wait; more are refused. 10,000 unless told otherwise. */
@@ -68,6 +76,8 @@ const SCRIPTS_AT_ONCE = 8
 const FILL_TRIES = 3
 const RECONNECT_SECONDS = 0.1
 const EXPIRE_AT_ONCE = 100
+/** A database that was away itself takes everybody for dead until they have told it that they aren't. */
+const LOOKS_UNTIL_DEAD = 3
 
 /**
  * Counters that any number of processes share through Redis or Valkey, with PostgreSQL behind them as what is durable. A hold is one
@@ -84,8 +94,8 @@ const EXPIRE_AT_ONCE = 100
  * database works. The ledger itself lacks nothing once the journal is applied. The same goes for a process that reaches the database and
  * not Redis, and is behind by more than `fenceSeconds`.
  *
- * When one fails alone, nothing is missing: of a process that dies, what it reserved stays used until `expireHolder` and the database's
- * `expireHolds` turn it into lost calls. What reconciles such calls later is in the database at once and in Redis after `rebuild`, or
+ * When one fails alone, nothing is missing: of a process that dies, what it reserved stays used, and the places that it took are given
+ * back when it is found dead; the database's `expireHolds` turns it into lost calls. What reconciles such calls later is in the database at once and in Redis after `rebuild`, or
  * with the next window; until then Redis counts more than was used, never less.
  */
 export async function createRedisCounters(settings: RedisCountersSettings): Promise<RedisCounters> {
@@ -110,6 +120,9 @@ export class RedisCounters implements Counters {
   private readonly maxWaiting: number
   private readonly running: Promise<void>
   private now: { readonly link: RedisLink; readonly generation: Generation; readonly leave: () => void } | undefined
+  /** How often on end a process that holds something was not found alive. */
+  private missed = new Map<string, number>()
+  private expiring = false
   private readyWaiters: (() => void)[] = []
   private told: { readonly message: string; readonly at: number } | undefined
   private filling = 0
@@ -196,26 +209,19 @@ export class RedisCounters implements Counters {
     this.now?.leave()
   }
 
-  /** Processes that have open reservations in Redis. O(all keys of the server). Throws `ledger_unavailable`. */
+  /** Processes that have open reservations in Redis, or had and may be alive. Throws `ledger_unavailable`. */
   async openHolders(): Promise<readonly string[]> {
     const { link, generation } = this.current()
-    const prefix = `${generation.base}h:`
-    const holders = new Set<string>()
-    let cursor = '0'
-    do {
-      const [next, keys] = await this.answered(link, () => link.ask((redis) => redis.scan(cursor, 'MATCH', `${prefix.replace(/[*?[\]\\^-]/g, '\\$&')}*`, 'COUNT', 500)))
-      for (const key of keys) holders.add(key.slice(prefix.length))
-      cursor = next
-    } while (cursor !== '0')
-    return [...holders]
+    return this.answered(link, () => link.ask((redis) => redis.smembers(`${generation.base}holders`)))
   }
 
   /**
    * Takes up what a dead process left open: `lost` makes sure that each call is in the database and expired there (it may be given
    * the same ones again, after a fault); then what is transient is given back, and the rest stays used. A settlement that
-   * still comes in within a day is made. Resolves to how many there were. Throws `ledger_unavailable`, and what `lost` throws.
+   * still comes in within a day is made. Resolves to how many there were. Throws `ledger_unavailable`, and what `lost` throws. Several
+   * processes may do it at once.
    */
-  async expireHolder(dead: string, lost: (intents: readonly IntentRecord[]) => Promise<void>): Promise<number> {
+  async expireHolder(dead: string, lost: (intents: readonly IntentRecord[]) => Promise<void> = () => Promise.resolve()): Promise<number> {
     if (dead === this.settings.holder) throw new RangeError('a process can not expire its own reservations')
     const { link, generation } = this.current()
     const key = `${generation.base}h:${dead}`
@@ -224,13 +230,11 @@ export class RedisCounters implements Counters {
     do {
       const [next, fields] = await this.answered(link, () => link.ask((redis) => redis.hscan(key, cursor, 'COUNT', EXPIRE_AT_ONCE)))
       const found = entriesOf(fields)
-      if (found.length > 0) {
-        await lost(found.map(({ lines, intent }) => decodeIntent(intent, lines)))
-        const operations = found.map(({ id, lines }) => expireOperation(id, decodeLines(lines)))
-        const answer = await this.answered(link, () => this.count(link, generation, dead, operations))
-        if (answer === null) throw redisAway()
-        expired += found.length
-      }
+      if (found.length > 0) await lost(found.map(({ lines, intent }) => decodeIntent(intent, lines)))
+      const operations = found.map(({ id, lines }) => expireOperation(id, decodeLines(lines)))
+      const answer = await this.answered(link, () => this.count(link, generation, dead, operations.length > 0 ? operations : [expireOperation('', [])]))
+      if (answer === null) throw redisAway()
+      expired += found.length
       cursor = next
     } while (cursor !== '0')
     return expired
@@ -271,12 +275,14 @@ export class RedisCounters implements Counters {
     })
     const over = Promise.race([left, link.gone])
     const poll = setInterval(() => void this.look(link, generation), (this.settings.pollSeconds ?? 0.5) * 1000).unref()
+    const expiry = setInterval(() => void this.expireDead(), (this.settings.expireSeconds ?? 5) * 1000).unref()
     for (const resolve of this.readyWaiters.splice(0)) resolve()
     this.schedule()
     try {
       await over
     } finally {
       clearInterval(poll)
+      clearInterval(expiry)
       this.now = undefined
       this.refuseAll(redisAway())
     }
@@ -287,6 +293,25 @@ export class RedisCounters implements Counters {
       if ((await link.ask((redis) => redis.get(this.rounds.epochKey))) !== epoch && this.now?.generation.epoch === epoch) this.now.leave()
     } catch {
       link.drop()
+    }
+  }
+
+  /** Never throws; what fails is tried again at the next look. */
+  private async expireDead(): Promise<void> {
+    if (this.expiring) return
+    this.expiring = true
+    try {
+      const open = await this.openHolders()
+      const alive = new Set(await within(this.settings.holders(), this.waitSeconds, 'the database did not answer in time'))
+      this.missed = new Map(open.filter((holder) => holder !== this.settings.holder && !alive.has(holder)).map((holder) => [holder, (this.missed.get(holder) ?? 0) + 1]))
+      for (const [holder, looks] of this.missed)
+        if (looks >= LOOKS_UNTIL_DEAD) await this.expireHolder(holder, async (intents) => this.settings.lost?.(holder, intents))
+    } catch (thrown) {
+      // Looks count only on end: who can't be asked for is not dead.
+      this.missed.clear()
+      this.problem(`What dead processes left open in Redis can't be given back: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+    } finally {
+      this.expiring = false
     }
   }
 

@@ -166,7 +166,7 @@ export class Rounds {
     for (const some of slices(holds))
       await link.ask((redis) => {
         const pipeline = redis.pipeline()
-        for (const { id, holder, at, lines, intent } of some) pipeline.hset(`${base}h:${holder}`, id, encodeEntry(at, lines, intent))
+        for (const { id, holder, at, lines, intent } of some) pipeline.hset(`${base}h:${holder}`, id, encodeEntry(at, lines, intent)).sadd(`${base}holders`, holder)
         return allDone(pipeline.exec())
       })
     if (members.length > 0) await link.ask((redis) => redis.sadd(`${base}members`, ...members))

@@ -51,7 +51,8 @@ end
  * operations, each a flat list:
  * - `h, id, entry, (counter, amount, limit or '', counter of the window before or '', thousandths)…` reserves,
  * - `s, id, (counter, difference, 1 when transient)…` settles,
- * - `e, id, (counter, difference)…` expires: what is transient is given back, and the reservation waits for a late settlement.
+ * - `e, id, (counter, difference)…` expires: what is transient is given back, and the reservation waits for a late settlement; a holder
+ *   that has none left is no holder any more.
  *
  * Answers nothing when the epoch is another. Else a list with, for each reservation, `g` (granted), `m` (a counter isn't in Redis) or
  * `d` (the id is held already), or the index of the line that refuses; after `g` and an index come the counts used of each line.
@@ -63,6 +64,7 @@ local base, holder = ARGV[2], ARGV[3]
 local open, expired = base .. 'h:' .. holder, base .. 'x:' .. holder
 -- Everything is decided before anything is written, so that a fault in between has changed nothing.
 local counts, dirty, answers, added, taken, moved = {}, {}, {}, {}, {}, {}
+local expires = false
 local function count(name)
   local known = counts[name]
   if known == nil then
@@ -146,6 +148,7 @@ local function settle(op)
   end
 end
 local function expire(op)
+  expires = true
   local id = op[2]
   local entry = not taken[id] and redis.call('HGET', open, id)
   if not entry then return end
@@ -161,10 +164,12 @@ for name in pairs(dirty) do
 end
 for id, key in pairs(taken) do redis.call('HDEL', key, id) end
 for id, entry in pairs(added) do redis.call('HSET', open, id, entry) end
+if next(added) then redis.call('SADD', base .. 'holders', holder) end
 for id, entry in pairs(moved) do
   redis.call('HSET', expired, id, entry)
   redis.call('EXPIRE', expired, 86400)
 end
+if expires and redis.call('EXISTS', open) == 0 then redis.call('SREM', base .. 'holders', holder) end
 return answers
 `
 
