@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { noUsage, picoUsd, zeroMoney, type Usage } from '../quantities/index.js'
-import type { CallRecord, DecisionRecord, Ledger } from './record.js'
+import type { Ledger } from './ledger.js'
+import type { CallRecord, DecisionRecord } from './record.js'
 
 /** A call as tests need one; every field can be replaced. */
 export function callRecord(fields: Partial<CallRecord> = {}): CallRecord {
@@ -158,7 +159,7 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
     it('finds a decision by its id', async () => {
       const ledger = await open()
       const decision = decisionRecord({ propensity: 0.25 })
-      await ledger.recordDecision(decision)
+      ledger.recordDecision(decision)
       expect(await ledger.decision('decision-1')).toEqual(decision)
       expect(await ledger.decision('decision-2')).toBeUndefined()
     })

@@ -20,7 +20,7 @@ describe('memory ledger', () => {
   it('forgets the oldest decisions', async () => {
     const ledger = createMemoryLedger({ rememberDecisions: 2 })
     const decision = { requestId: 'r', at: 1, key: 'k', requestedModel: 'm', arm: 'a', policy: 'p', propensity: 1, reason: '' }
-    for (const decisionId of ['one', 'two', 'one', 'three']) await ledger.recordDecision({ ...decision, decisionId })
+    for (const decisionId of ['one', 'two', 'one', 'three']) ledger.recordDecision({ ...decision, decisionId })
     expect(await ledger.decision('two')).toBeUndefined()
     expect(await ledger.decision('one')).toBeDefined()
     expect(await ledger.decision('three')).toBeDefined()
@@ -29,7 +29,7 @@ describe('memory ledger', () => {
   it('can keep no records at all', async () => {
     const ledger = createMemoryLedger({ rememberCalls: 0 })
     await ledger.recordCall(callRecord())
-    await ledger.recordDecision({ decisionId: 'd', requestId: 'r', at: 1, key: 'k', requestedModel: 'm', arm: 'a', policy: 'p', propensity: 1, reason: '' })
+    ledger.recordDecision({ decisionId: 'd', requestId: 'r', at: 1, key: 'k', requestedModel: 'm', arm: 'a', policy: 'p', propensity: 1, reason: '' })
     expect(await ledger.calls({ limit: 10 })).toEqual([])
     expect(await ledger.decision('d')).toBeUndefined()
     expect((await ledger.totals({})).calls).toBe(1)
