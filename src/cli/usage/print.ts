@@ -205,7 +205,7 @@ export function costOfPassText({ data, by, from, to, forgotten, notes }: CostOfP
     ...data.filter(({ unpriced }) => unpriced > 0).map(({ group, unpriced }) => `${Object.values(group).map(named).join(', ')}: ${plural(unpriced, 'attempt')} of unknown price left out.`),
     ...notes,
   ]
-  return `Cost of a success, ${periodText(from, to)}; FROM, TO: 95 % interval\n\n${table(columns, rows, width)}${noteLines(more, width).map((line) => `${line}\n`).join('')}`
+  return `Cost of a success, ${periodText(from, to)}\n\n${table(columns, rows, width)}${noteLines(['FROM, TO: 95 % interval.', ...more], width).map((line) => `${line}\n`).join('')}`
 }
 
 /** Input of each step; of many steps about twenty evenly spread ones. */

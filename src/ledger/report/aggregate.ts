@@ -66,9 +66,9 @@ export function valueOf(call: CallRecord, dimension: Dimension): string {
     case 'requested_model':
       return call.requestedModel
     case 'day':
-      return new Date(call.at * 1000).toISOString().slice(0, 10)
+      return dayName(call.at)
     case 'hour':
-      return new Date(call.at * 1000).toISOString().slice(0, 13) + ':00Z'
+      return hourName(call.at)
     case 'organisation':
       return call.organisation ?? ''
     case 'team':
@@ -90,11 +90,46 @@ export function valueOf(call: CallRecord, dimension: Dimension): string {
   }
 }
 
+/** The day (UTC) of a time, such as `2026-11-21`. */
+export function dayName(seconds: number): string {
+  return iso(seconds).slice(0, 10)
+}
+
+/** The hour (UTC) of a time, such as `2026-11-21T07:00Z`. */
+export function hourName(seconds: number): string {
+  return `${iso(seconds).slice(0, 13)}:00Z`
+}
+
+function iso(seconds: number): string {
+  return new Date(Math.max(0, Math.min(latest, seconds)) * 1000).toISOString()
+}
+
+/** Times beyond count as the end of the year 9999. */
+const latest = 253_402_300_799
+const hourSeconds = 3600
+const daySeconds = 86_400
+
+/** Dimensions that have sums by day only. */
+export function isFacet(dimension: string): boolean {
+  return dimension === 'run' || dimension === 'session' || dimension.startsWith('tag:')
+}
+
+/** What a query is for: the whole hours that its period touches (days with a tag, a run or a session). */
+export function cutPeriod({ from, to, by, where }: Pick<ReportQuery, 'from' | 'to' | 'by' | 'where'>): { readonly from: number; readonly to: number } {
+  const span = [...by, ...Object.keys(where ?? {})].some(isFacet) ? daySeconds : hourSeconds
+  const within = (seconds: number) => Math.max(0, Math.min(latest + 1, seconds))
+  return { from: Math.floor(within(from) / span) * span, to: Math.ceil(within(to) / span) * span }
+}
+
+/** Most groups of one report; those beyond count as left out by its limit. */
+export const mostGroups = 10_000
+
 /** Puts groups into the order of the query and sums those beyond its limit. */
-export function reportOf(groups: readonly ReportRow[], { by, order = 'usd', limit = Number.POSITIVE_INFINITY }: Pick<ReportQuery, 'by' | 'order' | 'limit'>): Report {
+export function reportOf(groups: readonly ReportRow[], { by, order = 'usd', limit = mostGroups }: Pick<ReportQuery, 'by' | 'order' | 'limit'>): Report {
   const rows = [...groups].sort((a, b) => compare(a, b, order) || byGroup(a, b, by))
-  const kept = rows.slice(0, limit)
-  const left = rows.slice(limit)
+  const most = Math.min(limit, mostGroups)
+  const kept = rows.slice(0, most)
+  const left = rows.slice(most)
   const sum = (some: readonly ReportRow[]) => some.reduce((total, { totals }) => addTotals(total, totals), noTotals)
   return { rows: kept, total: sum(rows), others: { groups: left.length, totals: sum(left) } }
 }
@@ -102,7 +137,7 @@ export function reportOf(groups: readonly ReportRow[], { by, order = 'usd', limi
 function compare(a: ReportRow, b: ReportRow, order: NonNullable<ReportQuery['order']>): number {
   switch (order) {
     case 'usd':
-      return Number((b.totals.cost.usd ?? 0n) - (a.totals.cost.usd ?? 0n))
+      return compareMoney(b.totals.cost.usd ?? 0n, a.totals.cost.usd ?? 0n)
     case 'calls':
       return b.totals.calls - a.totals.calls
     case 'tokens':
@@ -110,6 +145,10 @@ function compare(a: ReportRow, b: ReportRow, order: NonNullable<ReportQuery['ord
     case 'group':
       return 0
   }
+}
+
+function compareMoney(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }
 
 function tokensOf({ totals: { usage } }: ReportRow): number {

@@ -87,7 +87,7 @@ function dollars(log: number): Money {
 /** `$41.20 on 2026-11-20, usually $3.10–5.90`, in words for people. */
 export function anomalyWords(who: string, { at, usd: amount, usual, chance, days }: Anomaly): string {
   const day = new Date(at * 1000).toISOString().slice(0, 10)
-  const rare = chance < 1e-6 ? 'less than once in a million days' : `once in ${Math.round(1 / chance).toLocaleString('en-US')} days`
+  const rare = chance < 1e-6 ? 'less than once in a million days' : `once in ${Number((1 / chance).toPrecision(2)).toLocaleString('en-US')} days`
   return `${who} spent $${short(amount)} on ${day}, usually $${short(usual.low)}–${short(usual.high)} (by the ${days} days with spending before it, such a day comes ${rare})`
 }
 
