@@ -155,6 +155,30 @@ describe('GET /v1/usage/…', () => {
     expect(json).toMatchObject({ data: [{ group: { key: 'ci' }, day: '2026-11-17', usd: '80', words: expect.stringMatching(/^key ci spent \$80\.00 on 2026-11-17, usually \$/) as string }], judged: { groups: 1, too_young: 1 } })
   })
 
+  it('judges every key, also where the ledger answers only so many groups at once', async () => {
+    const { get, ledger } = await server('all', async (filled) => {
+      for (let key = 0; key < 5; key++)
+        for (let back = 0; back < 20; back++) await filled.recordCall(call({ key: `k${key}`, at: now - back * day, cost: { usd: usd(back === 2 ? 90 : 2), seconds: 1, joules: null, gramsCO2e: null } }))
+    })
+    const whole = ledger.report.bind(ledger)
+    const asked: number[] = []
+    ledger.report = (query) => {
+      asked.push(query.to - query.from)
+      return whole({ ...query, limit: 7 })
+    }
+    const { json } = await get('/v1/usage/anomalies')
+    expect((json['data'] as unknown[]).length).toBe(5)
+    expect(Math.min(...asked)).toBeLessThanOrEqual(2 * day)
+  })
+
+  it('foretells by a tag from whole days, and what was spent stays exact', async () => {
+    const { get } = await server('all', async (ledger) => {
+      for (let back = 0; back < 30; back++) await ledger.recordCall(call({ at: now - back * day, tags: { task: 'nightly' }, cost: { usd: picoUsd(1_000_000_000_001n), seconds: 1, joules: null, gramsCO2e: null } }))
+    })
+    const { json } = await get('/v1/usage/forecast?tag:task=nightly')
+    expect(json['data']).toMatchObject([{ spent_usd: '20.00000000002', history_days: 29 }])
+  })
+
   it('says where the tokens of runs went', async () => {
     const { get } = await server('all', async (ledger) => {
       for (const run of ['r1', 'r2'])

@@ -14,7 +14,8 @@ import {
   monthOf,
   profileRun,
   spreadOf,
-  type Dimension,
+  hoursOfDays,
+  type HourSpend,
   type LedgerReader,
   type PriceOf,
   type Report,
@@ -77,11 +78,12 @@ export function addUsageRoutes(app: Hono, parts: UsageParts): void {
     const month = monthOf(now)
     const period = parameters.period(now, month)
     if (period.from > now) throw invalid('from', 'a forecast begins in the past: what was spent is a part of it')
-    const query = wholeSteps({ from: Math.min(period.from, now - forecastHistoryDays * daySeconds), to: now, by: [...by, 'hour'], where: scoped(parameters, scope), order: 'group' })
-    const groups = groupsOf(await ledger.report(query), by).slice(0, limit)
+    const where = scoped(parameters, scope)
+    const known = { from: Math.min(period.from, now - forecastHistoryDays * daySeconds), to: now }
+    const groups = by.length === 0 ? [{}] : (await ledger.report(wholeSteps({ ...known, by, where, order: 'usd', limit }))).rows.map(({ group }) => group)
     const data = []
-    for (const { group, report } of groups) {
-      data.push({ group, ...forecastJson(forecastSpending({ hours: hoursOf(report), now, ...period, level })) })
+    for (const group of groups) {
+      data.push({ group, ...forecastJson(forecastSpending({ hours: await spendingOf(ledger, { ...known, where: { ...where, ...group } }), now, ...period, level })) })
       await turn()
     }
     return c.json({ object: 'usage.forecast', ...periodJson(period), by, data })
@@ -94,8 +96,8 @@ export function addUsageRoutes(app: Hono, parts: UsageParts): void {
     const least = parameters.numberBetween('least', 0, 1e9, 1)
     const asked = parameters.period(now, { from: now - 7 * daySeconds, to: now })
     const period = { from: Math.floor(asked.from / daySeconds) * daySeconds, to: asked.to }
-    const query = wholeSteps({ from: period.from - anomalyHistoryDays * daySeconds, to: period.to, by: [...by, 'day'], where: scoped(parameters, scope), order: 'group' })
-    return c.json(anomaliesJson(await findAnomalies(await ledger.report(query), period, { least: usd(least) }), period, by))
+    const query = { from: period.from - anomalyHistoryDays * daySeconds, to: period.to, by: [...by, 'day'] as const, where: scoped(parameters, scope) }
+    return c.json(anomaliesJson(await findAnomalies({ rows: await everyDay(ledger, wholeSteps(query)) }, period, { least: usd(least) }), period, by))
   })
 
   app.get('/v1/usage/runs', async (c) => {
@@ -201,19 +203,24 @@ function others(): BursarError {
   return new BursarError('A key sees its own spending only; the admin key sees all.', { code: 'admin_only', status: 403, path: 'key' })
 }
 
-/** Splits a report by more dimensions than its groups have; the dearest group first. Without dimensions it is one group. */
-function groupsOf(report: Report, by: readonly Dimension[]): readonly { readonly group: Readonly<Record<string, string>>; readonly report: Report }[] {
-  if (by.length === 0) return [{ group: {}, report }]
-  const groups = new Map<string, { readonly group: Record<string, string>; readonly rows: Report['rows'][number][]; usd: bigint }>()
-  for (const row of report.rows) {
-    const group = Object.fromEntries(by.map((dimension) => [dimension, row.group[dimension] ?? '']))
-    const name = JSON.stringify(group)
-    const known = groups.get(name) ?? { group, rows: [], usd: 0n }
-    known.rows.push(row)
-    known.usd += row.totals.cost.usd ?? 0n
-    groups.set(name, known)
-  }
-  return [...groups.values()].sort((a, b) => (a.usd < b.usd ? 1 : a.usd > b.usd ? -1 : 0)).map(({ group, rows }) => ({ group, report: { ...report, rows } }))
+/** Spending by hour; by day where a tag, a run or a session is asked for, whose sums are kept by day. */
+async function spendingOf(ledger: LedgerReader, query: Pick<ReportQuery, 'from' | 'to' | 'where'>): Promise<readonly HourSpend[]> {
+  const days = Object.keys(query.where ?? {}).some((name) => name === 'run' || name === 'session' || name.startsWith('tag:'))
+  const report = await ledger.report(wholeSteps({ ...query, by: [days ? 'day' : 'hour'], order: 'group' }))
+  return days ? hoursOfDays(report, query.to) : hoursOf(report)
+}
+
+/**
+ * A report by day and more that may have more groups than the ledger answers at once: then the period is halved, down to single days; of a single
+ * day the dearest groups are all there is.
+ */
+async function everyDay(ledger: LedgerReader, query: ReportQuery): Promise<Report['rows']> {
+  const { from, to } = query
+  const report = await ledger.report({ ...query, order: 'usd' })
+  if (report.others.groups === 0 || to - from <= daySeconds) return report.rows
+  const middle = Math.floor((from + to) / 2 / daySeconds) * daySeconds
+  if (middle <= from || middle >= to) return report.rows
+  return [...(await everyDay(ledger, { ...query, to: middle })), ...(await everyDay(ledger, { ...query, from: middle }))]
 }
 
 /** Calls that belong to no run are a group too: not here. */

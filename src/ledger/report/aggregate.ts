@@ -34,7 +34,7 @@ export function totalsOfCall({ end, usage, cost, cacheSavings, firstTokenSeconds
 }
 
 /** A correction changes amounts, not the number of calls. */
-export function totalsOfCorrection({ usage, cost }: CorrectionRecord): ReportTotals {
+export function totalsOfCorrection({ usage, cost }: Pick<CorrectionRecord, 'usage' | 'cost'>): ReportTotals {
   return { ...noTotals, usage, cost: cost.usd === null ? { ...cost, usd: zeroMoney } : cost }
 }
 

@@ -82,7 +82,7 @@ describe('anomalies', () => {
     const verdict = judgeDay(days, { at: monday + 30 * day, usd: usd(41.2) })
     expect(verdict).toMatchObject({ usd: usd(41.2), days: 28 })
     const found = await findAnomalies(
-      { rows: [...days, { at: monday + 30 * day, usd: usd(41.2) }].map(({ at, usd: amount }) => ({ group: { key: 'ci', day: new Date(at * 1000).toISOString().slice(0, 10) }, totals: { ...totalsOf(0), cost: { ...cost(0), usd: amount } } })), total: totalsOf(0), others: { groups: 0, totals: totalsOf(0) } },
+      { rows: [...days, { at: monday + 30 * day, usd: usd(41.2) }].map(({ at, usd: amount }) => ({ group: { key: 'ci', day: new Date(at * 1000).toISOString().slice(0, 10) }, totals: { ...totalsOf(0), cost: { ...cost(0), usd: amount } } })) },
       { from: monday + 25 * day, to: monday + 31 * day },
     )
     expect(found).toMatchObject({ groups: 1, days: 6, tooYoung: 0 })

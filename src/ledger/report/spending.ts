@@ -1,4 +1,4 @@
-import { toDollars, type Money } from '../../quantities/index.js'
+import { picoUsd, toDollars, zeroMoney, type Money } from '../../quantities/index.js'
 import type { Report } from './contract.js'
 
 /** What was spent in one hour. */
@@ -14,7 +14,21 @@ export const daySeconds = 86_400
 /** Hours of a report by `hour` (and maybe more), in order of time; hours without calls are left out. */
 export function hoursOf({ rows }: Report): readonly HourSpend[] {
   return rows
-    .map(({ group, totals }): HourSpend => ({ at: Date.parse((group['hour'] ?? '').replace(':00Z', ':00:00Z')) / 1000, usd: totals.cost.usd ?? (0n as Money) }))
+    .map(({ group, totals }): HourSpend => ({ at: Date.parse((group['hour'] ?? '').replace(':00Z', ':00:00Z')) / 1000, usd: totals.cost.usd ?? zeroMoney }))
+    .sort((a, b) => a.at - b.at)
+}
+
+/** The same of a report by `day`, where hours can't be told: each day spread evenly over its hours, today over those that have begun. */
+export function hoursOfDays({ rows }: Report, now: number): readonly HourSpend[] {
+  return rows
+    .flatMap(({ group, totals }): HourSpend[] => {
+      const day = Date.parse(`${group['day']}T00:00:00Z`) / 1000
+      const hours = BigInt(Math.max(1, Math.min(24, Math.ceil((now - day) / hourSeconds))))
+      const whole = totals.cost.usd ?? zeroMoney
+      const each = whole / hours
+      // What doesn't divide goes to the first hour, so that the sum stays exact.
+      return Array.from({ length: Number(hours) }, (_, hour) => ({ at: day + hour * hourSeconds, usd: picoUsd(hour === 0 ? whole - each * (hours - 1n) : each) }))
+    })
     .sort((a, b) => a.at - b.at)
 }
 
