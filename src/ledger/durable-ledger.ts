@@ -15,7 +15,7 @@ import { ledgerUnavailable } from './journal/unavailable.js'
 import type { CallFilter, DecisionFilter, Ledger, OutcomeFilter } from './ledger.js'
 import type { CallRecord, CorrectionRecord, DecisionRecord, IntentRecord, LedgerRecord, LedgerTotals, OutcomeRecord } from './record.js'
 import type { Report, ReportQuery } from './report/contract.js'
-import type { Store, StoreSettings } from './store/contract.js'
+import type { OutcomeReader, OutcomeReport, OutcomeReportQuery, Store, StoreSettings } from './store/contract.js'
 import { journalDirectory, markName } from './worker/adopt.js'
 import { Housekeeping, type RetentionSettings } from './worker/housekeeping.js'
 import type { LedgerFault } from './worker/messages.js'
@@ -83,7 +83,7 @@ const defaultHeartbeatSeconds = 2
 const maxLateRecords = 20_000
 const lagSeconds = 1
 /** Methods of the store that may take their time, in seconds. */
-const slowMethods = { expireHolds: 120, retain: 120, report: 60, totals: 60 }
+const slowMethods = { expireHolds: 120, retain: 120, report: 60, totals: 60, outcomeReport: 60 }
 
 /**
  * Opens the ledger: brings in what dead processes left in their journals, turns into spend what they held (embedded: all that isn't ours;
@@ -135,13 +135,13 @@ interface OpenSettings extends DurableLedgerSettings {
  * The ledger in an SQL database, with a journal in front of it: a record is durable when it is in the journal, and a thread of its own
  * brings it into the database. So recording never waits for the database, and goes on while it is away.
  */
-export class DurableLedger implements Ledger {
+export class DurableLedger implements Ledger, OutcomeReader {
   /** Id of this process: what it holds is its own until it dies. */
   readonly holder: string
   /** The store's own methods, which know nothing of what isn't applied yet. */
-  readonly store: Omit<Remote<Store>, 'apply' | 'close'>
+  readonly store: Omit<Remote<Store & OutcomeReader>, 'apply' | 'close'>
   readonly accounts: Remote<AccountStore>
-  private readonly all: Remote<Store>
+  private readonly all: Remote<Store & OutcomeReader>
   private readonly journal: FileJournal
   private readonly late: LateRecords
   private readonly housekeeping: Housekeeping
@@ -159,7 +159,7 @@ export class DurableLedger implements Ledger {
     const { own, holder, durability = 'disk', segmentBytes, files, marks, store, leaseSeconds, heartbeatSeconds, retention, limits } = settings
     this.holder = holder
     this.limits = limits
-    this.all = worker.group<Store>('store', slowMethods)
+    this.all = worker.group<Store & OutcomeReader>('store', slowMethods)
     this.store = this.all
     this.accounts = worker.group<AccountStore>('accounts')
     this.journal = openFileJournal(
@@ -266,6 +266,11 @@ export class DurableLedger implements Ledger {
   async report(query: ReportQuery): Promise<Report> {
     await this.caughtUp()
     return this.all.report(query)
+  }
+
+  async outcomeReport(query: OutcomeReportQuery): Promise<OutcomeReport> {
+    await this.caughtUp()
+    return this.all.outcomeReport(query)
   }
 
   /** Balances, including everything that was recorded before. Throws `ledger_unavailable`. */
