@@ -46,8 +46,11 @@ async function open(settings: Partial<DurableLedgerSettings> = {}) {
   return { ledger, faults }
 }
 
-ledgerContract('durable ledger, embedded', async () => {
+const folders: string[] = []
+afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
+ledgerContract('durable ledger, embedded', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bursar-contract-'))
+  folders.push(folder)
   return openDurableLedger({ journals: join(folder, 'journals'), store: { file: join(folder, 'bursar.db') } })
 })
 
