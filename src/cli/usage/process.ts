@@ -19,8 +19,8 @@ export function usageProcess(): UsageDependencies {
   return {
     env: process.env,
     async openReader(settings) {
-      const { openStore } = await import('../../ledger/index.js')
-      return openStore(settings)
+      const { openLedgerReader } = await import('../../ledger/index.js')
+      return openLedgerReader(settings)
     },
     now: () => Date.now() / 1000,
     async print(text) {
