@@ -1,7 +1,7 @@
 import { addCost, addUsage, noCost, noUsage, zeroMoney, type Cost, type Usage } from '../quantities/index.js'
 import type { CallFilter, DecisionFilter, Ledger, OutcomeFilter } from './ledger.js'
 import type { CallRecord, CorrectionRecord, DecisionRecord, LedgerTotals, OutcomeRecord } from './record.js'
-import { addTotals, noTotals, reportOf, totalsOfCall, valueOf } from './report/aggregate.js'
+import { addTotals, cutPeriod, nobodysCall, noTotals, reportOf, totalsOfCall, totalsOfCorrection, valueOf } from './report/aggregate.js'
 import type { Dimension, Report, ReportQuery, ReportTotals } from './report/contract.js'
 import { Ring } from './ring.js'
 
@@ -27,6 +27,7 @@ export class MemoryLedger implements Ledger {
   private readonly remembered: Ring<CallRecord>
   private readonly decisionsKept: Ring<DecisionRecord>
   private readonly told: Ring<OutcomeRecord>
+  private readonly corrections: Ring<{ readonly call: CallRecord; readonly record: CorrectionRecord }>
   private readonly byKey = new Map<string, Totals>()
   private readonly all = new Totals()
 
@@ -35,14 +36,13 @@ export class MemoryLedger implements Ledger {
     this.remembered = new Ring(calls)
     this.decisionsKept = new Ring(options.rememberDecisions ?? calls)
     this.told = new Ring(calls)
+    this.corrections = new Ring(calls)
   }
 
   recordCall(record: CallRecord): Promise<void> {
     this.remembered.push(record)
     this.all.add(record)
-    let totals = this.byKey.get(record.key)
-    if (!totals) this.byKey.set(record.key, (totals = new Totals()))
-    totals.add(record)
+    this.totalsOf(record.key).add(record)
     return done
   }
 
@@ -60,15 +60,18 @@ export class MemoryLedger implements Ledger {
     return done
   }
 
+  /** Counts where its call counts; one of a call that is no longer remembered is nobody's, at its own time. */
   recordCorrection(record: CorrectionRecord): Promise<void> {
+    const call = first(this.remembered.newestFirst(), ({ callId }) => callId === record.callId)
+    this.corrections.push({ record, call: call ?? nobodysCall(record) })
     this.all.correct(record)
+    this.totalsOf(call?.key ?? '').correct(record)
     return done
   }
 
   decision(decisionId: string): Promise<DecisionRecord | undefined> {
     // A scan: looking a decision up is rare, and an index would cost every request.
-    for (const record of this.decisionsKept.newestFirst()) if (record.decisionId === decisionId) return Promise.resolve(record)
-    return Promise.resolve(undefined)
+    return Promise.resolve(first(this.decisionsKept.newestFirst(), (record) => record.decisionId === decisionId))
   }
 
   calls(filter: CallFilter): Promise<readonly CallRecord[]> {
@@ -90,15 +93,18 @@ export class MemoryLedger implements Ledger {
 
   /** Sums over the calls that are still remembered. */
   report(query: ReportQuery): Promise<Report> {
+    const { from, to } = cutPeriod(query)
     const groups = new Map<string, { readonly group: Record<string, string>; totals: ReportTotals }>()
-    for (const record of this.remembered.newestFirst()) {
-      if (record.at < query.from || record.at >= query.to) continue
-      if (Object.entries(query.where ?? {}).some(([dimension, value]) => valueOf(record, dimension as Dimension) !== value)) continue
-      const values = query.by.map((dimension) => valueOf(record, dimension))
+    const count = (call: CallRecord, totals: ReportTotals) => {
+      if (call.at < from || call.at >= to) return
+      if (Object.entries(query.where ?? {}).some(([dimension, value]) => value !== undefined && valueOf(call, dimension as Dimension) !== value)) return
+      const values = query.by.map((dimension) => valueOf(call, dimension))
       const name = JSON.stringify(values)
       const known = groups.get(name) ?? { group: Object.fromEntries(query.by.map((dimension, index) => [dimension, values[index] ?? ''])), totals: noTotals }
-      groups.set(name, { ...known, totals: addTotals(known.totals, totalsOfCall(record)) })
+      groups.set(name, { ...known, totals: addTotals(known.totals, totals) })
     }
+    for (const call of this.remembered.newestFirst()) count(call, totalsOfCall(call))
+    for (const { call, record } of this.corrections.newestFirst()) count(call, totalsOfCorrection(record))
     return Promise.resolve(reportOf([...groups.values()], query))
   }
 
@@ -110,15 +116,29 @@ export class MemoryLedger implements Ledger {
   close(): Promise<void> {
     return done
   }
+
+  private totalsOf(key: string): Totals {
+    let totals = this.byKey.get(key)
+    if (!totals) this.byKey.set(key, (totals = new Totals()))
+    return totals
+  }
 }
 
 const done = Promise.resolve()
 
 /** By when they began, the newest first; of those that began together, the last recorded. */
-function take<Item extends { readonly at: number }>(items: Iterable<Item>, limit: number, wanted: (item: Item) => boolean): Item[] {
-  const found: Item[] = []
-  if (limit > 0) for (const item of items) if (wanted(item)) found.push(item)
-  return found.sort((a, b) => b.at - a.at).slice(0, limit)
+/** Those that are wanted, the newest first. Of equal age the one that was recorded last. */
+function take<Item extends { readonly at: number }>(newestFirst: Iterable<Item>, limit: number, wanted: (item: Item) => boolean): Item[] {
+  if (limit <= 0) return []
+  return [...newestFirst]
+    .filter(wanted)
+    .sort((a, b) => b.at - a.at)
+    .slice(0, limit)
+}
+
+function first<Item>(items: Iterable<Item>, wanted: (item: Item) => boolean): Item | undefined {
+  for (const item of items) if (wanted(item)) return item
+  return undefined
 }
 
 function matches(record: CallRecord, { requestId, callId, key, run, end, from, to }: CallFilter): boolean {

@@ -38,6 +38,29 @@ export function totalsOfCorrection({ usage, cost }: Pick<CorrectionRecord, 'usag
   return { ...noTotals, usage, cost: cost.usd === null ? { ...cost, usd: zeroMoney } : cost }
 }
 
+/** What a correction counts for when the ledger doesn't have its call (any more): nobody's, at the time of the correction. */
+export function nobodysCall({ callId, at }: CorrectionRecord): CallRecord {
+  return {
+    callId,
+    requestId: callId,
+    decisionId: '',
+    at,
+    key: '',
+    requestedModel: '',
+    provider: '',
+    deployment: '',
+    model: '',
+    operation: 'generate',
+    stream: false,
+    attempt: 0,
+    end: 'lost',
+    status: 0,
+    usage: noUsage,
+    usageEstimated: false,
+    cost: noCost,
+  }
+}
+
 export function addTotals(a: ReportTotals, b: ReportTotals): ReportTotals {
   return {
     calls: a.calls + b.calls,

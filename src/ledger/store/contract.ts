@@ -1,3 +1,4 @@
+import type { Money } from '../../quantities/index.js'
 import type { LedgerReader } from '../ledger.js'
 import type { LedgerRecord } from '../record.js'
 
@@ -49,4 +50,41 @@ export interface Store extends LedgerReader {
   /** Removes raw records older than this or beyond so many bytes, in bounded steps; roll-ups, balances and open holds stay. Resolves to the rows removed. */
   retain(limits: { readonly before?: number | undefined; readonly maxBytes?: number | undefined }): Promise<number>
   close(): Promise<void>
+}
+
+/** What sums of outcomes can be grouped by. Days are UTC: of the decision, or of the last word about a run. */
+export type OutcomeDimension = 'day' | 'key' | 'requested_model' | 'arm' | 'source'
+
+export interface OutcomeReportQuery {
+  /** What was judged: single decisions, or whole agent runs (which have no model and no arm). */
+  readonly unit: 'decision' | 'run'
+  /** Unix seconds, inclusive and exclusive; cut to whole days. */
+  readonly from: number
+  readonly to: number
+  readonly by: readonly OutcomeDimension[]
+  readonly key?: string | undefined
+  readonly source?: string | undefined
+}
+
+/** Of each decision or run the last word of each source counts; whoever sums over sources counts it once for each. */
+export interface OutcomeReportRow {
+  readonly group: Readonly<Record<string, string>>
+  /** Decisions or runs that were judged, and those of them with a score of at least 0.5. */
+  readonly outcomes: number
+  readonly successes: number
+  readonly meanScore: number
+  /** What they took, all their calls together. Dollars are those of calls whose price is known. */
+  readonly calls: number
+  readonly unpriced: number
+  readonly usd: Money
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly seconds: number
+}
+
+export type OutcomeReport = readonly OutcomeReportRow[]
+
+/** What outcomes cost, from sums that stay exact when raw records are gone. */
+export interface OutcomeReader {
+  outcomeReport(query: OutcomeReportQuery): Promise<OutcomeReport>
 }

@@ -69,10 +69,9 @@ class CachingDatabase implements SqliteDatabase {
       return known
     }
     const prepared = this.database.prepare(sql)
-    // A statement that changes the schema or a setting is used once.
     const statement: SqliteStatement = {
       reader: prepared.reader,
-      all: (parameters) => prepared.all(parameters.map(bindable)),
+      all: (parameters) => prepared.all(parameters.map(bindable)).map(readable),
       run: (parameters) => prepared.run(parameters.map(bindable)),
       iterate: (parameters) => prepared.iterate(parameters.map(bindable)),
     }
@@ -85,6 +84,13 @@ class CachingDatabase implements SqliteDatabase {
     this.statements.clear()
     this.database.close()
   }
+}
+
+/** A row whose bytes are what PostgreSQL's driver answers too: libsql answers bare buffers. Changed in place. */
+function readable(row: unknown): unknown {
+  if (typeof row === 'object' && row !== null)
+    for (const [name, value] of Object.entries(row)) if (value instanceof ArrayBuffer) Reflect.set(row, name, Buffer.from(value))
+  return row
 }
 
 /**

@@ -1,13 +1,120 @@
-import { describe, expect, it } from 'vitest'
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterEach, describe, expect, it } from 'vitest'
 import { connect } from './connect.js'
+import { engines, embeddedDatabase, type TestDatabase } from './fixtures/databases.js'
+import { openStore } from './index.js'
 import { migrate } from './migrate.js'
-import { migrations } from './migrations/index.js'
-describe('x', () => {
-  it.each([{ file: ':memory:' }, { url: 'postgres://root@127.0.0.1:5432/root' }])('%s', async (s) => {
-    const c = await connect(s)
-    await migrate(c, migrations)
-    await migrate(c, migrations)
-    expect(await c.db.selectFrom('migrations').selectAll().execute()).toHaveLength(2)
-    await c.close()
+import { migrations, type Migration } from './migrations/index.js'
+
+const databases: TestDatabase[] = []
+afterEach(async () => {
+  for (const database of databases.splice(0)) await database.drop()
+})
+
+async function added(database: TestDatabase | Promise<TestDatabase>): Promise<TestDatabase> {
+  const made = await database
+  databases.push(made)
+  return made
+}
+
+const next: Migration = {
+  version: migrations.length + 1,
+  name: 'more',
+  async up(db) {
+    await db.schema.createTable('more').addColumn('id', 'integer').execute()
+  },
+}
+
+describe.each(engines)('migrations, $name', ({ there, make }) => {
+  it.skipIf(!there)('make the schema once', async () => {
+    const { settings } = await added(make())
+    const connection = await connect(settings)
+    try {
+      await migrate(connection, migrations)
+      await migrate(connection, migrations)
+      const rows = await connection.db.selectFrom('migrations').selectAll().orderBy('version').execute()
+      expect(rows.map(({ version, name }) => [Number(version), name])).toEqual(migrations.map(({ version, name }) => [version, name]))
+      await migrate(connection, [...migrations, next])
+      expect(await connection.db.selectFrom('migrations').selectAll().execute()).toHaveLength(migrations.length + 1)
+    } finally {
+      await connection.close()
+    }
+  })
+
+  it.skipIf(!there)('are refused to a program that is older than the database', async () => {
+    const { settings } = await added(make())
+    const connection = await connect(settings)
+    try {
+      await migrate(connection, [...migrations, next])
+    } finally {
+      await connection.close()
+    }
+    await expect(openStore(settings)).rejects.toMatchObject({ code: 'invalid_configuration', message: expect.stringContaining(`version ${next.version} (more)`) as string })
+  })
+
+  it.skipIf(!there)('are refused where an earlier step was another one', async () => {
+    const { settings } = await added(make())
+    const connection = await connect(settings)
+    try {
+      await migrate(connection, [...migrations, next])
+      const changed: Migration = { ...next, up: async (db) => db.schema.createTable('other').addColumn('id', 'integer').execute() }
+      await expect(migrate(connection, [...migrations, changed])).rejects.toMatchObject({ code: 'invalid_configuration' })
+      const other = connection.bare.withTables<{ other: { id: number } }>()
+      await expect(other.selectFrom('other').selectAll().execute()).rejects.toThrow()
+    } finally {
+      await connection.close()
+    }
+  })
+
+  it.skipIf(!there)('leave nothing behind when one of them fails', async () => {
+    const { settings } = await added(make())
+    const connection = await connect(settings)
+    const broken: Migration = {
+      ...next,
+      async up(db) {
+        await next.up(db, connection.engine)
+        await db.schema.createTable('more').addColumn('id', 'integer').execute()
+      },
+    }
+    try {
+      await expect(migrate(connection, [...migrations, broken])).rejects.toThrow()
+      await expect(connection.db.selectFrom('calls').selectAll().execute()).rejects.toThrow()
+      await migrate(connection, migrations)
+      expect(await connection.db.selectFrom('calls').selectAll().execute()).toEqual([])
+    } finally {
+      await connection.close()
+    }
+  })
+
+  it.skipIf(!there)('are done once by four processes that start at the same moment', async () => {
+    const { settings } = await added(make())
+    const program = fileURLToPath(new URL('./fixtures/open-store.ts', import.meta.url))
+    const at = Date.now() + 2500
+    const started = Array.from({ length: 4 }, () => promisify(execFile)(process.execPath, ['--import', 'tsx', program, JSON.stringify(settings), String(at)]))
+    for (const { stdout } of await Promise.all(started)) expect(stdout).toBe('opened')
+    const store = await openStore(settings)
+    try {
+      expect(await store.holders()).toHaveLength(4)
+    } finally {
+      await store.close()
+    }
+  }, 60_000)
+})
+
+describe('a file that is no database', () => {
+  it('is refused as it is', async () => {
+    const { settings } = await added(embeddedDatabase())
+    if (!('file' in settings)) throw new Error('not embedded')
+    writeFileSync(settings.file, 'this is a letter to my aunt, not a database\n'.repeat(200))
+    await expect(openStore(settings)).rejects.toMatchObject({ code: 'invalid_configuration' })
+  })
+})
+
+describe('a server that is not there', () => {
+  it('is unavailable, not wrong', async () => {
+    await expect(openStore({ url: 'postgres://root@127.0.0.1:1/test' })).rejects.toMatchObject({ code: 'ledger_unavailable', status: 503 })
   })
 })

@@ -150,8 +150,8 @@ export interface OutcomesTable {
   source: Whole
   score: number
   comment: string | null
-  /** 1 when a later outcome of the same source about the same decision or run counts instead. */
-  replaced: Whole
+  /** Whether it counts: see `outcome-rows.ts`. */
+  state: Whole
 }
 
 /** Sums; `null` is zero. */
@@ -204,7 +204,8 @@ export interface OutcomeDaysTable {
 export interface RunOutcomesTable {
   run: Whole
   source: Whole
-  at: number
+  /** Unix seconds. */
+  day: Whole
   score: number
 }
 

@@ -37,6 +37,19 @@ export async function inTransaction<Result, Tables>(engine: Engine, db: Kysely<T
   }
 }
 
+/** Runs `work` over the database as it is at one moment. Embedded: others wait. */
+export async function inSnapshot<Result, Tables>(engine: Engine, db: Kysely<Tables>, work: (tx: Kysely<Tables>) => Promise<Result>): Promise<Result> {
+  const begin = engine === 'embedded' ? sql`begin` : sql`begin isolation level repeatable read, read only`
+  return db.connection().execute(async (tx) => {
+    await begin.execute(tx)
+    try {
+      return await work(tx)
+    } finally {
+      await sql`rollback`.execute(tx).catch(() => undefined)
+    }
+  })
+}
+
 /** Serialization failure, deadlock, lock not available. */
 const lostCodes = new Set(['40001', '40P01', '55P03'])
 

@@ -124,6 +124,7 @@ async function makeRecords(db: Kysely<unknown>, engine: Engine): Promise<void> {
   await db.schema.createIndex('calls_request').on('calls').column('request').execute()
   await db.schema.createIndex('calls_at').on('calls').column('at').execute()
   await db.schema.createIndex('calls_key').on('calls').columns(['key', 'at']).execute()
+  await db.schema.createIndex('calls_lost').on('calls').column('at').where(sql.ref('ended'), '=', sql.lit(4)).execute()
   await db.schema.createIndex('calls_run').on('calls').column('run').where(sql.ref('run'), 'is not', null).execute()
   await db.schema.createIndex('calls_call_id').on('calls').column('call_id').where(sql.ref('call_id'), 'is not', null).execute()
 
@@ -149,7 +150,7 @@ async function makeRecords(db: Kysely<unknown>, engine: Engine): Promise<void> {
     .addColumn('score', 'double precision', (column) => column.notNull())
     .addColumn('key', 'integer', (column) => column.notNull())
     .addColumn('source', 'integer', (column) => column.notNull())
-    .addColumn('replaced', 'integer', (column) => column.notNull().defaultTo(0))
+    .addColumn('state', 'integer', (column) => column.notNull())
     .addColumn('run', 'integer')
     .addColumn('decision', bytes)
     .addColumn('outcome_id', 'text', (column) => column.notNull())
@@ -183,6 +184,7 @@ async function makeSums(db: Kysely<unknown>, engine: Engine): Promise<void> {
   )
     .modifyEnd(clustered(engine))
     .execute()
+  await db.schema.createIndex('facet_days_facet').on('facet_days').column('facet').execute()
   await db.schema
     .createTable('facet_counts')
     .addColumn('day', 'bigint', (column) => column.notNull())
@@ -205,7 +207,7 @@ async function makeSums(db: Kysely<unknown>, engine: Engine): Promise<void> {
     .createTable('run_outcomes')
     .addColumn('run', 'integer', (column) => column.notNull())
     .addColumn('source', 'integer', (column) => column.notNull())
-    .addColumn('at', 'double precision', (column) => column.notNull())
+    .addColumn('day', 'bigint', (column) => column.notNull())
     .addColumn('score', 'double precision', (column) => column.notNull())
     .addPrimaryKeyConstraint('run_outcomes_pk', ['run', 'source'])
     .execute()

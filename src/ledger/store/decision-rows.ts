@@ -1,0 +1,65 @@
+import type { Selectable } from 'kysely'
+import type { DecisionRecord } from '../record.js'
+import type { BulkTarget, Value } from './bulk.js'
+import { isDecisionOf, packId, requestOf, unpackId } from './ids.js'
+import { anyText, textInRange } from './ranges.js'
+import type { DecisionsTable } from './schema.js'
+
+export const decisionsTarget: BulkTarget = {
+  table: 'decisions',
+  columns: [
+    ['id', 'bytea'],
+    ['request_id', 'text'],
+    ['at', 'double precision'],
+    ['key', 'integer'],
+    ['requested_model', 'integer'],
+    ['arm', 'integer'],
+    ['policy', 'integer'],
+    ['propensity', 'double precision'],
+    ['reason', 'text'],
+  ],
+  conflict: 'on conflict (id) do nothing',
+}
+
+/** Words that a decision's row has. */
+export function wordsOfDecision({ key, requestedModel, arm, policy }: DecisionRecord): string[] {
+  return [key, requestedModel, arm, policy].map((text) => textInRange(text))
+}
+
+export function rowOfDecision(decision: DecisionRecord, word: (text: string) => number): Value[] {
+  const { decisionId, requestId, at, key, requestedModel, arm, policy, propensity, reason } = decision
+  return [
+    packId('dec_', decisionId),
+    isDecisionOf(decisionId, requestId) ? null : anyText(requestId),
+    at,
+    word(textInRange(key)),
+    word(textInRange(requestedModel)),
+    word(textInRange(arm)),
+    word(textInRange(policy)),
+    propensity,
+    anyText(reason),
+  ]
+}
+
+/** A row with the texts that its numbers stand for. */
+export interface NamedDecisionRow extends Pick<Selectable<DecisionsTable>, 'id' | 'request_id' | 'at' | 'propensity' | 'reason'> {
+  readonly key_word: string
+  readonly requested_model_word: string
+  readonly arm_word: string
+  readonly policy_word: string
+}
+
+export function decisionOfRow(row: NamedDecisionRow): DecisionRecord {
+  const decisionId = unpackId('dec_', row.id)
+  return {
+    decisionId,
+    requestId: row.request_id ?? requestOf(decisionId),
+    at: row.at,
+    key: row.key_word,
+    requestedModel: row.requested_model_word,
+    arm: row.arm_word,
+    policy: row.policy_word,
+    propensity: row.propensity,
+    reason: row.reason,
+  }
+}
