@@ -22,6 +22,7 @@ afterAll(async () => {
 countersContract('PostgreSQL counters (skipped without a server at 127.0.0.1:5432)', () => createPostgresCounters({ url: database.url, holder: randomUUID() }), {
   runs: 25,
   skip: !here,
+  settlesLater: true,
 })
 
 describe.skipIf(!here)('PostgreSQL counters in the database (skipped without a server at 127.0.0.1:5432)', () => {
@@ -72,6 +73,21 @@ describe.skipIf(!here)('PostgreSQL counters in the database (skipped without a s
     counters.settle(applied, [1n])
     counters.settle(expired, [1n])
     expect(await counters.used([counter])).toEqual([20n])
+  })
+
+  it('settles by itself what the store has not settled for a while, and forgets what it has', async () => {
+    const counters = await open()
+    const [behind, applied, counter, other] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()]
+    await counters.hold(aHold(behind, [{ counter, amount: 10n }]))
+    await counters.hold(aHold(applied, [{ counter: other, amount: 10n }]))
+    counters.settle(behind, [3n])
+    counters.settle(applied, [3n])
+    await database.query('DELETE FROM holds WHERE id = $1', [applied])
+    expect([await balanceOf(counter), await balanceOf(other)]).toEqual([10n, 10n])
+    await eventually(async () => expect(await balanceOf(counter)).toBe(3n))
+    // Its record is applied now, and finds nothing left to move.
+    expect(JSON.parse((await rowsOf(behind))[0]?.lines ?? '')).toEqual([{ counter, amount: '3' }])
+    expect(await counters.used([other])).toEqual([10n])
   })
 
   it('does not wait for a reservation whose record is being applied', async () => {

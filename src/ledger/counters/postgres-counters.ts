@@ -4,9 +4,10 @@ import { CoalescedRead } from './coalesced-read.js'
 import type { CounterId, Counters, Hold, HoldOutcome } from './contract.js'
 import { nextTurn, pause, within } from './deadline.js'
 import { checkLines } from './decide.js'
+import { EndedHolds } from './ended-holds.js'
 import { batchOf, takeBack, type AskedHold, type Settlement } from './postgres-batch.js'
 import { databaseAway, faultOf, openPool, runTransaction, type PostgresLimits, type TransactionEnd } from './postgres-session.js'
-import { readBalances } from './postgres-statements.js'
+import { findHolds, readBalances } from './postgres-statements.js'
 import { encodeIntent, encodeLines } from './stored-hold.js'
 
 export interface PostgresCountersSettings {
@@ -27,6 +28,8 @@ export interface PostgresCountersSettings {
 }
 
 interface Waiting extends AskedHold {
+  /** Whether it was refused once already, and is decided again after settlements. */
+  readonly again: boolean
   readonly until: number
   readonly resolve: (outcome: HoldOutcome) => void
   readonly reject: (error: Error) => void
@@ -36,15 +39,21 @@ interface Waiting extends AskedHold {
 const ATTEMPTS = 4
 /** How long nothing is tried after the database was found away. */
 const AWAY_SECONDS = 0.5
+/** How long the store is given to settle what is over before it is done here, and how much is looked at at once. */
+const STORE_SECONDS = 0.25
+const LOOK_AT_ONCE = 1000
 
 /**
  * Counters that any number of processes share through PostgreSQL alone. Holds that come in while a transaction is under way make up
  * the next one, so that one commit is waited for by many calls. A hold that is granted is on disk together with its intent.
  *
- * `settle` moves the balances in the next transaction and writes what was used into the reservation's row, which stays. The store
- * takes the row away when it applies the call's record, and moves the balances by what the row and the record differ in, usually by
- * nothing. So what a call leaves over is free at once, and yet a process that is lost with its disk leaves rows of all calls whose
- * records are lost. A settlement that doesn't come through (the database is away, the row is locked, the process dies) is made by the store.
+ * What a call has used is settled by the store, when it applies the call's record: usually a few milliseconds after `settle`. If all
+ * calls were settled here as well, the two would wait for each other's rows (`npm run bench:counters` compares them), so it is done where
+ * somebody waits for it: when a hold is refused on a counter on which calls of this process are over, these are settled and the hold is decided once more; when
+ * `used` asks for such a counter; and when the store is behind by more than a quarter of a second. Settling here moves the balances and
+ * writes what was used into the reservation's row, which stays. The store takes the row away when it applies the call's record,
+ * and moves the balances by what the row and the record differ in. So nothing is settled twice, and a process that is lost with its
+ * disk leaves rows of all calls whose records are lost.
  *
  * While the database is away holds are refused with `ledger_unavailable`: after `transactionSeconds` at most, at once when that was
  * found out less than half a second ago. When a connection breaks during COMMIT, nobody knows whether it came through: such holds are
@@ -63,6 +72,7 @@ export async function createPostgresCounters(settings: PostgresCountersSettings)
 export class PostgresCounters implements Counters {
   private waiting: Waiting[] = []
   private readonly open = new Map<string, readonly string[]>()
+  private readonly ended = new EndedHolds()
   private readonly settling = new Map<string, Settlement>()
   private readonly doubtful = new Map<string, { readonly id: string; readonly counters: readonly string[] }>()
   private readonly reader: CoalescedRead
@@ -73,6 +83,7 @@ export class PostgresCounters implements Counters {
   private cycle: Promise<void> = Promise.resolve()
   private settlingNow = false
   private awayUntil = 0
+  private looking: NodeJS.Timeout | undefined
   private closing = false
 
   constructor(
@@ -93,7 +104,7 @@ export class PostgresCounters implements Counters {
       checkLines(hold.lines)
       if (this.open.has(hold.id)) throw new RangeError(`a reservation of this id is open already: ${hold.id}`)
       const row = { id: hold.id, at: hold.intent.at, lines: encodeLines(hold.lines), intent: encodeIntent(hold.intent) }
-      this.waiting.push({ hold, row, until: now() + this.limits.transactionSeconds, resolve, reject })
+      this.waiting.push({ hold, row, again: false, until: now() + this.limits.transactionSeconds, resolve, reject })
       this.work()
     })
   }
@@ -103,22 +114,25 @@ export class PostgresCounters implements Counters {
     if (counters === undefined) return
     this.open.delete(id)
     if (this.closing) return
-    this.settling.set(id, { id, counters, actual })
-    this.work()
+    this.ended.add({ id, counters, actual }, now())
+    this.looking ??= setTimeout(() => void this.lookAtEnded(), STORE_SECONDS * 1000).unref()
   }
 
   async used(counters: readonly CounterId[]): Promise<readonly bigint[]> {
     if (this.closing) throw ledgerUnavailable('The ledger is closed.')
     // What this process has settled until now is in what it reads.
+    this.settleOn(counters)
     for (let cycle = 0; cycle < 3 && this.settlementsWait && !this.isAway(); cycle++) await this.cycle
     if (this.isAway()) throw databaseAway()
     return Promise.all(counters.map((counter) => this.reader.balance(counter)))
   }
 
-  /** Settles what is under way, as far as the database takes it in time; the store settles the rest when it applies the calls' records. */
+  /** Settles what is over, as far as the database takes it in time; the store settles the rest when it applies the calls' records. */
   async close(): Promise<void> {
     if (this.closing) return
+    for (const id of this.ended.oldest(Number.POSITIVE_INFINITY, this.ended.size)) this.settleNow(this.ended.take(id))
     this.closing = true
+    clearTimeout(this.looking)
     const last = this.working
     if (last) await within(last, this.limits.transactionSeconds, 'not settled in time').catch(() => undefined)
     this.refuseAll(ledgerUnavailable('The ledger is closed.'))
@@ -135,6 +149,40 @@ export class PostgresCounters implements Counters {
 
   private isAway(): boolean {
     return now() < this.awayUntil
+  }
+
+  private settleNow(settlement: Settlement | undefined): void {
+    if (settlement === undefined) return
+    this.settling.set(settlement.id, settlement)
+    this.work()
+  }
+
+  /** Settles what is over on these counters. Tells whether there was anything. */
+  private settleOn(counters: Iterable<string>): boolean {
+    const settlements = this.ended.takeOn(counters)
+    for (const settlement of settlements) this.settleNow(settlement)
+    return settlements.length > 0
+  }
+
+  /** Forgets what the store has settled, and settles what it should have by now. Never throws. */
+  private async lookAtEnded(): Promise<void> {
+    try {
+      const ids = this.isAway() ? [] : this.ended.oldest(now() - STORE_SECONDS, LOOK_AT_ONCE)
+      if (ids.length > 0) {
+        const { name, text, values } = findHolds(ids)
+        const { rows } = await this.pool.query<{ id: string }>({ name, text, values: [...values] })
+        const open = new Set(rows.map(({ id }) => id))
+        for (const id of ids) {
+          const settlement = this.ended.take(id)
+          if (open.has(id)) this.settleNow(settlement)
+        }
+      }
+    } catch {
+      // The database is away: they stay, and are looked at again.
+    } finally {
+      const more = this.ended.size > 0 && !this.closing
+      this.looking = more ? setTimeout(() => void this.lookAtEnded(), STORE_SECONDS * 1000).unref() : undefined
+    }
   }
 
   private work(): void {
@@ -175,12 +223,14 @@ export class PostgresCounters implements Counters {
   private async decide(asked: readonly Waiting[], settlements: readonly Settlement[]): Promise<void> {
     const end = await this.transaction(() => runTransaction(this.pool, this.limits, batchOf(this.settings.holder, asked, settlements)))
     if (end.committed === true) {
-      asked.forEach(({ hold, resolve, reject }, index) => {
+      const again: Waiting[] = []
+      asked.forEach((waiting, index) => {
         const outcome = end.value[index]
-        if (outcome === undefined) return reject(databaseAway())
-        if (outcome.granted) this.open.set(hold.id, hold.lines.map(({ counter }) => counter))
-        resolve(outcome)
+        if (outcome === undefined) waiting.reject(databaseAway())
+        else if (outcome.granted || waiting.again || !this.settleOn(countersOf(waiting.hold, outcome.line))) this.tell(waiting, outcome)
+        else again.push({ ...waiting, again: true })
       })
+      this.waiting.unshift(...again)
       return
     }
     const fault = faultOf(end.error)
@@ -196,6 +246,11 @@ export class PostgresCounters implements Counters {
     const error = fault === 'data' ? ledgerUnavailable('The database can not take this reservation. Nothing was spent.', end.error) : databaseAway(end.error)
     for (const { reject } of asked) reject(error)
     if (fault !== 'data') this.goAway(fault === 'away' || end.committed === 'unknown', error)
+  }
+
+  private tell({ hold, resolve }: Waiting, outcome: HoldOutcome): void {
+    if (outcome.granted) this.open.set(hold.id, hold.lines.map(({ counter }) => counter))
+    resolve(outcome)
   }
 
   private async clearDoubtful(): Promise<boolean> {
@@ -240,6 +295,12 @@ export class PostgresCounters implements Counters {
       throw error
     }
   }
+}
+
+/** The counters by which a line is decided. */
+function countersOf({ lines }: Hold, line: number): readonly string[] {
+  const { counter, previous } = lines[line] ?? {}
+  return [...(counter === undefined ? [] : [counter]), ...(previous === undefined ? [] : [previous.counter])]
 }
 
 function firstOf<Value>(values: Iterable<Value>, count: number): Value[] {

@@ -86,3 +86,8 @@ export function deleteHolds(ids: readonly string[]): Statement {
 export function readBalances(counters: readonly string[]): Statement {
   return { name: 'bursar_counters_read', text: 'SELECT counter, used FROM balances WHERE counter = ANY($1::text[])', values: [counters] }
 }
+
+/** Which of these reservations are open: `id`. Locks nothing. */
+export function findHolds(ids: readonly string[]): Statement {
+  return { name: 'bursar_counters_find', text: 'SELECT id FROM holds WHERE id = ANY($1::text[]) AND expired::int = 0', values: [ids] }
+}
