@@ -48,8 +48,8 @@ export interface LiveWorld {
   closerBounds(deployment: Deployment, request: Request | EmbeddingRequest): Promise<readonly CloserBound[]>
   /** Input tokens of a request that no provider exceeds: for calls whose usage the provider never told. Counts where the vocabulary is known. */
   inputTokens(deployment: Deployment, request: Request | EmbeddingRequest): Promise<number>
-  /** Told of each answer that ended well, so that output lengths can be learned. */
-  learn(deployment: Deployment, request: Request | EmbeddingRequest, usage: Usage): void
+  /** Told of each answer that ended well, so that output lengths can be learned. `outputLimit`: a limit that the caller did not set; tokens. */
+  learn(deployment: Deployment, request: Request | EmbeddingRequest, usage: Usage, outputLimit: number | undefined): void
   /** What the same tokens would have cost more without any prompt cache; `null` when that isn't known. */
   cacheSavings(deployment: Deployment, reported: ReportedUsage, paid: Money | null): Money | null
   /** Where the input of a call in an agent run comes from. */
@@ -379,7 +379,7 @@ class Attempt {
     const estimated = result.reported === undefined
     const reported = result.reported ?? { usage: await this.estimatedUsage(result.estimatedOutputTokens) }
     const report = this.price(reported)
-    if (!estimated) this.world.learn(this.deployment, this.request, reported.usage)
+    if (!estimated) this.world.learn(this.deployment, this.request, reported.usage, this.outputLimit)
     this.deployment.finish(this.place, 'ok', { firstToken: this.firstTokenSeconds ?? this.world.clock.monotonic() - this.startedAt })
     const cost = await this.record('complete', 200, reported, estimated, report.usd)
     const warnings = this.earlyWarnings()
