@@ -172,17 +172,17 @@ export function runText(run: RunAnswer, outcomes: readonly { readonly source: st
   }
   if (run.repeated_share !== null && run.multiplicity !== null)
     lines.push('', ...wrap(`${percent(run.repeated_share)} of the input had been sent before in this run: each token was sent ${run.multiplicity.toFixed(1)} times on average.`, width))
-  if (cache !== null)
-    lines.push(
-      ...wrap(
-        `Prompt caches gave ${percent(cache.read_share)} of the input and could have given ${percent(cache.cacheable_share)}${cache.missed_tokens === 0 ? '' : `: ${count(cache.missed_tokens)} tokens were paid in full${cache.missed_usd_at_most === null ? '' : `, at most ${dollars(cache.missed_usd_at_most)} more than needed`}`}.`,
-        width,
-      ),
-    )
+  if (cache !== null) lines.push(...wrap(cacheWords(cache), width))
   if (run.steps.length > 1) lines.push('', ...stepLines(run.steps, width))
   if (run.runaway !== null) lines.push('', ...hanging(`! Out of hand: ${run.runaway}`, width))
   if (outcomes.length > 0) lines.push('', `Outcomes: ${outcomes.map(({ source, score }) => `${printable(source)} ${score}`).join(', ')}`)
   return `${lines.join('\n')}\n`
+}
+
+function cacheWords({ cacheable_share: could, read_share: read, missed_tokens: missed, missed_usd_at_most: missedUsd }: NonNullable<RunAnswer['cache']>): string {
+  if (missed === 0) return read >= could ? `Prompt caches gave ${percent(read)} of the input: all that the run repeats.` : `Prompt caches gave ${percent(read)} of the input.`
+  const cost = missedUsd === null ? '' : `, at most ${dollars(missedUsd)} more than needed`
+  return `Prompt caches gave ${percent(read)} of the input and could have given ${percent(could)}: ${count(missed)} tokens were paid in full${cost}.`
 }
 
 export function costOfPassText({ data, by, from, to, forgotten, notes }: CostOfPassAnswer, width: number): string {

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs'
-import { dirname, relative, resolve } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { BursarError } from '../../errors/index.js'
-import { createUsageApp, loadConfig, parseConfig } from '../../gateway/index.js'
+import { createUsageApp, isLoopback, loadConfig, parseConfig } from '../../gateway/index.js'
 import type { LedgerReader, StoreSettings } from '../../ledger/index.js'
 import { USUAL_FILE } from '../inspection.js'
 
@@ -33,7 +33,7 @@ export interface SourceDependencies {
 export function withSourceOptions(command: Command): Command {
   return command
     .option('--url <url>', 'read from a running gateway')
-    .option('--key <key>', 'with --url: the key to send (default: BURSAR_ADMIN_KEY or BURSAR_KEY)')
+    .option('--key <key>', 'with --url: the key to send (default: BURSAR_ADMIN_KEY, BURSAR_KEY, or .bursar/key)')
     .option('--database <where>', 'read from this database: a file, or postgres://… (default: that of the configuration, or DATABASE_URL)')
     .option('-c, --config <file>', 'configuration file whose database is read (default: bursar.yaml in this folder, if there is one)')
 }
@@ -42,7 +42,7 @@ export function withSourceOptions(command: Command): Command {
 export async function openSource(options: SourceOptions, deps: SourceDependencies): Promise<UsageSource> {
   const { url, database, config, key } = options
   if (url !== undefined && (database !== undefined || config !== undefined)) throw unusable('Give either --url or a database (--database, --config), not both.')
-  if (url !== undefined) return remote(url, key ?? set(deps.env['BURSAR_ADMIN_KEY']) ?? set(deps.env['BURSAR_KEY']))
+  if (url !== undefined) return remote(url, key ?? set(deps.env['BURSAR_ADMIN_KEY']) ?? set(deps.env['BURSAR_KEY']) ?? ownKey(url))
   if (key !== undefined) throw unusable('--key goes with --url: a database is read as it is.')
   return local(settingsOf(database ?? configured(config, deps.env)), deps)
 }
@@ -93,6 +93,13 @@ function remote(url: string, key: string | undefined): UsageSource {
     },
     close: () => Promise.resolve(),
   }
+}
+
+/** The key that `bursar serve` made for itself in this folder: for a gateway on this machine only. */
+function ownKey(url: string): string | undefined {
+  const file = join('.bursar', 'key')
+  if (!URL.canParse(url) || !isLoopback(new URL(url).hostname) || !existsSync(file)) return undefined
+  return set(readFileSync(file, 'utf8'))
 }
 
 async function good(response: Response): Promise<Response> {

@@ -57,7 +57,7 @@ describe('GET /v1/usage', () => {
       to: '2026-11-20T16:00:00.000Z',
       by: ['key', 'team'],
       data: [
-        { group: { key: 'ci', team: 'search' }, usd: '0.25', calls: 1, input_tokens: 120, output_tokens: 10, tokens: { input: 100, cache_read: 20, output: 10 }, joules: null, first_token_seconds: 0.5 },
+        { group: { key: 'ci', team: 'search' }, usd: '0.25', calls: 1, input_tokens: 120, output_tokens: 10, tokens: { input: 100, cache_read: 20, cache_write_5m: 0, output: 10 }, joules: null, first_token_seconds: 0.5 },
         { group: { key: 'web', team: 'shop' }, usd: '0.000000000001' },
         { group: { key: 'web', team: 'search' }, usd: '0', calls: 1, errors: 1, unpriced: 1, first_token_seconds: null },
       ],

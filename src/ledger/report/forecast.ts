@@ -48,9 +48,10 @@ const seed = 20_261_121
 export function forecastSpending({ hours, now, from, to, level = 0.9 }: ForecastQuery): Forecast {
   const anchor = Math.floor(now / hourSeconds) * hourSeconds
   const spent = sum(hours.filter(({ at }) => at >= from && at < to))
-  const known = hours.filter(({ at, usd: amount }) => at < anchor && at >= anchor - forecastHistoryDays * daySeconds && amount > 0n)
-  const first = known[0]
-  const historyDays = first === undefined ? 0 : Math.floor((anchor - first.at) / daySeconds)
+  const lately = hours.filter(({ at, usd: amount }) => at < now && at >= anchor - forecastHistoryDays * daySeconds && amount > 0n)
+  const known = lately.filter(({ at }) => at < anchor)
+  const first = lately[0]
+  const historyDays = first === undefined ? 0 : Math.max(0, Math.floor((anchor - first.at) / daySeconds))
   const base = { spent, historyDays, weekdays: false }
   if (to <= now) return { ...base, total: exactly(spent, level), notes: ['The period is over: this is what was spent.'] }
   if (first === undefined) return { ...base, notes: ['Not enough history: nothing was spent so far, so nothing can be said of what comes.'] }

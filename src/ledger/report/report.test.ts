@@ -37,6 +37,12 @@ describe('forecastSpending', () => {
     expect(young).toEqual({ spent: usd(3), historyDays: 0, weekdays: false, notes: ['Not enough history: the first spending was 5 hours ago, and a forecast needs a day.'] })
   })
 
+  it('knows spending of the hour that is not over', () => {
+    const { notes, spent } = forecastSpending({ hours: [hour(Math.floor(now / 3600) * 3600, 3)], now, from, to })
+    expect(spent).toBe(usd(3))
+    expect(notes).toEqual(['Not enough history: the first spending was an hour ago, and a forecast needs a day.'])
+  })
+
   it('is wide while the history is short, and says so', () => {
     const hours = Array.from({ length: 50 }, (_, index) => hour(now - 1800 - (50 - index) * 3600, 0.5))
     const { total, notes } = forecastSpending({ hours, now, from, to })

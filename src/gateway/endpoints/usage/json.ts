@@ -186,5 +186,5 @@ function textCell(text: string): string {
 }
 
 function snake(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return name.replace(/(?<=[a-z])\d/g, '_$&').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
