@@ -1,24 +1,44 @@
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { noUsage, usd } from '../quantities/index.js'
+import { hasPostgres } from './counters/fixtures/services.js'
 import { callRecord } from './ledger-contract.js'
 import { openLedgerReader } from './open-reader.js'
 import { connect } from './store/connect.js'
+import type { StoreSettings } from './store/contract.js'
 import { openStore } from './store/index.js'
 import { costOfPass, exportRecords, findAnomalies, forecastSpending, hoursOf, monthOf } from './report/index.js'
 
+const here = await hasPostgres()
+const server = process.env['BURSAR_TEST_POSTGRES'] ?? 'postgres://root@127.0.0.1:5432/postgres'
+const database = `bursar_reader_${randomUUID().replaceAll('-', '')}`
+const url = Object.assign(new URL(server), { pathname: `/${database}` }).href
+async function administer(statement: string): Promise<void> {
+  if (!here) return
+  const client = new pg.Client({ connectionString: server })
+  await client.connect()
+  await client.query(statement)
+  await client.end()
+}
+
 let folder: string
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bursar-reader-'))
-})
-afterAll(() => rmSync(folder, { recursive: true }))
+  await administer(`CREATE DATABASE ${database}`)
+}, 60_000)
+afterAll(async () => {
+  rmSync(folder, { recursive: true })
+  await administer(`DROP DATABASE ${database} WITH (FORCE)`)
+}, 60_000)
 
 const now = Date.UTC(2026, 10, 20, 15, 30) / 1000
 
-async function filled(file: string): Promise<void> {
-  const store = await openStore({ file })
+async function filled(settings: StoreSettings): Promise<void> {
+  const store = await openStore(settings)
   const calls = Array.from({ length: 1500 }, (_, index) =>
     callRecord({ callId: `call-${index}`, requestId: `request-${index}`, decisionId: `decision-${index}`, at: now - 1 - index * 2000, key: 'ci', run: index < 30 ? `run-${index}` : undefined, usage: { ...noUsage, inputTokens: 100 }, cost: { usd: usd(index === 100 ? 90 : 0.25), seconds: 1, joules: null, gramsCO2e: null } }),
   )
@@ -36,11 +56,10 @@ async function filled(file: string): Promise<void> {
 }
 
 describe('openLedgerReader', () => {
-  it('reads reports, single records and exports from a real database, while a gateway holds it', async () => {
-    const file = join(folder, 'ledger.db')
-    await filled(file)
-    const gateway = await openStore({ file })
-    const reader = await openLedgerReader({ file })
+  async function readsEverything(settings: StoreSettings): Promise<void> {
+    await filled(settings)
+    const gateway = await openStore(settings)
+    const reader = await openLedgerReader(settings)
     try {
       const { from, to } = monthOf(now)
       const forecast = forecastSpending({ hours: hoursOf(await reader.report({ from: now - 60 * 86_400, to: now + 3600, by: ['hour'], order: 'group' })), now, from, to })
@@ -59,6 +78,12 @@ describe('openLedgerReader', () => {
       await reader.close()
       await gateway.close()
     }
+  }
+
+  it('reads reports, single records and exports from an embedded database, while a gateway holds it', () => readsEverything({ file: join(folder, 'ledger.db') }))
+  it.skipIf(!here)('does so from PostgreSQL (skipped without a server at 127.0.0.1:5432)', async () => {
+    await expect(openLedgerReader({ url })).rejects.toMatchObject({ message: 'This database holds no ledger of Bursar.' })
+    await readsEverything({ url })
   })
 
   it('refuses what is no ledger of this version, in words', async () => {
