@@ -243,7 +243,8 @@ async function facetSource(db: Tx, asked: Asked, facet: Dimension, wanted: strin
   const { query } = asked
   const { from, to } = timesOf(asked)
   const kind = facet === 'run' || facet === 'session' ? facet : 'tag'
-  const conditions = [plainConditions(query)]
+  // A value that is empty is as good as none: it counts with those that have none.
+  const conditions = [plainConditions(query), sql<SqlBool>`(facets.value <> '' or facets.kind > ${sql.lit(facetKinds.tag)})`]
   if (wanted !== undefined && wanted !== '') conditions.push(sql<SqlBool>`facets.value = ${textInRange(wanted)}`)
   if (kind === 'tag') {
     const [word] = await words.find(db, [textInRange(facet.slice('tag:'.length))])
