@@ -5,6 +5,8 @@ import { picoOf } from './callers.js'
 export interface RecordedCall {
   readonly callId: string
   readonly requestId: string
+  /** The session that the caller named. */
+  readonly session: string | undefined
   readonly end: string
   /** Picodollars; `undefined` when the price is unknown. */
   readonly cost: bigint | undefined
@@ -25,8 +27,8 @@ export async function readCalls(url: string, from: number): Promise<readonly Rec
   const response = await ask(`${url}/v1/usage/export/calls?format=jsonl&from=${encodeURIComponent(new Date(Math.floor(from * 1000)).toISOString())}`)
   const lines = (await response.text()).split('\n').filter((line) => line !== '')
   return lines.map((line) => {
-    const { callId, requestId, end, usd } = JSON.parse(line) as { callId: string; requestId: string; end: string; usd: string | null }
-    return { callId, requestId, end, cost: usd === null ? undefined : picoOf(usd) }
+    const { callId, requestId, session, end, usd } = JSON.parse(line) as { callId: string; requestId: string; session?: string; end: string; usd: string | null }
+    return { callId, requestId, session, end, cost: usd === null ? undefined : picoOf(usd) }
   })
 }
 

@@ -68,8 +68,13 @@ export function createAgent(connections: number): Agent {
   return new Agent({ keepAlive: true, maxSockets: connections, maxFreeSockets: connections })
 }
 
+export interface CallOptions {
+  readonly patienceMs?: number
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 /** Makes a call. Never throws; gives up after `patienceMs`. */
-export function makeCall(url: string, key: string, planned: PlannedCall, agent: Agent, patienceMs = 60_000): Promise<Outcome> {
+export function makeCall(url: string, key: string, planned: PlannedCall, agent: Agent, { patienceMs = 60_000, headers: more = {} }: CallOptions = {}): Promise<Outcome> {
   const startedAt = performance.now()
   return new Promise((resolve) => {
     let status = 0
@@ -93,7 +98,7 @@ export function makeCall(url: string, key: string, planned: PlannedCall, agent: 
     }
     const sent = request(
       `${url}/v1/chat/completions`,
-      { method: 'POST', agent, headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'content-length': planned.body.length } },
+      { method: 'POST', agent, headers: { ...more, authorization: `Bearer ${key}`, 'content-type': 'application/json', 'content-length': planned.body.length } },
       (response) => {
         status = response.statusCode ?? 0
         headers = response.headers

@@ -6,6 +6,8 @@ import type { Outcome } from './callers.js'
 /** What a campaign found. It has held when there are no violations. */
 export interface Findings {
   readonly violations: string[]
+  /** Why nothing was tried. */
+  readonly skipped?: string
   /** Figures of single runs, for the table. */
   readonly rows: Record<string, string | number>[]
 }
@@ -28,12 +30,16 @@ export async function inFolder<T extends Findings>(name: string, say: Say, work:
 
 export const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** Waits until a condition holds; false when it doesn't within `ms`. */
+/** Waits until a condition holds; false when it doesn't within `ms`. A condition that throws doesn't hold, and throws in the end. */
 export async function eventually(condition: () => boolean | Promise<boolean>, ms: number, every = 20): Promise<boolean> {
   const end = performance.now() + ms
   for (;;) {
-    if (await condition()) return true
-    if (performance.now() > end) return false
+    try {
+      if (await condition()) return true
+      if (performance.now() > end) return false
+    } catch (thrown) {
+      if (performance.now() > end) throw thrown
+    }
     await sleep(every)
   }
 }

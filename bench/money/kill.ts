@@ -28,21 +28,22 @@ const shape: CallShape = { model: MODEL, prices, maxTokens: 200, promptWords: 60
 /** After a start: how long what the dead process left may need to be in the books. */
 const RECONCILED_MS = 20_000
 
-/** What is known of all calls since the campaign began, kept small: only sums, and what must still be looked for. */
-interface Books {
-  /** Bills of calls that came to their proper end must be in the ledger to the picodollar; the others may be counted higher, up to their bounds. */
-  slack: bigint
-  complete: Outcome[]
-  outcomes: number
+/** What the calls since the last kill were, and sums over all before. */
+interface Round {
+  readonly outcomes: readonly Outcome[]
+  /** The upstream's bills, by the id in the prompt; one for each attempt that reached it. */
+  readonly billed: ReadonlyMap<string, readonly Billed[]>
+  /** Unix seconds: when the process that was killed was started. */
+  readonly since: number
 }
 
 /**
  * Kills the gateway (SIGKILL) at a random moment under load, sometimes while it still starts, and starts it again on the same database
- * and journal. After each start the books are compared with the upstream's.
+ * and journal. After each start the books are compared with the upstream's, call by call and in sum.
  *
- * Violations: it doesn't start; the ledger shows less than the upstream billed; it shows more, by more than the calls without a
- * proper end could have cost at most; a call whose answer had come to its end is missing, there twice, or of another cost; single
- * records and sums disagree.
+ * Violations: it doesn't start; the ledger shows less for a call, or in all, than the upstream billed; it shows more for a call than its
+ * attempts could have cost at most; a call whose answer had come to its end is missing, there twice, or of another cost than its caller was told and the
+ * upstream billed; single records and sums disagree.
  */
 export function kill(settings: KillSettings): Promise<Findings> {
   return inFolder(`kill-${settings.store}`, settings.say, async (folder) => {
@@ -61,25 +62,35 @@ export function kill(settings: KillSettings): Promise<Findings> {
         keys: [{ name: 'kill', key: KEY, budget_usd: 1_000 }],
         ledger: { store: 'sql', journal: join(own, 'journal'), lease_seconds: 2, ...(database === undefined ? { path: join(own, 'bursar.db') } : { database_url: database }) },
       })
-      const books: Books = { slack: 0n, complete: [], outcomes: 0 }
-      let startedAt = Date.now() / 1000
+      const begun = Date.now() / 1000
+      let since = begun
       gateway = await GatewayProcess.start(settings.program, own)
       for (let number = 1; number <= settings.kills && findings.violations.length < 20; number++) {
-        const billedBefore = upstream.billed.length
+        const before = upstream.billed.length
         const outcomes = await underLoad(gateway, settings, random)
         await eventually(() => upstream.inFlight === 0, 10_000)
-        account(books, outcomes, upstream, billedBefore, (text) => findings.violations.push(`kill ${number}: ${text}`))
-        const interrupted = await interruptStarts(settings, own, random)
+        const round: Round = { outcomes, billed: byId(upstream.billed.slice(before)), since }
         gateway = undefined
+        const interrupted = await interruptStarts(settings, own, random)
+        since = Date.now() / 1000
         gateway = await GatewayProcess.start(settings.program, own)
-        const since = startedAt
-        startedAt = Date.now() / 1000
-        const row = await compare(gateway, upstream, books, since, number, findings)
-        findings.rows.push({ kill: number, 'starts cut short': interrupted, calls: outcomes.length, 'start ms': Math.round(gateway.startMs), ...row, answers: tally(outcomes) })
-        settings.say(`kill ${settings.store} ${number}: ${outcomes.length} calls (${tally(outcomes)}), ${interrupted} starts cut short, up after ${Math.round(gateway.startMs)} ms, billed ${row.billed}, shown ${row.shown}, may be above by ${row.allowed}`)
+        const { faults: wrong, shown, lost } = await compare(gateway.url, upstream, round)
+        for (const text of wrong) findings.violations.push(`kill ${number}: ${text}`)
+        findings.rows.push({
+          kill: number,
+          'starts cut short': interrupted,
+          calls: outcomes.length,
+          'up after ms': Math.round(gateway.startMs),
+          lost,
+          billed: dollars(upstream.spent),
+          shown: dollars(shown),
+          answers: tally(outcomes),
+        })
+        settings.say(`kill ${settings.store} ${number}: ${outcomes.length} calls (${tally(outcomes)}), ${interrupted} starts cut short, up after ${Math.round(gateway.startMs)} ms, ${lost} lost calls, billed ${dollars(upstream.spent)}, shown ${dollars(shown)}`)
       }
+      findings.violations.push(...(await compareAll(gateway.url, begun)))
       const faultLines = gateway.faults()
-      if (faultLines.length > 0) settings.say(`errors in the log: ${faultLines.length}, the first: ${(faultLines[0] ?? '').slice(0, 400)}`)
+      if (faultLines.length > 0) settings.say(`errors in the log: ${faultLines.length}, the first: ${(faultLines[0] ?? '').slice(0, 600)}`)
       if (!(await gateway.stop())) findings.violations.push('the gateway did not stop in order')
       gateway = undefined
       return findings
@@ -91,15 +102,19 @@ export function kill(settings: KillSettings): Promise<Findings> {
   })
 }
 
-/** Callers call without a pause until the gateway is killed. */
+/** Callers call without a pause until the gateway is killed: at a random moment, usually counted from the first answer. */
 async function underLoad(gateway: GatewayProcess, { callers, loadMs }: KillSettings, random: Random): Promise<readonly Outcome[]> {
   const agent = createAgent(callers)
   const outcomes: Outcome[] = []
   let killed = false
   const working = Array.from({ length: callers }, async () => {
-    while (!killed) outcomes.push(await makeCall(gateway.url, KEY, planCall(shape, random), agent, 15_000))
+    while (!killed) {
+      const planned = planCall(shape, random)
+      // So that each call can be found in the books, also one that never got an answer.
+      outcomes.push(await makeCall(gateway.url, KEY, planned, agent, { patienceMs: 15_000, headers: { 'x-bursar-session': planned.id } }))
+    }
   })
-  // Often soon, when nothing has been applied yet; sometimes late.
+  if (random.next() < 0.8) await eventually(() => outcomes.some(({ end }) => end === 'complete'), 15_000, 2)
   await sleep(loadMs * random.next() ** 2)
   killed = true
   await gateway.kill()
@@ -114,7 +129,7 @@ async function interruptStarts({ program }: KillSettings, folder: string, random
   while (random.next() < 0.25) {
     const { child } = GatewayProcess.spawn(program, folder)
     const exited = new Promise((resolve) => child.once('exit', resolve))
-    await sleep(random.next() * 1_500)
+    await sleep(random.next() * 2_000)
     child.kill('SIGKILL')
     await exited
     interrupted++
@@ -122,65 +137,77 @@ async function interruptStarts({ program }: KillSettings, folder: string, random
   return interrupted
 }
 
-/** Puts the calls of one round into the books, and compares what callers were told with the upstream's bills. */
-function account(books: Books, outcomes: readonly Outcome[], upstream: BillingUpstream, billedBefore: number, violation: (text: string) => void): void {
-  const billed = new Map<string, Billed[]>()
-  for (const bill of upstream.billed.slice(billedBefore)) billed.set(bill.id, [...(billed.get(bill.id) ?? []), bill])
-  for (const outcome of outcomes) {
-    const attempts = billed.get(outcome.planned.id) ?? []
-    const last = attempts.at(-1)
-    books.outcomes++
-    if (outcome.end === 'complete') {
-      books.complete.push(outcome)
-      if (!last || outcome.cost !== upstream.costOf(last))
-        violation(`call ${outcome.requestId ?? ''}: the caller was told ${outcome.cost === undefined ? 'no cost' : dollars(outcome.cost, 9)}, the upstream billed ${last ? dollars(upstream.costOf(last), 9) : 'nothing'}`)
-    }
-    // Attempts that ended properly are counted exactly; each other may be counted up to its bound.
-    books.slack += slackOf(outcome, attempts, upstream)
-  }
-}
-
-/** By how much the ledger may be above the upstream for one call: what its attempts without a proper end could have cost more. */
-function slackOf({ end, planned }: Outcome, attempts: readonly Billed[], upstream: BillingUpstream): bigint {
-  const unfinished = end === 'complete' ? attempts.slice(0, -1) : attempts
-  // The gateway makes up to two attempts; one of them may have been reserved for and never have reached the upstream.
-  const unseen = end === 'complete' || attempts.length >= 2 ? 0n : planned.bound
-  return unfinished.reduce((sum, bill) => sum + planned.bound - upstream.costOf(bill), 0n) + unseen
-}
-
-async function compare(gateway: GatewayProcess, upstream: BillingUpstream, books: Books, since: number, number: number, findings: Findings): Promise<Record<'billed' | 'shown' | 'allowed', string>> {
-  const violation = (text: string) => void findings.violations.push(`kill ${number}: ${text}`)
+/** Compares the books of one round, once they are as they should be or the time for it is over. */
+async function compare(url: string, upstream: BillingUpstream, round: Round): Promise<{ readonly faults: readonly string[]; readonly shown: bigint; readonly lost: number }> {
   let shown = 0n
   let calls: readonly RecordedCall[] = []
-  const settled = () => shown >= upstream.spent && missing(books.complete, calls).length === 0
+  let faults: readonly string[] = []
   await eventually(
     async () => {
-      shown = await totalSpend(gateway.url)
-      calls = await readCalls(gateway.url, since - 1)
-      return settled()
+      calls = await readCalls(url, round.since - 1)
+      shown = await totalSpend(url)
+      faults = faultsOf(calls, upstream, round)
+      if (shown < upstream.spent) faults = [...faults, `the ledger shows ${dollars(shown, 9)} in all, the upstream billed ${dollars(upstream.spent, 9)}`]
+      return faults.length === 0
     },
     RECONCILED_MS,
     100,
   )
-  if (shown < upstream.spent) violation(`the ledger shows ${dollars(shown, 9)}, the upstream billed ${dollars(upstream.spent, 9)}`)
-  if (shown > upstream.spent + books.slack) violation(`the ledger shows ${dollars(shown, 9)}, ${dollars(shown - upstream.spent, 9)} above the upstream, and at most ${dollars(books.slack, 9)} was without a proper end`)
-  for (const { requestId } of missing(books.complete, calls)) violation(`the answer of ${requestId ?? 'a request without id'} had come to its end, and there is no record of it, or of another cost`)
+  const ours = new Set(round.outcomes.map(({ planned }) => planned.id))
+  return { faults: faults.slice(0, 5), shown, lost: calls.filter(({ end, session }) => end === 'lost' && session !== undefined && ours.has(session)).length }
+}
+
+function faultsOf(calls: readonly RecordedCall[], upstream: BillingUpstream, { outcomes, billed }: Round): string[] {
+  const faults: string[] = []
+  const recorded = new Map<string, RecordedCall[]>()
   const ids = new Set<string>()
-  for (const { callId } of calls) {
-    if (ids.has(callId)) violation(`call ${callId} is there twice`)
-    ids.add(callId)
+  for (const call of calls) {
+    if (ids.has(call.callId)) faults.push(`call ${call.callId} is there twice`)
+    ids.add(call.callId)
+    if (call.session !== undefined) recorded.set(call.session, [...(recorded.get(call.session) ?? []), call])
   }
-  const ends = new Map<string, number>()
-  for (const { requestId, end } of calls) if (end === 'complete') ends.set(requestId, (ends.get(requestId) ?? 0) + 1)
-  for (const [requestId, count] of ends) if (count > 1) violation(`request ${requestId} has ${count} complete calls`)
-  // Looked for once; sums hold them from here on.
-  books.complete = []
-  return { billed: dollars(upstream.spent), shown: dollars(shown), allowed: dollars(books.slack) }
+  for (const outcome of outcomes) {
+    const { planned, end, requestId } = outcome
+    const bills = billed.get(planned.id) ?? []
+    const records = recorded.get(planned.id) ?? []
+    const owed = sum(bills.map((bill) => upstream.costOf(bill)))
+    const shown = sum(records.map(({ cost }) => cost ?? 0n))
+    const name = `request ${requestId ?? planned.id} (${end}, ${records.map((record) => record.end).join(' + ') || 'no record'})`
+    if (shown < owed) faults.push(`${name}: the ledger shows ${dollars(shown, 9)}, the upstream billed ${dollars(owed, 9)}`)
+    if (shown > planned.bound * BigInt(records.length)) faults.push(`${name}: the ledger shows ${dollars(shown, 9)}, and it could have cost ${dollars(planned.bound, 9)} an attempt`)
+    const complete = records.filter((record) => record.end === 'complete')
+    if (complete.length > 1) faults.push(`${name}: ${complete.length} complete calls`)
+    if (end !== 'complete') continue
+    const last = bills.at(-1)
+    const told = outcome.cost
+    if (complete.length === 0) faults.push(`${name}: its answer had come to its end, and no record says so`)
+    else if (!last || told !== upstream.costOf(last) || complete[0]?.cost !== told)
+      faults.push(`${name}: the caller was told ${textOf(told)}, the ledger shows ${textOf(complete[0]?.cost)}, the upstream billed ${textOf(last && upstream.costOf(last))}`)
+  }
+  return faults
 }
 
-function missing(complete: readonly Outcome[], calls: readonly RecordedCall[]): readonly Outcome[] {
-  const byRequest = new Map<string, RecordedCall[]>()
-  for (const call of calls) byRequest.set(call.requestId, [...(byRequest.get(call.requestId) ?? []), call])
-  return complete.filter(({ requestId, cost }) => !(byRequest.get(requestId ?? '') ?? []).some((call) => call.end === 'complete' && call.cost === cost))
+/** In the end: every call once, and the sums of the reports are those of the calls. */
+async function compareAll(url: string, begun: number): Promise<readonly string[]> {
+  const calls = await readCalls(url, begun - 1)
+  const faults: string[] = []
+  if (new Set(calls.map(({ callId }) => callId)).size < calls.length) faults.push('calls are there more than once')
+  const listed = sum(calls.map(({ cost }) => cost ?? 0n))
+  const total = await totalSpend(url)
+  if (listed !== total) faults.push(`${calls.length} calls sum to ${dollars(listed, 9)}, the report says ${dollars(total, 9)}`)
+  return faults
 }
 
+function byId(bills: readonly Billed[]): ReadonlyMap<string, readonly Billed[]> {
+  const found = new Map<string, Billed[]>()
+  for (const bill of bills) found.set(bill.id, [...(found.get(bill.id) ?? []), bill])
+  return found
+}
+
+function sum(amounts: readonly bigint[]): bigint {
+  return amounts.reduce((total, amount) => total + amount, 0n)
+}
+
+function textOf(pico: bigint | undefined): string {
+  return pico === undefined ? 'nothing' : dollars(pico, 9)
+}

@@ -48,7 +48,7 @@ interface Outage {
  * Violations: a call hangs; a call is answered that can't be recorded (where calls can't go on); calls aren't answered soon after the end; the
  * ledger shows less than the upstream billed; a call whose answer had come to its end is missing; the gateway ends.
  */
-export function outage(settings: OutageSettings): Promise<Findings | { readonly skipped: string }> {
+export function outage(settings: OutageSettings): Promise<Findings> {
   return inFolder(`outage-${settings.kind}`, settings.say, async (folder) => {
     const findings: Findings = { violations: [], rows: [] }
     const made = await outageOf(settings.kind, folder)
@@ -90,7 +90,7 @@ async function oneRun(run: number, settings: OutageSettings, made: Outage, gatew
   const working = Array.from({ length: settings.callers }, async () => {
     while (!stopping) {
       const begun = part
-      const outcome = await makeCall(gateway.url, KEY, planCall(shape, random), agent, PATIENCE_MS * 2)
+      const outcome = await makeCall(gateway.url, KEY, planCall(shape, random), agent, { patienceMs: PATIENCE_MS * 2 })
       slowest = Math.max(slowest, outcome.milliseconds)
       parts[begun].push(outcome)
       if (outcome.end === 'refused') await sleep(50 * random.next())
