@@ -3,7 +3,7 @@ import type { CloserBound, Deployment, LiveWorld } from '../environment/index.js
 import type { CallBound } from '../ledger/index.js'
 import type { EmbeddingRequest, ReportedUsage, Request } from '../protocol/index.js'
 import { noUsage, picoUsd, totalOutputTokens, type Clock, type Money, type Usage } from '../quantities/index.js'
-import { countRequestTokens, likelyTokens, sureTokenBound, type OutputQuantile } from '../understanding/index.js'
+import { countRequestTokens, likelyTokens, modelFamily, sureTokenBound, type OutputQuantile } from '../understanding/index.js'
 
 /** Largest output that is reserved for when neither the caller nor the catalog sets a limit; tokens. */
 const UNKNOWN_MAX_OUTPUT_TOKENS = 128_000
@@ -65,7 +65,8 @@ function sureInput(request: Request | EmbeddingRequest): number {
 
 /** By the model's own tokenizer where that is public and the request is plain text; else the sure bound. */
 async function exactInput(model: string, request: Request, sure: number): Promise<number> {
-  if (sure > COUNTED_BYTES) return sure
+  // The vocabulary is large: it is loaded only for models whose own it is.
+  if (sure > COUNTED_BYTES || modelFamily(model) !== 'openai') return sure
   const { tokens, exact } = await countRequestTokens(request, model)
   return exact ? Math.min(tokens, sure) : sure
 }
