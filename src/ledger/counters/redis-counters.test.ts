@@ -9,7 +9,8 @@ import { aHold } from './fixtures/holds.js'
 import { createRedisServer, type RedisServer } from './fixtures/redis-server.js'
 import { hasRedis, redisUrl } from './fixtures/services.js'
 import { openGate, type TcpGate } from './fixtures/tcp-gate.js'
-import { createRedisCounters, type RedisCounters, type RedisCountersSettings } from './redis-counters.js'
+import { createRedisCounters, type RedisCounters } from './redis-counters.js'
+import type { RedisCountersSettings } from './redis-settings.js'
 
 const here = await hasRedis()
 const prefix = `{test-${randomUUID()}}:`

@@ -50,6 +50,17 @@ export function readAnswers(answers: unknown, holds: readonly Hold[]): readonly 
   })
 }
 
+/** Reads reservations of Redis: fields and values of a hash, one after the other. Throws `RangeError` for what is none. */
+export function entriesOf(fields: readonly string[]): { readonly id: string; readonly lines: string; readonly intent: string }[] {
+  const entries: { id: string; lines: string; intent: string }[] = []
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const entry: unknown = JSON.parse(fields[at + 1] ?? '')
+    if (typeof entry !== 'object' || entry === null || !('lines' in entry) || !('intent' in entry)) throw new RangeError('a reservation in Redis that is none')
+    entries.push({ id: fields[at] ?? '', lines: JSON.stringify(entry.lines), intent: JSON.stringify(entry.intent) })
+  }
+  return entries
+}
+
 function hasUnpaired(text: string): boolean {
   return /\p{Cs}/u.test(text)
 }

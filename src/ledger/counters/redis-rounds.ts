@@ -9,7 +9,7 @@ export interface RoundSettings {
   readonly holder: string
   /** What the names of all keys begin with. */
   readonly prefix: string
-  /** See `RedisCountersSettings`. */
+  /** See `redis-settings.ts`. */
   readonly snapshot: () => Promise<HoldsSnapshot>
   readonly holders: () => Promise<readonly string[]>
   readonly fenceSeconds: number
