@@ -1,6 +1,6 @@
 import type { Money } from '../../quantities/index.js'
 import type { LedgerReader } from '../ledger.js'
-import type { LedgerRecord } from '../record.js'
+import type { IntentRecord, LedgerRecord } from '../record.js'
 
 /**
  * Where the SQL database is: `file` is a path of an embedded database (libsql), `url` a PostgreSQL server. Tests may also give
@@ -19,6 +19,9 @@ export interface JournalPiece {
   readonly holder: string
   readonly records: readonly LedgerRecord[]
 }
+
+/** What was reserved on one counter. */
+export type HeldLine = IntentRecord['held'][number]
 
 /**
  * The SQL database behind the ledger. The same schema, migrations and queries on both engines.
@@ -42,6 +45,11 @@ export interface Store extends LedgerReader {
    * lines are given back, the rest stays used. The hold is kept, marked expired, for a call that still comes in. Resolves to the number of calls.
    */
   expireHolds(dead: { readonly holders: readonly string[] } | { readonly allBut: string }): Promise<number>
+  /**
+   * What a lost call holds on, in the order of its intent, as long as nothing came in for it: what `settled` of the record that puts it right is
+   * measured by. Transient lines are at 0, since they were given back. `undefined` when no expired hold has this id.
+   */
+  expiredHold(callId: string): Promise<readonly HeldLine[] | undefined>
   /** Process ids that have open holds or a heartbeat, with the age of the heartbeat in seconds by the database's clock. */
   holders(): Promise<readonly { readonly holder: string; readonly heartbeatAgeSeconds: number }[]>
   heartbeat(holder: string): Promise<void>

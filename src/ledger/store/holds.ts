@@ -5,6 +5,7 @@ import type { CallRecord, IntentRecord } from '../record.js'
 import type { BalanceChanges } from './balances.js'
 import type { BulkTarget } from './bulk.js'
 import type { ApplyContext } from './context.js'
+import type { HeldLine } from './contract.js'
 import { padded } from './dictionary.js'
 import { anyText } from './ranges.js'
 import type { Tx } from './transaction.js'
@@ -92,6 +93,12 @@ export async function markExpired(tx: Tx, holds: readonly OpenHold[], balances: 
       .where('id', '=', id)
       .execute()
   }
+}
+
+/** What a lost call still holds on; see `Store.expiredHold`. */
+export async function findExpiredHold(db: Tx, callId: string): Promise<readonly HeldLine[] | undefined> {
+  const row = await db.selectFrom('holds').select('lines').where('id', '=', callId).where('expired', '=', 1).executeTakeFirst()
+  return row && decodeLines(row.lines).map(({ counter, amount, transient }) => ({ counter, amount: BigInt(amount), ...(transient === true && { transient }) }))
 }
 
 /** What the call will be when nobody ever tells how it ended. */

@@ -5,10 +5,10 @@ import { addRecords } from './apply.js'
 import { BalanceChanges } from './balances.js'
 import type { Connection } from './connect.js'
 import { ApplyContext } from './context.js'
-import type { JournalPiece, OutcomeReader, OutcomeReport, OutcomeReportQuery, Store } from './contract.js'
+import type { HeldLine, JournalPiece, OutcomeReader, OutcomeReport, OutcomeReportQuery, Store } from './contract.js'
 import { padded } from './dictionary.js'
 import { storeFault } from './fault.js'
-import { databaseTime, deadHolds, lostCall, markExpired } from './holds.js'
+import { databaseTime, deadHolds, findExpiredHold, lostCall, markExpired } from './holds.js'
 import { findOutcomeReport } from './outcome-report.js'
 import { findCallRecords, findDecision, findDecisionRecords, findOutcomeRecords, findTotals } from './queries.js'
 import { findReport } from './report-query.js'
@@ -67,6 +67,10 @@ export class SqlStore implements Store, OutcomeReader {
     }
     await this.reading((db) => forgetHolders(db, dead))
     return lost
+  }
+
+  expiredHold(callId: string): Promise<readonly HeldLine[] | undefined> {
+    return this.reading((db) => findExpiredHold(db, callId))
   }
 
   holders(): Promise<readonly { readonly holder: string; readonly heartbeatAgeSeconds: number }[]> {
