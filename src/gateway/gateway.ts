@@ -91,7 +91,10 @@ export class Gateway {
       deadlines: new Deadlines(),
       traceHeaders: (requestId) => tracing.headersFor(requestId),
     }
-    const state = await wire(config, shared)
+    const state = await wire(config, shared).catch(async (thrown: unknown) => {
+      await opened.close()
+      throw thrown
+    })
     metrics.knowModels(state.models().map((model) => model.id))
     keepSecrets(config, log)
     const server = new GatewayServer(current, observer, { headerBytes: config.limits.header_bytes, slowReaderSeconds: config.server.slow_reader_seconds, corsOrigins: config.server.cors_origins ?? [], metrics: config.telemetry.prometheus })
@@ -129,6 +132,8 @@ export class Gateway {
       const bound = await this.server.listen(port, host)
       return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound.port}`, port: bound.port }
     } catch (cause) {
+      // What it holds (the database's lock, threads) is let go: nobody is going to use it.
+      await this.close()
       const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
       const reason =
         code === 'EADDRINUSE'
