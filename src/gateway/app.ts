@@ -99,7 +99,7 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
   const now = () => state().clock.now()
   const ledger = () => state().ledger
   addUsageRoutes(app, { authorize: (headers) => scopeOf(headers, state()), ledger, now, priceOf: (call, usage) => state().priceOf(call, usage) })
-  addAdminRoutes(app, { keyring: () => state().keyring, accounts: () => state().accounts, counters: () => state().counters, ledger, now })
+  addAdminRoutes(app, { keyring: () => state().keyring, accounts: () => state().accounts, counters: () => state().counters, lostCalls: () => state().lostCalls, ledger, now })
   addFeedbackRoutes(app, { authenticate: (headers) => (state().keyring.isAdmin(Object.fromEntries(headers)) ? { name: 'admin', admin: true } : keyed(headers)), ledger, now })
   app.notFound((c) => c.json(errorBody(new BursarError(`There is no ${c.req.method} ${c.req.path} here.`, { code: 'not_found', status: 404 })), 404))
   app.onError((thrown, c) => {

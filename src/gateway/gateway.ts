@@ -65,7 +65,7 @@ export class Gateway {
     const observer = createObserver({ metrics, log, tracing, logsRequests: () => (gateway as Gateway).config.log.requests })
     const clock = options.clock ?? systemClock
     const opened = await openLedger(config, { log, metrics, ledger: options.ledger })
-    const { ledger, counters, accounts } = opened
+    const { ledger, counters, accounts, lostCalls } = opened
     const { webhook: told } = config.budgets
     const webhook = told && createWebhook({ url: told.url, secret: told.secret?.reveal(), onFailure: (reason) => log.warn('an alert could not be delivered', { reason }) })
     const verifiers = createAnswerVerifiers({ ledger, now: () => clock.now(), onFault: (fault) => log.warn('an answer could not be verified', { fault: asError(fault) }) })
@@ -73,6 +73,7 @@ export class Gateway {
       catalog: createCatalog(),
       ledger,
       accounts,
+      lostCalls,
       budgets: new SharedBudgets({
         counters,
         ledger,

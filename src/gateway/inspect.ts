@@ -22,6 +22,7 @@ export async function inspectConfig(config: Config): Promise<{
     catalog: createCatalog(),
     ledger,
     accounts: undefined,
+    lostCalls: undefined,
     budgets: new SharedBudgets({ counters: createMemoryCounters(), ledger, clock: systemClock }),
     lengths: createOutputQuantile(),
     runs: createRunMemory(),

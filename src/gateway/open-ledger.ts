@@ -7,13 +7,17 @@ import {
   createPostgresSnapshots,
   createRedisCounters,
   openDurableLedger,
+  Reconciliation,
   type Counters,
   type DurableLedger,
   type Ledger,
   type LedgerFault,
+  type ReconciliationParts,
 } from '../ledger/index.js'
 import { BursarError } from '../errors/index.js'
+import { formatUsd, type Money } from '../quantities/index.js'
 import type { AdministeredAccounts } from './admin/administration.js'
+import type { LostCalls } from './admin/lost.js'
 import type { Config } from './config/index.js'
 import type { Logger } from './telemetry/log.js'
 import type { Metrics } from './telemetry/metrics.js'
@@ -23,6 +27,8 @@ export interface OpenedLedger {
   readonly ledger: Ledger
   readonly counters: Counters
   readonly accounts: (AdministeredAccounts & { readonly feed: AccountFeed }) | undefined
+  /** Calls whose process died; `undefined` where none outlives its process. */
+  readonly lostCalls: LostCalls | undefined
   /** What is wrong, for `GET /health`; `undefined` while nothing is. */
   problem(): string | undefined
   close(): Promise<void>
@@ -84,6 +90,7 @@ function inMemory(ledger: Ledger): OpenedLedger {
     ledger,
     counters,
     accounts: undefined,
+    lostCalls: undefined,
     problem: () => undefined,
     async close() {
       await counters.close()
@@ -96,7 +103,7 @@ async function overDurable(config: Config, durable: DurableLedger, log: Logger, 
   const feed = new AccountFeed(durable.accounts, {
     onFault: (fault) => (fault ? log.warn('the database of keys can not be asked', { fault }) : log.info('the database of keys can be asked again')),
   })
-  const counters = await countersFor(config, durable, log)
+  const { counters, kept } = await countersFor(config, durable, log)
   try {
     await feed.start()
   } catch (thrown) {
@@ -107,6 +114,7 @@ async function overDurable(config: Config, durable: DurableLedger, log: Logger, 
     ledger: durable,
     counters,
     accounts: { store: durable.accounts, feed },
+    lostCalls: lostCallsOf(new Reconciliation({ ledger: durable, counters: kept }), log),
     problem() {
       const lag = durable.lag()
       if (faults.has('fenced')) return 'another process has taken over the ledger; start this one again'
@@ -122,14 +130,32 @@ async function overDurable(config: Config, durable: DurableLedger, log: Logger, 
   }
 }
 
-async function countersFor(config: Config, durable: DurableLedger, log: Logger): Promise<Counters> {
+/** What is put right is told in the log: the audit is of keys and accounts. */
+function lostCallsOf(reconciliation: Reconciliation, log: Logger): LostCalls {
+  return {
+    lost: (filter) => reconciliation.lost(filter),
+    async reconcile(callId, billed, { by, note }) {
+      const done = await reconciliation.reconcile(callId, billed)
+      const { lost, call } = done
+      const dollars = (usd: Money | null) => (usd === null ? null : formatUsd(usd))
+      log.info('a lost call was put right', { call_id: callId, by, bound_usd: dollars(lost.cost.usd), usd: dollars(call.cost.usd), key: call.key, provider: call.provider, model: call.model, ...(note === undefined ? {} : { note }) })
+      return done
+    },
+  }
+}
+
+/** The counters, and as what reconciliation has to treat them. */
+async function countersFor(config: Config, durable: DurableLedger, log: Logger): Promise<{ readonly counters: Counters; readonly kept: ReconciliationParts['counters'] }> {
   const { database_url: database, redis_url: redis, lease_seconds: leaseSeconds } = config.ledger
   const load = (counters: readonly string[]) => durable.balances(counters)
   const flush = () => durable.caughtUp()
   const { holder } = durable
-  if (database === undefined) return createMemoryCounters({ load, flush })
+  if (database === undefined) {
+    const counters = createMemoryCounters({ load, flush })
+    return { counters, kept: counters }
+  }
   const url = database.reveal()
-  if (redis === undefined) return createPostgresCounters({ url, holder })
+  if (redis === undefined) return { counters: await createPostgresCounters({ url, holder }), kept: 'database' }
   const snapshots = await createPostgresSnapshots({ url })
   const counters = await createRedisCounters({
     url: redis.reveal(),
@@ -142,5 +168,5 @@ async function countersFor(config: Config, durable: DurableLedger, log: Logger):
     onProblem: (problem) => log.warn('budgets can not be counted in Redis', { problem }),
   })
   const close = counters.close.bind(counters)
-  return Object.assign(counters, { close: () => close().finally(() => snapshots.close()) })
+  return { counters: Object.assign(counters, { close: () => close().finally(() => snapshots.close()) }), kept: 'cached' }
 }

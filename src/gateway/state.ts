@@ -1,6 +1,7 @@
 import type { LiveWorld, Provider } from '../environment/index.js'
 import type { ModelFacts } from '../catalog/index.js'
 import type { AdministeredAccounts } from './admin/administration.js'
+import type { LostCalls } from './admin/lost.js'
 import type { CallBudget, CallRecord, Counters, Ledger } from '../ledger/index.js'
 import type { Clock, Money, Usage } from '../quantities/index.js'
 import type { Decision } from '../routing/index.js'
@@ -30,6 +31,8 @@ export interface GatewayState {
   readonly counters: Counters
   /** Keys and accounts of the database, for those who manage them; `undefined` without a database. */
   readonly accounts: AdministeredAccounts | undefined
+  /** Calls whose process died, for those who put them right; `undefined` without a database. */
+  readonly lostCalls: LostCalls | undefined
   readonly clock: Clock
   /** Looks at answers after they have gone out. */
   readonly verifiers: AnswerObserver

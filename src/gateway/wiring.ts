@@ -5,6 +5,7 @@ import type { Clock } from '../quantities/index.js'
 import { seededRandom } from '../statistics/index.js'
 import type { OutputQuantile, RunMemory } from '../understanding/index.js'
 import type { AdministeredAccounts } from './admin/administration.js'
+import type { LostCalls } from './admin/lost.js'
 import { createBounds, savedByCaches } from './bounds.js'
 import { buildProvider, type BuiltProvider } from './built-provider.js'
 import type { Config } from './config/index.js'
@@ -25,6 +26,8 @@ export interface SharedParts {
   readonly deadlines: Deadlines
   /** Keys and accounts of the database; absent without one. */
   readonly accounts: (AdministeredAccounts & { readonly feed: StoredAccounts }) | undefined
+  /** Calls whose process died; absent without a database. */
+  readonly lostCalls: LostCalls | undefined
   /** What budgets are counted with. */
   readonly budgets: SharedBudgets
   /** Output lengths learned so far. */
@@ -76,6 +79,7 @@ export async function wire(config: Config, shared: SharedParts, before?: WiredSt
     ledger: shared.ledger,
     counters: shared.budgets.counters,
     accounts: shared.accounts,
+    lostCalls: shared.lostCalls,
     clock: shared.clock,
     verifiers: shared.verifiers,
     streamWatch: new StreamWatch({ keepAliveSeconds: config.server.keep_alive_seconds, slowReaderSeconds: config.server.slow_reader_seconds }),

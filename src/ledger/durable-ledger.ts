@@ -82,6 +82,8 @@ const defaultHeartbeatSeconds = 2
 /** Calls that end while the journal takes nothing. */
 const maxLateRecords = 20_000
 const lagSeconds = 1
+/** For the database to close, when what came before took all the time. */
+const leastCloseSeconds = 1
 /** Methods of the store that may take their time, in seconds. */
 const slowMethods = { expireHolds: 120, retain: 120, report: 60, totals: 60, outcomeReport: 60 }
 
@@ -315,13 +317,31 @@ export class DurableLedger implements Ledger, OutcomeReader {
     if (this.late.size > 0) await within(limits.close, this.late.retry(), () => new Error('timed out')).catch(() => undefined)
     this.refusal ??= 'The ledger is closed.'
     this.late.giveUp()
-    this.housekeeping.stop()
+    const quiet = this.housekeeping.stop()
     clearInterval(this.lagTimer)
     await within(limits.close, this.journal.close(), () => ledgerUnavailable('The journal could not be closed in time.')).catch((error: Error) =>
       this.fault({ kind: 'journal', message: 'the journal was not closed in order', error }),
     )
-    await this.worker.close(limits.close)
+    const until = performance.now() + limits.close * 1000
+    if ('url' in settings.store) await this.signOff(quiet, until)
+    await this.worker.close(Math.max((until - performance.now()) / 1000, Math.min(limits.close, leastCloseSeconds)))
     leave(settings.own, settings.marks)
+  }
+
+  /**
+   * Tells the others on the database that this process is gone, so that nobody waits for it until its lease is over. Only once the database has
+   * everything that was recorded: what is open then has no end that could still come in. Where that can't be, the lease ends it.
+   */
+  private async signOff(quiet: Promise<void>, until: number): Promise<void> {
+    const left = () => Math.max(0, (until - performance.now()) / 1000)
+    const late = () => ledgerUnavailable('The database did not take it in time.')
+    try {
+      await this.worker.caughtUp(left())
+      await within(left(), quiet, late)
+      await within(left(), this.all.expireHolds({ holders: [this.holder] }), late)
+    } catch {
+      // `worker.close` says what the matter is.
+    }
   }
 
   private append(entry: LedgerRecord): Promise<void> {

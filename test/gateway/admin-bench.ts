@@ -43,6 +43,7 @@ export async function startAdminBench(config: Record<string, unknown> = {}): Pro
   addAdminRoutes(app, {
     keyring: () => keyring,
     accounts: () => ({ store, feed }),
+    lostCalls: () => undefined,
     ledger: () => ledger,
     counters: () => ({ used: (counters) => Promise.resolve(counters.map((counter) => used.get(counter) ?? 0n)) }),
     now: () => Date.now() / 1000,

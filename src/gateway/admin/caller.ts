@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { InvalidRequest } from '../../errors/index.js'
 import type { Keyring } from '../keys.js'
 import type { AdministeredAccounts } from './administration.js'
+import type { LostCalls } from './lost.js'
 import type { UsageParts } from './usage.js'
 
 /** What the admin API stands on. */
@@ -10,6 +11,8 @@ export interface AdminParts extends UsageParts {
   keyring(): Keyring
   /** `undefined` where there is no database. */
   accounts(): AdministeredAccounts | undefined
+  /** `undefined` where there is no database. */
+  lostCalls(): LostCalls | undefined
 }
 
 /** Lets the admin key pass; throws `admin_only` (403), `missing_key` or `invalid_key` (401). */

@@ -5,6 +5,7 @@ import { Administration, type MadeKey } from './administration.js'
 import { checked, readObject } from './body.js'
 import { actorOf, requireAdmin, type AdminParts } from './caller.js'
 import { addLiteLlmRoutes } from './litellm-routes.js'
+import { addLostRoutes } from './lost.js'
 import {
   accountListQuery,
   accountPatchBody,
@@ -40,6 +41,7 @@ export function addAdminRoutes(app: Hono, parts: AdminParts): void {
     const last = entries.at(-1)
     return c.json({ object: 'list', data: entries.map(auditJson), next: entries.length === filter.limit && last ? String(last.revision) : null })
   })
+  addLostRoutes(app, parts)
   addLiteLlmRoutes(app, administration, parts)
 }
 

@@ -88,6 +88,20 @@ export const auditQuery = z.strictObject({
 
 export const usageQuery = z.strictObject({ days: z.coerce.number().int().min(1).max(400).default(30) })
 
+export const lostQuery = z.strictObject({ limit: page.limit, key: z.string().optional(), from: z.string().max(40).optional(), to: z.string().max(40).optional() })
+
+/** Dollars as a number, or as a text that keeps every digit. */
+const billedUsd = z.union([z.number().nonnegative().max(1e6), z.string().regex(/^\d{1,7}(?:\.\d{1,30})?$/, 'expected dollars such as 0.0123')])
+
+/** What a lost call really cost: dollars, with both counts of tokens or neither; or that the provider never billed it. */
+export const reconcileBody = z.strictObject({
+  usd: billedUsd.optional(),
+  input_tokens: z.int().nonnegative().max(1e12).optional(),
+  output_tokens: z.int().nonnegative().max(1e12).optional(),
+  not_billed: z.literal(true).optional(),
+  note: z.string().max(500).optional(),
+})
+
 const secondsOf = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 } as const
 
 /** Seconds of a length of time; `undefined` for a text that is none. */

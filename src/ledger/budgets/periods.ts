@@ -1,3 +1,4 @@
+import { units, type Unit } from '../../quantities/index.js'
 import type { CounterId } from '../counters/contract.js'
 import type { LevelKind, Period } from './contract.js'
 
@@ -64,6 +65,7 @@ export function previousPerMille(window: Window, now: number): number {
  * this moment.
  */
 export type Counting = Period | 'sliding' | 'parallel'
+const countings: readonly Counting[] = ['minute', 'day', 'month', 'total', 'sliding', 'parallel']
 
 /**
  * What the ids of a count begin with, up to the window: `key:k_7/usd/month:`. Ids are percent-encoded, so that whatever somebody
@@ -71,6 +73,15 @@ export type Counting = Period | 'sliding' | 'parallel'
  */
 export function counterPrefix(kind: LevelKind, id: string, unit: string, counting: Counting): string {
   return `${kind}:${encoded(id)}/${unit}/${counting}:`
+}
+
+/** What a counter counts, as its id says; `undefined` for what isn't a counter of a budget or a rate. */
+export function countedBy(counter: CounterId): { readonly unit: Unit; readonly counting: Counting } | undefined {
+  // Ids are encoded, so that they hold no slash.
+  const [, unitText, countingText] = /^[a-z]+:[^/]+\/([a-z]+)\/([a-z]+):[^/]+$/.exec(counter) ?? []
+  const unit = units.find((known) => known === unitText)
+  const counting = countings.find((known) => known === countingText)
+  return unit === undefined || counting === undefined ? undefined : { unit, counting }
 }
 
 /**

@@ -93,6 +93,25 @@ export class MemoryCounters implements Counters {
     }
   }
 
+  /**
+   * Takes up what a process that died had reserved and what the balances in the store count already, so that `settle` can correct it; until then it
+   * can't be forgotten. To be called before the record that corrects it is written, since a balance loaded later may have it already.
+   * Throws `ledger_unavailable`; `RangeError` when the id is held.
+   */
+  async resume(id: string, lines: readonly Pick<Line, 'counter' | 'amount' | 'transient'>[]): Promise<void> {
+    for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
+      await this.load(lines.map(({ counter }) => counter).filter((counter) => !this.counters.has(counter)))
+      if (!this.known(lines)) continue
+      this.refuseIfClosed()
+      if (this.holds.has(id)) throw new RangeError(`a reservation of this id is open already: ${id}`)
+      const counters = lines.map(({ counter }) => this.counter(counter))
+      for (const counter of counters) counter.open++
+      this.holds.set(id, { lines, counters })
+      return
+    }
+    throw ledgerUnavailable('The ledger could not keep what budgets have been used in memory. Try again in a moment.')
+  }
+
   settle(id: string, actual: readonly bigint[]): void {
     const open = this.holds.get(id)
     if (open === undefined) return

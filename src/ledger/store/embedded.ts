@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import type Libsql from 'libsql'
 import type { SqliteDatabase, SqliteStatement } from 'kysely'
 
@@ -16,6 +17,7 @@ type LibsqlDatabase = Libsql.Database
  */
 export async function openEmbedded(file: string): Promise<SqliteDatabase> {
   const { default: Database } = await import('libsql')
+  makePrivate(file)
   const database = new Database(file)
   try {
     database.defaultSafeIntegers(true)
@@ -31,6 +33,19 @@ export async function openEmbedded(file: string): Promise<SqliteDatabase> {
     throw thrown
   }
   return new CachingDatabase(database)
+}
+
+/**
+ * Makes a database that isn't there for its owner alone: it holds hashes of keys and comments of people. The files beside it (`-wal`, `-shm`) get
+ * the same permissions from SQLite. A database that is there keeps those it has.
+ */
+function makePrivate(file: string): void {
+  if (file === ':memory:') return
+  try {
+    closeSync(openSync(file, 'ax', 0o600))
+  } catch {
+    // It is there, or can't be made: then opening it tells why.
+  }
 }
 
 /** Changing the mode of the journal doesn't wait for other processes, so it is tried again for a while. */

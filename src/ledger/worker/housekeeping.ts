@@ -37,6 +37,7 @@ const maxSteps = 10_000
 /** What a ledger does beside recording: it says that it is alive, turns into spend what dead processes held, and removes old records. */
 export class Housekeeping {
   private readonly timers = new Set<NodeJS.Timeout>()
+  private readonly underWay = new Set<Promise<void>>()
   private stopped = false
   /** Since when this process has reached the database without a break. */
   private reachedSince: number | undefined
@@ -57,9 +58,11 @@ export class Housekeeping {
       this.every(retention.everySeconds ?? defaultRetentionSeconds, 'retention', 'old records could not be removed', () => this.retain(retention))
   }
 
-  stop(): void {
+  /** Resolves when what is under way has ended, so that nothing of it comes after what is done next. Waits as long as that takes. */
+  async stop(): Promise<void> {
     this.stopped = true
     for (const timer of this.timers) clearTimeout(timer)
+    await Promise.all(this.underWay)
   }
 
   private async touch(): Promise<void> {
@@ -105,11 +108,15 @@ export class Housekeeping {
       if (this.stopped) return
       const timer = setTimeout(() => {
         this.timers.delete(timer)
-        work()
+        const done: Promise<void> = work()
           .catch((error: unknown) => {
             if (!this.stopped) this.observer.onFault({ kind, message, error: error instanceof Error ? error : new Error(String(error)) })
           })
-          .finally(later)
+          .finally(() => {
+            this.underWay.delete(done)
+            later()
+          })
+        this.underWay.add(done)
       }, seconds * 1000).unref()
       this.timers.add(timer)
     }

@@ -120,7 +120,7 @@ function dimensionOf(name: string): Dimension | undefined {
 const unitSeconds: Readonly<Record<string, number>> = { h: hourSeconds, d: daySeconds, w: 7 * daySeconds }
 
 /** `undefined` when it is no moment. */
-function momentOf(text: string, now: number): number | undefined {
+export function momentOf(text: string, now: number): number | undefined {
   if (text === 'now') return now
   const back = /^(\d{1,5})([hdw])$/.exec(text)
   if (back) return now - Number(back[1]) * (unitSeconds[back[2] ?? ''] ?? 0)
