@@ -96,6 +96,8 @@ export interface StreamTap {
   /** Data events seen, and their bytes: the basis of an estimate when the usage never came. */
   readonly events: number
   readonly eventBytes: number
+  /** Bytes of an event with content that are not content: the fewest seen in this stream; `undefined` before there was one. */
+  readonly frameBytes: number | undefined
   /** Error event that the provider sent inside the stream, if any. */
   readonly failure: BursarError | undefined
 }

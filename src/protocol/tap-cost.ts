@@ -7,7 +7,7 @@ import { scanTopLevel, splice, type Span, type Splice } from './json-scan.js'
 import { isObject, objectOf, textOf, type JsonObject } from './json-value.js'
 import { upstreamError } from './openai-chat/decode-reply.js'
 import type { ReportedUsage } from './reply.js'
-import { anthropicUsage, chatUsage, embeddingsUsage, responsesUsage } from './usage.js'
+import { anthropicUsage, chatUsage, embeddingsUsage, responsesUsage, withSearches } from './usage.js'
 
 /** A provider's own nesting is not ours to judge; the scan isn't recursive. */
 const anyDepth = { maxDepth: Number.POSITIVE_INFINITY }
@@ -95,8 +95,9 @@ export function spliceReplyCost(
   const usage = fields.get('usage')
   if (!usage || bytes[usage.start] !== 0x7b) return { bytes: body, reported: undefined }
   const json = parse(bytes, usage)
-  const reported = reportedIn(format, json, value('service_tier'))
-  if (!reported) return { bytes: body, reported: undefined }
+  const told = reportedIn(format, json, value('service_tier'))
+  if (!told) return { bytes: body, reported: undefined }
+  const reported = format === 'openai-responses' ? withSearches(told, value('output')) : told
   return { bytes: splice(bytes, costEdits(bytes, usage, price(reported), json)), reported }
 }
 
@@ -117,7 +118,8 @@ function usageOfOddBody(format: WireFormat, bytes: Buffer, cause: unknown): Repo
     throw malformed(cause)
   }
   if (!json) throw malformed(cause)
-  return reportedIn(format, json['usage'], json['service_tier'])
+  const reported = reportedIn(format, json['usage'], json['service_tier'])
+  return reported && format === 'openai-responses' ? withSearches(reported, json['output']) : reported
 }
 
 function malformed(cause: unknown): BursarError {

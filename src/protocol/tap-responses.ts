@@ -5,6 +5,7 @@ import { objectOf, textOf } from './json-value.js'
 import type { ReportedUsage } from './reply.js'
 import { costEdits, fieldsWithin, reportedIn } from './tap-cost.js'
 import type { TapEvent, TapReader } from './tap-reader.js'
+import { withSearches } from './usage.js'
 
 const endings: ReadonlySet<unknown> = new Set(['response.completed', 'response.incomplete', 'response.failed'])
 
@@ -39,7 +40,8 @@ export class ResponsesTapReader implements TapReader {
     }
     if (endings.has(json['type'])) this.complete = true
     const response = objectOf(json['response'])
-    const reported = response && reportedIn('openai-responses', response['usage'], response['service_tier'])
+    const told = response && reportedIn('openai-responses', response['usage'], response['service_tier'])
+    const reported = told && withSearches(told, response['output'])
     if (!reported) return []
     this.reported = reported
     try {

@@ -3,7 +3,7 @@ import { asBuffer } from './bytes.js'
 import type { StreamTap, TapOptions } from './codec.js'
 import type { WireFormat } from './conversation.js'
 import { splice, type Splice } from './json-scan.js'
-import { isObject, type JsonObject } from './json-value.js'
+import { isObject, objectOf, type JsonObject } from './json-value.js'
 import type { ReportedUsage } from './reply.js'
 import { defaultMaxEventBytes } from './sse.js'
 import { AnthropicTapReader } from './tap-anthropic.js'
@@ -31,12 +31,18 @@ export function createTap(format: WireFormat, options: TapOptions): StreamTap {
 
 const nothing = Buffer.alloc(0)
 
+/** Events whose frame is measured: some at the beginning, and then one in so many. The others are never parsed. */
+const firstLooks = 16
+const laterLooks = 32
+
 class EventTap implements StreamTap {
   /** Bytes since the last blank line. */
   #held: Buffer[] = []
   #heldBytes = 0
   #events = 0
   #eventBytes = 0
+  #frameBytes: number | undefined
+  #looked = 0
 
   constructor(private readonly reader: TapReader) {}
 
@@ -57,6 +63,9 @@ class EventTap implements StreamTap {
   }
   get eventBytes(): number {
     return this.#eventBytes
+  }
+  get frameBytes(): number | undefined {
+    return this.#frameBytes
   }
 
   push(bytes: Uint8Array): Uint8Array {
@@ -153,6 +162,7 @@ class EventTap implements StreamTap {
             payloadStart = start
           }
           this.#eventBytes += end - start
+          if (this.#looked < firstLooks || this.#events % laterLooks === 0) this.#lookAt(region, start, end)
           payloadEnd = end
           lines++
           while (hit < end) {
@@ -165,6 +175,14 @@ class EventTap implements StreamTap {
       at = after
     }
     return forwarded(region, edits)
+  }
+
+  /** Measures what stands around the content of an event. */
+  #lookAt(region: Buffer, start: number, end: number): void {
+    this.#looked++
+    const json = parseObject(region.toString('utf8', start, end))
+    const content = json === undefined ? 0 : contentBytes(json)
+    if (content > 0) this.#frameBytes = Math.min(this.#frameBytes ?? Number.POSITIVE_INFINITY, Math.max(0, end - start - content))
   }
 
   #interesting(region: Buffer, text: string, event: Omit<TapEvent, 'region' | 'json'>, lines: number): readonly Splice[] {
@@ -196,6 +214,24 @@ class EventTap implements StreamTap {
 
 function forwarded(region: Buffer, edits: readonly Splice[] | undefined): Uint8Array {
   return edits === undefined ? region : splice(region, edits)
+}
+
+/** Bytes of what the model wrote in an event, in any of the formats; 0 for events without any. */
+function contentBytes(json: JsonObject): number {
+  const { delta, choices } = json
+  if (delta !== undefined) return textBytes(delta)
+  let bytes = 0
+  if (Array.isArray(choices)) for (const choice of choices as readonly unknown[]) bytes += textBytes(objectOf(choice)?.['delta'])
+  return bytes
+}
+
+/** Bytes of the texts in a value as JSON writes them, without the names of kinds and roles. */
+function textBytes(value: unknown): number {
+  if (typeof value === 'string') return Buffer.byteLength(JSON.stringify(value)) - 2
+  if (typeof value !== 'object' || value === null) return 0
+  let bytes = 0
+  for (const [name, inner] of Object.entries(value)) if (name !== 'type' && name !== 'role' && name !== 'id') bytes += textBytes(inner)
+  return bytes
 }
 
 function parseObject(text: string): JsonObject | undefined {

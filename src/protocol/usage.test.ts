@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { formatUsd, noUsage, totalInputTokens, totalOutputTokens, type Usage } from '../quantities/index.js'
-import { anthropicUsage, bedrockUsage, chatUsage, cohereUsage, embeddingsUsage, geminiUsage, responsesUsage } from './usage.js'
+import { anthropicUsage, bedrockUsage, chatUsage, cohereUsage, embeddingsUsage, geminiUsage, responsesUsage, withSearches } from './usage.js'
 
 /** The buckets that hold something. */
 function held(usage: Usage | undefined): Partial<Usage> {
@@ -357,5 +357,20 @@ describe('every reader', () => {
         for (const read of [chatUsage, responsesUsage, anthropicUsage, geminiUsage, embeddingsUsage, bedrockUsage, cohereUsage]) read(value)
       }),
     )
+  })
+})
+
+describe('withSearches', () => {
+  const reported = { usage: { ...noUsage, inputTokens: 10 } }
+  const search = { type: 'web_search_call', id: 'w', status: 'completed', action: { type: 'search', query: 'x' } }
+
+  it('counts the searches of a response, which its usage leaves out', () => {
+    expect(withSearches(reported, [search, { type: 'message', content: [] }, search, null, 'x']).usage).toEqual({ ...noUsage, inputTokens: 10, webSearches: 2 })
+  })
+
+  it('takes none away that the usage tells of', () => {
+    const more = { usage: { ...noUsage, webSearches: 3 } }
+    expect(withSearches(more, [search])).toBe(more)
+    for (const output of [undefined, null, {}, [], 'web_search_call']) expect(withSearches(reported, output)).toBe(reported)
   })
 })

@@ -75,6 +75,13 @@ export function responsesUsage(usage: unknown): ReportedUsage | undefined {
   return reported(counts, text(usage['service_tier']), billed(usage))
 }
 
+/** Adds the searches that stand in the output of a response: OpenAI bills each of them, and its usage doesn't count them. */
+export function withSearches(reported: ReportedUsage, output: unknown): ReportedUsage {
+  if (!Array.isArray(output)) return reported
+  const searches = output.filter((item) => isFields(item) && item['type'] === 'web_search_call').length
+  return searches > reported.usage.webSearches ? { ...reported, usage: { ...reported.usage, webSearches: searches } } : reported
+}
+
 /** Usage of an embeddings call: all of it is input. */
 export function embeddingsUsage(usage: unknown): ReportedUsage | undefined {
   if (!isFields(usage)) return undefined

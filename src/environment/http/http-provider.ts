@@ -17,6 +17,7 @@ import {
   type ReportedUsage,
   type ServerSentEvent,
   type StreamDecoder,
+  type StreamTap,
   type WireBody,
   type WireFormat,
 } from '../../protocol/index.js'
@@ -192,7 +193,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
         comments = bytes
         if (tap.events === 0 && !tap.complete) continue
       }
-      call.progress.outputTokens = estimateTokens(tap.events, tap.eventBytes)
+      call.progress.outputTokens = estimateTokens(tap)
       call.progress.reported = tap.reported
       if (bytes.length > 0) {
         forwarded = true
@@ -206,7 +207,7 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
     return {
       answer: { kind: 'streamed' },
       reported: tap.reported,
-      estimatedOutputTokens: estimateTokens(tap.events, tap.eventBytes),
+      estimatedOutputTokens: estimateTokens(tap),
       headers,
     }
   }
@@ -367,19 +368,31 @@ function result(
 }
 
 /**
- * Output tokens of a stream whose usage never came: at least one a data event, and otherwise by bytes beyond what an empty
- * event takes. Errs upwards, since the ledger may over-count an interrupted call and may not under-count it.
+ * Output tokens of a stream whose usage never came: at least one a data event, and otherwise by the bytes beyond what stands around
+ * the content of an event. Errs upwards, since the ledger may over-count an interrupted call and may not under-count it.
  */
-export function estimateTokens(events: number, eventBytes: number): number {
-  const EMPTY_EVENT_BYTES = 180
-  return Math.max(events, Math.ceil((eventBytes - events * EMPTY_EVENT_BYTES) / 3), 0)
+export function estimateTokens({ events, eventBytes, frameBytes = UNKNOWN_FRAME_BYTES }: Pick<StreamTap, 'events' | 'eventBytes' | 'frameBytes'>): number {
+  const content = Math.max(0, eventBytes - events * frameBytes)
+  return Math.max(events, tokensOfBytes(content, content / Math.max(1, events)))
 }
 
-/** Output tokens that a delta stands for, estimated upwards: one for a short piece, else by three bytes a token. */
+/** What stands around the content of an event, where none has told. */
+const UNKNOWN_FRAME_BYTES = 180
+
+/** Up to here a piece is about one token. Longer pieces are several, and those of code and numbers are short. */
+const ONE_TOKEN_BYTES = 12
+
+function tokensOfBytes(bytes: number, pieceBytes: number): number {
+  return Math.ceil(bytes / (pieceBytes > ONE_TOKEN_BYTES ? 2 : 3))
+}
+
+/** Output tokens that a delta stands for, estimated upwards: one for a short piece, else by its bytes, since other scripts have a token or more a character. */
 function seenTokens(delta: Delta): number {
-  if (delta.type === 'text' || delta.type === 'reasoning' || delta.type === 'refusal') return Math.max(1, Math.ceil(delta.text.length / 3))
-  if (delta.type === 'tool_arguments') return Math.max(1, Math.ceil(delta.json.length / 3))
-  return delta.type === 'tool_call' ? 8 : 0
+  if (delta.type === 'tool_call') return 8
+  const text = delta.type === 'text' || delta.type === 'reasoning' || delta.type === 'refusal' ? delta.text : delta.type === 'tool_arguments' ? delta.json : undefined
+  if (text === undefined) return 0
+  const bytes = Buffer.byteLength(text)
+  return Math.max(1, tokensOfBytes(bytes, bytes))
 }
 
 function dropPolicy(allowed: boolean | readonly string[], dropped: string[]): DropPolicy {

@@ -73,7 +73,7 @@ function deployment(id: string): Deployment {
   return new Deployment(id, provider, 'm', 1, { id: 'm', provider: 'p', capabilities: {} }, limits, { afterFaults: 2, seconds: 50 }, clock)
 }
 
-const bound: CallBound = { usage: { ...noUsage, inputTokens: 4, outputTokens: 6 }, cost: { usd: picoUsd(10n), seconds: 100, joules: null, gramsCO2e: null }, likelyTokens: 5 }
+let bound: CallBound = { usage: { ...noUsage, inputTokens: 4, outputTokens: 6 }, cost: { usd: picoUsd(10n), seconds: 100, joules: null, gramsCO2e: null }, likelyTokens: 5 }
 /** Bounds that a closer look finds. */
 let closer: Awaited<ReturnType<LiveWorld['closerBounds']>> = []
 
@@ -238,6 +238,49 @@ describe('a call that ends in some other way', () => {
     plays = [seen]
     await expect(read(environment().call('m', { ...request, stream: true }))).rejects.toBeInstanceOf(UpstreamFailure)
     expect(await records()).toMatchObject([{ end: 'truncated', usage: { outputTokens: 6 } }])
+  })
+
+  it('counts what a silent provider may have written since it was last heard of', async () => {
+    const roomy: CallBound = { ...bound, usage: { ...bound.usage, outputTokens: 5000 }, cost: { ...bound.cost, usd: picoUsd(5000n) } }
+    plays = [
+      async function* ({ progress }) {
+        progress.sent = true
+        progress.outputTokens = 1
+        yield text('x')
+        now += 1
+        progress.outputTokens = 100
+        yield text('y')
+        now += 10
+        throw failure({ upstreamStatus: 200, phase: 'stream' })
+      },
+    ]
+    const usual = bound
+    bound = roomy
+    try {
+      await expect(read(environment().call('m', { ...request, stream: true }))).rejects.toBeInstanceOf(UpstreamFailure)
+    } finally {
+      bound = usual
+    }
+    // A hundred a second: ten seconds of silence are a thousand more.
+    const [record] = await records()
+    expect(record?.usage.outputTokens).toBeGreaterThanOrEqual(1100)
+    expect(record?.usage.outputTokens).toBeLessThan(1300)
+  })
+
+  it('is settled at what was reserved when a proxy gave up waiting for the provider', async () => {
+    for (const upstreamStatus of [408, 504, 524]) {
+      ledger = createMemoryLedger()
+      plays = [fail(failure({ retryable: false, upstreamStatus }))]
+      await expect(read(environment().call('m', request))).rejects.toBeInstanceOf(UpstreamFailure)
+      expect(await records()).toMatchObject([{ end: 'failed', status: upstreamStatus, usage: { outputTokens: 6 }, usageEstimated: true }])
+    }
+  })
+
+  it('costs what was reserved when nobody said how its input was billed', async () => {
+    plays = [fail(failure({ retryable: false, upstreamStatus: 200 }))]
+    await expect(read(environment().call('m', request))).rejects.toBeInstanceOf(UpstreamFailure)
+    // The price of six tokens out is 6; the bound has room for input that was written to a cache.
+    expect(await records()).toMatchObject([{ cost: { usd: 10n } }])
   })
 
   it('is settled at nothing when the provider refused it, or never got it', async () => {

@@ -247,6 +247,8 @@ class Attempt {
   private readonly startedAt: number
   private readonly progress: CallProgress = { sent: false, outputTokens: 0, reported: undefined, dropped: [] }
   private firstTokenSeconds: number | undefined
+  /** When the provider was last heard of, in monotonic seconds. */
+  private heardAt = 0
   private held: Held | undefined
   private bound: CallBound | undefined
   private outputLimit: number | undefined
@@ -357,13 +359,14 @@ class Attempt {
           return await this.succeeded(step.value)
         }
         const delta = step.value
+        this.heardAt = this.world.clock.monotonic()
         if (!this.yielded) {
           if (delta.type === 'start' || delta.type === 'usage') {
             ;(held ??= []).push(delta)
             continue
           }
           this.yielded = true
-          this.firstTokenSeconds = this.world.clock.monotonic() - this.startedAt
+          this.firstTokenSeconds = this.heardAt - this.startedAt
           this.deployment.answers(this.place)
           if (held) yield* held
         }
@@ -433,30 +436,44 @@ class Attempt {
    * is known by what was seen of it and what may have been written since; of anything else nothing is known, so its bound counts.
    */
   private async settleUnfinished(end: CallEnd, status: number, errorCode: string, failure: UpstreamFailure | undefined): Promise<void> {
-    const refused = !this.progress.sent || failure?.phase === 'connect' || (failure !== undefined && failure.upstreamStatus >= 300)
+    const refused = !this.progress.sent || failure?.phase === 'connect' || (failure !== undefined && failure.upstreamStatus >= 300 && !mayHaveAnswered.has(failure.upstreamStatus))
     if (refused) {
       await this.record(end, status, { usage: noUsage }, false, zeroMoney, errorCode)
       return
     }
-    const { reported } = this.progress
-    const most = this.mostOutputTokens()
-    const input = reported ? reported.usage : await this.estimatedUsage(0)
+    const { bound, progress, request } = this
+    const { reported } = progress
+    const searches = bound?.usage.webSearches ?? 0
+    const most = searches > 0 ? reservedOutput(bound, progress) : this.mostOutputTokens()
+    const input = reported && searches === 0 ? reported.usage : await this.estimatedUsage(0)
     const usage = { ...input, outputTokens: input.outputTokens + Math.max(0, most - totalOutputTokens(input)) }
-    const settled = { ...reported, usage }
-    await this.record(end, status, settled, true, this.price(settled).usd, errorCode)
+    const tier = reported?.serviceTier ?? ('messages' in request ? request.serviceTier : undefined)
+    const settled = { ...reported, usage, serviceTier: tier }
+    let { usd } = this.price(settled)
+    // The tier that was used may be the ordinary one, and the dearer.
+    if (usd !== null && tier !== reported?.serviceTier) usd = larger(usd, this.world.price(this.deployment, { ...settled, serviceTier: undefined }).report.usd)
+    // Nobody has said whether this input was written to a cache, which costs more, nor what the provider's own tools added to it.
+    const unknown = searches > 0 || (!reported && input.inputTokens >= (bound?.usage.inputTokens ?? Infinity))
+    if (bound && usd !== null && unknown && most >= totalOutputTokens(bound.usage)) usd = larger(usd, bound.cost.usd)
+    await this.record(end, status, settled, true, usd, errorCode)
   }
 
   /** Output tokens that an attempt without a proper end may be billed for at the most. */
   private mostOutputTokens(): number {
-    const { request, bound, progress, firstTokenSeconds, deployment } = this
-    const reserved = bound === undefined ? progress.outputTokens : totalOutputTokens(bound.usage)
+    const { request, bound, progress, firstTokenSeconds, deployment, heardAt } = this
+    const seen = Math.max(progress.outputTokens, progress.reported ? totalOutputTokens(progress.reported.usage) : 0)
+    const reserved = Math.max(seen, reservedOutput(bound, progress))
     if (!('stream' in request) || !request.stream || firstTokenSeconds === undefined) return reserved
+    const { reasoning } = deployment.facts.capabilities
     // Reasoning is billed and may not be shown. Claude reasons only when it is asked to.
-    const reasons = deployment.facts.capabilities.reasoning === true && (request.reasoning !== undefined || modelFamily(deployment.model) !== 'claude')
-    if (reasons) return Math.max(progress.outputTokens, reserved)
-    const seconds = Math.max(0.001, this.world.clock.monotonic() - this.startedAt - firstTokenSeconds)
-    const underWay = MIN_UNDER_WAY_TOKENS + Math.ceil((progress.outputTokens / seconds) * UNDER_WAY_SECONDS)
-    return Math.max(progress.outputTokens, Math.min(reserved, progress.outputTokens + underWay))
+    if (reasoning === true && (request.reasoning !== undefined || modelFamily(deployment.model) !== 'claude')) return reserved
+    const flowing = Math.max(SHORTEST_FLOW_SECONDS, heardAt - this.startedAt - firstTokenSeconds)
+    // What a provider holds back (arguments of a tool until they are whole) is written at the same rate as what it shows.
+    const silent = this.world.clock.monotonic() - heardAt
+    // A model of which nothing is known may have reasoned before it began.
+    const before = reasoning === undefined ? firstTokenSeconds : 0
+    const unseen = MIN_UNDER_WAY_TOKENS + Math.ceil((seen / flowing) * (before + silent + UNDER_WAY_SECONDS))
+    return Math.min(reserved, seen + unseen)
   }
 
   private async estimatedUsage(outputTokens: number): Promise<Usage> {
@@ -509,6 +526,21 @@ class Attempt {
  */
 const UNDER_WAY_SECONDS = 0.5
 const MIN_UNDER_WAY_TOKENS = 16
+/** Pieces that come together say nothing of a rate; seconds. */
+const SHORTEST_FLOW_SECONDS = 0.05
+
+/** Statuses of proxies that gave up waiting for a provider, who may go on, and bill. */
+const mayHaveAnswered: ReadonlySet<number> = new Set([408, 504, 520, 524])
+
+/** Output tokens that were reserved; those seen where nothing was. */
+function reservedOutput(bound: CallBound | undefined, { outputTokens }: CallProgress): number {
+  return bound === undefined ? outputTokens : totalOutputTokens(bound.usage)
+}
+
+/** The larger of two amounts; one that isn't known is none. */
+function larger(a: Money, b: Money | null): Money {
+  return b !== null && b > a ? b : a
+}
 
 /** Nothing fits any more, however closely one looks. */
 function exhausted(budget: Budget): boolean {

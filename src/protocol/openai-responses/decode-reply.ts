@@ -3,7 +3,7 @@ import type { Part } from '../conversation.js'
 import { arrayOf, isObject, numberOf, objectOf, stringOf, textOf, type JsonObject } from '../json-value.js'
 import { decodeError } from '../openai-chat/decode-reply.js'
 import type { Choice, FinishReason, Reply, ReportedUsage, TokenLogprob } from '../reply.js'
-import { responsesUsage } from '../usage.js'
+import { responsesUsage, withSearches } from '../usage.js'
 import { reasoningText } from './decode-input.js'
 
 /** Reads a whole response. Throws `BursarError`: `upstream_malformed`, or what the response says went wrong. */
@@ -33,7 +33,8 @@ export function usageOf(json: unknown): ReportedUsage | undefined {
   const outer = objectOf(json)
   const body = objectOf(outer?.['response']) ?? outer
   if (!body) return undefined
-  const reported = responsesUsage(body['usage'])
+  const told = responsesUsage(body['usage'])
+  const reported = told && withSearches(told, body['output'])
   const tier = textOf(body['service_tier'])
   // `auto` is a wish, not what was used.
   return reported && tier !== undefined && tier !== 'auto' ? { ...reported, serviceTier: tier } : reported
