@@ -27,7 +27,7 @@ const BUDGET = 1_000_000_000_000n
 /** Share of the budget that must be spent at the upstream when the first call is refused. */
 const USABLE = 0.97
 /** What all callers together may hold near the end of the budget: what they hold is refused to others, rightly. */
-const HELD_AT_END = 0.01
+const HELD_AT_END = 0.015
 const prices: Prices = { input: 0.02, output: 0.4 }
 /** A cut stream is counted higher than what was made of it, since nobody tells; more of them would leave less of the budget to use. */
 const faults = { cutStreams: 0.01, cutAnswers: 0, refused: 0 }
@@ -96,7 +96,7 @@ async function oneRun(run: number, settings: BurstSettings, upstream: BillingUps
     return outcome
   }
 
-  for (let wave = 0; wave < 12 && accounted < (BUDGET * 96n) / 100n && firstRefusal === undefined; wave++) {
+  for (let wave = 0; wave < 12 && accounted < (BUDGET * 97n) / 100n && firstRefusal === undefined; wave++) {
     const shape = shapeFor(((BUDGET - accounted) * 92n) / 100n / BigInt(callers))
     const planned = Array.from({ length: callers }, () => planCall(shape, random))
     await Promise.all(planned.map(call))

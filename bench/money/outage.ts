@@ -82,7 +82,8 @@ async function oneRun(run: number, settings: OutageSettings, made: Outage, gatew
   const random = childRandom(settings.seed, `outage ${settings.kind} ${run}`)
   const violation = (text: string) => void findings.violations.push(`run ${run}: ${text}`)
   const agent = createAgent(settings.callers)
-  const parts: Record<'before' | 'during' | 'after', Outcome[]> = { before: [], during: [], after: [] }
+  // Calls by when they began: `going` and `coming` are the moments in which the outage begins and ends, where anything orderly is right.
+  const parts: Record<'before' | 'going' | 'during' | 'coming' | 'after', Outcome[]> = { before: [], going: [], during: [], coming: [], after: [] }
   let part: keyof typeof parts = 'before'
   let stopping = false
   let slowest = 0
@@ -98,18 +99,22 @@ async function oneRun(run: number, settings: OutageSettings, made: Outage, gatew
   })
   await sleep(settings.partMs)
   const billedBefore = upstream.spent
+  part = 'going'
   await made.begin()
-  // Calls that were held before may still be answered; those that begin from here on can't be.
   await sleep(200)
   part = 'during'
   await sleep(settings.partMs)
-  part = 'after'
+  // All callers may still wait for calls from before.
+  if (!made.callsGoOn) await eventually(() => parts.during.length > 0, PATIENCE_MS)
+  part = 'coming'
   const billedDuring = upstream.spent - billedBefore
   await made.end()
   const endedAt = performance.now()
-  const recovered = await eventually(() => parts.after.some((outcome) => outcome.end === 'complete'), RECOVERY_MS)
+  const recovered = await eventually(() => parts.coming.some((outcome) => outcome.end === 'complete'), RECOVERY_MS)
   const recoveryMs = performance.now() - endedAt
-  if (!recovered) violation(`no call was answered within ${RECOVERY_MS / 1000} s after the end of the outage (${tally(parts.after)})`)
+  if (!recovered) violation(`no call was answered within ${RECOVERY_MS / 1000} s after the end of the outage (${tally(parts.coming)})`)
+  await sleep(1_000)
+  part = 'after'
   await sleep(settings.partMs)
   stopping = true
   await Promise.all(working)
@@ -128,10 +133,13 @@ async function oneRun(run: number, settings: OutageSettings, made: Outage, gatew
     if (parts.during.length === 0) violation('no call was refused either: they hang')
   }
   for (const name of ['before', 'after'] as const) {
-    const odd = parts[name].filter((outcome) => outcome.end === 'refused' && outcome.errorCode !== 'ledger_unavailable')
-    if (odd.length > 0) violation(`${name} the outage: ${tally(odd)}`)
+    const odd = parts[name].filter((outcome) => outcome.end === 'refused')
+    if (odd.length > 0) violation(`${name} the outage calls were refused: ${tally(odd)}`)
+    if (!parts[name].some((outcome) => outcome.end === 'complete')) violation(`${name} the outage no call was answered`)
   }
-  const complete = [...parts.before, ...parts.during, ...parts.after].filter((outcome) => outcome.end === 'complete')
+  const strange = [...parts.going, ...parts.coming].filter((outcome) => outcome.end === 'refused' && outcome.errorCode !== 'ledger_unavailable')
+  if (strange.length > 0) violation(`as it began or ended: ${tally(strange)}`)
+  const complete = Object.values(parts).flat().filter((outcome) => outcome.end === 'complete')
   let shown = 0n
   let lost: readonly Outcome[] = complete
   await eventually(
@@ -148,16 +156,14 @@ async function oneRun(run: number, settings: OutageSettings, made: Outage, gatew
   if (lost.length > 0) violation(`${lost.length} of ${complete.length} answers that came to their end have no record, or one of another cost`)
   findings.rows.push({
     run,
-    before: tally(parts.before),
-    during: tally(parts.during),
-    after: tally(parts.after),
+    ...Object.fromEntries(Object.entries(parts).map(([name, outcomes]) => [name, tally(outcomes)])),
     'slowest call ms': Math.round(slowest),
     'answers again after ms': Math.round(recoveryMs),
     'billed meanwhile': dollars(billedDuring),
     'billed in all': dollars(upstream.spent),
     'shown by the ledger': dollars(shown),
   })
-  settings.say(`outage ${settings.kind} run ${run}: before ${tally(parts.before)}; during ${tally(parts.during)}; after ${tally(parts.after)}; slowest ${Math.round(slowest)} ms, answers again after ${Math.round(recoveryMs)} ms; billed ${dollars(upstream.spent)}, shown ${dollars(shown)}`)
+  settings.say(`outage ${settings.kind} run ${run}: ${Object.entries(parts).map(([name, outcomes]) => `${name}: ${tally(outcomes)}`).join('; ')}; slowest ${Math.round(slowest)} ms, answers again after ${Math.round(recoveryMs)} ms; billed ${dollars(upstream.spent)}, shown ${dollars(shown)}`)
 }
 
 async function outageOf(kind: OutageKind, folder: string): Promise<Outage | { readonly skipped: string }> {

@@ -12,11 +12,11 @@ const held = async (store: BurstStore, processes: number, callers: number) => {
 }
 
 describe('many callers against one hard budget', () => {
-  it('never spend more than it, and nearly all of it: one process, the embedded database', () => held('embedded', 1, 200), 60_000)
+  it('never spend more than it, and nearly all of it: one process, the embedded database', () => held('embedded', 1, 60), 120_000)
 
-  it.skipIf(missingPostgres())(`two processes on PostgreSQL${note(missingPostgres())}`, () => held('postgres', 2, 120), 60_000)
+  it.skipIf(missingPostgres())(`two processes on PostgreSQL${note(missingPostgres())}`, () => held('postgres', 2, 40), 120_000)
 
-  it.skipIf(missingPostgres() ?? missingRedis())(`two processes on PostgreSQL with Redis in front${note(missingPostgres() ?? missingRedis())}`, () => held('redis', 2, 120), 60_000)
+  it.skipIf(missingPostgres() ?? missingRedis())(`two processes on PostgreSQL with Redis in front${note(missingPostgres() ?? missingRedis())}`, () => held('redis', 2, 40), 120_000)
 })
 
 function note(why: string | undefined): string {
