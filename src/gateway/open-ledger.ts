@@ -6,6 +6,7 @@ import {
   createPostgresCounters,
   createPostgresSnapshots,
   createRedisCounters,
+  lostCall,
   openDurableLedger,
   Reconciliation,
   type Counters,
@@ -165,6 +166,15 @@ async function countersFor(config: Config, durable: DurableLedger, log: Logger):
     snapshot: () => snapshots.read(),
     holders: async () => (await durable.store.holders()).filter(({ heartbeatAgeSeconds }) => heartbeatAgeSeconds < leaseSeconds).map((other) => other.holder),
     counterEnd,
+    rebuild: durable.recovered,
+    // A process that is gone with its disk: what it was granted in its last moments is known to Redis alone.
+    async lost(_holder, intents) {
+      for (const intent of intents) {
+        await durable.recordIntent(intent)
+        await durable.recordCall({ ...lostCall(intent), settled: intent.held.map(({ amount, transient }) => (transient === true ? 0n : amount)) })
+      }
+      await durable.caughtUp()
+    },
     onProblem: (problem) => log.warn('budgets can not be counted in Redis', { problem }),
   })
   const close = counters.close.bind(counters)

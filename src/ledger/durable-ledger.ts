@@ -115,7 +115,7 @@ export async function openDurableLedger(settings: DurableLedgerSettings, observe
       await methods.heartbeat(holder)
       if (adopted.length > 0) await methods.expireHolds({ holders: adopted })
     } else await methods.expireHolds({ allBut: holder })
-    return new DurableLedger({ ...settings, holder, leaseSeconds, heartbeatSeconds, limits, own, marks }, worker, observer)
+    return new DurableLedger({ ...settings, holder, leaseSeconds, heartbeatSeconds, limits, own, marks, recovered: adopted.length > 0 }, worker, observer)
   } catch (error) {
     await worker?.kill()
     leave(own, marks)
@@ -125,6 +125,7 @@ export async function openDurableLedger(settings: DurableLedgerSettings, observe
 }
 
 interface OpenSettings extends DurableLedgerSettings {
+  readonly recovered: boolean
   readonly holder: string
   readonly leaseSeconds: number
   readonly heartbeatSeconds: number
@@ -140,6 +141,8 @@ interface OpenSettings extends DurableLedgerSettings {
 export class DurableLedger implements Ledger, OutcomeReader {
   /** Id of this process: what it holds is its own until it dies. */
   readonly holder: string
+  /** Whether a process before this one left a journal that had to be brought in: counters kept elsewhere may not have heard of it. */
+  readonly recovered: boolean
   /** The store's own methods, which know nothing of what isn't applied yet. */
   readonly store: Omit<Remote<Store & OutcomeReader>, 'apply' | 'close'>
   readonly accounts: Remote<AccountStore>
@@ -160,6 +163,7 @@ export class DurableLedger implements Ledger, OutcomeReader {
   ) {
     const { own, holder, durability = 'disk', segmentBytes, files, marks, store, leaseSeconds, heartbeatSeconds, retention, limits } = settings
     this.holder = holder
+    this.recovered = settings.recovered
     this.limits = limits
     this.all = worker.group<Store & OutcomeReader>('store', slowMethods)
     this.store = this.all

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { settledAmount } from '../counters/decide.js'
+import { lostCall } from '../lost-call.js'
 import { decodeIntent, decodeLines, encodeIntent, encodeLines } from '../counters/stored-hold.js'
 import type { CallRecord, IntentRecord } from '../record.js'
 import type { BalanceChanges } from './balances.js'
@@ -99,11 +100,6 @@ export async function markExpired(tx: Tx, holds: readonly OpenHold[], balances: 
 export async function findExpiredHold(db: Tx, callId: string): Promise<readonly HeldLine[] | undefined> {
   const row = await db.selectFrom('holds').select('lines').where('id', '=', callId).where('expired', '=', 1).executeTakeFirst()
   return row && decodeLines(row.lines).map(({ counter, amount, transient }) => ({ counter, amount: BigInt(amount), ...(transient === true && { transient }) }))
-}
-
-/** What the call will be when nobody ever tells how it ended. */
-export function lostCall({ held: _held, ...planned }: IntentRecord): CallRecord {
-  return { ...planned, end: 'lost', status: 0, usageEstimated: true }
 }
 
 /** A row that is no intent stays what it is: its reservation stays spent. */
