@@ -292,6 +292,24 @@ describe('a call that ends in some other way', () => {
   })
 })
 
+describe('an answer whose usage the provider never told', () => {
+  it('has the output that was seen, and all that was reserved where the model may have reasoned unseen', async () => {
+    const silent: Play = async function* ({ progress }) {
+      progress.sent = true
+      yield text('x')
+      return { ...done, reported: undefined, estimatedOutputTokens: 2 }
+    }
+    plays = [silent, silent]
+    await read(environment().call('m', request))
+    deployments = [new Deployment('r', provider, 'm', 1, { id: 'm', provider: 'p', capabilities: { reasoning: true } }, limits, { afterFaults: 2, seconds: 50 }, clock)]
+    await read(environment().call('m', request))
+    expect(await records()).toMatchObject([
+      { end: 'complete', usageEstimated: true, usage: { outputTokens: 2 } },
+      { end: 'complete', usageEstimated: true, usage: { outputTokens: 6 } },
+    ])
+  })
+})
+
 describe('a budget without room for the bound', () => {
   it('has room for a closer one, and the output is limited where that needs it', async () => {
     const less: CallBound = { ...bound, cost: { ...bound.cost, usd: picoUsd(8n) } }

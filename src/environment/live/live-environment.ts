@@ -380,7 +380,7 @@ class Attempt {
 
   async succeeded(result: ProviderResult): Promise<Completion> {
     const estimated = result.reported === undefined
-    const reported = result.reported ?? { usage: await this.estimatedUsage(result.estimatedOutputTokens) }
+    const reported = result.reported ?? { usage: await this.estimatedUsage(this.mayReasonUnseen ? Math.max(result.estimatedOutputTokens, reservedOutput(this.bound, this.progress)) : result.estimatedOutputTokens) }
     const report = this.price(reported)
     if (!estimated) this.world.learn(this.deployment, this.request, reported.usage, this.outputLimit)
     this.deployment.finish(this.place, 'ok', { firstToken: this.firstTokenSeconds ?? this.world.clock.monotonic() - this.startedAt })
@@ -464,9 +464,8 @@ class Attempt {
     const seen = Math.max(progress.outputTokens, progress.reported ? totalOutputTokens(progress.reported.usage) : 0)
     const reserved = Math.max(seen, reservedOutput(bound, progress))
     if (!('stream' in request) || !request.stream || firstTokenSeconds === undefined) return reserved
+    if (this.mayReasonUnseen) return reserved
     const { reasoning } = deployment.facts.capabilities
-    // Reasoning is billed and may not be shown. Claude reasons only when it is asked to.
-    if (reasoning === true && (request.reasoning !== undefined || modelFamily(deployment.model) !== 'claude')) return reserved
     const flowing = Math.max(SHORTEST_FLOW_SECONDS, heardAt - this.startedAt - firstTokenSeconds)
     // What a provider holds back (arguments of a tool until they are whole) is written at the same rate as what it shows.
     const silent = this.world.clock.monotonic() - heardAt
@@ -474,6 +473,12 @@ class Attempt {
     const before = reasoning === undefined ? firstTokenSeconds : 0
     const unseen = MIN_UNDER_WAY_TOKENS + Math.ceil((seen / flowing) * (before + silent + UNDER_WAY_SECONDS))
     return Math.min(reserved, seen + unseen)
+  }
+
+  /** Reasoning is billed and may not be shown. Claude reasons only when it is asked to. */
+  private get mayReasonUnseen(): boolean {
+    const { request, deployment } = this
+    return deployment.facts.capabilities.reasoning === true && 'messages' in request && (request.reasoning !== undefined || modelFamily(deployment.model) !== 'claude')
   }
 
   private async estimatedUsage(outputTokens: number): Promise<Usage> {
