@@ -6,7 +6,6 @@ import {
   createPostgresCounters,
   createPostgresSnapshots,
   createRedisCounters,
-  lostCall,
   openDurableLedger,
   Reconciliation,
   type Counters,
@@ -169,11 +168,9 @@ async function countersFor(config: Config, durable: DurableLedger, log: Logger):
     rebuild: durable.recovered,
     // A process that is gone with its disk: what it was granted in its last moments is known to Redis alone.
     async lost(_holder, intents) {
-      for (const intent of intents) {
-        await durable.recordIntent(intent)
-        await durable.recordCall({ ...lostCall(intent), settled: intent.held.map(({ amount, transient }) => (transient === true ? 0n : amount)) })
-      }
+      await Promise.all(intents.map((intent) => durable.recordIntent(intent)))
       await durable.caughtUp()
+      await durable.store.expireHolds({ calls: intents.map(({ callId }) => callId) })
     },
     onProblem: (problem) => log.warn('budgets can not be counted in Redis', { problem }),
   })

@@ -8,6 +8,9 @@ import type { IntentRecord, LedgerRecord } from '../record.js'
  */
 export type StoreSettings = { readonly file: string } | { readonly url: string; readonly poolSize?: number | undefined }
 
+/** Which open holds nobody will ever close: those of these holders, of all but one, or of these calls. */
+export type DeadHolds = { readonly holders: readonly string[] } | { readonly allBut: string } | { readonly calls: readonly string[] }
+
 /** A piece of a journal, as it was read. */
 export interface JournalPiece {
   /** Id of the journal segment. */
@@ -44,7 +47,7 @@ export interface Store extends LedgerReader {
    * Turns what dead holders left open into spend: each hold becomes a `lost` call of its intent's usage and cost, its transient
    * lines are given back, the rest stays used. The hold is kept, marked expired, for a call that still comes in. Resolves to the number of calls.
    */
-  expireHolds(dead: { readonly holders: readonly string[] } | { readonly allBut: string }): Promise<number>
+  expireHolds(dead: DeadHolds): Promise<number>
   /**
    * What a lost call holds on, in the order of its intent, as long as nothing came in for it: what `settled` of the record that puts it right is
    * measured by. Transient lines are at 0, since they were given back. `undefined` when no expired hold has this id.

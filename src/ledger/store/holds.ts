@@ -6,7 +6,7 @@ import type { CallRecord, IntentRecord } from '../record.js'
 import type { BalanceChanges } from './balances.js'
 import type { BulkTarget } from './bulk.js'
 import type { ApplyContext } from './context.js'
-import type { HeldLine } from './contract.js'
+import type { DeadHolds, HeldLine } from './contract.js'
 import { padded } from './dictionary.js'
 import { anyText } from './ranges.js'
 import type { Tx } from './transaction.js'
@@ -70,12 +70,14 @@ export interface OpenHold {
 export async function deadHolds(
   tx: Tx,
   { engine }: ApplyContext,
-  dead: { readonly holders: readonly string[] } | { readonly allBut: string },
+  dead: DeadHolds,
   after: string,
   limit: number,
 ): Promise<OpenHold[]> {
   let query = tx.selectFrom('holds').select(['id', 'holder', 'lines', 'intent']).where('expired', '=', 0).where('id', '>', after).orderBy('id').limit(limit)
-  query = 'holders' in dead ? query.where('holder', 'in', dead.holders.length > 0 ? padded(dead.holders) : ['']) : query.where('holder', '!=', dead.allBut)
+  if ('allBut' in dead) query = query.where('holder', '!=', dead.allBut)
+  else if ('calls' in dead) query = query.where('id', 'in', dead.calls.length > 0 ? padded(dead.calls) : [''])
+  else query = query.where('holder', 'in', dead.holders.length > 0 ? padded(dead.holders) : [''])
   if (engine === 'postgresql') query = query.forUpdate()
   return (await query.execute()).map(({ id, holder, lines, intent }) => ({ id, holder, lines, intent: readIntent(intent, lines) }))
 }

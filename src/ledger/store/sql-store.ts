@@ -5,7 +5,7 @@ import { addRecords } from './apply.js'
 import { BalanceChanges } from './balances.js'
 import type { Connection } from './connect.js'
 import { ApplyContext } from './context.js'
-import type { HeldLine, JournalPiece, OutcomeReader, OutcomeReport, OutcomeReportQuery, Store } from './contract.js'
+import type { DeadHolds, HeldLine, JournalPiece, OutcomeReader, OutcomeReport, OutcomeReportQuery, Store } from './contract.js'
 import { padded } from './dictionary.js'
 import { storeFault } from './fault.js'
 import { lostCall } from '../lost-call.js'
@@ -50,7 +50,7 @@ export class SqlStore implements Store, OutcomeReader {
     return this.reading((db) => appliedTo(db, segment))
   }
 
-  async expireHolds(dead: { readonly holders: readonly string[] } | { readonly allBut: string }): Promise<number> {
+  async expireHolds(dead: DeadHolds): Promise<number> {
     let lost = 0
     for (let after = '', more = true; more; ) {
       await this.writing(async (tx, balances) => {
@@ -185,8 +185,8 @@ async function appliedTo(tx: Tx, segment: string): Promise<number> {
 }
 
 /** Dead processes that hold nothing any more needn't be told of again. */
-async function forgetHolders(db: Tx, dead: { readonly holders: readonly string[] } | { readonly allBut: string }): Promise<void> {
-  if ('holders' in dead && dead.holders.length === 0) return
+async function forgetHolders(db: Tx, dead: DeadHolds): Promise<void> {
+  if ('calls' in dead || ('holders' in dead && dead.holders.length === 0)) return
   const query = db.deleteFrom('holders').where(({ not, exists, selectFrom }) =>
     not(exists(selectFrom('holds').select('holds.id').whereRef('holds.holder', '=', 'holders.holder').where('holds.expired', '=', 0))),
   )
