@@ -79,7 +79,7 @@ export class Gateway {
         ledger,
         clock,
         alert(alert) {
-          log.warn('a budget', { alert: alertText(alert) })
+          log.warn('budget alert', { alert: alertText(alert) })
           webhook?.send(alert)
         },
         settings: { queueSeconds: config.budgets.queue_seconds, alertShares: config.budgets.alert_at },

@@ -44,7 +44,7 @@ export function payloadOf(alert: BudgetAlert, id: string): AlertPayload {
 
 /** An alert in one plain sentence, for logs and people. */
 export function alertText({ kind, level, rule: { unit, per, limit }, share, used }: BudgetAlert): string {
-  const budget = `The ${adjective[per]} ${kind === 'soft_limit_overrun' ? 'soft limit' : 'budget'} of ${level.kind} "${level.name}"`
+  const budget = `The ${adjective[per]}${kind === 'soft_limit_overrun' ? 'soft limit' : 'budget'} of ${level.kind} "${level.name}"`
   const amounts = `${describeGrains(unit, used)} of ${describeGrains(unit, limit)} ${unit === 'calls' ? 'made' : 'used'}`
   switch (kind) {
     case 'soft_limit_overrun':
@@ -52,11 +52,11 @@ export function alertText({ kind, level, rule: { unit, per, limit }, share, used
     case 'share_reached':
       return `${budget} has reached ${Number(((share ?? 1) * 100).toFixed(2))} %: ${amounts}.`
     case 'refused':
-      return `${budget} refuses calls: ${amounts}, and the rest is too little for them.`
+      return `${budget} refuses calls: ${amounts}, and what isn't reserved of the rest is too little for them.`
   }
 }
 
-const adjective = { minute: 'minute', day: 'daily', month: 'monthly', total: 'total' } as const
+const adjective = { minute: 'minute ', day: 'daily ', month: 'monthly ', total: '' } as const
 
 function iso(seconds: number): string {
   return Number.isFinite(seconds) && Math.abs(seconds) <= 8.64e12 ? new Date(seconds * 1000).toISOString() : ''

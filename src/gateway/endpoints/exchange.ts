@@ -89,6 +89,7 @@ export class CallerExchange {
     if (this.res.destroyed || this.res.headersSent) return
     const headers: Record<string, string> = { 'x-bursar-error': error.code }
     if (error.retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.ceil(error.retryAfterSeconds))
+    if (!worthRetrying(error)) headers['x-should-retry'] = 'false'
     if (error.code === 'body_too_large' || error.code === 'shutting_down' || !this.req.complete) headers['connection'] = 'close'
     if (error instanceof UpstreamFailure && error.body && error.bodyFormat === this.format && passesOn(error))
       return this.sendJson(error.upstreamStatus, error.body, headers)
@@ -116,6 +117,14 @@ export class CallerExchange {
       ? { 'request-id': this.requestId, 'x-request-id': this.requestId }
       : { 'x-request-id': this.requestId }
   }
+}
+
+/** Longest wait that the official clients keep to; seconds. With a longer one, or none, they ask again within seconds, several times. */
+const LONGEST_CLIENT_WAIT = 60
+
+/** Whether asking again soon may help. The official clients repeat every 429 unless `x-should-retry` says no. */
+function worthRetrying({ code, retryAfterSeconds }: BursarError): boolean {
+  return (code !== 'budget_exceeded' && code !== 'rate_limited') || (retryAfterSeconds !== undefined && retryAfterSeconds <= LONGEST_CLIENT_WAIT)
 }
 
 /** Errors that are the caller's to mend are theirs to read in the provider's words. */

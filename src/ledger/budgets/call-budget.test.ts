@@ -120,7 +120,7 @@ describe('hold', () => {
       const held = await budget.hold(planned(), needing(5))
       held.settle(held.settled(taking(0.5)))
     }
-    expect(budget.warnings()).toEqual(['the monthly soft limit of key "k" is overrun: $1.5 of $1'])
+    expect(budget.warnings()).toEqual(['the monthly soft limit of key "k" is overrun: $1.5 used, $1 set'])
     expect(budget.limited.size).toBe(0)
     expect(budget.remaining()).toEqual({})
   })
@@ -133,7 +133,7 @@ describe('limits of a request', () => {
     const budget = world.budget(levels)
     const held = await budget.hold(planned(), needing(0.08))
     expect(budget.remaining()).toEqual({ usd: usd(0.02), calls: 2 })
-    await expect(budget.hold(planned(), needing(0.08))).rejects.toThrow(/budget of this request doesn't allow this call: the call may need up to \$0\.08, \$0\.02 of \$0\.1 is left/)
+    await expect(budget.hold(planned(), needing(0.08))).rejects.toThrow(/budget of this request doesn't allow this call: it may need up to \$0\.08, and of \$0\.1 only \$0\.02 is left/)
     held.settle(held.settled(taking(0.01)))
     expect(budget.remaining()).toEqual({ usd: usd(0.09), calls: 2 })
     await expect(budget.hold(planned(), needing(0.08))).resolves.toBeDefined()
@@ -158,7 +158,7 @@ describe('refusals', () => {
     const refusal = await refusalOf(budget.hold(planned(), needing(0.05)))
     expect(refusal).toMatchObject({ code: 'budget_exceeded', status: 429, retryAfterSeconds: at('2026-11-22T00:00:00Z') - at('2026-11-21T07:07:00Z') })
     expect(refusal.message).toBe(
-      'The daily budget of team "research" doesn\'t allow this call: the call may need up to $0.05, $0.02 of $10 is left. It begins anew at 2026-11-22T00:00Z. Set max_tokens lower, name a cheaper model, or have the budget raised.',
+      'The daily budget of team "research" doesn\'t allow this call: it may need up to $0.05, and of $10 only $0.02 is left. It begins anew at 2026-11-22T00:00Z. Set max_tokens lower, name a cheaper model, or have the budget raised.',
     )
   })
 

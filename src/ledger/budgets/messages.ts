@@ -26,8 +26,11 @@ export function budgetExceeded({ count, limit, window, amount, used }: Refusal, 
   const retryAfterSeconds = amount <= limit && window.end - now <= DAY ? Math.max(1, Math.ceil(window.end - now)) : undefined
   const tooLarge = amount > limit
   const message =
-    `The ${adjective[counting]} budget of ${nameOf(level)} doesn't allow this call: the call may need up to ${describeGrains(unit, amount)}, ` +
-    (tooLarge ? `more than the whole budget of ${describeGrains(unit, limit)}.` : `${describeGrains(unit, left)} of ${describeGrains(unit, limit)} is left.`) +
+    `The ${adjective[counting]}budget of ${nameOf(level)} doesn't allow this call: ` +
+    (unit === 'calls' && left === 0n
+      ? `${describeGrains(unit, limit)} may be made, and no more is left.`
+      : `it may need up to ${describeGrains(unit, amount)}, ` +
+        (tooLarge ? `more than the whole budget of ${describeGrains(unit, limit)}.` : `and of ${describeGrains(unit, limit)} only ${describeGrains(unit, left)} is left.`)) +
     (window.end === Number.POSITIVE_INFINITY || tooLarge ? '' : ` It begins anew at ${new Date(window.end * 1000).toISOString().slice(0, 16)}Z.`) +
     ` ${advice[unit]}`
   return new BudgetExceeded(message, retryAfterSeconds === undefined ? {} : { retryAfterSeconds })
@@ -35,7 +38,7 @@ export function budgetExceeded({ count, limit, window, amount, used }: Refusal, 
 
 /** The error for a call whose amount of a limited unit nobody knows. */
 export function unknownAmount({ level, unit, counting, limit }: Count, deployment: string): BudgetExceeded {
-  const budget = `the ${adjective[counting]} budget of ${nameOf(level)} (${describeGrains(unit, limit ?? 0n)})`
+  const budget = `the ${adjective[counting]}budget of ${nameOf(level)} (${describeGrains(unit, limit ?? 0n)})`
   return new BudgetExceeded(
     unit === 'usd'
       ? `The price of "${deployment}" is unknown, so ${budget} can't be checked. Set prices for this model in the configuration.`
@@ -73,7 +76,7 @@ export function rateLimited({ count, limit, amount }: Refusal, seconds: number |
 
 /** What a caller is told of a soft limit that is overrun. */
 export function softWarning({ level, unit, counting }: Count, limit: bigint, spent: bigint): string {
-  return `the ${adjective[counting]} soft limit of ${nameOf(level)} is overrun: ${describeGrains(unit, spent)} of ${describeGrains(unit, limit)}`
+  return `the ${adjective[counting]}soft limit of ${nameOf(level)} is overrun: ${describeGrains(unit, spent)} ${unit === 'calls' ? 'made' : 'used'}, ${describeGrains(unit, limit)} set`
 }
 
 /** Levels as texts name them. */
@@ -81,7 +84,8 @@ export function nameOf({ kind, name }: Pick<BudgetLevel, 'kind' | 'name'>): stri
   return kind === 'request' ? 'this request' : `${kind} "${name}"`
 }
 
-const adjective: Readonly<Record<Counting, string>> = { minute: 'minute', day: 'daily', month: 'monthly', total: 'total', sliding: 'rate', parallel: 'parallel' }
+/** Before the noun. A budget that never begins anew is just a budget. */
+const adjective: Readonly<Record<Counting, string>> = { minute: 'minute ', day: 'daily ', month: 'monthly ', total: '', sliding: 'rate ', parallel: 'parallel ' }
 
 const advice: Readonly<Record<Unit, string>> = {
   usd: 'Set max_tokens lower, name a cheaper model, or have the budget raised.',
