@@ -7,6 +7,7 @@ import { formatUsd, type Money } from '../quantities/index.js'
 import { addAdminRoutes } from './admin/routes.js'
 import { addFeedbackRoutes, outcomeJson } from './endpoints/feedback.js'
 import { addUsageRoutes, type UsageScope } from './endpoints/usage.js'
+import { EXPOSED_HEADERS } from './http/exposed-headers.js'
 import { mayName } from './keys.js'
 import type { GatewayState, ListedModel } from './state.js'
 import type { RequestObserver } from './request-observer.js'
@@ -33,7 +34,7 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
       cors({
         origin: corsOrigins.includes('*') ? '*' : [...corsOrigins],
         allowMethods: ['GET', 'POST', 'PATCH', 'DELETE', 'OPTIONS'],
-        exposeHeaders: ['x-request-id', 'x-bursar-cost', 'x-bursar-model', 'x-bursar-decision', 'x-bursar-warning', 'retry-after'],
+        exposeHeaders: [...EXPOSED_HEADERS],
       }),
     )
   const keyed = (headers: Headers) => state().keyring.authenticate(Object.fromEntries(headers), state().clock.now())
@@ -62,10 +63,10 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
     return c.json(listed(model))
   })
   app.get('/v1/decisions/:id', async (c) => {
-    const key = keyed(c.req.raw.headers)
+    const scope = scopeOf(c.req.raw.headers, state())
     const { ledger } = state()
     const decision = await ledger.decision(c.req.param('id'))
-    if (!decision || decision.key !== key.name)
+    if (!decision || (scope !== 'all' && decision.key !== scope.key))
       throw new BursarError('There is no such decision, or it is no longer remembered.', { code: 'not_found', status: 404 })
     const calls = await ledger.calls({ requestId: decision.requestId, limit: 100 })
     const outcomes = await ledger.outcomes({ decisionId: decision.decisionId, limit: 100 })
@@ -110,7 +111,7 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
 }
 
 function errorBody(error: BursarError): Record<string, unknown> {
-  return { error: { message: error.message, type: error.status >= 500 ? 'server_error' : 'invalid_request_error', param: error.path ?? null, code: error.code } }
+  return { error: { message: error.message, type: error.status >= 500 ? 'server_error' : error.status === 401 ? 'authentication_error' : 'invalid_request_error', param: error.path ?? null, code: error.code } }
 }
 
 /** The admin key sees everybody's spending, and so does everybody on this machine while there are no keys; a key sees its own. */

@@ -6,6 +6,7 @@ import { CallerExchange, type ErrorEncoder } from './endpoints/exchange.js'
 import { handleCountTokens } from './endpoints/count-tokens.js'
 import { handleEmbeddings } from './endpoints/embeddings.js'
 import { handleGenerate } from './endpoints/generate.js'
+import { EXPOSED_HEADERS } from './http/exposed-headers.js'
 import { Turns } from './http/turns.js'
 import type { RequestObserver } from './request-observer.js'
 import type { GatewayState } from './state.js'
@@ -212,7 +213,7 @@ function allowOrigin(req: IncomingMessage, res: ServerResponse, origins: Readonl
   if (origin === undefined || !(origins.has('*') || origins.has(origin))) return
   res.setHeader('access-control-allow-origin', origin)
   res.setHeader('vary', 'origin')
-  res.setHeader('access-control-expose-headers', 'x-request-id, x-bursar-cost, x-bursar-model, x-bursar-decision, x-bursar-warning, retry-after')
+  res.setHeader('access-control-expose-headers', EXPOSED_HEADERS.join(', '))
 }
 
 /** A request that isn't HTTP, or whose headers are too large, never reaches a handler. */
