@@ -109,9 +109,13 @@ async function postgresHealth(url: string): Promise<string> {
 async function redisHealth(url: string): Promise<string> {
   const { Redis } = await import('ioredis')
   const client = new Redis(url, { lazyConnect: true, connectTimeout: ANSWER_MS, commandTimeout: ANSWER_MS, maxRetriesPerRequest: 0, retryStrategy: () => null })
-  client.on('error', () => undefined)
+  // What `connect` throws says only that the connection is closed.
+  let fault: unknown
+  client.on('error', (error) => (fault = error))
   try {
-    await client.connect()
+    await client.connect().catch((closed: unknown) => {
+      throw fault ?? closed
+    })
     const version = /redis_version:(\S+)/.exec(await client.info('server'))?.[1]
     return `Redis ${version ?? 'of unknown version'}`
   } finally {

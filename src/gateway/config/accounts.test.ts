@@ -124,3 +124,19 @@ describe('the admin key', () => {
     expect(problems({ server: { host: '0.0.0.0' } }, { BURSAR_ADMIN_KEY: KEY })).toEqual([])
   })
 })
+
+describe('the address of the database', () => {
+  it('has to be that of PostgreSQL, and is never shown', () => {
+    expect(problems({}, { DATABASE_URL: 'postgresql://u:p@h/d' })).toEqual([])
+    expect(problems({ ledger: { store: 'memory' } }, { DATABASE_URL: 'mysql://u:geheim@h/d' })).toEqual([])
+    const [env] = problems({}, { DATABASE_URL: 'mysql://u:geheim@h/d' })
+    expect(env?.message).toMatch(/DATABASE_URL in the environment is not/)
+    const [own] = problems({ ledger: { database_url: 'host=h password=geheim' } }, { DATABASE_URL: 'postgres://h/d' })
+    expect(own).toMatchObject({ path: 'ledger.database_url', message: 'expected the address of a PostgreSQL database, postgres://user:password@host/database' })
+    expect(`${env?.message} ${own?.message}`).not.toContain('geheim')
+  })
+
+  it('is told of without a file, too', async () => {
+    await expect(discoverConfig({ DATABASE_URL: 'mysql://h/d' }, () => Promise.resolve([]))).rejects.toThrow(/DATABASE_URL/)
+  })
+})

@@ -2,9 +2,9 @@ import { get, type IncomingMessage } from 'node:http'
 import { presets } from '../../environment/index.js'
 import { adminFromEnvironment } from './admin-key.js'
 import type { Environment } from './interpolate.js'
-import { isMapping } from './problem.js'
+import { InvalidConfiguration, isMapping } from './problem.js'
 import type { ConfigInput } from './schema.js'
-import { resolveLedger } from './ledger-settings.js'
+import { databaseProblem, resolveLedger } from './ledger-settings.js'
 import { configSchema, type Config } from './schema.js'
 
 /** Fetches a JSON document; rejects on anything but a 2xx with JSON. */
@@ -83,6 +83,8 @@ export async function discoverConfig(
   const notes = [...found]
   const admin = adminFromEnvironment(env, [env['BURSAR_KEY']], notes)
   const config = configSchema.parse({ telemetry: telemetryFromEnvironment(env), ...(admin && { admin }) })
+  const elsewhere = databaseProblem(config.ledger, env)
+  if (elsewhere) throw new InvalidConfiguration('the environment', [{ path: 'ledger.database_url', message: elsewhere }])
   return { config: { ...config, providers, ledger: resolveLedger(config.ledger, env, undefined) }, notes }
 }
 

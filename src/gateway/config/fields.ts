@@ -59,7 +59,8 @@ export const moment = () =>
       /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/,
       'expected a date such as 2027-01-31, or 2027-01-31T18:00:00Z',
     )
-    .refine((text) => !Number.isNaN(Date.parse(text)) && isRealDay(text), 'there is no such date')
+    // Said only of what looks like a date.
+    .refine((text) => !/^\d{4}-\d{2}-\d{2}/.test(text) || (!Number.isNaN(Date.parse(text)) && isRealDay(text)), 'there is no such date')
     .transform((text) => new Date(text).toISOString())
 
 /** JavaScript reads February 30 as March 2. */

@@ -15,6 +15,17 @@ export function resolveLedger(ledger: Config['ledger'], env: Environment, folder
   }
 }
 
+/** What is wrong with the address of a database: `DATABASE_URL` often is another program's. Tells nothing of the address itself. */
+export function databaseProblem(ledger: Config['ledger'], env: Environment): string | undefined {
+  if (ledger.store === 'memory') return undefined
+  const own = ledger.database_url?.reveal()
+  const address = own ?? firstSet(['DATABASE_URL'], env)
+  if (address === undefined || /^postgres(ql)?:\/\//i.test(address)) return undefined
+  return own === undefined
+    ? 'DATABASE_URL in the environment is not the address of a PostgreSQL database (postgres://…); unset it, and Bursar keeps its ledger in a file, or set this to the right one'
+    : 'expected the address of a PostgreSQL database, postgres://user:password@host/database'
+}
+
 function secretFrom(env: Environment, name: string): Secret | undefined {
   const value = firstSet([name], env)
   return value === undefined ? undefined : new Secret(value)

@@ -10,7 +10,7 @@ import type { Environment } from './interpolate.js'
 import { InvalidConfiguration, isMapping, pathText, type ConfigProblem, type Path } from './problem.js'
 import type { ProviderConfig } from './providers-schema.js'
 import { referenceFindings } from './references.js'
-import { firstSet, resolveLedger } from './ledger-settings.js'
+import { databaseProblem, firstSet, resolveLedger } from './ledger-settings.js'
 import { configSchema, type Config } from './schema.js'
 import { Secret } from './secret.js'
 
@@ -117,6 +117,8 @@ export function parseConfig(text: string, env: Environment, options: ParseOption
   const checked = result.success ? (key === undefined ? result.data : withKey(result.data, 'default', key)) : undefined
   const exposed = checked && exposureProblem(checked)
   if (exposed) note({ path: ['server', 'host'], message: exposed })
+  const elsewhere = checked && databaseProblem(checked.ledger, env)
+  if (elsewhere) note({ path: ['ledger', 'database_url'], message: elsewhere })
   if (problems.length > 0 || checked === undefined) throw new InvalidConfiguration(source, inOrder(unique(problems)))
 
   const config = { ...resolveProviders(checked, env, options.folder ?? '.'), ledger: resolveLedger(checked.ledger, env, options.folder) }

@@ -57,6 +57,8 @@ export class StoreWorker {
   private readonly opened: Promise<void>
   private onReady: () => void = () => undefined
   private onRefused: (reason: Error) => void = () => undefined
+  /** Code of the last fault of the database, for whoever waits in vain for it to be open. */
+  private lastFault: string | undefined
 
   constructor(
     private readonly settings: StoreWorkerSettings,
@@ -72,7 +74,7 @@ export class StoreWorker {
 
   /** Resolves when the store is open; rejects when it refused its settings, or with `ledger_unavailable` when the time is over. */
   ready(seconds: number): Promise<void> {
-    return within(seconds, this.opened, () => ledgerUnavailable('The ledger’s database could not be opened in time. Is it running, and is its address right?'))
+    return within(seconds, this.opened, () => ledgerUnavailable(`The ledger’s database could not be opened in time${this.lastFault === undefined ? '' : ` (${this.lastFault})`}. Is it running, and is its address right?`))
   }
 
   /** The journal reaches so far now, by so many records more. */
@@ -194,6 +196,7 @@ export class StoreWorker {
         this.left = message
         return this.leftChanged()
       case 'fault':
+        if (message.fault.kind === 'store') this.lastFault = systemCode(message.failure?.cause)
         return this.observer.onFault({ ...message.fault, error: message.failure === undefined ? undefined : causeOf(message.failure) })
     }
   }
@@ -212,6 +215,11 @@ export class StoreWorker {
 
 /** Run from source (tests, tsx), the worker needs a loader of its own. */
 const workerFile = new URL(import.meta.url.endsWith('.ts') ? './start-from-source.mjs' : './worker.js', import.meta.url)
+
+/** `ECONNREFUSED` of a driver's words; the words themselves may hold an address with a password. */
+function systemCode(cause: string | undefined): string | undefined {
+  return cause === undefined ? undefined : /\bE[A-Z]{4,}\b/.exec(cause)?.[0]
+}
 
 /** For a fault's log line: what really was thrown. */
 function causeOf(failure: Failure): Error {
