@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
 import { defaultConfig, Gateway, loadConfig, parseConfig, watchConfig, withKey, type Config, type Overrides } from '../../gateway/index.js'
 import { version } from '../version.js'
@@ -121,6 +121,8 @@ function introduction(
     `  providers      ${names.join(', ')}`,
     `  models         ${gateway.models().length} (bursar models lists them)`,
     `  key            ${generated ? `${generated.key}   (kept in ${generated.file})` : config.keys.length === 0 ? 'none needed on this machine' : config.keys.map((entry) => entry.name).join(', ')}`,
+    `  ledger         ${ledgerText(config)}`,
+    ...(config.admin === undefined ? [] : ['  admin          on: bursar keys and bursar accounts, with the admin key']),
     '',
     '  Try it:',
     '',
@@ -133,6 +135,13 @@ function introduction(
     '',
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** Where spending is recorded, without secrets. */
+function ledgerText({ ledger }: Config): string {
+  if (ledger.store === 'memory') return 'in memory: what is spent is forgotten at the end'
+  if (ledger.database_url === undefined) return `${relative('.', ledger.path ?? 'bursar.db')} (bursar report shows what was spent)`
+  return `PostgreSQL${ledger.redis_url === undefined ? '' : ', with Redis in front'}, shared with every gateway on it`
 }
 
 function portNumber(text: string): number {

@@ -186,7 +186,10 @@ function cacheWords({ cacheable_share: could, read_share: read, missed_tokens: m
 }
 
 export function costOfPassText({ data, by, from, to, forgotten, notes }: CostOfPassAnswer, width: number): string {
-  if (data.length === 0) return `No outcomes, ${periodText(from, to)}: nothing can be said of the cost of a success. POST /v1/feedback tells them.\n`
+  if (data.length === 0) {
+    const nothing = `No outcomes of agent runs, ${periodText(from, to)}: nothing can be said of what a success costs. Outcomes of runs are told with POST /v1/feedback and a run_id.`
+    return `${wrap(nothing, width).join('\n')}\n`
+  }
   const rows = data.map(({ group, attempts, passed, usd, usd_per_success: { value, low, high } }) => [
     ...by.map((dimension) => named(group[dimension])),
     count(attempts),
