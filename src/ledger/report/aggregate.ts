@@ -147,14 +147,18 @@ export function cutPeriod({ from, to, by, where }: Pick<ReportQuery, 'from' | 't
 /** Most groups of one report; those beyond count as left out by its limit. */
 export const mostGroups = 10_000
 
-/** Puts groups into the order of the query and sums those beyond its limit. */
+/** Puts groups into the order of the query and sums those beyond its limit. Groups that come to nothing (all of it was taken back) aren't told of. */
 export function reportOf(groups: readonly ReportRow[], { by, order = 'usd', limit = mostGroups }: Pick<ReportQuery, 'by' | 'order' | 'limit'>): Report {
-  const rows = [...groups].sort((a, b) => compare(a, b, order) || byGroup(a, b, by))
+  const rows = groups.filter(({ totals }) => isSomething(totals)).sort((a, b) => compare(a, b, order) || byGroup(a, b, by))
   const most = Math.min(limit, mostGroups)
   const kept = rows.slice(0, most)
   const left = rows.slice(most)
   const sum = (some: readonly ReportRow[]) => some.reduce((total, { totals }) => addTotals(total, totals), noTotals)
   return { rows: kept, total: sum(rows), others: { groups: left.length, totals: sum(left) } }
+}
+
+function isSomething({ calls, usage, cost, cacheSavings, firstTokenSeconds }: ReportTotals): boolean {
+  return [calls, cost.usd, cost.seconds, cost.joules, cost.gramsCO2e, cacheSavings, firstTokenSeconds, ...Object.values(usage)].some((amount) => amount !== 0 && amount !== 0n)
 }
 
 function compare(a: ReportRow, b: ReportRow, order: NonNullable<ReportQuery['order']>): number {

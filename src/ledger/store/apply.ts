@@ -83,8 +83,13 @@ async function sort(tx: Tx, records: readonly LedgerRecord[]): Promise<Sorted> {
         if (state.call !== undefined || there?.real !== undefined) break
         // A lost call of a call that is lost already says nothing new.
         if (there?.lost !== undefined && record.end === 'lost') break
-        if (there?.lost !== undefined) additions.push({ kind: 'takenBack', lost: there.lost, corrections: there.corrections, since: [...state.corrections] })
-        if (there?.lost !== undefined) for (const correction of state.corrections) correction.supplanted = true
+        if (there?.lost !== undefined) {
+          const { lost } = there
+          // One from before the call was known counted for nobody, and goes on doing so.
+          const corrections = there.corrections.filter(({ series }) => Number(series) === Number(lost.series))
+          additions.push({ kind: 'takenBack', lost, corrections, since: [...state.corrections] })
+          for (const correction of state.corrections) correction.supplanted = true
+        }
         state.call = record
         additions.push({ kind: 'call', call: record })
         calls.push(record)
@@ -102,7 +107,8 @@ async function sort(tx: Tx, records: readonly LedgerRecord[]): Promise<Sorted> {
         break
       }
       case 'intent':
-        intents.set(record.callId, record)
+        // The first one counts, and none that comes after the call.
+        if (!intents.has(record.callId) && added.get(record.callId)?.call === undefined) intents.set(record.callId, record)
         break
       case 'decision':
         decisions.push(record)

@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import { settledAmount } from '../counters/decide.js'
-import { lostCall } from '../lost-call.js'
 import { decodeIntent, decodeLines, encodeIntent, encodeLines } from '../counters/stored-hold.js'
 import type { CallRecord, IntentRecord } from '../record.js'
 import type { BalanceChanges } from './balances.js'

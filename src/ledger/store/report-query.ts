@@ -159,10 +159,14 @@ async function groupsOf(db: Tx, { query, engine }: Pick<Asked, 'query' | 'engine
   const byName = by.map((dimension, index) => (engine === 'postgresql' && dimension !== 'day' && dimension !== 'hour' ? sql`${valueIn(dimension)} collate "C"` : sql.ref(`g${index}`)))
   const order = [...orderOf(query.order ?? 'usd'), ...byName]
   const { rows } = await sql<GroupRow>`select ${sql.join(groups, sql``)} ${allSums} from ${source} ${groupedBy(by)} ${order.length > 0 && by.length > 0 ? sql`order by ${sql.join(order)}` : sql``} limit ${limit}`.execute(db)
-  return rows.filter((row) => by.length > 0 || isSomething(row))
+  // What was taken back leaves nothing.
+  return rows.filter(isSomething)
 }
 
-const tokenColumns = usageColumnNames.filter((name) => name !== 'web_searches')
+const tokens = sql.join(
+  usageColumnNames.filter((name) => name !== 'web_searches').map((name) => sql`coalesce(${sql.ref(name)}, 0)`),
+  sql` + `,
+)
 
 function orderOf(order: NonNullable<ReportQuery['order']>): RawBuilder<unknown>[] {
   switch (order) {
@@ -171,7 +175,7 @@ function orderOf(order: NonNullable<ReportQuery['order']>): RawBuilder<unknown>[
     case 'calls':
       return [sql`coalesce(sum(calls), 0) desc`]
     case 'tokens':
-      return [sql`sum(${sql.join(tokenColumns.map((name) => sql`coalesce(${sql.ref(name)}, 0)`), sql` + `)}) desc`]
+      return [sql`sum(${tokens}) desc`]
     case 'group':
       return []
   }
@@ -183,7 +187,8 @@ async function totalOf(db: Tx, source: Source): Promise<SumRow> {
 }
 
 async function countGroups(db: Tx, source: Source, by: readonly Dimension[]): Promise<number> {
-  const { rows } = await sql<{ readonly groups: number | bigint }>`select count(*) as groups from (select ${sql.join(by.map((dimension, index) => sql`${valueIn(dimension)} as ${sql.ref(`g${index}`)}`))} from ${source} ${groupedBy(by)}) as grouped`.execute(db)
+  const { rows } = await sql<{ readonly groups: number | bigint }>`select count(*) as groups from (select ${sql.join(by.map((dimension, index) => sql`${valueIn(dimension)} as ${sql.ref(`g${index}`)}`))} from ${source} ${groupedBy(by)}
+    having coalesce(sum(calls), 0) <> 0 or coalesce(sum(usd_micro), 0) <> 0 or coalesce(sum(usd_rest), 0) <> 0 or coalesce(sum(${tokens}), 0) <> 0) as grouped`.execute(db)
   return Number(rows[0]?.groups ?? 0)
 }
 

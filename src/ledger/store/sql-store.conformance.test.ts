@@ -1,8 +1,8 @@
 import { afterAll, describe, it } from 'vitest'
 import { ledgerContract } from '../ledger-contract.js'
-import { emptied, engines, type TestDatabase } from './fixtures/databases.js'
+import { empty, engines, type TestDatabase } from './fixtures/databases.js'
 import { storeLedger } from './fixtures/store-ledger.js'
-import { openStore } from './index.js'
+import { openDatabase, SqlStore } from './index.js'
 
 for (const { name, there, make } of engines) {
   if (!there) {
@@ -12,8 +12,9 @@ for (const { name, there, make } of engines) {
   let database: TestDatabase | undefined
   ledgerContract(`store, ${name}`, async () => {
     database ??= await make()
-    await emptied(database.settings)
-    return storeLedger(await openStore(database.settings))
+    const connection = await openDatabase(database.settings)
+    await empty(connection)
+    return storeLedger(new SqlStore(connection))
   })
   afterAll(() => database?.drop())
 }

@@ -18,17 +18,16 @@ export async function inTransaction<Result, Tables>(engine: Engine, db: Kysely<T
   for (let attempt = 1; ; attempt++) {
     try {
       return await db.connection().execute(async (tx) => {
-        await begin.execute(tx)
-        let result
         try {
-          result = await work(tx)
+          await begin.execute(tx)
+          const result = await work(tx)
           await sql`commit`.execute(tx)
+          return result
         } catch (thrown) {
-          // A connection that is gone can't roll back, and needn't.
+          // A connection that is gone can't roll back, and needn't; nor need one where nothing was begun.
           await sql`rollback`.execute(tx).catch(() => undefined)
           throw thrown
         }
-        return result
       })
     } catch (thrown) {
       if (attempt >= tries || !lostAgainstAnother(thrown)) throw thrown
@@ -41,8 +40,8 @@ export async function inTransaction<Result, Tables>(engine: Engine, db: Kysely<T
 export async function inSnapshot<Result, Tables>(engine: Engine, db: Kysely<Tables>, work: (tx: Kysely<Tables>) => Promise<Result>): Promise<Result> {
   const begin = engine === 'embedded' ? sql`begin` : sql`begin isolation level repeatable read, read only`
   return db.connection().execute(async (tx) => {
-    await begin.execute(tx)
     try {
+      await begin.execute(tx)
       return await work(tx)
     } finally {
       await sql`rollback`.execute(tx).catch(() => undefined)
