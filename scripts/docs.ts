@@ -15,7 +15,7 @@ import { TablePage } from './schema-tables.js'
 const made = '<!-- Made by `npm run docs` from the schemas of the program. Do not edit. -->\n'
 
 interface Endpoint {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'GET, POST' | 'any'
   readonly path: string
   readonly text: string
   readonly body?: z.ZodType
@@ -41,7 +41,22 @@ const endpoints: readonly Endpoint[] = [
   {
     method: 'GET',
     path: '/v1/decisions/{id}',
-    text: 'Why a request was answered as it was, and every call that was made for it. The id comes in the header `x-bursar-decision`.',
+    text: 'Why a request was answered as it was, every call that was made for it, and what was said of it. The id comes in the header `x-bursar-decision`. A key reads its own decisions, the admin key all.',
+  },
+  {
+    method: 'GET, POST',
+    path: '/v1/feedback',
+    text: 'Tells, or lists, how good the answer of a decision or the result of an agent run was. See [Feedback](feedback.md).',
+  },
+  {
+    method: 'GET',
+    path: '/v1/usage',
+    text: 'What was spent, grouped as asked for: a key sees its own spending, the admin key all. Below it are `/v1/usage/forecast`, `/v1/usage/anomalies`, `/v1/usage/runs`, `/v1/usage/runs/{id}`, `/v1/usage/cost-of-pass` and `/v1/usage/export/{what}`. See [Reports](reports.md#over-http).',
+  },
+  {
+    method: 'any',
+    path: '/admin/',
+    text: "Keys, accounts, their usage and the audit, with the admin key only. LiteLLM's `/key/…`, `/user/new`, `/team/new` and `/spend/logs` are understood as well. See [Keys](keys.md#the-admin-api).",
   },
   { method: 'GET', path: '/health', text: '200 while the gateway takes requests, 503 while it drains before a stop. Needs no key.' },
   { method: 'GET', path: '/metrics', text: 'Prometheus metrics, unless `telemetry.prometheus` is `false`. Needs no key.' },
@@ -117,20 +132,25 @@ function endpointsPage(): string {
     [
       '| | |',
       '|---|---|',
-      ...endpoints.map(({ method, path, text }) => `| [\`${method} ${path}\`](#${anchorOf(path)}) | ${text} |`),
+      ...endpoints.map(({ method, path, text }) => `| [\`${nameOf(method, path)}\`](#${anchorOf(path)}) | ${text} |`),
       '',
     ].join('\n'),
     '## Response headers\n',
-    '| header | holds |\n|---|---|\n| `x-bursar-cost` | dollars, an exact decimal, or `null` when the price is unknown; a trailer in streams |\n| `x-bursar-model` | the deployment that answered |\n| `x-bursar-decision` | id for `GET /v1/decisions/{id}` |\n| `x-bursar-attempts` | calls of providers that were made, failed ones included |\n| `x-bursar-fell-back-from` | models that failed before the one that answered |\n| `x-bursar-warning` | dropped fields, an unknown price |\n| `x-bursar-error` | the stable code of an error |\n',
+    '| header | holds |\n|---|---|\n| `x-bursar-cost` | dollars, an exact decimal, or `null` when the price is unknown; a trailer in streams |\n| `x-bursar-model` | the deployment that answered |\n| `x-bursar-decision` | id for `GET /v1/decisions/{id}` |\n| `x-bursar-attempts` | calls of providers that were made, failed ones included |\n| `x-bursar-fell-back-from` | models that failed before the one that answered |\n| `x-bursar-warning` | dropped fields, an unknown price, a soft budget that is overrun |\n| `x-bursar-budget-remaining-usd` (`-tokens`, `-calls`, `-joules`, `-seconds`), `x-bursar-budget-regime` | what the tightest hard budgets have left; see [Budgets](budgets.md#headers) |\n| `x-ratelimit-limit-requests`, `-remaining-requests`, `-reset-requests`, and with `-tokens` | rates of the key and the accounts above it, as OpenAI writes them |\n| `x-bursar-error` | the stable code of an error |\n| `retry-after`, `x-should-retry` | when to ask again; `false` where that is not worth while |\n\n## Request headers\n\n| header | says |\n|---|---|\n| `x-bursar-run` | the agent run that the request belongs to |\n| `x-bursar-session` | the conversation or session, for reports |\n| `x-bursar-user` | the end user for whom the request is |\n| `x-bursar-tags` | `name=value` pairs with commas between them, for reports |\n| `x-bursar-run-budget`, `x-bursar-budget` | the most that the run, or this request, may take: `usd=0.25; calls=40` |\n',
     ...endpoints.map((endpoint) => endpointSection(endpoint, page)),
   ]
   return parts.join('\n')
 }
 
 function endpointSection({ method, path, text, body }: Endpoint, page: TablePage): string {
-  const heading = `## <a id="${anchorOf(path)}"></a>\`${method} ${path}\`\n\n${text}\n`
+  const heading = `## <a id="${anchorOf(path)}"></a>\`${nameOf(method, path)}\`\n\n${text}\n`
   if (body === undefined) return heading
   return `${heading}\n${page.tables(inputSchemaOf(body), { level: 3 })}`
+}
+
+/** A path with many below it has no method of its own. */
+function nameOf(method: Endpoint['method'], path: string): string {
+  return method === 'any' ? `${path}…` : `${method} ${path}`
 }
 
 function anchorOf(path: string): string {
