@@ -17,7 +17,7 @@ import {
 import { BursarError } from '../errors/index.js'
 import { formatUsd, type Money } from '../quantities/index.js'
 import type { AdministeredAccounts } from './admin/administration.js'
-import type { LostCalls } from './admin/lost.js'
+import type { LostCalls } from './admin/lost-calls.js'
 import type { Config } from './config/index.js'
 import type { Logger } from './telemetry/log.js'
 import type { Metrics } from './telemetry/metrics.js'

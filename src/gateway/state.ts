@@ -1,7 +1,7 @@
 import type { LiveWorld, Provider } from '../environment/index.js'
 import type { ModelFacts } from '../catalog/index.js'
 import type { AdministeredAccounts } from './admin/administration.js'
-import type { LostCalls } from './admin/lost.js'
+import type { LostCalls } from './admin/lost-calls.js'
 import type { CallBudget, CallRecord, Counters, Ledger } from '../ledger/index.js'
 import type { Clock, Money, Usage } from '../quantities/index.js'
 import type { Decision } from '../routing/index.js'

@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import { InvalidRequest } from '../../errors/index.js'
 import type { Keyring } from '../keys.js'
 import type { AdministeredAccounts } from './administration.js'
-import type { LostCalls } from './lost.js'
+import type { LostCalls } from './lost-calls.js'
 import type { UsageParts } from './usage.js'
 
 /** What the admin API stands on. */

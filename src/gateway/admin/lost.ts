@@ -1,7 +1,7 @@
 import type { Hono } from 'hono'
 import type { z } from 'zod'
 import { BursarError, InvalidRequest } from '../../errors/index.js'
-import type { Billed, CallRecord, Reconciled, Reconciliation } from '../../ledger/index.js'
+import type { Billed, CallRecord, Reconciled } from '../../ledger/index.js'
 import { formatUsd, totalInputTokens, totalOutputTokens, usd, type Money } from '../../quantities/index.js'
 import { momentOf } from '../endpoints/usage/query.js'
 import { checked, readObject } from './body.js'
@@ -10,13 +10,6 @@ import { lostQuery, reconcileBody } from './schemas.js'
 import { momentJson } from './views.js'
 
 type Json = Readonly<Record<string, unknown>>
-
-/** Calls whose process died, and what the provider billed for them. */
-export interface LostCalls {
-  lost: Reconciliation['lost']
-  /** As `Reconciliation.reconcile`; who said it, and why, goes into the log. */
-  reconcile(callId: string, billed: Billed, said: { readonly by: string; readonly note?: string | undefined }): Promise<Reconciled>
-}
 
 /** `GET /admin/lost` lists lost calls, `POST /admin/lost/CALL_ID` puts one right. */
 export function addLostRoutes(app: Hono, parts: Pick<AdminParts, 'lostCalls' | 'now'>): void {

@@ -12,18 +12,9 @@ import { addOutcomes } from './outcome-rows.js'
 import { textInRange } from './ranges.js'
 import { Rollup } from './rollup.js'
 import { takeNumbers } from './state.js'
+import type { Resolved } from './resolved.js'
 import { TagFacets } from './tag-facets.js'
 import type { Tx } from './transaction.js'
-
-/** Numbers of everything that records of one transaction name. */
-export interface Resolved {
-  word(text: string): number
-  series(name: string): number
-  facet(kind: 'run' | 'session', key: string, value: string): number
-  tags(call: { readonly at: number; readonly tags: Readonly<Record<string, string>> | undefined }): readonly number[]
-  /** Once the transaction is committed. */
-  remember(): void
-}
 
 interface Sorted {
   readonly calls: CallRecord[]

@@ -1,6 +1,6 @@
 import { addCost, addUsage, noCost, noUsage, picoUsd, type Cost, type Usage } from '../../quantities/index.js'
 import type { CallRecord, CorrectionRecord } from '../record.js'
-import type { Resolved } from './apply.js'
+import type { Resolved } from './resolved.js'
 import type { Value } from './bulk.js'
 import { callIdOfRow, callsTarget, placeOfCall, rowKinds, rowOfCall, rowOfCorrection, savingsOfRow, seriesOf, tagsOf, usageOfRow, usdOfRow, type CallPlace, type CallRow } from './call-rows.js'
 import type { ApplyContext } from './context.js'

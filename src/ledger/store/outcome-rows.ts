@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { DecisionRecord, OutcomeRecord } from '../record.js'
-import type { Resolved } from './apply.js'
+import type { Resolved } from './resolved.js'
 import { decisionOfPlace, type DecisionChange } from './call-additions.js'
 import { lastCounted, rowKinds, usageOfRow, usdOfRow } from './call-rows.js'
 import type { BulkTarget, Value } from './bulk.js'
