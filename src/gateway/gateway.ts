@@ -229,7 +229,14 @@ function asError(thrown: unknown): Error {
 
 function keepSecrets(config: Config, log: Logger): void {
   for (const key of config.keys) if (key.key) log.keepSecret(key.key.reveal())
-  for (const secret of [config.admin?.key, config.ledger.database_url, config.ledger.redis_url, config.budgets.webhook?.secret]) if (secret) log.keepSecret(secret.reveal())
+  const { admin, ledger, budgets } = config
+  for (const secret of [admin?.key, ledger.database_url, ledger.redis_url, budgets.webhook?.secret]) if (secret) log.keepSecret(secret.reveal())
+  // Drivers name passwords without the address around them; and the address of a webhook is often all that its receiver asks for.
+  for (const secret of [ledger.database_url, ledger.redis_url]) {
+    const password = secret && URL.canParse(secret.reveal()) ? new URL(secret.reveal()).password : ''
+    if (password !== '') log.keepSecret(decodeURIComponent(password))
+  }
+  if (budgets.webhook) log.keepSecret(budgets.webhook.url)
   for (const provider of Object.values(config.providers)) {
     if (!('api_key' in provider)) continue
     if (provider.api_key) log.keepSecret(provider.api_key.reveal())
