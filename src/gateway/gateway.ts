@@ -234,7 +234,7 @@ function keepSecrets(config: Config, log: Logger): void {
   // Drivers name passwords without the address around them; and the address of a webhook is often all that its receiver asks for.
   for (const secret of [ledger.database_url, ledger.redis_url]) {
     const password = secret && URL.canParse(secret.reveal()) ? new URL(secret.reveal()).password : ''
-    if (password !== '') log.keepSecret(decodeURIComponent(password))
+    if (password !== '') log.keepSecret(password.replace(/%[0-9a-f]{2}/gi, (octet) => String.fromCharCode(Number.parseInt(octet.slice(1), 16))))
   }
   if (budgets.webhook) log.keepSecret(budgets.webhook.url)
   for (const provider of Object.values(config.providers)) {
