@@ -41,7 +41,10 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
 
   app.get('/health', (c) => {
     const current = state()
-    return c.json({ status: draining() ? 'draining' : 'ok', models: current.models().length, providers: [...current.providers.keys()] }, draining() ? 503 : 200)
+    const problem = current.ledgerProblem()
+    const status = draining() ? 'draining' : problem === undefined ? 'ok' : 'degraded'
+    const body = { status, models: current.models().length, providers: [...current.providers.keys()], ...(problem === undefined ? {} : { ledger: problem }) }
+    return c.json(body, status === 'ok' ? 200 : 503)
   })
   if (metrics)
     app.get('/metrics', async (c) => {

@@ -72,6 +72,7 @@ export class Gateway {
     const shared: SharedParts = {
       catalog: createCatalog(),
       ledger,
+      ledgerProblem: () => opened.problem(),
       accounts,
       lostCalls,
       budgets: new SharedBudgets({

@@ -21,6 +21,7 @@ export async function inspectConfig(config: Config): Promise<{
   const state = await wire(config, {
     catalog: createCatalog(),
     ledger,
+    ledgerProblem: () => undefined,
     accounts: undefined,
     lostCalls: undefined,
     budgets: new SharedBudgets({ counters: createMemoryCounters(), ledger, clock: systemClock }),

@@ -29,7 +29,7 @@ export interface OpenedLedger {
   readonly accounts: (AdministeredAccounts & { readonly feed: AccountFeed }) | undefined
   /** Calls whose process died; `undefined` where none outlives its process. */
   readonly lostCalls: LostCalls | undefined
-  /** What is wrong, for `GET /health`; `undefined` while nothing is. */
+  /** What makes calls be refused, for `GET /health`; `undefined` while nothing does. */
   problem(): string | undefined
   close(): Promise<void>
 }
@@ -40,9 +40,6 @@ interface LedgerParts {
   /** A ledger to use instead of the configured one; who gives it closes it through the gateway. */
   readonly ledger?: Ledger | undefined
 }
-
-/** Records that may wait for the database before `GET /health` says that it is behind. */
-const MUCH_LAG_RECORDS = 100_000
 
 /**
  * Opens what the configuration's `ledger` names. Throws
@@ -116,10 +113,8 @@ async function overDurable(config: Config, durable: DurableLedger, log: Logger, 
     accounts: { store: durable.accounts, feed },
     lostCalls: lostCallsOf(new Reconciliation({ ledger: durable, counters: kept }), log),
     problem() {
-      const lag = durable.lag()
       if (faults.has('fenced')) return 'another process has taken over the ledger; start this one again'
-      if (lag.late > 0) return 'the journal can not be written; calls are refused'
-      if (lag.records > MUCH_LAG_RECORDS) return `${lag.records} records wait for the database`
+      if (durable.lag().late > 0) return 'the journal can not be written; calls are refused'
       return undefined
     },
     async close() {

@@ -29,6 +29,8 @@ export interface GatewayState {
   readonly world: LiveWorld
   readonly ledger: Ledger
   readonly counters: Counters
+  /** What keeps calls from being recorded, in plain words; `undefined` while nothing does. */
+  ledgerProblem(): string | undefined
   /** Keys and accounts of the database, for those who manage them; `undefined` without a database. */
   readonly accounts: AdministeredAccounts | undefined
   /** Calls whose process died, for those who put them right; `undefined` without a database. */

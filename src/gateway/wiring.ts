@@ -21,6 +21,7 @@ import type { AnswerObserver } from './verifiers/index.js'
 export interface SharedParts {
   readonly catalog: Catalog
   readonly ledger: Ledger
+  ledgerProblem(): string | undefined
   readonly clock: Clock
   readonly observer: CallObserver
   readonly deadlines: Deadlines
@@ -78,6 +79,7 @@ export async function wire(config: Config, shared: SharedParts, before?: WiredSt
     world,
     ledger: shared.ledger,
     counters: shared.budgets.counters,
+    ledgerProblem: () => shared.ledgerProblem(),
     accounts: shared.accounts,
     lostCalls: shared.lostCalls,
     clock: shared.clock,
