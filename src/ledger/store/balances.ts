@@ -1,6 +1,6 @@
 import type { BulkTarget } from './bulk.js'
 import type { ApplyContext } from './context.js'
-import { grainsInRange } from './ranges.js'
+import { grainsInRange, textInRange } from './ranges.js'
 import type { Tx } from './transaction.js'
 
 /** More than 64 bits hold is the most they hold: over any limit, as it should be. SQLite would go on with a float, PostgreSQL would refuse. */
@@ -17,12 +17,18 @@ const target: BulkTarget = {
     else balances.used + excluded.used end`,
 }
 
+/** A counter as the database has it: an index has no room for a text of any length. */
+export function counterName(counter: string): string {
+  return textInRange(counter, 600)
+}
+
 /** What one transaction changes of balances. */
 export class BalanceChanges {
   private readonly changes = new Map<string, bigint>()
 
   add(counter: string, amount: bigint): void {
-    this.changes.set(counter, (this.changes.get(counter) ?? 0n) + amount)
+    const name = counterName(counter)
+    this.changes.set(name, (this.changes.get(name) ?? 0n) + amount)
   }
 
   /** Locks rows in the order of their names' bytes, like everybody (see `counters/postgres-statements.ts`). */

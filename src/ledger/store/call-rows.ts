@@ -3,7 +3,7 @@ import type { CallEnd, CallRecord, CorrectionRecord, InputComposition } from '..
 import type { BulkTarget, Value } from './bulk.js'
 import type { SeriesValues } from './dictionary.js'
 import { callNumber, decisionOf, isDecisionOf, numberedCall, packId, unpackId } from './ids.js'
-import { anyText, grainsInRange, moneyInRange, smallInRange, textInRange, wholeInRange } from './ranges.js'
+import { anyText, grainsInRange, momentInRange, moneyInRange, realInRange, smallInRange, textInRange, wholeInRange } from './ranges.js'
 import type { CallsTable, SeriesTable } from './schema.js'
 import { usageColumnNames, usageColumns } from './sum-columns.js'
 import type { Selectable } from 'kysely'
@@ -100,7 +100,7 @@ export function placeOfCall(call: CallRecord, names: CallNames): CallPlace {
     number: number ?? null,
     call_id: number === undefined ? textInRange(callId, 512) : null,
     decision_id: isDecisionOf(decisionId, requestId) ? null : anyText(decisionId),
-    at: call.at,
+    at: momentInRange(call.at),
     series: names.series,
     key: names.key,
     run: names.run,
@@ -120,7 +120,7 @@ export function rowOfCall(seq: bigint, call: CallRecord, names: CallNames): Valu
     tier: word(call.serviceTier),
     price_source: word(call.priceSource),
     savings: typeof cacheSavings === 'bigint' ? grainsInRange(cacheSavings) : null,
-    first_token_seconds: call.firstTokenSeconds ?? null,
+    first_token_seconds: call.firstTokenSeconds === undefined ? null : realInRange(call.firstTokenSeconds),
     composition: composition === undefined ? null : JSON.stringify(compositionNames.map((name) => composition[name])),
     note: null,
   })
@@ -162,9 +162,9 @@ function rowOf(
     rest.price_source,
     ...moneyColumns(cost.usd),
     rest.savings,
-    cost.seconds,
-    cost.joules,
-    cost.gramsCO2e,
+    realInRange(cost.seconds),
+    cost.joules === null ? null : realInRange(cost.joules),
+    cost.gramsCO2e === null ? null : realInRange(cost.gramsCO2e),
     rest.first_token_seconds,
     rest.composition,
     rest.note,

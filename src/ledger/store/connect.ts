@@ -49,6 +49,8 @@ export async function connect(settings: StoreSettings): Promise<Connection> {
   })
   // An idle connection that the server ends is replaced by the next query; without a listener it would end the process.
   pool.on('error', () => undefined)
+  // One that it ends while somebody has it fails that one's query, which is how it is told.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   const bare = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
   let ended: Promise<void> | undefined
   return { engine: 'postgresql', bare, db: bare.withTables<StoreDatabase>(), close: () => (ended ??= pool.end()) }

@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely'
 import type { DecisionRecord } from '../record.js'
 import type { BulkTarget, Value } from './bulk.js'
 import { isDecisionOf, packId, requestOf, unpackId } from './ids.js'
-import { anyText, textInRange } from './ranges.js'
+import { anyText, momentInRange, realInRange, textInRange } from './ranges.js'
 import type { DecisionsTable } from './schema.js'
 
 export const decisionsTarget: BulkTarget = {
@@ -31,12 +31,12 @@ export function rowOfDecision(decision: DecisionRecord, word: (text: string) => 
   return [
     packId('dec_', decisionId),
     isDecisionOf(decisionId, requestId) ? null : anyText(requestId),
-    at,
+    momentInRange(at),
     word(textInRange(key)),
     word(textInRange(requestedModel)),
     word(textInRange(arm)),
     word(textInRange(policy)),
-    propensity,
+    realInRange(propensity),
     anyText(reason),
   ]
 }

@@ -85,7 +85,8 @@ class CachingDatabase implements SqliteDatabase {
     }
     const prepared = this.database.prepare(sql)
     const statement: SqliteStatement = {
-      reader: prepared.reader,
+      // Some settings answer a row for each step, and stay under way until all are read.
+      reader: prepared.reader || /^\s*pragma/i.test(sql),
       all: (parameters) => prepared.all(parameters.map(bindable)).map(readable),
       run: (parameters) => prepared.run(parameters.map(bindable)),
       iterate: (parameters) => prepared.iterate(parameters.map(bindable)),

@@ -15,3 +15,12 @@ export function storeFault(thrown: unknown): unknown {
     return new BursarError(`The database of the ledger can't be used: ${thrown instanceof Error ? thrown.message : code}.`, { code: 'invalid_configuration', status: 500, cause: thrown })
   return ledgerUnavailable('The database of the ledger could not be used.', thrown)
 }
+
+/** Ended by an administrator, by a crash, or before it could begin; and what sockets say. */
+const disconnected = new Set(['57P01', '57P02', '57P03', '08006', '08003', 'ECONNRESET', 'EPIPE'])
+
+/** True when a query failed because its connection to PostgreSQL is gone. */
+export function isDisconnected(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false
+  return ('code' in thrown && disconnected.has(String(thrown.code))) || thrown.message.startsWith('Connection terminated') || thrown.message.startsWith('Client has encountered a connection error')
+}

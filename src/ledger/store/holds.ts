@@ -7,7 +7,7 @@ import type { BulkTarget } from './bulk.js'
 import type { ApplyContext } from './context.js'
 import type { DeadHolds, HeldLine } from './contract.js'
 import { padded } from './dictionary.js'
-import { anyText } from './ranges.js'
+import { anyText, momentInRange, textInRange } from './ranges.js'
 import type { Tx } from './transaction.js'
 
 const asked = 100
@@ -28,9 +28,9 @@ const target: BulkTarget = {
 
 /** Notes calls that are about to be made. What is noted already (PostgreSQL counters do it themselves) changes no balance. */
 export async function openHolds(tx: Tx, { bulk }: ApplyContext, intents: readonly IntentRecord[], holder: string, balances: BalanceChanges): Promise<void> {
-  const rows = intents.map((intent) => [intent.callId, holder, intent.at, anyText(encodeLines(intent.held)), anyText(encodeIntent(intent)), 0])
+  const rows = intents.map((intent) => [holdId(intent.callId), holder, momentInRange(intent.at), anyText(encodeLines(intent.held)), anyText(encodeIntent(intent)), 0])
   const opened = new Set((await bulk.write<{ readonly id: string }>(tx, target, rows)).map(({ id }) => id))
-  for (const { callId, held } of intents) if (opened.has(callId)) for (const { counter, amount } of held) balances.add(counter, amount)
+  for (const { callId, held } of intents) if (opened.has(holdId(callId))) for (const { counter, amount } of held) balances.add(counter, amount)
 }
 
 /** Takes the holds of calls away, and moves the balances from what was reserved to what was used. */
@@ -43,12 +43,12 @@ export async function closeHolds(
 ): Promise<void> {
   const stored = new Map<string, string>()
   for (let start = 0; start < calls.length; start += asked) {
-    const ids = calls.slice(start, start + asked).map(({ callId }) => callId)
+    const ids = calls.slice(start, start + asked).map(({ callId }) => holdId(callId))
     const rows = await tx.deleteFrom('holds').where('id', 'in', padded(ids)).returning(['id', 'lines']).execute()
     for (const { id, lines } of rows) stored.set(id, lines)
   }
   for (const { callId, settled } of calls) {
-    const lines = stored.get(callId)
+    const lines = stored.get(holdId(callId))
     if (lines !== undefined)
       decodeLines(lines).forEach(({ counter, amount, transient }, index) => {
         const reserved = BigInt(amount)
@@ -75,7 +75,7 @@ export async function deadHolds(
 ): Promise<OpenHold[]> {
   let query = tx.selectFrom('holds').select(['id', 'holder', 'lines', 'intent']).where('expired', '=', 0).where('id', '>', after).orderBy('id').limit(limit)
   if ('allBut' in dead) query = query.where('holder', '!=', dead.allBut)
-  else if ('calls' in dead) query = query.where('id', 'in', dead.calls.length > 0 ? padded(dead.calls) : [''])
+  else if ('calls' in dead) query = query.where('id', 'in', dead.calls.length > 0 ? padded(dead.calls.map(holdId)) : [''])
   else query = query.where('holder', 'in', dead.holders.length > 0 ? padded(dead.holders) : [''])
   if (engine === 'postgresql') query = query.forUpdate()
   return (await query.execute()).map(({ id, holder, lines, intent }) => ({ id, holder, lines, intent: readIntent(intent, lines) }))
@@ -99,8 +99,13 @@ export async function markExpired(tx: Tx, holds: readonly OpenHold[], balances: 
 
 /** What a lost call still holds on; see `Store.expiredHold`. */
 export async function findExpiredHold(db: Tx, callId: string): Promise<readonly HeldLine[] | undefined> {
-  const row = await db.selectFrom('holds').select('lines').where('id', '=', callId).where('expired', '=', 1).executeTakeFirst()
+  const row = await db.selectFrom('holds').select('lines').where('id', '=', holdId(callId)).where('expired', '=', 1).executeTakeFirst()
   return row && decodeLines(row.lines).map(({ counter, amount, transient }) => ({ counter, amount: BigInt(amount), ...(transient === true && { transient }) }))
+}
+
+/** The id of a call as holds have it. */
+function holdId(callId: string): string {
+  return textInRange(callId, 512)
 }
 
 /** A row that is no intent stays what it is: its reservation stays spent. */

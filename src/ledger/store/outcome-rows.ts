@@ -8,7 +8,7 @@ import type { ApplyContext } from './context.js'
 import { padded } from './dictionary.js'
 import { hex, packId, requestOf, unpackId } from './ids.js'
 import { callColumns } from './known-calls.js'
-import { anyText, textInRange } from './ranges.js'
+import { anyText, momentInRange, realInRange, textInRange } from './ranges.js'
 import { dayOf } from './rollup.js'
 import type { OutcomesTable } from './schema.js'
 import { takeNumbers } from './state.js'
@@ -97,12 +97,12 @@ export async function addOutcomes(tx: Tx, context: ApplyContext, { outcomes, dec
       return [
         first + BigInt(index),
         anyText(outcomeId),
-        at,
+        momentInRange(at),
         decisionId === undefined ? null : packId('dec_', decisionId),
         run === undefined ? null : resolved.facet('run', key, run),
         resolved.word(textInRange(key)),
         resolved.word(textInRange(source)),
-        score,
+        realInRange(score),
         comment === undefined ? null : anyText(comment),
         states.get(outcome) ?? outcomeStates.waiting,
       ]
@@ -178,7 +178,7 @@ async function count(
         counted === undefined ? 1 : 0,
         success(last.score) - (counted === undefined ? 0 : success(counted.score)),
         ...sums.outline(),
-        last.score - (counted?.score ?? 0),
+        realInRange(last.score - (counted?.score ?? 0)),
         sums.real[0] ?? 0,
       ])
     }
@@ -238,7 +238,7 @@ async function addRunOutcomes(tx: Tx, { bulk }: ApplyContext, outcomes: readonly
   for (const { run, key, source, at, score } of outcomes) {
     if (run === undefined) continue
     const place = [resolved.facet('run', key, run), resolved.word(textInRange(source))]
-    last.set(place.join(' '), [...place, dayOf(at), score])
+    last.set(place.join(' '), [...place, dayOf(at), realInRange(score)])
   }
   await bulk.write(tx, runsTarget, [...last.values()])
 }

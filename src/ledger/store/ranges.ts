@@ -7,6 +7,9 @@ import { createHash } from 'node:crypto'
 
 const mostTokens = 1e12
 /** A billion dollars for one call: sums of millions of such calls have room. */
+/** Seconds, joules and grams: sums of millions of these have digits left for small ones. */
+const mostReal = 1e12
+const leastReal = 1e-200
 const mostMoney = 10n ** 21n
 /** The end of the year 9999. */
 const latest = 253_402_300_799
@@ -20,6 +23,11 @@ export function smallInRange(value: number): number {
   return Math.max(0, Math.min(2 ** 31 - 1, Math.round(value)))
 }
 
+export function realInRange(value: number): number {
+  if (Math.abs(value) < leastReal) return 0
+  return Math.max(-mostReal, Math.min(mostReal, value))
+}
+
 export function moneyInRange(money: bigint): bigint {
   return money > mostMoney ? mostMoney : money < -mostMoney ? -mostMoney : money
 }
@@ -27,6 +35,11 @@ export function moneyInRange(money: bigint): bigint {
 /** Unix seconds as a time whose hour and day have names. */
 export function timeInRange(seconds: number): number {
   return Math.max(0, Math.min(latest, seconds))
+}
+
+/** A moment as it is written: any number but those too small to be written. */
+export function momentInRange(seconds: number): number {
+  return Math.abs(seconds) < leastReal ? 0 : seconds
 }
 
 const most64 = 2n ** 63n - 1n

@@ -92,7 +92,7 @@ export class Retention {
     }
     let bytes = 0
     for (const { table, order, indexes } of recordTables) {
-      const { rows } = await sql<{ readonly width: number | string | null }>`select avg(pg_column_size(some.*)) as width from (select * from ${sql.table(table)} order by ${sql.ref(order)} desc limit 200) as some`.execute(db)
+      const { rows } = await sql<{ readonly width: number | string | null }>`select avg(pg_column_size(sample.*)) as width from (select * from ${sql.table(table)} order by ${sql.ref(order)} desc limit 200) as sample`.execute(db)
       bytes += (await this.rowsOf(table)) * (Number(rows[0]?.width ?? 0) + rowOverhead + indexes)
     }
     return bytes
@@ -111,7 +111,7 @@ export class Retention {
   /** Sums of one hour that is long past: its day has them too. */
   private foldHours(): Promise<number> {
     return this.removing(async (tx) => {
-      const until = this.now() - hoursKeptSeconds
+      const until = Math.floor(this.now() - hoursKeptSeconds)
       const oldest = await tx.selectFrom('spend').select('start').where('span', '=', hourSeconds).where('start', '<', until).orderBy('start').limit(1).executeTakeFirst()
       if (oldest === undefined) return 0
       const start = Number(oldest.start)

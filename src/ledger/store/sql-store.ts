@@ -2,12 +2,12 @@ import { hostname } from 'node:os'
 import type { CallFilter, DecisionFilter, OutcomeFilter } from '../ledger.js'
 import type { Report, ReportQuery } from '../report/contract.js'
 import { addRecords } from './apply.js'
-import { BalanceChanges } from './balances.js'
+import { BalanceChanges, counterName } from './balances.js'
 import type { Connection } from './connect.js'
 import { ApplyContext } from './context.js'
 import type { DeadHolds, HeldLine, JournalPiece, OutcomeReader, OutcomeReport, OutcomeReportQuery, Store } from './contract.js'
 import { padded } from './dictionary.js'
-import { storeFault } from './fault.js'
+import { isDisconnected, storeFault } from './fault.js'
 import { lostCall } from '../lost-call.js'
 import { databaseTime, deadHolds, findExpiredHold, markExpired } from './holds.js'
 import { findOutcomeReport } from './outcome-report.js'
@@ -102,15 +102,16 @@ export class SqlStore implements Store, OutcomeReader {
   balances(counters: readonly string[]): Promise<readonly bigint[]> {
     return this.reading(async (db) => {
       const used = new Map<string, bigint>()
-      for (let start = 0; start < counters.length; start += countersAtOnce) {
+      const names = counters.map(counterName)
+      for (let start = 0; start < names.length; start += countersAtOnce) {
         const rows = await db
           .selectFrom('balances')
           .selectAll()
-          .where('counter', 'in', padded(counters.slice(start, start + countersAtOnce)))
+          .where('counter', 'in', padded(names.slice(start, start + countersAtOnce)))
           .execute()
         for (const row of rows) used.set(row.counter, BigInt(row.used))
       }
-      return counters.map((counter) => used.get(counter) ?? 0n)
+      return names.map((counter) => used.get(counter) ?? 0n)
     })
   }
 
@@ -166,7 +167,15 @@ export class SqlStore implements Store, OutcomeReader {
   }
 
   private reading<Result>(work: (db: Tx) => Promise<Result>): Promise<Result> {
-    return this.guarded(() => work(this.connection.db))
+    return this.guarded(async () => {
+      try {
+        return await work(this.connection.db)
+      } catch (thrown) {
+        // The server has ended a connection that was idle: the next one is new. What is done here can be done twice.
+        if (!isDisconnected(thrown)) throw thrown
+        return work(this.connection.db)
+      }
+    })
   }
 
   /** What the database can't do now is `ledger_unavailable`; what is wrong with a question or a record is told as it is. */

@@ -2,7 +2,7 @@ import { noUsage, picoUsd, type Money, type Usage } from '../../quantities/index
 import { latencyBucket } from '../report/aggregate.js'
 import type { ReportTotals } from '../report/contract.js'
 import type { CallRecord, CorrectionRecord } from '../record.js'
-import { moneyInRange, wholeInRange } from './ranges.js'
+import { moneyInRange, realInRange, wholeInRange } from './ranges.js'
 import { latencyColumns, realColumns, sumColumns, usageColumnNames, usageColumns, wholeColumns, type SumColumn, type UsageColumn } from './sum-columns.js'
 
 const MICRO = 1_000_000n
@@ -63,7 +63,7 @@ export function sumsOfCall({ end, usage, cost, cacheSavings, firstTokenSeconds }
   sums.whole[firstLatency + latencyBucket(cost.seconds)] = 1
   if (firstTokenSeconds !== undefined) {
     sums.whole[at.first_tokens] = 1
-    sums.real[3] = firstTokenSeconds
+    sums.real[3] = realInRange(firstTokenSeconds)
   }
   return sums
 }
@@ -79,9 +79,9 @@ function amounts(usage: Usage, cost: CallRecord['cost']): Sums {
   sums.usd = moneyInRange(cost.usd ?? 0n)
   if (cost.joules === null) sums.whole[at.joules_unknown] = 1
   if (cost.gramsCO2e === null) sums.whole[at.grams_unknown] = 1
-  sums.real[0] = cost.seconds
-  sums.real[1] = cost.joules ?? 0
-  sums.real[2] = cost.gramsCO2e ?? 0
+  sums.real[0] = realInRange(cost.seconds)
+  sums.real[1] = realInRange(cost.joules ?? 0)
+  sums.real[2] = realInRange(cost.gramsCO2e ?? 0)
   return sums
 }
 
