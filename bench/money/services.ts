@@ -1,11 +1,9 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { execFileSync } from 'node:child_process'
 
 const execute = promisify(execFile)
 const isRoot = process.getuid?.() === 0
@@ -33,6 +31,7 @@ export class PrivatePostgres {
     const user = isRoot ? postgresUser() : undefined
     if (user) chownSync(folder, user.uid, user.gid)
     const cluster = new PrivatePostgres(folder, await freePort())
+    process.once('exit', cluster.abandoned)
     await cluster.run('initdb', ['-D', cluster.data, '-U', 'postgres', '--auth=trust', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions'])
     const settings = [`port = ${cluster.port}`, "listen_addresses = '127.0.0.1'", `unix_socket_directories = '${folder}'`, 'max_connections = 200', 'shared_buffers = 64MB']
     writeFileSync(join(cluster.data, 'postgresql.auto.conf'), `${settings.join('\n')}\n`)
@@ -64,14 +63,25 @@ export class PrivatePostgres {
   }
 
   async destroy(): Promise<void> {
+    process.off('exit', this.abandoned)
     await this.stop('immediate').catch(() => undefined)
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  private async run(program: string, args: readonly string[]): Promise<void> {
+  /** This process ends without having cleaned up: a test that ran out of time, a key pressed. */
+  private readonly abandoned = (): void => {
+    const [command, args] = this.command('pg_ctl', ['-D', this.data, '-m', 'immediate', '-W', 'stop'])
+    spawnSync(command, args, { stdio: 'ignore', timeout: 5_000 })
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  private command(program: string, args: readonly string[]): [string, readonly string[]] {
     const file = join(postgresFolder() ?? '', program)
-    const [command, ...rest] = isRoot ? ['runuser', '-u', 'postgres', '--', file, ...args] : [file, ...args]
-    if (command === undefined) return
+    return isRoot ? ['runuser', ['-u', 'postgres', '--', file, ...args]] : [file, args]
+  }
+
+  private async run(program: string, args: readonly string[]): Promise<void> {
+    const [command, rest] = this.command(program, args)
     // A server that stays behind would hold pipes open for ever.
     await new Promise<void>((resolve, reject) => {
       const child = spawn(command, rest, { cwd: this.folder, stdio: ['ignore', 'ignore', 'ignore'], timeout: 90_000 })
