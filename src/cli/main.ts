@@ -32,6 +32,13 @@ const program = new Command('bursar')
 const wanted = commands[process.argv[2] ?? '']
 for (const register of wanted ? [wanted] : Object.values(commands)) await register(program)
 
+// Whoever read the output has gone (`bursar report | head`): nobody is left to write for. `serve` goes on serving, and sees to that itself.
+if (process.argv[2] !== 'serve')
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.stderr.write(`bursar: the output could not be written: ${error.message}\n`)
+    process.exit(error.code === 'EPIPE' ? 0 : 1)
+  })
+
 try {
   await program.parseAsync()
 } catch (thrown) {

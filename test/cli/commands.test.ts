@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { startUpstream, type Upstream } from '../upstream/index.js'
-import { run, type Finished } from './process.js'
+import { run, start, type Finished } from './process.js'
 
 // Each of these starts a process or several.
 vi.setConfig({ testTimeout: 60_000 })
@@ -93,4 +93,10 @@ describe('bursar', () => {
     expect(served.code).toBe(1)
     expect(served.err).toMatch(/provider.*providers/s)
   })
+})
+
+it('a reader that leaves (`bursar … | head`) ends a command without a word', async () => {
+  const command = start(['config', 'schema'], tmpdir())
+  command.process.stdout?.destroy()
+  expect(await command.exited).toMatchObject({ code: 0, err: '' })
 })

@@ -71,7 +71,8 @@ export function details(item: Json, width: number): string {
   const lines: (readonly [string, string])[] = []
   for (const [field, value] of Object.entries(item)) {
     if (field === 'object' || field === 'key') continue
-    const text = Array.isArray(value) ? (field.endsWith('budgets') ? budgetsText(value) : value.map(textOf).join(', ')) : typeof value === 'object' && value !== null ? pairs(value) : textOf(value)
+    // As lists and the documents call the two places.
+    const text = field === 'source' ? (value === 'configuration' ? 'file' : 'database') : Array.isArray(value) ? (field.endsWith('budgets') ? budgetsText(value) : value.map(textOf).join(', ')) : typeof value === 'object' && value !== null ? pairs(value) : textOf(value)
     if (text !== '') lines.push([field, text])
   }
   const column = Math.max(...lines.map(([field]) => textWidth(field))) + 2

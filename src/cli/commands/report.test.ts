@@ -149,6 +149,12 @@ describe('bursar report', () => {
     expect((await run('report', [...direct(), '--by', 'key', '--top', '1'])).out).toMatch(/^\(1 other\) +\$0.*\n\(all\) +\$129\.75/m)
   })
 
+  it('leaves columns out where many groups would be wider than the terminal', async () => {
+    const { out } = await run('report', [...direct(), '--by', 'key,provider,model'])
+    expect(out).toMatch(/^KEY +PROVIDER +MODEL +SPENT +SHARE +CALLS +BAD +IN +OUT +P95 s$/m)
+    for (const line of out.split('\n')) expect(textWidth(line)).toBeLessThanOrEqual(80)
+  })
+
   it('foretells the month', async () => {
     const { out } = await run('report', [...direct(), '--forecast'])
     expect(out).toMatch(/^Forecast for 2026-11-01 to 2026-11-30\n\n {2}so far {4}\$129\.75\n {2}in all {4}\$1\d\d\.\d\d, with 90% chance between \$1\d\d\.\d\d and \$\d\d\d\.\d\d\n +\(from 39 days of history, by the day of the week\)\n$/)

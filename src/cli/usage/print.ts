@@ -71,7 +71,16 @@ export function groupsText({ data, others, total }: UsageAnswer, by: readonly st
     ...by.map((dimension): Column => ({ title: dimension.toUpperCase(), cut: 'middle', least: 8 })),
     ...['SPENT', 'SHARE', 'CALLS', 'BAD', 'IN', 'CACHED', 'OUT', 'P50 s', 'P95 s'].map((title): Column => ({ title, align: 'right' })),
   ]
-  return table(columns, rows, width)
+  return narrowed(columns, rows, ['P50 s', 'CACHED', 'SHARE'], width)
+}
+
+/** The table without as many of these columns, the first first, as it takes to keep within the width. `--json` and `--csv` have them all. */
+function narrowed(columns: readonly Column[], rows: readonly (readonly string[])[], spare: readonly string[], width: number): string {
+  const text = table(columns, rows, width)
+  const [least, ...others] = spare
+  if (least === undefined || text.split('\n').every((line) => textWidth(line) <= width)) return text
+  const kept = (_: unknown, index: number) => columns[index]?.title !== least
+  return narrowed(columns.filter(kept), rows.map((row) => row.filter(kept)), others, width)
 }
 
 export function forecastText({ data, from, to }: ForecastAnswer, by: readonly string[], width: number): string {
