@@ -82,7 +82,7 @@ async function oneRun(run: number, settings: OutageSettings, made: Outage, gatew
   const random = childRandom(settings.seed, `outage ${settings.kind} ${run}`)
   const violation = (text: string) => void findings.violations.push(`run ${run}: ${text}`)
   const agent = createAgent(settings.callers)
-  // Calls by when they began: `going` and `coming` are the moments in which the outage begins and ends, where anything orderly is right.
+  // Calls by when they were made: `going` and `coming` are those that met the beginning or the end of the outage, where anything orderly is right.
   const parts: Record<'before' | 'going' | 'during' | 'coming' | 'after', Outcome[]> = { before: [], going: [], during: [], coming: [], after: [] }
   let part: keyof typeof parts = 'before'
   let stopping = false
@@ -93,7 +93,7 @@ async function oneRun(run: number, settings: OutageSettings, made: Outage, gatew
       const begun = part
       const outcome = await makeCall(gateway.url, KEY, planCall(shape, random), agent, { patienceMs: PATIENCE_MS * 2 })
       slowest = Math.max(slowest, outcome.milliseconds)
-      parts[begun].push(outcome)
+      parts[begun === part ? begun : begun === 'before' ? 'going' : begun === 'during' ? 'coming' : begun].push(outcome)
       if (outcome.end === 'refused') await sleep(50 * random.next())
     }
   })
