@@ -16,8 +16,8 @@ export interface BulkTarget {
   readonly returning?: string | undefined
 }
 
-/** Rows of one statement, embedded: a full one, and what is left one by one. */
-const manyRows = 50
+/** Rows of one statement, embedded: as many as there are of these. */
+const rowCounts = [50, 10, 1] as const
 /** Rows of one statement of PostgreSQL. */
 const mostRows = 2000
 
@@ -26,7 +26,7 @@ const mostRows = 2000
  * a column.
  */
 export class BulkWriter {
-  private readonly texts = new Map<BulkTarget, Map<number, string>>()
+  private readonly texts = new WeakMap<BulkTarget, Map<number, string>>()
 
   constructor(private readonly engine: Engine) {}
 
@@ -34,9 +34,8 @@ export class BulkWriter {
   async write<Row = never>(tx: Tx, target: BulkTarget, rows: readonly (readonly Value[])[]): Promise<Row[]> {
     const answers: Row[] = []
     for (let start = 0; start < rows.length; ) {
-      const count = this.engine === 'postgresql' ? Math.min(mostRows, rows.length - start) : rows.length - start >= manyRows ? manyRows : 1
-      const some = rows.slice(start, start + count)
-      const parameters = this.engine === 'postgresql' ? target.columns.map((_, column) => some.map((row) => row[column] ?? null)) : some.flat()
+      const count = this.engine === 'postgresql' ? Math.min(mostRows, rows.length - start) : (rowCounts.find((many) => rows.length - start >= many) ?? 1)
+      const parameters = this.engine === 'postgresql' ? byColumn(rows, start, count, target.columns.length) : inRows(rows, start, count)
       const { rows: answered } = await tx.executeQuery<Row>(CompiledQuery.raw(this.textOf(tx, target, this.engine === 'postgresql' ? 0 : count), parameters))
       answers.push(...answered)
       start += count
@@ -61,4 +60,18 @@ export class BulkWriter {
     // SQLite takes the `on` after a `select` for a part of a join; after `values` it doesn't.
     return sql`insert into ${sql.table(table)} (${names}) ${source} ${sql.raw(conflict ?? '')} ${sql.raw(returning === undefined ? '' : `returning ${returning}`)}`.compile(tx).sql
   }
+}
+
+function inRows(rows: readonly (readonly Value[])[], start: number, count: number): Value[] {
+  const values: Value[] = []
+  for (let index = start; index < start + count; index++) for (const value of rows[index] ?? []) values.push(value)
+  return values
+}
+
+function byColumn(rows: readonly (readonly Value[])[], start: number, count: number, columns: number): Value[][] {
+  return Array.from({ length: columns }, (_, column) => {
+    const values: Value[] = []
+    for (let index = start; index < start + count; index++) values.push(rows[index]?.[column] ?? null)
+    return values
+  })
 }

@@ -1,5 +1,6 @@
 import { BulkWriter } from './bulk.js'
 import type { Engine } from './connect.js'
+import { rollupTargets, type RollupTargets } from './rollup.js'
 import { Dictionary, facets, series, words } from './dictionary.js'
 
 /** What transactions that apply share: remembered numbers of names, and compiled statements. */
@@ -10,6 +11,8 @@ export class ApplyContext {
   readonly facets = new Dictionary(facets)
   /** `day facet` of values of tags that the sums of that day have. */
   readonly taggedDays = new Dictionary(noNames)
+
+  readonly targets: RollupTargets = rollupTargets()
 
   constructor(readonly engine: Engine) {
     this.bulk = new BulkWriter(engine)

@@ -7,6 +7,7 @@ import { facetName, words, facets } from './dictionary.js'
 import { packId, partsOfCall, unpackId } from './ids.js'
 import { callColumns } from './known-calls.js'
 import { textInRange } from './ranges.js'
+import { allSeries } from './rollup.js'
 import { sumColumns } from './sum-columns.js'
 import { totalsOfRow } from './sums.js'
 import type { Tx } from './transaction.js'
@@ -125,7 +126,10 @@ export async function findTotals(db: Tx, { key }: { readonly key?: string | unde
     .select(({ fn }) => sumColumns.map((name) => fn.sum(`spend.${name}`).as(name)))
     .where('span', '=', 0)
     .where('start', '=', 0)
-  if (key !== undefined) query = query.innerJoin('series', 'series.id', 'spend.series').where('series.key', '=', textInRange(key))
+  query =
+    key === undefined
+      ? query.where('spend.series', '=', allSeries)
+      : query.innerJoin('series', 'series.id', 'spend.series').where('series.key', '=', textInRange(key))
   const { calls, usage, cost, unpriced } = totalsOfRow((await query.executeTakeFirst()) ?? {})
   return { calls, usage, cost, unpriced }
 }

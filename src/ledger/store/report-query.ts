@@ -6,6 +6,7 @@ import type { Connection, Engine } from './connect.js'
 import { facetKinds, words } from './dictionary.js'
 import { textInRange } from './ranges.js'
 import { reportOfRecords } from './report-records.js'
+import { allSeries } from './rollup.js'
 import { daySeconds, hourSeconds } from './spans.js'
 import { readState } from './state.js'
 import { sumColumns, usageColumnNames } from './sum-columns.js'
@@ -89,7 +90,7 @@ function cut({ query }: Asked, rows: readonly GroupRow[], total: SumRow, groups:
  */
 type Source = RawBuilder<unknown>
 
-async function spendSource(db: Tx, asked: Asked, conditions = plainConditions(asked.query)): Promise<Source> {
+async function spendSource(db: Tx, asked: Asked): Promise<Source> {
   const { query } = asked
   const { from, to } = timesOf(asked)
   const byHour = query.by.includes('hour')
@@ -105,9 +106,9 @@ async function spendSource(db: Tx, asked: Asked, conditions = plainConditions(as
     throw new InvalidRequest(`Sums of single hours are kept from ${dayName(kept)} on. Ask for whole days before that.`, { path: 'from' })
   const columns = sql.join(sumColumns.map((name) => sql.ref(name)))
   const selects = (parts.length > 0 ? parts : [{ span: hourSeconds, from: 0, to: 0 }]).map(
-    (part) => sql`select series, start, ${columns} from spend where span = ${sql.lit(part.span)} and start >= ${part.from} and start < ${part.to}`,
+    (part) => sql`select series, start, ${columns} from spend where span = ${sql.lit(part.span)} and start >= ${part.from} and start < ${part.to} ${bySeries(query) ? sql`` : sql`and series = ${sql.lit(allSeries)}`}`,
   )
-  return sql`(${sql.join(selects, sql` union all `)}) as spent inner join series on series.id = spent.series where ${conditions}`
+  return sql`(${sql.join(selects, sql` union all `)}) as spent ${joinSeries(query)} where ${plainConditions(query)}`
 }
 
 /** The period of the query, also where it is told by a day or an hour. */
@@ -121,6 +122,16 @@ function timesOf({ from, to, query }: Asked): { readonly from: number; readonly 
     to = Math.max(from, Math.min(to, start + seconds))
   }
   return { from, to }
+}
+
+/** Whether callers or models are told apart. */
+function bySeries(query: ReportQuery): boolean {
+  return [...query.by, ...whereOf(query).map(([dimension]) => dimension)].some(isPlain)
+}
+
+/** The row of all series has no series. */
+function joinSeries(query: ReportQuery): RawBuilder<unknown> {
+  return bySeries(query) ? sql`inner join series on series.id = spent.series` : sql``
 }
 
 function plainConditions(query: ReportQuery): Expression<SqlBool> {
@@ -249,7 +260,7 @@ async function facetSource(db: Tx, asked: Asked, facet: Dimension, wanted: strin
   const { from, to } = timesOf(asked)
   const kind = facet === 'run' || facet === 'session' ? facet : 'tag'
   // A value that is empty is as good as none: it counts with those that have none.
-  const conditions = [plainConditions(query), sql<SqlBool>`(facets.value <> '' or facets.kind > ${sql.lit(facetKinds.tag)})`]
+  const conditions = [sql<SqlBool>`(facets.value <> '' or facets.kind > ${sql.lit(facetKinds.tag)})`]
   if (wanted !== undefined && wanted !== '') conditions.push(sql<SqlBool>`facets.value = ${textInRange(wanted)}`)
   if (kind === 'tag') {
     const [word] = await words.find(db, [textInRange(facet.slice('tag:'.length))])
@@ -257,13 +268,13 @@ async function facetSource(db: Tx, asked: Asked, facet: Dimension, wanted: strin
     const hidden = await hiddenTags(db, from, to, scope)
     if (hidden.names || (hidden.values && wanted !== undefined && wanted !== '')) return undefined
     conditions.push(sql<SqlBool>`facets.scope = ${scope}`)
+    conditions.push(bySeries(query) ? sql<SqlBool>`facet_days.series <> ${sql.lit(allSeries)}` : sql<SqlBool>`facet_days.series = ${sql.lit(allSeries)}`)
   }
   const value = kind === 'tag' ? sql`case when facets.kind = ${sql.lit(facetKinds.tag)} then facets.value else ${sql.lit(otherTagValues)} end` : sql`facets.value`
   const columns = sql.join(sumColumns.map((name) => sql.ref(`facet_days.${name}`)))
   return sql`(select facet_days.series, facet_days.day as start, ${value} as facet_value, ${columns} from facet_days inner join facets on facets.id = facet_days.facet
-    inner join series on series.id = facet_days.series
     where facet_days.kind = ${sql.lit(facetKinds[kind])} and facet_days.day >= ${from} and facet_days.day < ${to} and ${sql.join(conditions, sql` and `)}) as spent
-    inner join series on series.id = spent.series`
+    ${joinSeries(query)} where ${plainConditions(query)}`
 }
 
 /** Whether in these days some names, or some values of this name, had no sums of their own. */

@@ -1,5 +1,5 @@
 import { daySeconds, hourSeconds } from './spans.js'
-import type { BulkTarget, ColumnKind, Value } from './bulk.js'
+import type { BulkTarget, BulkWriter, ColumnKind, Value } from './bulk.js'
 import type { ApplyContext } from './context.js'
 import { facetKinds, type FacetKind } from './dictionary.js'
 import { timeInRange } from './ranges.js'
@@ -18,19 +18,55 @@ export interface Entry {
   readonly sums: Sums
 }
 
-const sumKinds = sumColumns.map((name): readonly [string, ColumnKind] => [name, (realColumns as readonly SumColumn[]).includes(name) ? 'double precision' : 'bigint'])
-const added = (table: string) => sumColumns.map((name) => `${name} = case when excluded.${name} is null then ${table}.${name} else coalesce(${table}.${name}, 0) + excluded.${name} end`).join(', ')
+type Place = readonly (readonly [name: string, kind: ColumnKind])[]
+const kindOf = (name: SumColumn): ColumnKind => ((realColumns as readonly SumColumn[]).includes(name) ? 'double precision' : 'bigint')
 
-const spendTarget: BulkTarget = {
-  table: 'spend',
-  columns: [['span', 'integer'], ['start', 'bigint'], ['series', 'integer'], ...sumKinds],
-  conflict: `on conflict (span, start, series) do update set ${added('spend')}`,
+/**
+ * Targets for sums in a table, one for each set of columns that are not all zero: most calls have no audio, no images and no unknown
+ * price, and each column of a statement costs.
+ */
+class SumTargets {
+  private readonly targets = new Map<string, { readonly target: BulkTarget; readonly columns: readonly number[] }>()
+
+  constructor(
+    private readonly table: 'spend' | 'facet_days',
+    private readonly place: Place,
+  ) {}
+
+  async write(tx: Tx, bulk: BulkWriter, buckets: ReadonlyMap<string, Bucket>): Promise<void> {
+    const rows = inOrder(buckets).map(({ place, sums }) => ({ place, values: sums.values() }))
+    if (rows.length === 0) return
+    const used = sumColumns.flatMap((_, index) => (rows.some(({ values }) => values[index] !== null) ? [index] : []))
+    const { target, columns } = this.targetOf(used)
+    await bulk.write(
+      tx,
+      target,
+      rows.map(({ place, values }): Value[] => [...place, ...columns.map((index) => values[index] ?? null)]),
+    )
+  }
+
+  private targetOf(columns: readonly number[]) {
+    const name = columns.join(' ')
+    let known = this.targets.get(name)
+    if (known === undefined) {
+      const names = columns.flatMap((index) => sumColumns[index] ?? [])
+      const place = this.place.map(([column]) => column)
+      // A sum that both have; else what one of them has.
+      const sets = names.map((column) => `${column} = coalesce(${this.table}.${column} + excluded.${column}, ${this.table}.${column}, excluded.${column})`)
+      const conflict = `on conflict (${place.join(', ')}) do ${sets.length === 0 ? 'nothing' : `update set ${sets.join(', ')}`}`
+      known = { columns, target: { table: this.table, columns: [...this.place, ...names.map((column) => [column, kindOf(column)] as const)], conflict } }
+      // Sets of columns are few; should they ever be many, they are made anew.
+      if (this.targets.size >= mostTargets) this.targets.clear()
+      this.targets.set(name, known)
+    }
+    return known
+  }
 }
-const facetTarget: BulkTarget = {
-  table: 'facet_days',
-  columns: [['kind', 'integer'], ['day', 'bigint'], ['facet', 'integer'], ['series', 'integer'], ...sumKinds],
-  conflict: `on conflict (kind, day, facet, series) do update set ${added('facet_days')}`,
-}
+
+const mostTargets = 50
+
+/** Stands for all series together: what isn't asked by caller or model is a few rows then. */
+export const allSeries = 0
 
 interface Bucket {
   readonly place: readonly number[]
@@ -53,15 +89,23 @@ export class Rollup {
     for (const tag of tags) facet('tag', tag)
   }
 
-  async write(tx: Tx, { bulk }: ApplyContext): Promise<void> {
-    // Days and all time are sums of hours.
+  async write(tx: Tx, { bulk, targets }: ApplyContext): Promise<void> {
+    // Days and all time are sums of hours; all series are the sum of each.
     for (const { place, sums } of [...this.spend.values()]) {
       const [, hour = 0, series = 0] = place
-      bucket(this.spend, [daySeconds, dayOf(hour), series]).add(sums)
-      bucket(this.spend, [0, 0, series]).add(sums)
+      for (const one of [series, allSeries]) {
+        if (one === allSeries) bucket(this.spend, [hourSeconds, hour, one]).add(sums)
+        bucket(this.spend, [daySeconds, dayOf(hour), one]).add(sums)
+        bucket(this.spend, [0, 0, one]).add(sums)
+      }
     }
-    await bulk.write(tx, spendTarget, rowsOf(this.spend))
-    await bulk.write(tx, facetTarget, rowsOf(this.facets))
+    for (const { place, sums } of [...this.facets.values()]) {
+      const [kind = 0, day = 0, facet = 0] = place
+      // Of runs and sessions there are as many as there are series in them.
+      if (kind === facetKinds.tag) bucket(this.facets, [kind, day, facet, allSeries]).add(sums)
+    }
+    await targets.spend.write(tx, bulk, this.spend)
+    await targets.facets.write(tx, bulk, this.facets)
   }
 }
 
@@ -78,7 +122,15 @@ function bucket(buckets: Map<string, Bucket>, place: readonly number[]): Sums {
 }
 
 /** In the order of the primary key, so that neighbours are written together. */
-function rowsOf(buckets: ReadonlyMap<string, Bucket>): Value[][] {
-  const sorted = [...buckets.values()].sort((a, b) => a.place.reduce((order, value, index) => order || value - (b.place[index] ?? 0), 0))
-  return sorted.map(({ place, sums }) => [...place, ...sums.values()])
+function inOrder(buckets: ReadonlyMap<string, Bucket>): Bucket[] {
+  return [...buckets.values()].sort((a, b) => a.place.reduce((order, value, index) => order || value - (b.place[index] ?? 0), 0))
+}
+
+export type RollupTargets = ReturnType<typeof rollupTargets>
+
+export function rollupTargets() {
+  return {
+    spend: new SumTargets('spend', [['span', 'integer'], ['start', 'bigint'], ['series', 'integer']]),
+    facets: new SumTargets('facet_days', [['kind', 'integer'], ['day', 'bigint'], ['facet', 'integer'], ['series', 'integer']]),
+  }
 }
