@@ -191,8 +191,8 @@ export function inputTokensOf(content: string): number {
 
 /** Picodollars a token at this price. */
 export function perToken(dollarsPerMillion: number): bigint {
-  const pico = dollarsPerMillion * 1e6
-  if (!Number.isInteger(pico)) throw new Error(`a price of $${dollarsPerMillion} a million tokens has no whole number of picodollars a token`)
+  const pico = Math.round(dollarsPerMillion * 1e6)
+  if (Math.abs(pico - dollarsPerMillion * 1e6) > 1e-6) throw new Error(`a price of $${dollarsPerMillion} a million tokens has no whole number of picodollars a token`)
   return BigInt(pico)
 }
 

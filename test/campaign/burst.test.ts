@@ -6,7 +6,7 @@ import { missingPostgres, missingRedis } from '../../bench/money/services.js'
 // Short versions; `npm run bench:money -- --campaign burst` has the long ones.
 const held = async (store: BurstStore, processes: number, callers: number) => {
   const said: string[] = []
-  const { violations, rows } = await burst({ store, program: sources, runs: 1, callers, processes, seed: 7, say: (text) => void said.push(text) })
+  const { violations, rows } = await burst({ store, program: sources, runs: 1, callers, processes, usable: 0.92, seed: 7, say: (text) => void said.push(text) })
   expect(violations, said.join('\n')).toEqual([])
   expect(rows).toHaveLength(1)
 }
