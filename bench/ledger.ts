@@ -1,6 +1,6 @@
 // How fast records get into the ledger's database, how large it grows, and how long each kind of report takes then: embedded and PostgreSQL side by side, fed
 // with the same records by turns, so that both see the same machine. Claim: at 10 million calls every report from roll-ups takes at most 1 s.
-// Usage: npm run bench:ledger -- [--records 200000] [--engines embedded,postgresql] [--days 90] [--keys 500] [--piece 500] [--repeats 5] [--seed 1]
+// Usage: npm run bench:ledger -- [--records 200000] [--engines embedded,postgresql] [--days 90] [--keys 500] [--piece 500] [--repeats 5] [--seed 1] [--keep]
 //        [--directory DIR] [--server postgres://root@127.0.0.1:5432/postgres] [--json FILE]
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -37,6 +37,7 @@ async function main(): Promise<number> {
       seed: { type: 'string', default: '1' },
       directory: { type: 'string', default: tmpdir() },
       server: { type: 'string', default: 'postgres://root@127.0.0.1:5432/postgres' },
+      keep: { type: 'boolean', default: false },
       json: { type: 'string' },
     },
   })
@@ -74,7 +75,10 @@ async function main(): Promise<number> {
     console.log(`\n${settings.calls} calls by ${settings.keys} keys over ${settings.days} days, seed ${settings.seed}; pieces of ${piece} records; ${commandLine('bench:ledger')}`)
     return answers.some(({ slow }) => slow) ? 1 : 0
   } finally {
-    for (const engine of engines) await engine.remove()
+    for (const engine of engines) {
+      if (values.keep) say(`${engine.name} is kept: ${engine.where}`)
+      else await engine.remove()
+    }
   }
 }
 

@@ -10,6 +10,8 @@ export interface Engine {
   readonly name: string
   readonly version: string
   readonly store: SqlStore
+  /** Path or address. */
+  readonly where: string
   /** Bytes of everything, and by table with its indexes. */
   bytes(): Promise<{ readonly total: number; readonly tables: readonly { readonly table: string; readonly bytes: number }[] }>
   /** What a database does now and then by itself: after so many writes, its statistics are known. */
@@ -25,6 +27,7 @@ export async function embeddedEngine(directory: string): Promise<Engine> {
   return {
     name: 'embedded',
     version: `libsql (SQLite ${rows[0]?.version})`,
+    where: file,
     store: new SqlStore(connection),
     async bytes() {
       await sql`pragma wal_checkpoint(truncate)`.execute(connection.bare)
@@ -66,6 +69,7 @@ export async function serverEngine(server: string): Promise<Engine> {
   return {
     name: 'PostgreSQL',
     version: `PostgreSQL ${rows[0]?.server_version}`,
+    where: url.href,
     store: new SqlStore(connection),
     async bytes() {
       const { rows: tables } = await sql<{ readonly table: string; readonly bytes: bigint }>`select c.relname as table, pg_total_relation_size(c.oid) as bytes

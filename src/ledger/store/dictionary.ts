@@ -163,13 +163,29 @@ export const facets: Names = {
     return rows.map((row) => [`${Number(row.kind)} ${Number(row.scope)} ${row.value}`, Number(row.id)] as const).filter(([name]) => wanted.has(name))
   },
   async make(tx, names) {
-    const rows = await tx
-      .insertInto('facets')
-      .values(names.map(partsOf))
-      .returning(['kind', 'scope', 'value', 'id'])
-      .execute()
+    const parts = names.map(partsOf)
+    const rows = await tx.insertInto('facets').values(parts).returning(['kind', 'scope', 'value', 'id']).execute()
+    await noteSharedNames(
+      tx,
+      parts.filter(({ kind }) => kind < facetKinds.tag).map(({ value }) => value),
+    )
     return rows.map((row) => [`${Number(row.kind)} ${Number(row.scope)} ${row.value}`, Number(row.id)] as const)
   },
+}
+
+/** Hardly ever do runs or sessions of two keys have one name; as long as none do, the largest are found faster. */
+async function noteSharedNames(tx: Tx, values: readonly string[]): Promise<void> {
+  if (values.length === 0) return
+  const shared = await tx
+    .selectFrom('facets')
+    .select('value')
+    .where('value', 'in', padded(values))
+    .where('kind', '<', facetKinds.tag)
+    .groupBy(['value', 'kind'])
+    .having(({ fn }) => fn.countAll(), '>', 1)
+    .limit(1)
+    .executeTakeFirst()
+  if (shared !== undefined) await tx.updateTable('store_state').set({ value: 1 }).where('name', '=', 'shared_names').execute()
 }
 
 function partsOf(name: string): { kind: number; scope: number; value: string } {

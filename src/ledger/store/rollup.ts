@@ -1,6 +1,5 @@
 import { daySeconds, hourSeconds } from './spans.js'
 import type { BulkTarget, BulkWriter, ColumnKind, Value } from './bulk.js'
-import type { ApplyContext } from './context.js'
 import { facetKinds, type FacetKind } from './dictionary.js'
 import { timeInRange } from './ranges.js'
 import { realColumns, sumColumns, type SumColumn } from './sum-columns.js'
@@ -89,7 +88,7 @@ export class Rollup {
     for (const tag of tags) facet('tag', tag)
   }
 
-  async write(tx: Tx, { bulk, targets }: ApplyContext): Promise<void> {
+  async write(tx: Tx, { bulk, targets }: { readonly bulk: BulkWriter; readonly targets: RollupTargets }): Promise<void> {
     // Days and all time are sums of hours; all series are the sum of each.
     for (const { place, sums } of [...this.spend.values()]) {
       const [, hour = 0, series = 0] = place

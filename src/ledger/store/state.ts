@@ -8,9 +8,10 @@ import type { Tx } from './transaction.js'
  *   are in the order of commits, and sums are never waited for in a circle;
  * - `call_seq`, `outcome_seq`: the last numbers given out;
  * - `raw_from`: calls that began before this time (Unix seconds) may have been removed;
- * - `hours_from`: sums of hours before this time have been removed.
+ * - `hours_from`: sums of hours before this time have been removed;
+ * - `shared_names`: 1 once two keys have used the same name for a run or a session.
  */
-export type StateName = 'applying' | 'call_seq' | 'outcome_seq' | 'raw_from' | 'hours_from'
+export type StateName = 'applying' | 'call_seq' | 'outcome_seq' | 'raw_from' | 'hours_from' | 'shared_names'
 
 /** Waits until no other transaction applies, and keeps others from it until this one ends. */
 export async function lockApplying(tx: Tx, engine: Engine): Promise<void> {

@@ -21,7 +21,7 @@ async function makeState(db: Kysely<unknown>): Promise<void> {
     .addColumn('name', 'text', (column) => column.primaryKey())
     .addColumn('value', 'bigint', (column) => column.notNull())
     .execute()
-  const names = ['applying', 'call_seq', 'outcome_seq', 'raw_from', 'hours_from']
+  const names = ['applying', 'call_seq', 'outcome_seq', 'raw_from', 'hours_from', 'shared_names']
   await db
     .withTables<{ store_state: { name: string; value: number } }>()
     .insertInto('store_state')
