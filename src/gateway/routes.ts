@@ -69,7 +69,7 @@ export class Routes {
     if (known !== undefined || this.byName.has(name)) return known
     const alias = Object.hasOwn(this.config.models, name) ? this.config.models[name] : undefined
     const route = alias ? this.aliasRoute(name, alias) : this.unlistedRoute(name)
-    const resolved = route && { route, decision: asNamed.choose({ arms: [this.armFor(name, alias?.fallbacks ?? [])], ...nothingToWeigh }) }
+    const resolved = route && { route, decision: asNamed.choose({ arms: [this.armFor(name, alias?.fallbacks ?? [])] }) }
     if (this.byName.size >= MAX_REMEMBERED_ROUTES) this.byName.clear()
     this.byName.set(name, resolved)
     return resolved
@@ -78,7 +78,7 @@ export class Routes {
   private armFor(name: string, fallbacks: readonly string[]): Arm {
     const strategies: [Strategy, ...Strategy[]] = [single(name), ...fallbacks.map((other) => single(other))]
     const strategy = fallback(strategies)
-    return { id: strategy.id, strategy, model: name }
+    return { id: strategy.id, strategy, model: name, card: {} }
   }
 
   private aliasRoute(name: string, alias: ModelConfig): Route {
@@ -144,12 +144,3 @@ export class Routes {
 function fingerprintOf(value: unknown): string {
   return hash('sha256', JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part)), 'base64')
 }
-
-const nothingToWeigh = {
-  estimates: [],
-  objective: {},
-  budget: {},
-  load: { inFlight: () => 0 },
-  random: { next: () => 0 },
-}
-

@@ -1,9 +1,9 @@
-import type { Policy } from './contracts.js'
+import type { Decision, Situation } from './contracts.js'
 
 /** Takes the first arm, which is the model the caller named: what happens without Bursar's choosing. */
-export const asNamed: Policy = {
+export const asNamed = {
   id: 'as-named',
-  choose: ({ arms }) => ({
+  choose: ({ arms }: Pick<Situation, 'arms'>): Decision => ({
     arm: arms[0],
     alternatives: [],
     propensity: 1,

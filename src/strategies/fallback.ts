@@ -14,6 +14,7 @@ export function fallback(strategies: readonly [Strategy, ...Strategy[]]): Strate
   if (strategies.length === 1) return strategies[0]
   return {
     id: `fallback(${strategies.map((strategy) => strategy.id).join(', ')})`,
+    plan: strategies.flatMap(({ plan }, index) => plan.map((use) => ({ ...use, expected: index === 0 ? use.expected : 0 }))),
     async *run(request: Request, env: Environment, options?: CallOptions): AsyncGenerator<Delta, Answer> {
       const failed: string[] = []
       for (const [index, strategy] of strategies.entries()) {

@@ -6,6 +6,7 @@ import type { Answer, Strategy } from './strategy.js'
 export function single(model: ModelId): Strategy {
   return {
     id: `single(${model})`,
+    plan: [{ model, expected: 1, most: 1 }],
     async *run(request: Request, env: Environment, options?: CallOptions): AsyncGenerator<Delta, Answer> {
       const completion = yield* env.call(model, request, options)
       return { completion, usage: completion.usage, cost: completion.cost, fellBackFrom: [] }

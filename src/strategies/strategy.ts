@@ -10,6 +10,41 @@ export interface Answer {
   readonly cost: Cost
   /** The models that were tried and failed before, in order. */
   readonly fellBackFrom: readonly ModelId[]
+  /** What the strategy learned about its answer's quality on the way: agreement, a verifier's or judge's word. Absent where it learned nothing. */
+  readonly evidence?: Evidence | undefined
+  /** What it did, for the explanation of the decision; without content. Absent for a single call. */
+  readonly steps?: readonly Step[] | undefined
+}
+
+/** A signal of an answer's quality, and what it is worth. */
+export interface Evidence {
+  /** Such as `agreement`, `verifier:json_schema`, `judge:openai/gpt-5-mini`. */
+  readonly source: string
+  /** Probability that the answer is right; `null` while the signal is not calibrated. */
+  readonly probability: number | null
+  /** The signal itself, in [0, 1]: share of samples that agree, the verifier's score. */
+  readonly signal: number
+}
+
+/** One unit of a strategy's work. */
+export interface Step {
+  /** Such as `sample 2`, `judge`, `plan`, `escalate`. */
+  readonly name: string
+  readonly model: ModelId
+  readonly usage: Usage
+  readonly cost: Cost
+  /** One plain clause on what followed from it; no content. */
+  readonly note?: string | undefined
+}
+
+/** How often a strategy calls a model. */
+export interface PlannedUse {
+  readonly model: ModelId
+  /** Calls expected, and the most there can be, a request. */
+  readonly expected: number
+  readonly most: number
+  /** Output tokens of these calls relative to a plain single call's; 1 when absent. */
+  readonly outputRatio?: number | undefined
 }
 
 /**
@@ -18,5 +53,7 @@ export interface Answer {
  */
 export interface Strategy {
   readonly id: string
+  /** The models that it may call: what must exist, and what it costs before anything has been learned. */
+  readonly plan: readonly PlannedUse[]
   run(request: Request, env: Environment, options?: CallOptions): AsyncGenerator<Delta, Answer>
 }

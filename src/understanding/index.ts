@@ -1,3 +1,4 @@
+export type { Category, Difficulty, Encoder, Features, SparseVector, Traits } from './features.js'
 export { countTokens, countedCharacters, type Encoding, type TokenCount } from './tokenizer.js'
 export { countRequestTokens } from './tokens.js'
 export { likelyTokens, sureTokenBound } from './token-bounds.js'

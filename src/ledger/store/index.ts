@@ -8,7 +8,7 @@ import { storeFault } from './fault.js'
 export type { Connection, Engine } from './connect.js'
 export type { StoreDatabase } from './schema.js'
 export { SqlStore } from './sql-store.js'
-export { otherTagValues } from './report-query.js'
+export { otherTagValues } from './facet-report.js'
 
 /**
  * Opens a database and brings its schema up to date: several processes may start at once. Throws `ledger_unavailable` when it isn't there or busy,

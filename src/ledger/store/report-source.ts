@@ -1,0 +1,176 @@
+import { sql, type Expression, type RawBuilder, type SqlBool } from 'kysely'
+import { InvalidRequest } from '../../errors/index.js'
+import { dayName, hourName, reportOf } from '../report/aggregate.js'
+import type { Dimension, Report, ReportQuery, ReportRow } from '../report/contract.js'
+import type { Engine } from './connect.js'
+import { textInRange } from './ranges.js'
+import { allSeries } from './rollup.js'
+import { daySeconds, hourSeconds } from './spans.js'
+import { readState } from './state.js'
+import { sumColumns, usageColumnNames } from './sum-columns.js'
+import { isSomething, minusRow, plusRow, totalsOfRow, type SumRow } from './sums.js'
+import type { Tx } from './transaction.js'
+
+export const plainDimensions = {
+  organisation: 'organisation',
+  team: 'team',
+  user: 'user_id',
+  key: 'key',
+  provider: 'provider',
+  deployment: 'deployment',
+  model: 'model',
+  requested_model: 'requested_model',
+} as const
+type PlainDimension = keyof typeof plainDimensions
+
+/** A group as a query answers it: `g0`, `g1` … are its values in the order of `by`. */
+export type GroupRow = SumRow & Readonly<Record<`g${number}`, string | number | bigint | null>>
+
+/** A query with what follows from it. */
+export interface Asked {
+  readonly engine: Engine
+  readonly query: ReportQuery
+  readonly limit: number
+  /** Whole hours, or days where there is a facet. */
+  readonly from: number
+  readonly to: number
+  /** The tag, run or session that it is about. */
+  readonly facet: Dimension | undefined
+}
+
+/** Conditions of the query. */
+export function whereOf({ where }: ReportQuery): [Dimension, string][] {
+  return Object.entries(where ?? {}).flatMap(([dimension, value]) => (value === undefined ? [] : [[dimension as Dimension, value]]))
+}
+
+/** The groups that were found, and what all others come to. */
+export function cut({ query }: Asked, rows: readonly GroupRow[], total: SumRow, groups: number): Report {
+  const { rows: kept } = reportOf(rows.map((row) => reportRow(row, query.by)), query)
+  const others = minusRow(total, rows.reduce<SumRow>(plusRow, {}))
+  return { rows: kept, total: totalsOfRow(total), others: { groups: groups - kept.length, totals: totalsOfRow(others) } }
+}
+
+/**
+ * A source of rows to group: sums, with `day`, `start` and the columns of the series, and `facet_value` where it has one.
+ */
+export type Source = RawBuilder<unknown>
+
+export async function spendSource(db: Tx, asked: Asked): Promise<Source> {
+  const { query } = asked
+  const { from, to } = timesOf(asked)
+  const byHour = query.by.includes('hour')
+  const firstDay = byHour ? to : Math.min(to, Math.ceil(from / daySeconds) * daySeconds)
+  const lastDay = byHour ? to : Math.max(firstDay, Math.floor(to / daySeconds) * daySeconds)
+  const parts = [
+    { span: hourSeconds, from, to: firstDay },
+    { span: daySeconds, from: firstDay, to: lastDay },
+    { span: hourSeconds, from: lastDay, to },
+  ].filter((part) => part.from < part.to)
+  const kept = await readState(db, 'hours_from')
+  if (parts.some((part) => part.span === hourSeconds && part.from < kept))
+    throw new InvalidRequest(`Sums of single hours are kept from ${dayName(kept)} on. Ask for whole days before that.`, { path: 'from' })
+  const columns = sql.join(sumColumns.map((name) => sql.ref(name)))
+  const selects = (parts.length > 0 ? parts : [{ span: hourSeconds, from: 0, to: 0 }]).map(
+    (part) => sql`select series, start, ${columns} from spend where span = ${sql.lit(part.span)} and start >= ${part.from} and start < ${part.to} ${bySeries(query) ? sql`` : sql`and series = ${sql.lit(allSeries)}`}`,
+  )
+  return sql`(${sql.join(selects, sql` union all `)}) as spent ${joinSeries(query)} where ${plainConditions(query)}`
+}
+
+/** The period of the query, also where it is told by a day or an hour. */
+export function timesOf({ from, to, query }: Asked): { readonly from: number; readonly to: number } {
+  for (const [dimension, value] of whereOf(query)) {
+    if (dimension !== 'day' && dimension !== 'hour') continue
+    const start = Date.parse(value) / 1000
+    const seconds = dimension === 'day' ? daySeconds : hourSeconds
+    if (!Number.isFinite(start) || (dimension === 'day' ? dayName(start) : hourName(start)) !== value) return { from, to: from }
+    from = Math.max(from, start)
+    to = Math.max(from, Math.min(to, start + seconds))
+  }
+  return { from, to }
+}
+
+/** Whether callers or models are told apart. */
+export function bySeries(query: ReportQuery): boolean {
+  return [...query.by, ...whereOf(query).map(([dimension]) => dimension)].some(isPlain)
+}
+
+/** The row of all series has no series. */
+export function joinSeries(query: ReportQuery): RawBuilder<unknown> {
+  return bySeries(query) ? sql`inner join series on series.id = spent.series` : sql``
+}
+
+export function plainConditions(query: ReportQuery): Expression<SqlBool> {
+  const conditions = whereOf(query).flatMap(([dimension, value]) => {
+    const column = columnOf(dimension)
+    return column === undefined ? [] : [sql<SqlBool>`coalesce(${column}, '') = ${textInRange(value)}`]
+  })
+  return conditions.length === 0 ? sql<SqlBool>`1 = 1` : sql<SqlBool>`${sql.join(conditions, sql` and `)}`
+}
+
+function columnOf(dimension: Dimension): RawBuilder<unknown> | undefined {
+  return isPlain(dimension) ? sql.ref(`series.${plainDimensions[dimension]}`) : undefined
+}
+
+function isPlain(dimension: string): dimension is PlainDimension {
+  return dimension in plainDimensions
+}
+
+/** What a dimension is in a source. */
+function valueIn(dimension: Dimension): RawBuilder<unknown> {
+  if (dimension === 'hour') return sql`start`
+  if (dimension === 'day') return sql`start - start % ${sql.lit(daySeconds)}`
+  const column = columnOf(dimension)
+  return column === undefined ? sql`facet_value` : sql`coalesce(${column}, '')`
+}
+
+function groupedBy(by: readonly Dimension[]) {
+  return by.length === 0 ? sql`` : sql`group by ${sql.join(by.map((_, index) => sql.lit(index + 1)))}`
+}
+
+const allSums = sql.join(sumColumns.map((name) => sql`sum(${sql.ref(name)}) as ${sql.ref(name)}`))
+
+/** The largest groups, at most so many. Several dimensions of the same name are one. */
+export async function groupsOf(db: Tx, { query, engine }: Pick<Asked, 'query' | 'engine'>, source: Source, by: readonly Dimension[], limit: number): Promise<GroupRow[]> {
+  const groups = by.map((dimension, index) => sql`${valueIn(dimension)} as ${sql.ref(`g${index}`)}, `)
+  const byName = by.map((dimension, index) => (engine === 'postgresql' && dimension !== 'day' && dimension !== 'hour' ? sql`${valueIn(dimension)} collate "C"` : sql.ref(`g${index}`)))
+  const order = [...orderOf(query.order ?? 'usd'), ...byName]
+  const { rows } = await sql<GroupRow>`select ${sql.join(groups, sql``)} ${allSums} from ${source} ${groupedBy(by)} ${order.length > 0 && by.length > 0 ? sql`order by ${sql.join(order)}` : sql``} limit ${limit}`.execute(db)
+  // What was taken back leaves nothing.
+  return rows.filter(isSomething)
+}
+
+/** All tokens of a row. */
+export const tokens = sql.join(
+  usageColumnNames.filter((name) => name !== 'web_searches').map((name) => sql`coalesce(${sql.ref(name)}, 0)`),
+  sql` + `,
+)
+
+function orderOf(order: NonNullable<ReportQuery['order']>): RawBuilder<unknown>[] {
+  switch (order) {
+    case 'usd':
+      return [sql`coalesce(sum(usd_micro), 0) + coalesce(sum(usd_rest), 0) / 1000000.0 desc`]
+    case 'calls':
+      return [sql`coalesce(sum(calls), 0) desc`]
+    case 'tokens':
+      return [sql`sum(${tokens}) desc`]
+    case 'group':
+      return []
+  }
+}
+
+export async function totalOf(db: Tx, source: Source): Promise<SumRow> {
+  const { rows } = await sql<SumRow>`select ${allSums} from ${source}`.execute(db)
+  return rows[0] ?? {}
+}
+
+export async function countGroups(db: Tx, source: Source, by: readonly Dimension[]): Promise<number> {
+  const { rows } = await sql<{ readonly groups: number | bigint }>`select count(*) as groups from (select ${sql.join(by.map((dimension, index) => sql`${valueIn(dimension)} as ${sql.ref(`g${index}`)}`))} from ${source} ${groupedBy(by)}
+    having coalesce(sum(calls), 0) <> 0 or coalesce(sum(usd_micro), 0) <> 0 or coalesce(sum(usd_rest), 0) <> 0 or coalesce(sum(${tokens}), 0) <> 0) as grouped`.execute(db)
+  return Number(rows[0]?.groups ?? 0)
+}
+
+export function reportRow(row: GroupRow, by: readonly Dimension[]): ReportRow {
+  const name = (dimension: Dimension, value: string | number | bigint | null | undefined) =>
+    dimension === 'day' ? dayName(Number(value)) : dimension === 'hour' ? hourName(Number(value)) : String(value ?? '')
+  return { group: Object.fromEntries(by.map((dimension, index) => [dimension, name(dimension, row[`g${index}`])])), totals: totalsOfRow(row) }
+}
