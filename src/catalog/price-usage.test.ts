@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { formatUsd, noUsage, picoUsd, totalInputTokens, usd, type Money, type Usage } from '../quantities/index.js'
 import type { PriceSheet, Rate } from './model.js'
 import { priceSheetFromConfig, type PerMillionRates } from './price-sheet.js'
-import { priceReported, priceUsage } from './price-usage.js'
+import { priceDuring, priceReported, priceUsage } from './price-usage.js'
 
 const at = Date.UTC(2026, 7, 15, 12) / 1000
 const dollars = (money: Money | null | undefined) => (money == null ? money : formatUsd(money))
@@ -225,5 +225,26 @@ describe('priceReported', () => {
     const unknown = priceReported(sheet, { usage, also }, at)
     expect(unknown.report.usd).toBeNull()
     expect(unknown.warning).toContain('"advisor"')
+  })
+})
+
+describe('priceDuring', () => {
+  const cheap = priceSheetFromConfig({ input: 1, output: 2 })
+  const sheet: PriceSheet = { ...priceSheetFromConfig({ input: 3, output: 4 }), changes: [{ when: { from: 1_000 }, sheet: cheap }] }
+  const reported = { usage: { ...noUsage, inputTokens: 1_000_000 } }
+  const during = (from: number, to: number) => dollars(priceDuring(sheet, reported, { from, to }).report.usd)
+
+  it('takes the dearer prices of those that held at the beginning and at the end', () => {
+    expect(during(900, 990)).toBe('3')
+    expect(during(900, 1_100)).toBe('3')
+    expect(during(1_100, 1_200)).toBe('1')
+    const rising: PriceSheet = { ...cheap, changes: [{ when: { from: 1_000 }, sheet: priceSheetFromConfig({ input: 9, output: 9 }) }] }
+    expect(dollars(priceDuring(rising, reported, { from: 900, to: 1_100 }).report.usd)).toBe('9')
+  })
+
+  it('is unknown where either is', () => {
+    const gap: PriceSheet = { ...cheap, changes: [{ when: { from: 1_000 }, sheet: { source: 'test' } }] }
+    expect(during(900, 1_100)).toBe('3')
+    expect(priceDuring(gap, reported, { from: 900, to: 1_100 }).report.usd).toBeNull()
   })
 })

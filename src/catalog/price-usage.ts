@@ -156,6 +156,23 @@ export function priceReported(
   return { report: { usd: picoUsd(total), details }, warning: own.warning, source: own.source }
 }
 
+/**
+ * The price of a call that lasted from `from` to `to` (epoch seconds): where the sheet's rates changed on the way, the dearer of both, since
+ * providers don't say which moment counts.
+ */
+export function priceDuring(
+  sheet: PriceSheet | undefined,
+  reported: ReportedForPrice,
+  { from, to }: { readonly from: number; readonly to: number },
+  sheetOf?: (model: string) => PriceSheet | undefined,
+): PricedUsage {
+  const atEnd = priceReported(sheet, reported, to, sheetOf)
+  if (sheet?.changes === undefined || from >= to || sheetAt(sheet, from) === sheetAt(sheet, to)) return atEnd
+  const atStart = priceReported(sheet, reported, from, sheetOf)
+  if (atStart.report.usd === null || atEnd.report.usd === null) return atStart.report.usd === null ? atStart : atEnd
+  return atStart.report.usd > atEnd.report.usd ? atStart : atEnd
+}
+
 /** What a tier multiplies the rates with; `undefined` when its price isn't known. */
 export function tierMultiplier(sheet: PriceSheet, serviceTier: string | undefined): number | undefined {
   if (serviceTier === undefined) return 1

@@ -5,7 +5,7 @@ import type { CallBound } from '../ledger/index.js'
 import type { Request } from '../protocol/index.js'
 import { noUsage, picoUsd, type Usage } from '../quantities/index.js'
 import { createOutputQuantile } from '../understanding/index.js'
-import { createBounds } from './bounds.js'
+import { billedApart, createBounds } from './bounds.js'
 
 const rate = (base: bigint) => ({ base: picoUsd(base), tiers: [] })
 const sheet: PriceSheet = { input: rate(3n), output: rate(15n), cacheWrite5m: rate(4n), source: 'test' }
@@ -49,6 +49,21 @@ describe('the bound of a call', () => {
 
   it('is unknown where a search has no price', () => {
     expect(boundOf(sheet, search()).cost.usd).toBeNull()
+  })
+
+  it.each([
+    ['code_interpreter', { type: 'code_interpreter', container: { type: 'auto' } }],
+    ['code_execution', { type: 'code_execution_20250825', name: 'code_execution' }],
+    ['file_search', { type: 'file_search', vector_store_ids: ['v'] }],
+    ['shell', { type: 'shell', environment: { type: 'container_auto' } }],
+  ])('is unknown with %s, which is billed beside the tokens', (name, value) => {
+    const tools = [{ type: 'native' as const, format: 'openai-responses' as const, value }]
+    expect(boundOf(sheet, { tools }).cost.usd).toBeNull()
+    expect(billedApart({ model: 'm', messages: [], stream: false, paths: {}, extra: [], tools })).toEqual([name])
+  })
+
+  it.each([{ type: 'local_shell' }, { type: 'shell', environment: { type: 'local' } }, { type: 'mcp' }, { type: 'bash_20250124' }, { type: 'web_fetch_20250910' }])('is known with %j', (value) => {
+    expect(boundOf(sheet, { tools: [{ type: 'native', format: 'openai-responses', value }] }).cost.usd).not.toBeNull()
   })
 
   it('is of the dearest prices that hold before the call must be over', () => {

@@ -80,7 +80,7 @@ function mostOutput(facts: ModelFacts, request: Request | EmbeddingRequest): num
  * tier that so much input can reach, and at the dearest prices that hold while the call may last. `null` when a rate is unknown.
  */
 function mostUsd({ facts, limits }: Deployment, request: Request | EmbeddingRequest, input: number, output: number, at: number): Money | null {
-  if (!facts.prices) return null
+  if (!facts.prices || billedApart(request).length > 0) return null
   let most: Money | undefined
   for (const prices of sheetsWithin(facts.prices, at, at + limits.totalSeconds)) {
     const usd = mostUsdAt(prices, request, input, output)
@@ -134,6 +134,24 @@ function mostSearches(request: Request | EmbeddingRequest): number {
     searches += typeof limit === 'number' && Number.isSafeInteger(limit) && limit >= 0 ? limit : UNLIMITED_SEARCHES
   }
   return searches
+}
+
+/**
+ * Tools of a provider that it bills by containers, calls or pictures, of which its usage says nothing. (Pages fetched, and what runs at the
+ * caller's, cost tokens only.)
+ */
+const toolsBilledApart = ['code_interpreter', 'code_execution', 'file_search', 'image_generation']
+
+/** Work of the provider that is billed beside tokens and searches and isn't told in its usage: what such a call costs can't be known. */
+export function billedApart(request: Request | EmbeddingRequest): readonly string[] {
+  if (!('messages' in request) || !request.tools) return []
+  return request.tools.flatMap((tool) => {
+    if (tool.type !== 'native' || typeof tool.value['type'] !== 'string') return []
+    const type = tool.value['type']
+    // A shell runs at the caller's, or in a container of the provider's.
+    if (type === 'shell' && JSON.stringify(tool.value['environment'] ?? '').includes('container')) return ['shell']
+    return toolsBilledApart.filter((name) => type === name || type.startsWith(`${name}_`))
+  })
 }
 
 /** The input, and what a provider that searches adds to it: after each search the model reads again what it had, and all results so far. */

@@ -1,4 +1,4 @@
-import { priceReported, type Catalog } from '../catalog/index.js'
+import { priceDuring, type Catalog } from '../catalog/index.js'
 import type { CallObserver, Deadlines, Deployment, LiveWorld } from '../environment/index.js'
 import { createCallBudget, type Ledger, type SharedBudgets } from '../ledger/index.js'
 import type { Clock } from '../quantities/index.js'
@@ -6,7 +6,7 @@ import { seededRandom } from '../statistics/index.js'
 import type { OutputQuantile, RunMemory } from '../understanding/index.js'
 import type { AdministeredAccounts } from './admin/administration.js'
 import type { LostCalls } from './admin/lost-calls.js'
-import { createBounds, savedByCaches } from './bounds.js'
+import { billedApart, createBounds, savedByCaches } from './bounds.js'
 import { buildProvider, type BuiltProvider } from './built-provider.js'
 import type { Config } from './config/index.js'
 import { configuredAccounts } from './configured-accounts.js'
@@ -56,11 +56,15 @@ export async function wire(config: Config, shared: SharedParts, before?: WiredSt
   const random = seededRandom(Date.now() >>> 0)
   const world: LiveWorld = {
     route: (model) => routes.route(model),
-    price: ({ facts, provider }, reported) =>
-      priceReported(facts.prices, reported, shared.clock.now(), (model) => {
+    price({ facts, provider }, reported, call) {
+      const apart = call && reported.billedUsd === undefined ? billedApart(call.request) : []
+      if (apart.length > 0) return { report: { usd: null, details: {} }, warning: `the provider bills ${apart.join(', ')} beside the tokens, and doesn't tell how much` }
+      const to = shared.clock.now()
+      return priceDuring(facts.prices, reported, { from: call?.since ?? to, to }, (model) => {
         const { priceProvider } = built.get(provider.id) ?? {}
         return priceProvider === undefined ? undefined : shared.catalog.facts(priceProvider, model)?.prices
-      }),
+      })
+    },
     ...createBounds(shared.clock, shared.lengths),
     cacheSavings: (deployment, reported, paid) => savedByCaches(world.price, deployment, reported, paid),
     compose: (attribution, request) => shared.runs.compose(attribution, request),

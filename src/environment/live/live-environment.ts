@@ -37,8 +37,11 @@ export interface CallObserver {
 /** What all requests share. */
 export interface LiveWorld {
   route(model: ModelId): Route | undefined
-  /** The price of a usage at a deployment; never guessed low, `null` dollars when unknown. */
-  price(deployment: Deployment, reported: ReportedUsage): { readonly report: CostReport; readonly warning?: string | undefined; readonly source?: string | undefined }
+  /**
+   * The price of a usage at a deployment; never guessed low, `null` dollars when unknown. `call`: what it was for and since when (epoch
+   * seconds), where that is known: prices may have changed on the way, and providers bill some work beside tokens.
+   */
+  price(deployment: Deployment, reported: ReportedUsage, call?: { readonly since: number; readonly request: Request | EmbeddingRequest }): { readonly report: CostReport; readonly warning?: string | undefined; readonly source?: string | undefined }
   /** An upper bound for one call, to reserve before it; without looking closely, since every call pays for it. */
   bound(deployment: Deployment, request: Request | EmbeddingRequest): CallBound
   /**
@@ -451,7 +454,7 @@ class Attempt {
     const settled = { ...reported, usage, serviceTier: tier }
     let { usd } = this.price(settled)
     // The tier that was used may be the ordinary one, and the dearer.
-    if (usd !== null && tier !== reported?.serviceTier) usd = larger(usd, this.world.price(this.deployment, { ...settled, serviceTier: undefined }).report.usd)
+    if (usd !== null && tier !== reported?.serviceTier) usd = larger(usd, this.world.price(this.deployment, { ...settled, serviceTier: undefined }, { since: this.plan.at, request }).report.usd)
     // Nobody has said whether this input was written to a cache, which costs more, nor what the provider's own tools added to it.
     const unknown = searches > 0 || (!reported && input.inputTokens >= (bound?.usage.inputTokens ?? Infinity))
     if (bound && usd !== null && unknown && most >= totalOutputTokens(bound.usage)) usd = larger(usd, bound.cost.usd)
@@ -488,7 +491,7 @@ class Attempt {
   /** The price; what a pass-through has worked out for the body isn't worked out again for the record. */
   private price(reported: ReportedUsage): CostReport {
     if (this.priced?.reported === reported) return this.priced.report
-    const { report, warning, source } = this.world.price(this.deployment, reported)
+    const { report, warning, source } = this.world.price(this.deployment, reported, { since: this.plan.at, request: this.request })
     this.warning = warning
     this.source = source
     this.priced = { reported, report }
