@@ -1,6 +1,6 @@
 import type { Effort } from '../protocol/index.js'
 import type { ModelId } from '../environment/index.js'
-import type { Cost, Money, Remaining, Usage } from '../quantities/index.js'
+import type { Cost, Money, Regime, Remaining, Usage } from '../quantities/index.js'
 import type { Random } from '../statistics/index.js'
 import type { Strategy } from '../strategies/index.js'
 import type { Features } from '../understanding/index.js'
@@ -115,6 +115,10 @@ export interface Objective {
   readonly effort?: number | undefined
   /** False: the caller is never used to learn something. */
   readonly explore?: boolean | undefined
+  /** Highest list price that may be paid, in dollars a million tokens (OpenRouter's `provider.max_price`). */
+  readonly maxPrice?: { readonly input?: number | undefined; readonly output?: number | undefined } | undefined
+  /** True: only arms that run on the device may answer (150). */
+  readonly private?: boolean | undefined
 }
 
 /** How busy an arm's deployments are. */
@@ -145,6 +149,14 @@ export interface Situation {
   readonly load: Load
   readonly random: Random
   readonly session?: Session | undefined
+  /** Most output tokens that the request lets a call produce; absent: it doesn't say. */
+  readonly outputLimit?: number | undefined
+  /** `ample` when absent. */
+  readonly regime?: Regime | undefined
+  /** True: there is no network, so only arms on the device can answer (150). */
+  readonly offline?: boolean | undefined
+  /** Names the conversation for policies that keep something of each (158). */
+  readonly conversation?: string | undefined
 }
 
 /** Pure: the same situation (with the same random numbers) gives the same decision. Learning hangs on `observe`, where a policy has any of its own. */
@@ -168,4 +180,17 @@ export interface Decision {
   readonly expected?: Estimate | undefined
   readonly reference?: Estimate | undefined
   readonly objective?: Objective | undefined
+  /** Arms that could not be chosen, and why; the reasons are plain clauses without content. */
+  readonly excluded?: readonly Exclusion[] | undefined
+  /** Probability of every arm, in the order of `Situation.arms`, from policies that draw; sums to one. `propensity` is the chosen arm's. */
+  readonly propensities?: readonly number[] | undefined
+  /** True where the arm was drawn in order to learn, and isn't the one that the objective would have had. */
+  readonly explored?: boolean | undefined
+  /** The situation's. */
+  readonly conversation?: string | undefined
+}
+
+export interface Exclusion {
+  readonly arm: ArmId
+  readonly why: string
 }
