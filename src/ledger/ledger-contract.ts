@@ -188,6 +188,25 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
       expect(await ledger.decision('decision-2')).toBeUndefined()
     })
 
+    it('gives back what was weighed for a decision', async () => {
+      const ledger = await open()
+      const unknown = { quality: null, qualityDeviation: null, usd: null, outputTokens: null, seconds: null, joules: null, support: 0 }
+      const decision = decisionRecord({
+        weighed: {
+          objective: { name: 'my "own" 🚀', lambda: 'infinite', qualityFloor: 0.95, explore: false },
+          reference: 'large',
+          familiarity: 0.25,
+          arms: [
+            { arm: 'large', quality: 0.9375, qualityDeviation: 0.0625, usd: 0.00125, outputTokens: 250, seconds: 1.5, joules: 3, support: 17.5 },
+            { arm: 'small', ...unknown },
+          ],
+        },
+      })
+      ledger.recordDecision(decision)
+      expect(await ledger.decision('decision-1')).toEqual(decision)
+      expect(await ledger.decisions({ limit: 1 })).toEqual([decision])
+    })
+
     it('lists decisions and outcomes by key and time, the newest first', async () => {
       const ledger = await open()
       for (let index = 0; index < 6; index++) {

@@ -88,6 +88,35 @@ export interface DecisionRecord {
   readonly policy: string
   readonly propensity: number
   readonly reason: string
+  /** What was weighed. Absent where nothing was: the caller named the model. */
+  readonly weighed?: Weighed | undefined
+}
+
+/** What a policy had before it: expectations, never content. Plain numbers and texts, which JSON keeps as they are. */
+export interface Weighed {
+  /** What the caller wanted, by the names of the objective's fields; a λ without end is the text `infinite`. */
+  readonly objective: Readonly<Record<string, string | number | boolean>>
+  /** The arm that the caller would have had without Bursar. */
+  readonly reference: string
+  /** In [0, 1]: how much the request was like what had been learned from. */
+  readonly familiarity: number
+  /** The chosen arm among them; those that were never in question are not here. */
+  readonly arms: readonly WeighedArm[]
+}
+
+/** What was expected of an arm; unknown is `null`. */
+export interface WeighedArm {
+  readonly arm: string
+  /** In [0, 1], and the standard deviation of that expectation. */
+  readonly quality: number | null
+  readonly qualityDeviation: number | null
+  /** Dollars; an expectation, so no exact money. */
+  readonly usd: number | null
+  readonly outputTokens: number | null
+  readonly seconds: number | null
+  readonly joules: number | null
+  /** Outcomes that the expectation rests on. */
+  readonly support: number
 }
 
 /** Evidence of an answer's quality, told after it: by a person, a verifier or a judge. */

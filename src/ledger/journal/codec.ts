@@ -1,5 +1,5 @@
 import { noUsage, picoUsd, type Cost, type Usage } from '../../quantities/index.js'
-import type { CallRecord, CorrectionRecord, DecisionRecord, IntentRecord, LedgerRecord, OutcomeRecord } from '../record.js'
+import type { CallRecord, CorrectionRecord, DecisionRecord, IntentRecord, LedgerRecord, OutcomeRecord, Weighed } from '../record.js'
 
 /** What JSON holds of a value: big integers are decimal strings there. A new bigint in a record doesn't compile until it is converted here. */
 type Wire<Value> = Value extends bigint
@@ -31,6 +31,7 @@ export function encodeRecord(entry: LedgerRecord): string {
       return `intent ${JSON.stringify(wireOfIntent(entry.record))}`
     case 'decision':
       finite(entry.record.at + entry.record.propensity)
+      if (entry.record.weighed) finiteInside(entry.record.weighed)
       return `decision ${JSON.stringify(entry.record)}`
     case 'outcome':
       finite(entry.record.at + entry.record.score)
@@ -132,6 +133,13 @@ function wireOfCost({ usd, seconds, joules, gramsCO2e }: Cost): Wire<Cost> {
 
 function costOfWire({ usd, seconds, joules, gramsCO2e }: Wire<Cost>): Cost {
   return { usd: usd === null ? null : picoUsd(BigInt(usd)), seconds, joules, gramsCO2e }
+}
+
+/** Refuses numbers that aren't finite anywhere in what was weighed. */
+function finiteInside({ objective, familiarity, arms }: Weighed): void {
+  finite(familiarity)
+  for (const value of Object.values(objective)) if (typeof value === 'number') finite(value)
+  for (const arm of arms) for (const value of Object.values(arm) as (string | number | null)[]) if (typeof value === 'number') finite(value)
 }
 
 /** Sums of a few numbers are checked at once: one that isn't finite makes the sum so (two that overflow together are refused as well). */

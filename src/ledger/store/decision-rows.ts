@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely'
-import type { DecisionRecord } from '../record.js'
+import type { DecisionRecord, Weighed, WeighedArm } from '../record.js'
 import type { BulkTarget, Value } from './bulk.js'
 import { isDecisionOf, packId, requestOf, unpackId } from './ids.js'
 import { anyText, momentInRange, realInRange, textInRange } from './ranges.js'
@@ -17,6 +17,7 @@ export const decisionsTarget: BulkTarget = {
     ['policy', 'integer'],
     ['propensity', 'double precision'],
     ['reason', 'text'],
+    ['weighed', 'text'],
   ],
   conflict: 'on conflict (id) do nothing',
 }
@@ -27,7 +28,7 @@ export function wordsOfDecision({ key, requestedModel, arm, policy }: DecisionRe
 }
 
 export function rowOfDecision(decision: DecisionRecord, word: (text: string) => number): Value[] {
-  const { decisionId, requestId, at, key, requestedModel, arm, policy, propensity, reason } = decision
+  const { decisionId, requestId, at, key, requestedModel, arm, policy, propensity, reason, weighed } = decision
   return [
     packId('dec_', decisionId),
     isDecisionOf(decisionId, requestId) ? null : anyText(requestId),
@@ -38,11 +39,12 @@ export function rowOfDecision(decision: DecisionRecord, word: (text: string) => 
     word(textInRange(policy)),
     realInRange(propensity),
     anyText(reason),
+    weighed === undefined ? null : anyText(weighedText(weighed)),
   ]
 }
 
 /** A row with the texts that its numbers stand for. */
-export interface NamedDecisionRow extends Pick<Selectable<DecisionsTable>, 'id' | 'request_id' | 'at' | 'propensity' | 'reason'> {
+export interface NamedDecisionRow extends Pick<Selectable<DecisionsTable>, 'id' | 'request_id' | 'at' | 'propensity' | 'reason' | 'weighed'> {
   readonly key_word: string
   readonly requested_model_word: string
   readonly arm_word: string
@@ -61,5 +63,47 @@ export function decisionOfRow(row: NamedDecisionRow): DecisionRecord {
     policy: row.policy_word,
     propensity: row.propensity,
     reason: row.reason,
+    weighed: row.weighed === null ? undefined : weighedOf(row.weighed),
   }
+}
+
+/** Four significant digits tell apart what expectations can tell apart. */
+const DIGITS = 4
+
+/** `[objective, reference, familiarity, [arm, quality, deviation, usd, output tokens, seconds, joules, support] …]`. */
+type WeighedJson = readonly [Weighed['objective'], string, number, ...(readonly [string, ...(number | null)[]])[]]
+
+function weighedText({ objective, reference, familiarity, arms }: Weighed): string {
+  const json: WeighedJson = [
+    objective,
+    reference,
+    short(familiarity),
+    ...arms.map(({ arm, ...of }): readonly [string, ...(number | null)[]] => [arm, ...measures.map((name) => (of[name] === null ? null : short(of[name])))]),
+  ]
+  return JSON.stringify(json)
+}
+
+function weighedOf(text: string): Weighed {
+  const [objective, reference, familiarity, ...arms] = JSON.parse(text) as WeighedJson
+  return {
+    objective,
+    reference,
+    familiarity,
+    arms: arms.map(([arm, quality = null, qualityDeviation = null, usd = null, outputTokens = null, seconds = null, joules = null, support]) => ({
+      arm,
+      quality,
+      qualityDeviation,
+      usd,
+      outputTokens,
+      seconds,
+      joules,
+      support: support ?? 0,
+    })),
+  }
+}
+
+const measures = ['quality', 'qualityDeviation', 'usd', 'outputTokens', 'seconds', 'joules', 'support'] as const satisfies readonly (keyof WeighedArm)[]
+
+function short(value: number): number {
+  return Number(value.toPrecision(DIGITS))
 }

@@ -58,7 +58,7 @@ function isCall(callId: string): Expression<SqlBool> {
   return sql<SqlBool>`(calls.call_id = ${text} or (calls.request = ${packId('req_', `req_${parts.uuid}`)} and calls.number = ${parts.number}))`
 }
 
-const decisionColumns = ['decisions.id', 'decisions.request_id', 'decisions.at', 'decisions.propensity', 'decisions.reason'] as const
+const decisionColumns = ['decisions.id', 'decisions.request_id', 'decisions.at', 'decisions.propensity', 'decisions.reason', 'decisions.weighed'] as const
 
 function selectDecisions(db: Tx) {
   return db

@@ -137,6 +137,8 @@ export interface DecisionsTable {
   policy: Whole
   propensity: number
   reason: string
+  /** JSON: see `decision-rows.ts`. Only where something was weighed. */
+  weighed: string | null
 }
 
 export interface OutcomesTable {
