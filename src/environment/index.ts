@@ -12,3 +12,5 @@ export type { ProviderResources, ProviderSettings } from './providers/settings.j
 export * from './providers/presets.js'
 export * from './outcome-table.js'
 export { pricesFileOf, readArmPrices } from './providers/recorded/index.js'
+export * from './recorded/index.js'
+export * from './simulated/index.js'

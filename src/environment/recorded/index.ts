@@ -1,0 +1,1 @@
+export { recordedEnvironment, type RecordedEnvironment, type RecordedOptions } from './recorded-environment.js'
