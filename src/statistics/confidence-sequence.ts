@@ -1,0 +1,73 @@
+import { RunningMoments } from './running-moments.js'
+
+export interface Interval {
+  readonly value: number
+  readonly low: number
+  readonly high: number
+  readonly n: number
+  /** How the interval was made. */
+  readonly method: string
+}
+
+/**
+ * An interval for a mean that may be looked at after every number, and acted on at any look: with probability 1 - α (asymptotically) it holds
+ * the mean at *all* looks from `first` on. The Gaussian-mixture boundary of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (Time-uniform
+ * central limit theory and asymptotic confidence sequences, 2024; theorem 2.2): mean ± σ̂ √( 2(nρ² + 1)/(n²ρ²) · ln( √(nρ² + 1) / α ) ).
+ * ρ is set so that the interval is narrowest about `tightAt` numbers (their equation for ρ, appendix B.2). The numbers may depend on what came
+ * before, as those of an adaptive policy do, so long as each has the mean given the past. O(1) a number.
+ */
+export class ConfidenceSequence {
+  private readonly moments = new RunningMoments()
+  private readonly rhoSquared: number
+
+  /** `level`: 0.95 for 95 %. `tightAt`, `first`: numbers. Throws `RangeError` for a level outside (0, 1) or counts below 1. */
+  constructor(
+    private readonly level = 0.95,
+    tightAt = 1_000,
+    private readonly first = 30,
+  ) {
+    if (!(level > 0 && level < 1)) throw new RangeError(`a level lies between 0 and 1, not at ${level}`)
+    if (!(tightAt >= 1) || !(first >= 1)) throw new RangeError('a confidence sequence needs counts of at least 1')
+    const alpha = 1 - level
+    this.rhoSquared = (-2 * Math.log(alpha) + Math.log(-2 * Math.log(alpha) + 1)) / tightAt
+  }
+
+  get count(): number {
+    return this.moments.count
+  }
+
+  /** Throws `RangeError` for what isn't finite. */
+  add(value: number): void {
+    this.moments.add(value)
+  }
+
+  /** Without bounds until there are `first` numbers: before, the normal approximation that it rests on may not hold. */
+  interval(): Interval {
+    const { count: n, mean, variance } = this.moments
+    const method = `asymptotic confidence sequence, ${Math.round(this.level * 1000) / 10} %, valid at every look`
+    if (n < this.first || n < 2) return { value: mean, low: -Infinity, high: Infinity, n, method }
+    const reach = this.reachOf(n, variance)
+    return { value: mean, low: mean - reach, high: mean + reach, n, method }
+  }
+
+  /** Numbers at which, with the variance seen so far, half the width is `reach`; what "needs about N more" rests on. `Infinity` beyond 10¹². */
+  countFor(reach: number): number {
+    const { variance, count } = this.moments
+    if (variance === 0) return Math.max(count, this.first)
+    if (!(reach > 0)) return Infinity
+    let low = 2
+    let high = 1e12
+    if (this.reachOf(high, variance) > reach) return Infinity
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2)
+      if (this.reachOf(middle, variance) > reach) low = middle
+      else high = middle
+    }
+    return Math.max(high, this.first)
+  }
+
+  private reachOf(n: number, variance: number): number {
+    const spread = n * this.rhoSquared + 1
+    return Math.sqrt(((variance * 2 * spread) / (n * n * this.rhoSquared)) * Math.log(Math.sqrt(spread) / (1 - this.level)))
+  }
+}
