@@ -1,3 +1,4 @@
 export * from './strategy.js'
 export * from './single.js'
 export * from './fallback.js'
+export * from './declared/index.js'
