@@ -1,0 +1,5 @@
+export * from './answers.js'
+export * from './agreement.js'
+export * from './agreement-calibration.js'
+export * from './answer-shapes.js'
+export * from './stop.js'
