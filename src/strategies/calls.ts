@@ -9,6 +9,11 @@ export interface ModelUse {
   readonly reasoning?: ReasoningSettings | undefined
 }
 
+/** The request with the thinking that a use of a model prescribes; untouched (to the caller's bytes) where it prescribes none. */
+export function withThinking(request: Request, use: ModelUse): Request {
+  return use.reasoning === undefined ? request : edit(request, { reasoning: { ...request.reasoning, ...use.reasoning } })
+}
+
 /** Adds up what a strategy's calls took, in the order they ended, and notes what followed from each. O(1) a call. */
 export class Tally {
   #usage: Usage = noUsage
