@@ -1,3 +1,6 @@
 export { memoryBudget, type BudgetLimits, type MemoryBudget, type Reservation } from './memory-budget.js'
 export type { Spent } from './playback.js'
+export { simulatedEnvironment, type SimulatedEnvironment, type SimulatedModelOf, type SimulatedOptions } from './simulated-environment.js'
+export type { Drawn, LogNormal, SimulatedJudge, SimulatedModel, SuccessLaw } from './simulated-model.js'
+export type { DrawnQuestion, SimulatedQuestion } from './simulated-question.js'
 export { virtualClock, type VirtualClock } from './virtual-clock.js'
