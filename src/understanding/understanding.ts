@@ -1,6 +1,7 @@
 import { BursarError, InvalidRequest } from '../errors/index.js'
 import type { Request } from '../protocol/index.js'
 import { cueCategory } from './category/cue-categories.js'
+import type { CategoryModel } from './category/category-model.js'
 import type { Category, Difficulty, Encoder, Features, SparseVector } from './features.js'
 import { folded, wordsOf } from './lexical/characters.js'
 import type { Idf } from './lexical/idf.js'
@@ -10,18 +11,6 @@ import { asked, askedOf, type Asked } from './request/asked-text.js'
 import { lexicalDifficulty, type LevelCuts } from './request/difficulty.js'
 import { textTraits, traitsOf, type TextTraits } from './request/traits.js'
 import { TextCache } from './text-cache.js'
-
-/** Names a text's category from its lexical vector. */
-export interface CategoryModel {
-  readonly labels: readonly string[]
-  /** Salt of the vectors that it was trained on: those it is asked about must have the same. */
-  readonly salt: number
-  /** Of each label, in their order; they sum to 1. */
-  probabilities(lexical: SparseVector): Float64Array
-  /** The likeliest label where it is sure enough (`sureCategory`), else `undefined`: "other". */
-  categorise(lexical: SparseVector): Category | undefined
-  serialize(): Uint8Array
-}
 
 export interface UnderstandingOptions {
   /** Adds `dense`. Without one, everything is known at once. */
@@ -93,7 +82,7 @@ export function createUnderstanding(options: UnderstandingOptions = {}): Underst
     const words = wordsOf(folded(given.text))
     const lexical = lexicalVector(given.text, idf, salt)
     const traits = textTraits(given, words)
-    const category = categories === undefined ? cueCategory(words, traits) : categories.categorise(lexical)
+    const category = categories === undefined ? cueCategory(given.text, words, traits) : categories.categorise(lexical)
     const fresh: Known = { text: given.text, lexical, category, difficulty: lexicalDifficulty(traits, words, levels), traits }
     cache.set(given.whole, fresh)
     return fresh

@@ -21,14 +21,17 @@ const cues = createCueMatcher({
   chat: ['hi:3, hello:3, hey:3, thanks:3, thank you:3, how are you:4, good morning:4, good evening:4, good night:4, bye:3, goodbye:3, whats up:4, nice to meet you:4, lol:3, tell me a joke:4, hallo:3, danke:3, wie gehts:4, bonjour:3, salut:3, merci:3, ça va:3, hola:3, gracias:3, qué tal:3, olá:3, oi:2, obrigado:3, ciao:3, grazie:3, 你好:3, 谢谢:3, こんにちは:4, ありがとう:4, 안녕:3, 감사:3, привет:3, спасибо:3'],
 })
 
+const statement = /\bSELECT\b[\s\S]{1,400}?\bFROM\b|\bINSERT INTO\b|\bCREATE TABLE\b/
+
 /**
  * A category by cue words and the text's shape: softmax over the points found, with one point for none of them; `undefined` where it is unsure (`sureCategory`).
  * Coarse on purpose: a `CategoryModel` trained on the operator's own labels takes its place.
  */
-export function cueCategory(words: readonly string[], traits: TextTraits): Category | undefined {
+export function cueCategory(text: string, words: readonly string[], traits: TextTraits): Category | undefined {
   const points = new Map(cues.match(words))
   const more = (name: CueCategory, extra: number) => points.set(name, (points.get(name) ?? 0) + extra)
   if (traits.code) more('code', 2)
+  if (statement.test(text)) more('sql', 5)
   if (traits.numeric > 0.08 && !traits.code) more('math', 2)
   if (points.size === 0) return undefined
   // Long texts hold many words: what counts is what outweighs the rest, so points grow like a logarithm.

@@ -7,7 +7,7 @@ export interface Idf extends TermWeights {
   readonly documents: number
   /** Of the vectors that it weighs; an index under another salt is another n-gram. */
   readonly salt: number
-  /** ln((1 + N) / (1 + df)) + 1, with N texts of which df have an n-gram at the index. */
+  /** The root of ln((1 + N) / (1 + df)) + 1, with N texts of which df have an n-gram at the index. The root told pairs apart better than the whole. */
   weight(index: number): number
   /** Counts a text in. Vectors made before keep the weights of their time. Linear in the text. */
   observe(text: string): void
@@ -69,7 +69,7 @@ function idfOf(frequencies: Uint32Array, seen: number, givenSalt: number): Idf {
       return documents
     },
     salt,
-    weight: (index) => Math.log((1 + documents) / (1 + (frequencies[index] ?? 0))) + 1,
+    weight: (index) => Math.sqrt(Math.log((1 + documents) / (1 + (frequencies[index] ?? 0))) + 1),
     observe(text) {
       if (documents >= mostDocuments) {
         documents = documents >>> 1
