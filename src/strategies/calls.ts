@@ -185,3 +185,32 @@ function closing(text: string, start: number): number {
   }
   return -1
 }
+
+/** Samples must be able to differ: the least temperature of calls whose agreement is looked at. */
+export const SAMPLE_TEMPERATURE = 0.6
+
+/**
+ * The same request answered so many times at once, each answer whole and held back. A sample that fails is `null`. Throws only when the request
+ * is cancelled. Each answer counts as one step named `name`.
+ */
+export async function samplesOf(env: Environment, use: ModelUse, request: Request, count: number, name: string, tally: Tally): Promise<readonly (Completion | null)[]> {
+  const asked = edit(withThinking(request, use), { temperature: Math.max(SAMPLE_TEMPERATURE, request.temperature ?? 1), seed: undefined })
+  const settled = await Promise.allSettled(Array.from({ length: count }, () => finish(env.call(use.model, asked))))
+  env.signal.throwIfAborted()
+  return settled.map((one, index) => {
+    if (one.status === 'fulfilled') tally.add(`${name} ${index + 1}`, one.value)
+    else tally.note(`${name} ${index + 1}`, use.model, 'failed')
+    return one.status === 'fulfilled' ? one.value : null
+  })
+}
+
+/** `ask`, where a failure only means that the strategy goes on without: `null`, noted. Throws only when the request is cancelled. */
+export async function askMaybe(env: Environment, use: ModelUse, request: Request, changes: Parameters<typeof ask>[3], name: string, tally: Tally): Promise<Completion | null> {
+  try {
+    return await ask(env, use, request, changes)
+  } catch (thrown) {
+    if (env.signal.aborted) throw thrown
+    tally.note(name, use.model, 'failed')
+    return null
+  }
+}

@@ -39,7 +39,7 @@ describe('allocate', () => {
     for (let run = 0; run < 2000; run++) {
       const count = 1 + Math.floor(random.next() * 8)
       const credits: number[] = Array.from({ length: count }, () => (random.next() < 0.2 ? 0 : random.next() * 10 ** Math.floor(random.next() * 6)))
-      if (credits.every((credit) => credit === 0)) credits[0] = 1
+      if (!credits.some((credit) => credit > 0)) credits[0] = 1
       const total = Math.floor(random.next() * 1000)
       for (const schedule of schedules) {
         const shares = allocate(total, credits, schedule)
