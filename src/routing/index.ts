@@ -1,2 +1,7 @@
 export * from './contracts.js'
 export * from './as-named.js'
+export * from './policies/index.js'
+export * from './objectives.js'
+export * from './openrouter-wishes.js'
+export * from './explain.js'
+export * from './predictors/index.js'

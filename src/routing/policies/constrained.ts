@@ -1,0 +1,165 @@
+import { picoUsd, usd, toDollars, type Remaining } from '../../quantities/index.js'
+import type { Decision, Estimate, Observation, Policy, Situation } from '../contracts.js'
+import { feasibleArms, type FeasibilityOptions, type Option } from './feasible-arms.js'
+import { dollars } from './plain-figures.js'
+import { secondsOf } from './sound-estimates.js'
+import { decided } from './value-of-information.js'
+
+/** What a conversation, or a window of requests without one, may take over `turns` turns. */
+export interface ResourceLimits {
+  readonly usd?: number | undefined
+  readonly seconds?: number | undefined
+  readonly joules?: number | undefined
+}
+
+export interface ConstrainedOptions extends FeasibilityOptions {
+  readonly limits: ResourceLimits
+  /** Turns that the limits are for. */
+  readonly turns: number
+  /** η of the dual ascent; 0.05 by default (158). */
+  readonly step?: number | undefined
+  /** Conversations that are remembered at most; 10,000 by default. The one not seen for longest is forgotten. */
+  readonly mostConversations?: number | undefined
+}
+
+/** What is kept of a conversation. Read-only: an observation makes a new one. */
+export interface DualState {
+  readonly turns: number
+  readonly spent: Readonly<Record<Resource, number>>
+  /** λ of each resource: quality that the yardstick's amount of it is worth. */
+  readonly prices: Readonly<Record<Resource, number>>
+}
+
+const resources = ['usd', 'seconds', 'joules'] as const
+type Resource = (typeof resources)[number]
+const nothing: Readonly<Record<Resource, number>> = { usd: 0, seconds: 0, joules: 0 }
+
+export interface ConstrainedPolicy extends Policy {
+  /** What is known of a conversation now; for tests and the explanation. */
+  state(conversation?: string): DualState
+}
+
+/**
+ * Choice under long-run limits (158): argmax q̂ − Σ λᵣ·cᵣ/sᵣ over the feasible arms, with a dual price λᵣ for each limited resource. After every turn
+ * λᵣ ← max(0, λᵣ + η·(spent − allowed)/sᵣ), allowed = remaining/turns left (pacing). sᵣ, the scale, is the running mean of what the reference arm is expected to take, so that η means the
+ * same for dollars, seconds and joules. A conversation starts at the prices that all turns so far have led to; a request without one belongs to a
+ * window of `turns` requests, after which the limits are fresh and the prices stay.
+ *
+ * Limits of dollars and joules are hard: an arm that doesn't fit what is left isn't feasible, and `BudgetExceeded` is thrown when none is. Seconds only have a price, since how long
+ * a call takes isn't in anybody's hand. Where the reference's cost is unknown the policy can't set a scale and takes the arm's own. An unknown amount counts as what was expected.
+ * The objective's λ isn't used; its ceilings and its floor are. Throws `RangeError` for settings out of range. O(arms).
+ */
+export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
+  const { limits, turns, step = 0.05, mostConversations = 10_000 } = options
+  if (!Number.isInteger(turns) || turns < 1 || !(step > 0 && step <= 1)) throw new RangeError(`turns are a whole number of at least 1 and η in (0, 1], not ${turns} and ${step}`)
+  for (const resource of resources) {
+    const limit = limits[resource]
+    if (limit !== undefined && !(limit >= 0 && limit < Number.POSITIVE_INFINITY)) throw new RangeError(`a limit of ${resource} is at least 0, not ${limit}`)
+  }
+  const limited = resources.filter((resource) => limits[resource] !== undefined)
+  const states = new Map<string, DualState>()
+  /** Prices over all turns, and the running mean of the reference's costs. */
+  let shared: Readonly<Record<Resource, number>> = nothing
+  let scales: Readonly<Record<Resource, number>> = nothing
+  let seen = 0
+
+  const stateOf = (conversation = ''): DualState => states.get(conversation) ?? { turns: 0, spent: nothing, prices: shared }
+  const left = (state: DualState, resource: Resource) => Math.max(0, (limits[resource] ?? 0) - state.spent[resource])
+  const scaleOf = (resource: Resource, reference: Estimate | undefined) => {
+    const mean = scales[resource]
+    return mean > 0 ? mean : (amountOf(reference, resource) ?? 0)
+  }
+
+  const score = (option: Option, state: DualState, reference: Estimate | undefined): number | null => {
+    const quality = option.estimate.quality?.mean
+    if (quality === undefined) return null
+    let total = quality
+    for (const resource of limited) {
+      const amount = amountOf(option.estimate, resource)
+      if (amount === null) return null
+      const scale = scaleOf(resource, reference)
+      if (scale > 0) total -= (state.prices[resource] * amount) / scale
+    }
+    return total
+  }
+
+  const id = 'constrained'
+  return {
+    id,
+    state: stateOf,
+    choose(situation: Situation) {
+      const state = stateOf(situation.conversation)
+      const feasible = feasibleArms({ ...situation, budget: narrowed(situation.budget, limits, (resource) => left(state, resource)) }, options)
+      const choice = (option: Option, why: string) => decided(id, situation, { option, why, feasible, exchange: { lambda: 1, usdPerJoule: 0, usdPerSecond: 0 } })
+      const scored = feasible.options
+        .map((option) => ({ option, score: score(option, state, feasible.reference) }))
+        .filter((one): one is { option: Option; score: number } => one.score !== null)
+      const [first, ...rest] = scored
+      if (!first) return choice(feasible.referenceOption ?? feasible.options[0], 'too little is known of the arms to compare them')
+      const best = rest.reduce((champion, one) => (one.score > champion.score || (one.score === champion.score && cheaper(one.option, champion.option)) ? one : champion), first)
+      const room = limited.map((resource) => (resource === 'usd' ? dollars(left(state, resource)) : `${left(state, resource).toPrecision(3)} ${resource}`)).join(', ')
+      return choice(best.option, `at what ${limited.join(', ') || 'nothing limited'} is worth now it promises the most; ${room || 'no limit'} left for ${Math.max(1, turns - state.turns)} turns`)
+    },
+    observe(decision: Decision, observation: Observation) {
+      const key = decision.conversation ?? ''
+      const state = stateOf(key)
+      const reference = decision.reference
+      seen++
+      scales = each((resource) => {
+        const amount = amountOf(reference, resource)
+        return amount === null ? scales[resource] : scales[resource] + (amount - scales[resource]) / Math.min(seen, 1000)
+      })
+      const took = each((resource) => finite(observation[resource]) ?? amountOf(decision.expected, resource) ?? scales[resource])
+      const moved = (prices: Readonly<Record<Resource, number>>) =>
+        each((resource) => {
+          const scale = scales[resource]
+          if (limits[resource] === undefined || scale <= 0) return prices[resource]
+          const allowed = left(state, resource) / Math.max(1, turns - state.turns)
+          // A single outlier mustn't shut an arm out for a hundred turns.
+          const excess = Math.min(2, Math.max(-2, (took[resource] - allowed) / scale))
+          return Math.max(0, prices[resource] + step * excess)
+        })
+      shared = moved(shared)
+      const next = { turns: state.turns + 1, spent: each((resource) => state.spent[resource] + took[resource]), prices: moved(state.prices) }
+      states.delete(key)
+      states.set(key, key === '' && next.turns >= turns ? { turns: 0, spent: nothing, prices: next.prices } : next)
+      const oldest = states.keys().next()
+      if (states.size > mostConversations && !oldest.done) states.delete(oldest.value)
+    },
+  }
+}
+
+/** The request's own budget, and what is left of the limits in dollars and joules. */
+function narrowed(budget: Remaining, limits: ResourceLimits, left: (resource: Resource) => number): Remaining {
+  const usdLeft = limits.usd === undefined ? undefined : floorUsd(left('usd'))
+  const joulesLeft = limits.joules === undefined ? undefined : left('joules')
+  return {
+    ...budget,
+    usd: usdLeft === undefined || (budget.usd !== undefined && budget.usd < usdLeft) ? budget.usd : usdLeft,
+    joules: joulesLeft === undefined || (budget.joules !== undefined && budget.joules < joulesLeft) ? budget.joules : joulesLeft,
+  }
+}
+
+/** `usd` rounds up, and what is left must never be more than it is. */
+function floorUsd(amount: number) {
+  const exact = usd(amount)
+  return toDollars(exact) > amount ? picoUsd(exact - 1n) : exact
+}
+
+function amountOf(estimate: Estimate | undefined, resource: Resource): number | null {
+  if (!estimate) return null
+  if (resource === 'usd') return estimate.cost.usd === null ? null : toDollars(estimate.cost.usd)
+  return resource === 'seconds' ? secondsOf(estimate) : estimate.cost.joules
+}
+
+function cheaper(a: Option, b: Option): boolean {
+  return (a.estimate.cost.usd ?? Number.POSITIVE_INFINITY) < (b.estimate.cost.usd ?? Number.POSITIVE_INFINITY)
+}
+
+function finite(value: number | undefined): number | undefined {
+  return value !== undefined && value >= 0 && value < Number.POSITIVE_INFINITY ? value : undefined
+}
+
+function each(of: (resource: Resource) => number): Readonly<Record<Resource, number>> {
+  return { usd: of('usd'), seconds: of('seconds'), joules: of('joules') }
+}
