@@ -41,9 +41,13 @@ export class ConfidenceSequence {
     this.moments.add(value)
   }
 
-  /** Without bounds until there are `first` numbers: before, the normal approximation that it rests on may not hold. */
-  interval(): Interval {
-    const { count: n, mean, variance } = this.moments
+  /**
+   * Without bounds until there are `first` numbers: before, the normal approximation that it rests on may not hold. `extraVariance` is added to that of
+   * the numbers, where the caller knows that they can't show all of theirs yet.
+   */
+  interval(extraVariance = 0): Interval {
+    const { count: n, mean } = this.moments
+    const variance = this.moments.variance + extraVariance
     const method = `asymptotic confidence sequence, ${Math.round(this.level * 1000) / 10} %, valid at every look`
     if (n < this.first || n < 2) return { value: mean, low: -Infinity, high: Infinity, n, method }
     const reach = this.reachOf(n, variance)

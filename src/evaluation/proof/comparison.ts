@@ -44,10 +44,19 @@ export class Comparison {
   private readonly policy = new OnlineBaseline()
   private readonly reference = new OnlineBaseline()
   private held = 0
+  private readonly first: number
+  private readonly range: number | undefined
+  private least = Infinity
+  private most = -Infinity
 
-  /** `tightAt`: requests about which the interval is narrowest. */
-  constructor({ level = 0.95, tightAt = 2_000, first = 100 }: { readonly level?: number; readonly tightAt?: number; readonly first?: number } = {}) {
-    this.difference = new ConfidenceSequence(level, tightAt, first)
+  /**
+   * `tightAt`: requests about which the interval is narrowest. `first`: requests of the smaller group before which nothing is claimed. `range`: the
+   * largest difference of two outcomes, where that is known (1 for quality); else that of those seen.
+   */
+  constructor({ level = 0.95, tightAt = 5_000, first = 50, range }: { readonly level?: number; readonly tightAt?: number; readonly first?: number; readonly range?: number } = {}) {
+    this.first = first
+    this.range = range
+    this.difference = new ConfidenceSequence(level, tightAt, 2 * first)
   }
 
   get requests(): number {
@@ -66,6 +75,8 @@ export class Comparison {
     const treated = doublyRobustScore({ propensity: heldOut ? 1 : 1 - holdout, target: heldOut ? 0 : 1, reward: outcome, expected: policy, expectedOfTarget: policy })
     const untreated = doublyRobustScore({ propensity: heldOut ? holdout : 1, target: heldOut ? 1 : 0, reward: outcome, expected: reference, expectedOfTarget: reference })
     this.difference.add(treated - untreated)
+    this.least = Math.min(this.least, outcome)
+    this.most = Math.max(this.most, outcome)
     if (heldOut) {
       this.held += 1
       this.reference.learn(stratum, expectedOfReference, outcome)
@@ -74,7 +85,19 @@ export class Comparison {
 
   /** Policy less reference: above 0 the policy gives (or takes) more. */
   interval(): Interval {
-    return this.difference.interval()
+    const interval = this.difference.interval(this.unseenVariance())
+    // Of a few requests of one kind not even the variance is known.
+    return Math.min(this.held, this.requests - this.held) < this.first ? { ...interval, low: -Infinity, high: Infinity } : interval
+  }
+
+  /**
+   * What is rare (a failure among a hundred) may not have been met yet in the smaller group, whose scores count most: two more outcomes there of the
+   * whole range, as Agresti and Coull (1998) add two successes and two failures to a share.
+   */
+  private unseenVariance(): number {
+    const smaller = Math.min(this.held, this.requests - this.held)
+    const range = this.range ?? Math.max(0, this.most - this.least)
+    return smaller === 0 ? 0 : (2 * range * range * this.requests) / (smaller * smaller)
   }
 
   /** Further requests after which, as things vary so far, half the width is `reach`. `Infinity` where it never will be. */
