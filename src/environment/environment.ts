@@ -11,6 +11,8 @@ export interface CallOptions {
    * its `wire` bytes, `wire` deltas come back; else canonical deltas.
    */
   readonly wire?: WireFormat | undefined
+  /** Which of several samples of one request this is, from 0: a cache must not answer it with another's (spec. 0.4). Absent: not one of several. */
+  readonly sample?: number | undefined
 }
 
 /** What one call gave and took. */

@@ -1,0 +1,8 @@
+export { sampler, sampleRequest, type Sampler, type SamplerSettings } from './sampler.js'
+export { selfConsistency, type SelfConsistencySettings, type VoteSettings } from './self-consistency.js'
+export { modelSwitch, rungSource, type ModelSwitchSettings, type SwitchRung } from './model-switch.js'
+export { bestOfN, type BestOfNSettings } from './best-of-n.js'
+export { revise, type ReviseSettings } from './revise.js'
+export * from './saturation.js'
+export * from './loop-table.js'
+export { byDifficulty, type ByDifficultySettings } from './by-difficulty.js'

@@ -1,0 +1,3 @@
+export * from './checks.js'
+export { holdsSchema, type CheckResult } from './schema.js'
+export * from './scorer.js'
