@@ -1,6 +1,7 @@
 import { BursarError } from '../errors/index.js'
 import type { Encoder } from './features.js'
 import { TextCache } from './text-cache.js'
+import { unitVector, unusable } from './unit-vector.js'
 
 /** Requests that went without a dense vector. */
 export interface EncoderFaults {
@@ -129,18 +130,4 @@ async function raced(running: Promise<Float32Array>, seconds: number, signal: Ab
     clearTimeout(timer)
     if (leave !== undefined) signal?.removeEventListener('abort', leave)
   }
-}
-
-/** The vector at unit length. Throws a `BursarError` for one of the wrong size, with no direction, or with anything but numbers in it. */
-export function unitVector(vector: Float32Array, { id, dimensions }: Pick<Encoder, 'id' | 'dimensions'>): Float32Array {
-  if (vector.length !== dimensions) throw unusable(id, `gave a vector of ${vector.length} dimensions instead of ${dimensions}`)
-  let square = 0
-  for (const value of vector) square += value * value
-  if (!(square > 0) || !Number.isFinite(square)) throw unusable(id, 'gave a vector without a direction')
-  const length = Math.sqrt(square)
-  return Math.abs(length - 1) < 1e-6 ? vector : vector.map((value) => value / length)
-}
-
-function unusable(id: string, what: string): BursarError {
-  return new BursarError(`The encoder ${id} ${what}.`, { code: 'upstream_malformed', status: 502 })
 }

@@ -15,3 +15,6 @@ export { difficultyOf, evenCuts, levelCuts, type LevelCuts } from './request/dif
 export { sureCategory } from './category/sure-category.js'
 export { cueCategories, type CueCategory } from './category/cue-categories.js'
 export { loadCategories, trainCategories, type CategoryModel, type CategoryTraining, type LabelledText } from './category/category-model.js'
+export { embeddedEncoder } from './encoders/embedded-encoder.js'
+export { endpointEncoder, type EndpointEncoderOptions } from './encoders/endpoint-encoder.js'
+export type { ThreadedEncoderOptions } from './encoders/threaded-encoder.js'
