@@ -1,4 +1,31 @@
-import { buildStrategy, fallback, parseStrategy, single, strategyKinds, styled, type Strategy } from '../../src/strategies/index.js'
+import {
+  acceptByEvidence,
+  acceptByScore,
+  bestOfN,
+  buildStrategy,
+  byDifficulty,
+  cascade,
+  createEffortController,
+  fallback,
+  guided,
+  judge,
+  learnLoopTable,
+  modelSwitch,
+  parseStrategy,
+  planAndBudget,
+  revise,
+  selective,
+  selfConsistency,
+  single,
+  strategyKinds,
+  styled,
+  withEffort,
+  type Strategy,
+} from '../../src/strategies/index.js'
+import { createUnderstanding } from '../../src/understanding/index.js'
+
+const understanding = createUnderstanding()
+const grader = judge({ model: 'judge' })
 
 /** Every strategy that runs in the three worlds, each made anew for each run: adding one is one line. */
 export const strategies: Readonly<Record<string, () => Strategy>> = {
@@ -6,4 +33,18 @@ export const strategies: Readonly<Record<string, () => Strategy>> = {
   fallback: () => fallback([single('broken'), single('large')]),
   declared: () => buildStrategy(parseStrategy({ kind: 'repeat', strategy: 'small', until: { number: true }, most: 3 }, 'arms[0].strategy'), strategyKinds, { maxCalls: 20 }),
   styled: () => styled('chain_of_draft', single('small')),
+  'with effort': () => withEffort(single('small'), 0.5, { controller: createEffortController(), target: { arm: 'small', takes: 'none' }, featuresOf: (request, signal) => understanding.of(request, signal) }),
+  'self-consistency': () => selfConsistency({ model: 'small', most: 5 }),
+  'self-consistency, all at once': () => selfConsistency({ model: 'small', most: 5, together: 5, stop: { rule: 'none' } }),
+  'model switch': () => modelSwitch({ rungs: [{ model: 'small' }, { model: 'large' }], samplesEach: 3, threshold: 0.8 }),
+  'best of n': () => bestOfN({ model: 'small', n: 3, scorer: grader }),
+  revise: () => revise({ model: 'small', rounds: 2 }),
+  'by difficulty': () =>
+    byDifficulty({ loops: { single: single('small'), vote: selfConsistency({ model: 'small', most: 3 }) }, table: learnLoopTable([], [1]), budget: 1, otherwise: 'vote', level: () => 3 }),
+  'cascade by agreement': () => cascade({ rungs: [{ strategy: selfConsistency({ model: 'small', most: 3 }), accept: acceptByEvidence(0.99) }, { strategy: single('large') }] }),
+  'cascade by judge': () => cascade({ rungs: [{ strategy: single('broken') }, { strategy: single('small'), accept: acceptByScore({ scorer: grader, threshold: 0.95 }) }, { strategy: single('large') }] }),
+  'plan and budget': () => planAndBudget({ planner: { model: 'planner' }, solver: { model: 'large' } }),
+  selective: () => selective({ outliner: { model: 'planner' }, cheap: { model: 'small' }, strong: { model: 'large' } }),
+  'small plans': () => guided({ direction: 'small-plans', guide: { model: 'guide' }, writer: { model: 'large' } }),
+  'large hints': () => guided({ direction: 'large-hints', guide: { model: 'large' }, writer: { model: 'small' } }),
 }

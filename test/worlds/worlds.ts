@@ -24,13 +24,27 @@ import { addCost, addUsage, noCost, noUsage } from '../../src/quantities/index.j
 import { seededRandom } from '../../src/statistics/index.js'
 import { createOutputQuantile } from '../../src/understanding/index.js'
 
-/** What every world is asked, and its models: `small`, `large`, `judge`, and `broken`, which always fails. */
+/**
+ * What every world is asked, and its models: `small`, `large`, `judge`, `planner` (writes plans in JSON) and `guide` (quotes and concludes), which but for the
+ * live world know their trade, and `broken`, which always fails.
+ */
 export const question = 'What is 17 + 25? Think, then end with "The answer is" and the number.'
 export const answer = '42'
 
 export function asking(more: Partial<Request> = {}): Request {
   return { model: 'auto', messages: [{ role: 'user', parts: [{ type: 'text', text: question }] }], stream: true, paths: {}, extra: [], ...more }
 }
+
+const plan = JSON.stringify({
+  level: 3,
+  given: 'Two numbers.',
+  steps: [
+    { ask: 'What is 17 + 20?', task: 'Add 20 to 17.', credits: 40, difficulty: 0.2 },
+    { ask: 'What is 5 more?', task: 'Add 5 to that.', credits: 60, difficulty: 0.7 },
+  ],
+  best: 1,
+})
+const rationale = '"17 + 25"\nSo: the sum of seventeen and twenty-five is asked for.'
 
 /** A world as a test sees it. All three have a virtual clock, the live one too: only its provider is none of the wire. */
 export interface OpenWorld {
@@ -49,17 +63,15 @@ export interface WorldOptions {
   readonly seed?: number | undefined
 }
 
-export const worlds: Readonly<Record<string, (options?: WorldOptions) => OpenWorld>> = { live, recorded, simulated }
-
 const gone = () => new BursarError('The caller went away.', { code: 'client_closed_request', status: 499 })
 
 /** The gateway's own environment, ledger, budgets, bounds and prices, before the sandbox provider. */
-function live({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
+export function live({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
   const clock = virtualClock(1_750_000_000)
   const provider = createSandboxProvider({ seed, clock })
   const ledger = createMemoryLedger()
   const limits = { connectSeconds: 10, firstTokenSeconds: 60, idleSeconds: 60, totalSeconds: 600 }
-  const deployments = Object.entries({ small: 'small', large: 'large', judge: 'medium', broken: 'small?status=503' }).map(([name, model]) => {
+  const deployments = Object.entries({ small: 'small', large: 'large', judge: 'medium', planner: 'medium', guide: 'medium', broken: 'small?status=503' }).map(([name, model]) => {
     const facts = provider.facts(model)
     if (!facts) throw new Error(`the sandbox has no ${model}`)
     return [name, new Deployment(name, provider, model, 1, facts, limits, { afterFaults: 1_000, seconds: 1 }, clock)] as const
@@ -119,7 +131,7 @@ function live({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
 }
 
 /** A row written for this suite: two of three answers of `small` are right. */
-function recorded({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
+export function recorded({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
   const times = { inputTokens: 30, outputTokens: 12, seconds: 1, firstTokenSeconds: 0.3 }
   const samples = (usd: number, texts: readonly string[]): { readonly samples: OutcomeSample[] } => ({
     samples: Array.from({ length: 48 }, (_, index) => ({ ...times, usd, answer: texts[index % texts.length] ?? '' })),
@@ -133,6 +145,8 @@ function recorded({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
       small: samples(0.0001, [rightly, wrongly, rightly]),
       large: samples(0.002, [rightly]),
       judge: samples(0.0005, ['Score: 9', 'Score: 2']),
+      planner: samples(0.0005, [plan]),
+      guide: samples(0.0005, [rationale]),
       broken: { quality: 0 },
     },
   }
@@ -141,12 +155,15 @@ function recorded({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
   return opened(env, abort)
 }
 
-function simulated({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
+/** Models that answer the same question by their parameters. */
+export function simulated({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
   const times = { firstTokenSeconds: 0.3, tokensPerSecond: 100, tokens: { median: 40, sigma: 0.4 } }
   const models: Readonly<Record<string, SimulatedModel>> = {
     small: { ...times, success: 0.6, price: { input: 0.1, output: 0.4 } },
     large: { ...times, success: 0.95, price: { input: 5, output: 20 } },
     judge: { ...times, success: 0.9, price: { input: 1, output: 4 }, judge: { sensitivity: 0.9, specificity: 0.8 } },
+    planner: { ...times, success: 1, price: { input: 1, output: 4 }, text: () => plan },
+    guide: { ...times, success: 1, price: { input: 1, output: 4 }, text: () => rationale },
     broken: { success: 1, failureRate: 1 },
   }
   const abort = new AbortController()

@@ -50,7 +50,7 @@ export interface RecordedEnvironment extends Environment {
  * before a sample is taken, or the signal's reason. A call costs O(characters of its answer).
  */
 export function recordedEnvironment(row: OutcomeRow, options: RecordedOptions = {}): RecordedEnvironment {
-  const { seed = 1, order = 'drawn', answerless = false, signal = new AbortController().signal, clock = virtualClock(), budget = memoryBudget() } = options
+  const { seed = 1, order = 'drawn', answerless = false, signal, clock = virtualClock(), budget = memoryBudget() } = options
   if (!Number.isSafeInteger(seed)) throw new InvalidRequest(`A seed must be a whole number, not ${seed}.`, { path: 'seed' })
   const playback = new Playback(clock, budget, signal)
   const queues = new Map<ModelId, { readonly samples: readonly OutcomeSample[]; next: number }>()
@@ -90,7 +90,7 @@ export function recordedEnvironment(row: OutcomeRow, options: RecordedOptions = 
     budget,
     clock,
     random: childRandom(seed, `strategy\0${row.id}`),
-    signal,
+    signal: signal ?? new AbortController().signal,
     spent: () => playback.spent(),
     sampleOf,
     qualityOf: (completion, choice) => sampleOf(completion, choice)?.quality ?? null,

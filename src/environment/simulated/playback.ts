@@ -50,7 +50,8 @@ export class Playback {
   constructor(
     private readonly clock: Clock,
     private readonly budget: MemoryBudget,
-    private readonly signal: AbortSignal,
+    /** Absent: never cancelled. */
+    private readonly signal: AbortSignal | undefined,
   ) {}
 
   spent(): Spent {
@@ -59,7 +60,7 @@ export class Playback {
 
   /** Throws the signal's reason when the work is no longer wanted. */
   throwIfCancelled(): void {
-    if (this.signal.aborted) throw this.signal.reason as Error
+    if (this.signal?.aborted) throw this.signal.reason as Error
   }
 
   /**

@@ -124,14 +124,18 @@ describe('simulated world', () => {
     expect(env.spent().cost.seconds).toBeCloseTo(spans.reduce((sum, seconds) => sum + seconds, 0), 12)
   })
 
-  it('at temperature 0 all samples are the same', async () => {
+  it('at temperature 0 the same words get the same answer, and others another', async () => {
     const env = world({ success: 0.5, tokens: { median: 100, sigma: 1 } })
-    const seen = new Set<string>()
-    for (let call = 0; call < 8; call++) {
-      const { text, usage } = await ask(env, 'm', { temperature: 0 })
-      seen.add(`${text} ${usage.outputTokens}`)
+    const seen = async (words: (call: number) => string) => {
+      const answers = new Set<string>()
+      for (let call = 0; call < 8; call++) {
+        const { text, usage } = await ask(env, 'm', asking(words(call), { stream: false, temperature: 0 }))
+        answers.add(`${text} ${usage.outputTokens}`)
+      }
+      return answers.size
     }
-    expect(seen.size).toBe(1)
+    expect(await seen(() => 'What is it?')).toBe(1)
+    expect(await seen((call) => `What is it? (${call})`)).toBeGreaterThan(4)
   })
 
   it('takes tokens, time and dollars as declared', async () => {

@@ -46,14 +46,15 @@ export interface SimulatedEnvironment extends Environment {
 
 /**
  * The simulated world. Samples of a model are independent given the question; each has a random source of its own, by seed, question, model
- * and number of the sample, so the order in which models are called changes nothing. At temperature 0 all samples are the same one.
- * `maxOutputTokens` cuts answers off. Nothing but the question and the models' parameters decides what comes: prompts aren't read, except by judges.
+ * and number of the sample, so the order in which models are called changes nothing. At temperature 0 all samples of
+ * the same last message are the same one. `maxOutputTokens` cuts answers off. Nothing but the question and the models' parameters decides what comes:
+ * prompts aren't read, except by judges.
  *
  * Throws `InvalidRequest` that names a parameter out of its range. `call` throws `BursarError` (`model_not_found`), `UpstreamFailure`
  * (`upstream_error`, retryable) at the model's failure rate, `BudgetExceeded`, or the signal's reason.
  */
 export function simulatedEnvironment(options: SimulatedOptions): SimulatedEnvironment {
-  const { models, seed, correlation = 0, sharedMistakes = 0, signal = new AbortController().signal, clock = virtualClock(), budget = memoryBudget() } = options
+  const { models, seed, correlation = 0, sharedMistakes = 0, signal, clock = virtualClock(), budget = memoryBudget() } = options
   if (!Number.isSafeInteger(seed)) throw new InvalidRequest(`A seed must be a whole number, not ${seed}.`, { path: 'seed' })
   for (const [name, share] of Object.entries({ correlation, sharedMistakes }))
     if (!(share >= 0 && share <= 1)) throw new InvalidRequest(`${name} must be in [0, 1], not ${share}.`, { path: name })
@@ -86,14 +87,13 @@ export function simulatedEnvironment(options: SimulatedOptions): SimulatedEnviro
     if (!Number.isSafeInteger(wanted) || wanted < 1) throw new InvalidRequest(`n must be a whole number above 0, not ${wanted}.`, { path: request.paths.n ?? 'n' })
     const first = made.get(id) ?? 0
     const name = `${question.id}\0${id}\0`
-    const faults = childRandom(seed, `fault\0${name}${first}`)
-    if (model.failureRate !== undefined && faults.next() < model.failureRate) {
+    if (model.failureRate !== undefined && childRandom(seed, `fault\0${name}${first}`).next() < model.failureRate) {
       made.set(id, first + wanted)
       return await playback.fail(failed(id, first), model.firstTokenSeconds ?? 0)
     }
     const ability = abilityOf(id)
     const samples = Array.from({ length: wanted }, (_, index) => {
-      const number = request.temperature === 0 ? 'greedy' : String(first + index)
+      const number = request.temperature === 0 ? `greedy\0${lastText(request)}` : String(first + index)
       return sample(model, ability, request, sharedMistakes, childRandom(seed, `sample\0${name}${number}`))
     })
     const callId = `sim-${question.id}-${id}-${first}`
@@ -109,7 +109,7 @@ export function simulatedEnvironment(options: SimulatedOptions): SimulatedEnviro
     budget,
     clock,
     random: childRandom(seed, `strategy\0${question.id}`),
-    signal,
+    signal: signal ?? new AbortController().signal,
     question,
     truth: question.truth,
     isRight: (text) => question.answerOf(text) === question.truth,
@@ -198,10 +198,13 @@ function sample(model: SimulatedModel, ability: Ability, request: Request, share
 const defaultVerdict = (believesRight: boolean) => (believesRight ? 'Score: 9' : 'Score: 2')
 
 /** The answer that the last message holds, for a judge. */
-function judged({ messages }: Request, question: DrawnQuestion): { readonly right: boolean } | undefined {
-  const text = (messages.at(-1)?.parts ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('\n')
-  const answer = question.answerOf(text)
+function judged(request: Request, question: DrawnQuestion): { readonly right: boolean } | undefined {
+  const answer = question.answerOf(lastText(request))
   return answer === null ? undefined : { right: answer === question.truth }
+}
+
+function lastText({ messages }: Request): string {
+  return (messages.at(-1)?.parts ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('\n')
 }
 
 /** An answer within the limit on output tokens: reasoning comes first, and what no longer fits is cut off. */

@@ -120,9 +120,15 @@ export function drawRank(n: number, exponent: number, random: Random): number {
   return n - 1
 }
 
+const ratesOf = new WeakMap<NonNullable<SimulatedModel['price']>, { readonly input: bigint; readonly output: bigint }>()
+
 /** Dollars of a usage at a price per million tokens, rounded up to whole picodollars a token. */
 export function priced(price: SimulatedModel['price'], usage: Usage): Money | null {
   if (!price) return null
-  const perToken = (dollars: number) => (usd(dollars) + 999_999n) / 1_000_000n
-  return picoUsd(perToken(price.input) * BigInt(usage.inputTokens) + perToken(price.output) * BigInt(usage.outputTokens + usage.reasoningTokens))
+  let rates = ratesOf.get(price)
+  if (!rates) {
+    const perToken = (dollars: number) => (usd(dollars) + 999_999n) / 1_000_000n
+    ratesOf.set(price, (rates = { input: perToken(price.input), output: perToken(price.output) }))
+  }
+  return picoUsd(rates.input * BigInt(usage.inputTokens) + rates.output * BigInt(usage.outputTokens + usage.reasoningTokens))
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { expect, it } from 'vitest'
 import { seededRandom } from '../../statistics/index.js'
 import { virtualClock } from './virtual-clock.js'
@@ -35,6 +36,19 @@ it('time does not pass for a sleeper that was cancelled', async () => {
   await clock.sleep(1)
   expect([clock.monotonic(), clock.waiting]).toEqual([1, 0])
   await expect(clock.sleep(1, abort.signal)).rejects.toThrow('enough')
+})
+
+it('one signal cancels all who sleep under it, and is left alone afterwards', async () => {
+  const clock = virtualClock()
+  const abort = new AbortController()
+  await Promise.all(Array.from({ length: 50 }, (_, index) => clock.sleep(index, abort.signal)))
+  expect(getEventListeners(abort.signal, 'abort')).toHaveLength(0)
+  const asleep = Array.from({ length: 50 }, () => clock.sleep(9, abort.signal))
+  expect(getEventListeners(abort.signal, 'abort')).toHaveLength(1)
+  abort.abort(new Error('all of you'))
+  for (const each of asleep) await expect(each).rejects.toThrow('all of you')
+  await clock.sleep(1)
+  expect([clock.monotonic(), clock.waiting]).toEqual([50, 0])
 })
 
 it.each([NaN, -1, Infinity])('refuses to sleep %s seconds', async (seconds) => {

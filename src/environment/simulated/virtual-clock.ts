@@ -6,6 +6,12 @@ export interface VirtualClock extends Clock {
   readonly waiting: number
 }
 
+/** One listener a signal, however many sleep under it, and none when nobody does. */
+interface Listener {
+  readonly cancels: Set<() => void>
+  readonly onAbort: () => void
+}
+
 interface Sleeper {
   readonly at: number
   /** Who began to wait first wakes first among those of the same time. */
@@ -28,6 +34,7 @@ export function virtualClock(startsAt = 0): VirtualClock {
   let waiting = 0
   let pumping = false
   const queue: Sleeper[] = []
+  const listeners = new WeakMap<AbortSignal, Listener>()
 
   /** Runs when all that could run has run: then time may pass. */
   const pump = () => {
@@ -47,6 +54,20 @@ export function virtualClock(startsAt = 0): VirtualClock {
     waiting--
     call()
   }
+  const follow = (signal: AbortSignal, cancel: () => void) => {
+    let listener = listeners.get(signal)
+    if (!listener) {
+      const cancels = new Set<() => void>()
+      listener = { cancels, onAbort: () => [...cancels].forEach((each) => each()) }
+      listeners.set(signal, listener)
+    }
+    if (listener.cancels.size === 0) signal.addEventListener('abort', listener.onAbort, { once: true })
+    listener.cancels.add(cancel)
+  }
+  const unfollow = (signal: AbortSignal, cancel: () => void) => {
+    const listener = listeners.get(signal)
+    if (listener?.cancels.delete(cancel) && listener.cancels.size === 0) signal.removeEventListener('abort', listener.onAbort)
+  }
   const schedule = () => {
     if (pumping) return
     pumping = true
@@ -64,17 +85,17 @@ export function virtualClock(startsAt = 0): VirtualClock {
       if (signal?.aborted) return Promise.reject(signal.reason as Error)
       return new Promise((resolve, reject) => {
         const sleeper: Sleeper = { at: time + seconds, serial: serial++, wake: undefined }
-        const onAbort = () => {
+        const cancel = () => {
           if (!sleeper.wake) return
           sleeper.wake = undefined
           waiting--
           reject(signal?.reason as Error)
         }
         sleeper.wake = () => {
-          signal?.removeEventListener('abort', onAbort)
+          if (signal) unfollow(signal, cancel)
           resolve()
         }
-        signal?.addEventListener('abort', onAbort, { once: true })
+        if (signal) follow(signal, cancel)
         waiting++
         push(queue, sleeper)
         schedule()

@@ -3,7 +3,7 @@ import { BursarError } from '../../src/errors/index.js'
 import { ReplyCollector, type Delta, type Request } from '../../src/protocol/index.js'
 import type { Answer, Strategy } from '../../src/strategies/index.js'
 import { strategies } from './strategies.js'
-import { asking, worlds, type OpenWorld } from './worlds.js'
+import { asking, type OpenWorld, type WorldOptions } from './worlds.js'
 
 interface Run {
   readonly deltas: readonly Delta[]
@@ -26,8 +26,12 @@ const settled = () => new Promise((resolve) => setImmediate(() => setImmediate(r
 /** Most calls that a strategy says it may make. */
 const mostCalls = (strategy: Strategy) => strategy.plan.reduce((sum, { most }) => sum + most, 0)
 
-for (const [name, open] of Object.entries(worlds))
-  describe.each(Object.entries(strategies))(`${name} world: %s`, (_id, make) => {
+/** When work is cancelled, in virtual seconds: while the first call is on its way, and in the middle of later ones. */
+const CANCELLED_AT = [0.02, 0.4, 1.1, 2.3]
+
+/** What every strategy keeps to in a world. */
+export function strategiesIn(open: (options?: WorldOptions) => OpenWorld): void {
+  describe.each(Object.entries(strategies))('%s', (_id, make) => {
     it('streams one answer, from its start to its finish', async () => {
       const { deltas, answer } = await run(make(), open())
       expect(deltas[0]?.type).toBe('start')
@@ -47,10 +51,10 @@ for (const [name, open] of Object.entries(worlds))
       expect(answer.completion.answer).toMatchObject({ kind: 'reply', reply: { choices: [{ parts: [{ type: 'text' }] }] } })
     })
 
-    it('counts all of its calls, of the models and as many as it said', async () => {
+    it.each([true, false])('counts all of its calls, of the models and as many as it said (streaming: %s)', async (stream) => {
       const strategy = make()
       const world = open()
-      const { answer } = await run(strategy, world)
+      const { answer } = await run(strategy, world, asking({ stream }))
       const { usage, cost, calls, models } = world.spent()
       expect(answer.usage).toEqual(usage)
       expect(answer.cost.usd).toBe(cost.usd)
@@ -68,15 +72,27 @@ for (const [name, open] of Object.entries(worlds))
     })
 
     it('stops when it is cancelled', async () => {
-      const world = open()
-      const running = run(make(), world)
-      void world.clock.sleep(0.02).then(() => world.cancel())
-      await expect(running).rejects.toMatchObject({ code: 'client_closed_request' })
-      const { calls } = world.spent()
-      await settled()
-      expect([world.inFlight(), world.clock.waiting, world.spent().calls]).toEqual([0, 0, calls])
-      await expect(run(make(), world)).rejects.toMatchObject({ code: 'client_closed_request' })
-      expect(world.spent().calls).toBe(calls)
+      for (const at of CANCELLED_AT) {
+        const world = open()
+        const running = run(make(), world)
+        void world.clock.sleep(at).then(() => world.cancel())
+        const ended = await running.then(
+          () => world.clock.monotonic(),
+          (thrown: unknown) => thrown,
+        )
+        if (typeof ended === 'number') {
+          // It was over before.
+          expect(at).not.toBe(CANCELLED_AT[0])
+          expect(ended).toBeLessThanOrEqual(at)
+          return
+        }
+        expect(ended).toMatchObject({ code: 'client_closed_request' })
+        const { calls } = world.spent()
+        await settled()
+        expect([world.inFlight(), world.clock.waiting, world.spent().calls]).toEqual([0, 0, calls])
+        await expect(run(make(), world)).rejects.toMatchObject({ code: 'client_closed_request' })
+        expect(world.spent().calls).toBe(calls)
+      }
     })
 
     it('leaves nothing running when its reader leaves', async () => {
@@ -106,3 +122,4 @@ for (const [name, open] of Object.entries(worlds))
       }
     })
   })
+}

@@ -1,0 +1,4 @@
+import { strategiesIn } from './suite.js'
+import { live } from './worlds.js'
+
+strategiesIn(live)

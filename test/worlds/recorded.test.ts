@@ -1,0 +1,4 @@
+import { strategiesIn } from './suite.js'
+import { recorded } from './worlds.js'
+
+strategiesIn(recorded)

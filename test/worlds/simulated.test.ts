@@ -1,0 +1,4 @@
+import { strategiesIn } from './suite.js'
+import { simulated } from './worlds.js'
+
+strategiesIn(simulated)
