@@ -45,6 +45,13 @@ describe('a declared strategy', () => {
     [{ kind: 'fallback', strategies: ['a', { kind: 'single', model: 7 }] }, 'arms[0].strategy.strategies[1].model', /expected a string/],
     [{ kind: 'if', when: { any: [{ level: 3 }] }, then: 'a', else: 'b' }, 'arms[0].strategy.when.any[0]', /expected one of level_at_least/],
     [{ kind: 'if', when: { level_at_least: 3 }, then: 'a' }, 'arms[0].strategy.else', /is missing; expected a strategy/],
+    [{ kind: 'cascade', rungs: [{ strategy: 'a' }, { strategy: 'b' }] }, 'arms[0].strategy.rungs[0].accept', /is missing/],
+    [{ kind: 'cascade', rungs: [{ strategy: 'a', accept: [{ evidence: 2 }] }, { strategy: 'b' }] }, 'arms[0].strategy.rungs[0].accept[0].evidence', /at most 1/],
+    [{ kind: 'vote', strategies: ['a', 'b'], weights: [1] }, 'arms[0].strategy.weights', /as many weights/],
+    [{ kind: 'best_of_n', model: 'a' }, 'arms[0].strategy.judge', /either a judge or a check/],
+    [{ kind: 'guided', direction: 'small-plans', small: { model: 'a', efort: 'low' }, large: 'b' }, 'arms[0].strategy.small.efort', /no such field/],
+    [{ kind: 'styled', style: 'baroque', strategy: 'a' }, 'arms[0].strategy.style', /"direct" or "concise"/],
+    [{ kind: 'effort', effort: 0, strategy: 'a' }, 'arms[0].strategy.effort', /more than 0/],
     [{ kind: 'repeat', strategy: 'a', until: { number: true }, most: 99 }, 'arms[0].strategy.most', /at most 10/],
   ])('is refused with its path: %j', (value, path, message) => {
     const fault = faultOf(value, 'arms[0].strategy')

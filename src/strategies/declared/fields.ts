@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { efforts } from '../../protocol/index.js'
 import type { ModelUse } from '../calls.js'
+import { completeCheck, formCheck, jsonCheck, toolArgumentsCheck, type Check } from '../verification/index.js'
 import type { StrategySpec } from './kind.js'
 
 /** The name of a model, as configurations and callers write it. */
@@ -37,3 +38,8 @@ export function nonEmpty<Item>(items: readonly Item[]): readonly [Item, ...Item[
 export function listing(words: readonly string[], last: 'and' | 'or' = 'and'): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1)}`
 }
+
+/** Checks of an answer that call no model. Patterns are none of them: specs may come from models, and a pattern may take for ever. */
+export const checks: Readonly<Record<'complete' | 'json' | 'tool_arguments' | 'form', Check>> = { complete: completeCheck, json: jsonCheck, tool_arguments: toolArgumentsCheck, form: formCheck }
+
+export const checkName = z.enum(['complete', 'json', 'tool_arguments', 'form']).describe('`complete`: not cut, not refused. `json`: holds the prescribed form. `tool_arguments`: calls hold their parameters. `form`: all of these.')

@@ -1,6 +1,8 @@
 import type { z } from 'zod'
 import type { Request } from '../../protocol/index.js'
-import type { Difficulty } from '../../understanding/index.js'
+import type { Difficulty, Features } from '../../understanding/index.js'
+import type { AgreementCalibration } from '../agreement/index.js'
+import type { EffortController } from '../effort/index.js'
 import type { Strategy } from '../strategy.js'
 
 /**
@@ -18,6 +20,12 @@ export interface BuildContext {
   readonly maxCalls?: number | undefined
   /** How difficult a request is, for kinds that adapt to it; absent: nobody knows. Cheap and without calls. */
   readonly difficultyOf?: ((request: Request) => Difficulty | undefined) | undefined
+  /** Everything that is known of a request; absent: computed by an `Understanding` of its own. */
+  readonly featuresOf?: ((request: Request, signal: AbortSignal) => Features | Promise<Features>) | undefined
+  /** What relative effort is in tokens, as learned so far; absent: learned anew by each context. */
+  readonly effort?: EffortController | undefined
+  /** What agreement is worth, as learned so far; absent: shares of votes are compared as they are. */
+  readonly calibration?: AgreementCalibration | undefined
 }
 
 /** What a kind may use while it builds. */
@@ -51,11 +59,17 @@ export interface StrategyKind {
 
 /** Makes a definition fit for the registry. */
 export function strategyKind<Settings extends object>(definition: KindDefinition<Settings>): StrategyKind {
+  const schemas = new WeakMap<z.ZodType<StrategySpec>, z.ZodType<Settings>>()
+  const schemaOf = (nested: z.ZodType<StrategySpec>) => {
+    let schema = schemas.get(nested)
+    if (schema === undefined) schemas.set(nested, (schema = definition.fields(nested)))
+    return schema
+  }
   return {
     kind: definition.kind,
     about: definition.about,
-    read: (fields, nested) => definition.fields(nested).safeParse(fields),
-    build: (fields, nested, scope) => definition.build(definition.fields(nested).parse(fields), scope),
-    describe: (fields, nested, say) => definition.describe(definition.fields(nested).parse(fields), say),
+    read: (fields, nested) => schemaOf(nested).safeParse(fields),
+    build: (fields, nested, scope) => definition.build(schemaOf(nested).parse(fields), scope),
+    describe: (fields, nested, say) => definition.describe(schemaOf(nested).parse(fields), say),
   }
 }

@@ -1,7 +1,11 @@
 import type { StrategyKind } from './kind.js'
+import { cascadeKind } from './kinds/cascade-kind.js'
+import { effortKind, styledKind } from './kinds/effort-kinds.js'
 import { fallbackKind } from './kinds/fallback-kind.js'
 import { ifKind } from './kinds/if-kind.js'
+import { batchQuotaKind, guidedKind, planAndBudgetKind, selectiveKind } from './kinds/planning-kinds.js'
 import { repeatKind } from './kinds/repeat-kind.js'
+import { bestOfNKind, modelSwitchKind, reviseKind, selfConsistencyKind, voteKind } from './kinds/sampling-kinds.js'
 import { singleKind } from './kinds/single-kind.js'
 import type { StrategyRegistry } from './spec.js'
 
@@ -19,6 +23,18 @@ export function strategyRegistry(kinds: readonly StrategyKind[]): StrategyRegist
 export const strategyKinds: StrategyRegistry = strategyRegistry([
   singleKind,
   fallbackKind,
+  cascadeKind,
+  selfConsistencyKind,
+  voteKind,
+  modelSwitchKind,
+  bestOfNKind,
+  reviseKind,
+  planAndBudgetKind,
+  selectiveKind,
+  guidedKind,
+  batchQuotaKind,
+  styledKind,
+  effortKind,
   ifKind,
   repeatKind,
 ])

@@ -29,20 +29,26 @@ const MAX_JSON_DEPTH = 24
 export function readSpec(value: unknown, path: string, registry: StrategyRegistry): StrategySpec {
   const oversize = sizeFault(value)
   if (oversize) throw refused(path, [oversize])
-  const result = readNode(value, registry, { depth: 0, strategies: { count: 0 } })
+  const result = readNode(value, registry)
   if ('issues' in result) throw refused(path, result.issues)
   return result.spec
 }
 
-/** The zod type of a strategy within a strategy, for building what has been read before. */
-export function nestedType(registry: StrategyRegistry, within: Nesting = { depth: 0, strategies: { count: 0 } }): z.ZodType<StrategySpec> {
-  return z.unknown().transform((value, context): StrategySpec => {
-    const result = readNode(value, registry, { ...within, depth: within.depth + 1 })
+/** The zod type of a strategy within a strategy, one a registry: schemas are costly to make. */
+export function nestedType(registry: StrategyRegistry): z.ZodType<StrategySpec> {
+  let type = nestedTypes.get(registry)
+  if (type !== undefined) return type
+  type = z.unknown().transform((value, context): StrategySpec => {
+    const result = readNode(value, registry)
     if (!('issues' in result)) return result.spec
     for (const { path, message } of result.issues) context.issues.push({ code: 'custom', path: [...path], message, input: value })
     return z.NEVER
   })
+  nestedTypes.set(registry, type)
+  return type
 }
+
+const nestedTypes = new WeakMap<StrategyRegistry, z.ZodType<StrategySpec>>()
 
 /** The kind of a spec. Throws where a spec names none that is registered: it was not read with this registry. */
 export function kindOf(spec: StrategySpec, registry: StrategyRegistry): StrategyKind {
@@ -79,9 +85,22 @@ interface Nesting {
   readonly strategies: { count: number }
 }
 
+/** Where in a spec the reading is: schemas read what is nested by themselves, synchronously, and have no way to hand this on. */
+let nesting: Nesting | undefined
+
 type NodeResult = { readonly spec: StrategySpec } | { readonly issues: readonly FieldIssue[] }
 
-function readNode(value: unknown, registry: StrategyRegistry, within: Nesting): NodeResult {
+function readNode(value: unknown, registry: StrategyRegistry): NodeResult {
+  const around = nesting
+  nesting = { depth: around === undefined ? 0 : around.depth + 1, strategies: around?.strategies ?? { count: 0 } }
+  try {
+    return readWithin(value, registry, nesting)
+  } finally {
+    nesting = around
+  }
+}
+
+function readWithin(value: unknown, registry: StrategyRegistry, within: Nesting): NodeResult {
   const fault = (message: string, ...path: PropertyKey[]): NodeResult => ({ issues: [{ path, message }] })
   if (value === undefined) return fault('is missing; expected a strategy: a mapping with `kind`, or the name of a model')
   if (within.depth > specLimits.depth) return fault(`strategies nest at most ${specLimits.depth} deep`)
@@ -92,7 +111,7 @@ function readNode(value: unknown, registry: StrategyRegistry, within: Nesting): 
   if (typeof name !== 'string') return fault(`${name === undefined ? 'is missing; ' : ''}expected one of ${[...registry.keys()].join(', ')}`, 'kind')
   const kind = registry.get(name)
   if (kind === undefined) return fault(unknownKind(name, registry), 'kind')
-  const read = kind.read(fields, nestedType(registry, within))
+  const read = kind.read(fields, nestedType(registry))
   if (!read.success) return { issues: issuesInWords(read.error.issues, fields) }
   return { spec: { kind: name, ...read.data } }
 }
