@@ -1,3 +1,4 @@
+import { BudgetExceeded } from '../../errors/index.js'
 import { picoUsd, usd, toDollars, type Remaining } from '../../quantities/index.js'
 import type { Decision, Estimate, Observation, Policy, Situation } from '../contracts.js'
 import { feasibleArms, type FeasibilityOptions, type Option } from './feasible-arms.js'
@@ -45,7 +46,8 @@ export interface ConstrainedPolicy extends Policy {
  * same for dollars, seconds and joules. A conversation starts at the prices that all turns so far have led to; a request without one belongs to a
  * window of `turns` requests, after which the limits are fresh and the prices stay.
  *
- * Limits of dollars and joules are hard: an arm that doesn't fit what is left isn't feasible, and `BudgetExceeded` is thrown when none is. Seconds only have a price, since how long
+ * Limits of dollars and joules are hard: an arm that doesn't fit what is left isn't feasible, and `BudgetExceeded` is thrown when none is. Of what is left, the cheapest arm's cost is
+ * kept back for each turn to come, so that the last turns can be answered at all; only where nothing fits beside that it may be used. Seconds only have a price, since how long
  * a call takes isn't in anybody's hand. Where the reference's cost is unknown the policy can't set a scale and takes the arm's own. An unknown amount counts as what was expected.
  * The objective's λ isn't used; its ceilings and its floor are. Throws `RangeError` for settings out of range. O(arms).
  */
@@ -83,13 +85,31 @@ export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
     return total
   }
 
+  /** Feasible beside a reserve for the turns to come; where nothing is, feasible at all. */
+  const feasibleWithin = (situation: Situation, state: DualState) => {
+    const later = Math.max(0, turns - state.turns - 1)
+    const reserve = (resource: Resource) => later * situation.estimates.reduce((least, estimate) => Math.min(least, finite(amountOf(estimate, resource) ?? undefined) ?? least), Number.POSITIVE_INFINITY)
+    const within = (kept: (resource: Resource) => number) =>
+      feasibleArms({ ...situation, budget: narrowed(situation.budget, limits, (resource) => Math.max(0, left(state, resource) - kept(resource))) }, options)
+    const reserved = (resource: Resource) => {
+      const amount = reserve(resource)
+      return amount < Number.POSITIVE_INFINITY ? amount : 0
+    }
+    try {
+      return within(reserved)
+    } catch (thrown) {
+      if (thrown instanceof BudgetExceeded) return within(() => 0)
+      throw thrown
+    }
+  }
+
   const id = 'constrained'
   return {
     id,
     state: stateOf,
     choose(situation: Situation) {
       const state = stateOf(situation.conversation)
-      const feasible = feasibleArms({ ...situation, budget: narrowed(situation.budget, limits, (resource) => left(state, resource)) }, options)
+      const feasible = feasibleWithin(situation, state)
       const choice = (option: Option, why: string) => decided(id, situation, { option, why, feasible, exchange: { lambda: 1, usdPerJoule: 0, usdPerSecond: 0 } })
       const scored = feasible.options
         .map((option) => ({ option, score: score(option, state, feasible.reference) }))

@@ -1,0 +1,5 @@
+export { learningGuard, type GuardedPredictor, type LearningGuardOptions, type LearningReport } from './learning-guard.js'
+export { learningBudget, type LearningBudget } from './learning-budget.js'
+export { sampledJudge, type JudgePlan, type JudgePlanOptions } from './judge-plan.js'
+export { importanceWeight } from './sound-observation.js'
+export { pageHinkley, type PageHinkley } from './page-hinkley.js'
