@@ -25,6 +25,8 @@ export interface ModelSwitchSettings extends VoteSettings {
   readonly samplesEach: number
   /** Probability of being right (or, where nothing is calibrated, share of a rung's own samples) from which its answer is accepted. */
   readonly threshold: number
+  /** Probability from which a rung draws no further samples; `threshold` when absent, and never less. */
+  readonly early?: number | undefined
   /** Within a rung; Beta stopping at 0.95 when absent. */
   readonly stop?: StopRule | undefined
   readonly together?: number | undefined
@@ -48,6 +50,7 @@ export function modelSwitch(settings: ModelSwitchSettings): Strategy {
   const { calibration, category } = settings
   wholeNumber(settings.rungs.length, 1, 16, 'rungs.length')
   numberIn(settings.threshold, 0, 1, 'threshold')
+  const early = Math.max(settings.threshold, numberIn(settings.early ?? settings.threshold, 0, 1, 'early'))
   const samplesEach = wholeNumber(settings.samplesEach, 1, 128, 'samplesEach')
   const together = wholeNumber(settings.together ?? 1, 1, 128, 'together')
   const stop = checkedStop(settings.stop ?? { rule: 'beta', confidence: 0.95 })
@@ -97,8 +100,13 @@ export function modelSwitch(settings: ModelSwitchSettings): Strategy {
               shapes: settings.shapes && { known: settings.shapes, category },
               enough: (agreement) => {
                 settings.onPool?.(index, { top: agreement.top, total: agreement.total, winner: agreement.winner })
-                const { probability, accepted } = sure(index, agreement)
-                return !last && probability !== null && accepted
+                if (last || calibration === undefined) return false
+                const { probability } = sure(index, agreement)
+                if (probability !== null && probability >= early) return true
+                // Even if all further samples agreed it would not be sure: they would be drawn in vain.
+                const left = (rung.most - agreement.drawn) * Math.max(...rung.samplers.map(({ weight }) => weight))
+                const atBest = calibration.probability(rungSource(index, category), { top: agreement.top + left, total: agreement.total + left })
+                return atBest !== null && atBest < settings.threshold
               },
             },
             request,

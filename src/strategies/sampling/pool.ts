@@ -66,7 +66,7 @@ export async function drawPool(settings: PoolSettings, request: Request, env: En
     }
     if (samples.length === 0) continue
     const enough = settings.enough?.(agreement) === true
-    why ??= enough ? 'sure enough' : (stopsAt(stop, agreement, { recent, price: priceOf(samples), left: most - begun }) ?? undefined)
+    why ??= enough ? 'more samples would not change what follows' : (stopsAt(stop, agreement, { recent, price: priceOf(samples), left: most - begun }) ?? undefined)
   }
   if (samples.length === 0) throw failure ?? new BursarError('No sample was drawn.', { code: 'internal_error', status: 500 })
   return { agreement, samples, why }
