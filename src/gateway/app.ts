@@ -4,11 +4,14 @@ import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { BursarError, toBursarError } from '../errors/index.js'
 import { formatUsd, type Money } from '../quantities/index.js'
+import type { DecisionRecord, WeighedArm } from '../ledger/index.js'
+import { explainDecision } from '../routing/index.js'
 import { addAdminRoutes } from './admin/routes.js'
 import { addFeedbackRoutes, outcomeJson } from './endpoints/feedback.js'
 import { addUsageRoutes, type UsageScope } from './endpoints/usage.js'
 import { EXPOSED_HEADERS } from './http/exposed-headers.js'
 import { mayName } from './keys.js'
+import { decisionOf } from './routing/index.js'
 import type { GatewayState, ListedModel } from './state.js'
 import type { RequestObserver } from './request-observer.js'
 
@@ -82,6 +85,7 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
       policy: decision.policy,
       propensity: decision.propensity,
       reason: decision.reason,
+      ...weighedJson(decision),
       calls: calls.map((call) => ({
         id: call.callId,
         deployment: call.deployment,
@@ -104,13 +108,41 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
   const ledger = () => state().ledger
   addUsageRoutes(app, { authorize: (headers) => scopeOf(headers, state()), ledger, now, priceOf: (call, usage) => state().priceOf(call, usage) })
   addAdminRoutes(app, { keyring: () => state().keyring, accounts: () => state().accounts, counters: () => state().counters, lostCalls: () => state().lostCalls, ledger, now })
-  addFeedbackRoutes(app, { authenticate: (headers) => (state().keyring.isAdmin(Object.fromEntries(headers)) ? { name: 'admin', admin: true } : keyed(headers)), ledger, now })
+  addFeedbackRoutes(app, { told: (outcome) => state().routing.told(outcome), authenticate: (headers) => (state().keyring.isAdmin(Object.fromEntries(headers)) ? { name: 'admin', admin: true } : keyed(headers)), ledger, now })
   app.notFound((c) => c.json(errorBody(new BursarError(`There is no ${c.req.method} ${c.req.path} here.`, { code: 'not_found', status: 404 })), 404))
   app.onError((thrown, c) => {
     const error = toBursarError(thrown)
     return new Response(JSON.stringify(errorBody(error)), { status: error.status, headers: { 'content-type': 'application/json', 'x-bursar-error': error.code, ...Object.fromEntries(c.res.headers) } })
   })
   return app
+}
+
+/** What was weighed for a decision, with the whole of it in words. */
+function weighedJson(record: DecisionRecord): Record<string, unknown> {
+  const { weighed } = record
+  if (weighed === undefined) return {}
+  const estimate = (of: WeighedArm) => ({
+    arm: of.arm,
+    quality: of.quality,
+    quality_deviation: of.qualityDeviation,
+    cost: of.usd,
+    output_tokens: of.outputTokens,
+    seconds: of.seconds,
+    joules: of.joules,
+    support: of.support,
+  })
+  const arms = weighed.arms.map(estimate)
+  return {
+    explanation: explainDecision(decisionOf(record)).join('\n'),
+    objective: weighed.objective,
+    reference: weighed.reference,
+    explored: weighed.explored,
+    familiarity: weighed.familiarity,
+    expected: arms.find(({ arm }) => arm === record.arm) ?? null,
+    expected_of_reference: arms.find(({ arm }) => arm === weighed.reference) ?? null,
+    alternatives: arms,
+    excluded: weighed.excluded,
+  }
 }
 
 function errorBody(error: BursarError): Record<string, unknown> {

@@ -14,6 +14,7 @@ import { createMetrics, type Metrics } from './telemetry/metrics.js'
 import { createTracing } from './telemetry/tracing.js'
 import { createOutputQuantile, createRunMemory } from '../understanding/index.js'
 import { createAnswerVerifiers } from './verifiers/index.js'
+import { openRouting } from './routing/index.js'
 import { wire, type SharedParts, type WiredState } from './wiring.js'
 
 export interface GatewayOptions {
@@ -68,7 +69,17 @@ export class Gateway {
     const { ledger, counters, accounts, lostCalls } = opened
     const { webhook: told } = config.budgets
     const webhook = told && createWebhook({ url: told.url, secret: told.secret?.reveal(), onFailure: (reason) => log.warn('an alert could not be delivered', { reason }) })
-    const verifiers = createAnswerVerifiers({ ledger, now: () => clock.now(), onFault: (fault) => log.warn('an answer could not be verified', { fault: asError(fault) }) })
+    const routing = await openRouting(config.routing, {
+      clock,
+      onDecision: (arm) => metrics.routed(arm),
+      onFault(kind, fault) {
+        metrics.routingFault(kind)
+        log.warn('routing failed at something', { kind, fault: asError(fault) })
+      },
+      note: (text) => log.warn('routing', { note: text }),
+    })
+    // What is said of an answer is recorded first, and then learned from.
+    const verifiers = createAnswerVerifiers({ ledger: { recordOutcome: async (outcome) => (await ledger.recordOutcome(outcome), routing.memory.told(outcome)) }, now: () => clock.now(), onFault: (fault) => log.warn('an answer could not be verified', { fault: asError(fault) }) })
     const shared: SharedParts = {
       catalog: createCatalog(),
       ledger,
@@ -88,6 +99,8 @@ export class Gateway {
       lengths: createOutputQuantile(),
       runs: createRunMemory(),
       verifiers,
+      routing: routing.memory,
+      routingState: routing.state,
       clock,
       observer,
       deadlines: new Deadlines(),
@@ -97,11 +110,12 @@ export class Gateway {
       await opened.close()
       throw thrown
     })
-    metrics.knowModels(state.models().map((model) => model.id))
+    metrics.knowModels(namesOf(state))
     keepSecrets(config, log)
     const server = new GatewayServer(current, observer, { headerBytes: config.limits.header_bytes, slowReaderSeconds: config.server.slow_reader_seconds, corsOrigins: config.server.cors_origins ?? [], metrics: config.telemetry.prometheus })
     gateway = new Gateway(config, state, shared, server, log, metrics, async () => {
       await verifiers.close()
+      await routing.memory.close()
       await webhook?.close()
       await opened.close()
       await tracing.close()
@@ -166,7 +180,7 @@ export class Gateway {
       if (later.length > 0) this.log.warn('some changed settings take effect at the next start', { settings: later.join(', ') })
       this.state = next
       this.config = config
-      this.metrics.knowModels(models.map((model) => model.id))
+      this.metrics.knowModels(namesOf(next))
       this.log.setLevel(config.log.level === 'trace' ? 'debug' : config.log.level)
       this.log.info('configuration reloaded', { models: models.length, providers: next.providers.size })
       this.metrics.configurationReloaded('ok')
@@ -218,10 +232,16 @@ function changedForLater(before: Config, after: Config): readonly string[] {
     'server.cors_origins': ({ server }) => server.cors_origins,
     'limits.header_bytes': ({ limits }) => limits.header_bytes,
     telemetry: ({ telemetry }) => [telemetry.otlp_endpoint, telemetry.service_name, telemetry.prometheus],
+    'routing.encoder': ({ routing }) => routing.encoder,
     ledger: ({ ledger }) => [{ ...ledger, database_url: undefined, redis_url: undefined }, ledger.database_url?.reveal(), ledger.redis_url?.reveal()],
     budgets: ({ budgets }) => [budgets.queue_seconds, budgets.alert_at, budgets.webhook?.url],
   }
   return Object.keys(settings).filter((name) => JSON.stringify(settings[name]?.(before)) !== JSON.stringify(settings[name]?.(after)))
+}
+
+/** Everything that callers may name. */
+function namesOf(state: WiredState): readonly string[] {
+  return [...state.router.names(), ...state.models().map((model) => model.id)]
 }
 
 function asError(thrown: unknown): Error {

@@ -2,15 +2,22 @@ import { createCatalog } from '../catalog/index.js'
 import { Deadlines, type Provider } from '../environment/index.js'
 import { createMemoryCounters, createMemoryLedger, SharedBudgets } from '../ledger/index.js'
 import { systemClock } from '../quantities/index.js'
-import { createOutputQuantile, createRunMemory } from '../understanding/index.js'
+import { createOutputQuantile, createRunMemory, createUnderstanding } from '../understanding/index.js'
 import { checkLedger, type LedgerHealth } from './check-ledger.js'
 import type { Config } from './config/index.js'
+import { readStateFile, RoutingMemory, type Router } from './routing/index.js'
 import type { ListedModel } from './state.js'
 import { wire } from './wiring.js'
 
-/** What a configuration becomes, without a server around it: for `bursar check` and `bursar models`. */
-export async function inspectConfig(config: Config): Promise<{
+export interface InspectOptions {
+  /** Whether what routing has learned so far is read as well. */
+  readonly learned?: boolean
+}
+
+/** What a configuration becomes, without a server around it: for `bursar check`, `bursar models` and `bursar route`. */
+export async function inspectConfig(config: Config, options: InspectOptions = {}): Promise<{
   readonly providers: ReadonlyMap<string, Provider>
+  readonly router: Router
   models(): readonly ListedModel[]
   /** Whether the ledger could be opened. */
   ledger(): Promise<readonly LedgerHealth[]>
@@ -18,7 +25,18 @@ export async function inspectConfig(config: Config): Promise<{
 }> {
   const deadlines = new Deadlines()
   const ledger = createMemoryLedger({ rememberCalls: 0 })
-  const state = await wire(config, {
+  const file = options.learned === true ? config.routing.predictor.state : undefined
+  const routingState = file === undefined ? undefined : await readStateFile(file)
+  const routing = new RoutingMemory({
+    understanding: createUnderstanding(),
+    clock: systemClock,
+    onFault(_kind, thrown) {
+      throw thrown
+    },
+  })
+  // Nothing is learned here, so nothing is written.
+  const unwritten = { ...config, routing: { ...config.routing, predictor: { ...config.routing.predictor, state: undefined } } }
+  const state = await wire(unwritten, {
     catalog: createCatalog(),
     ledger,
     ledgerProblem: () => undefined,
@@ -28,10 +46,12 @@ export async function inspectConfig(config: Config): Promise<{
     lengths: createOutputQuantile(),
     runs: createRunMemory(),
     verifiers: { watch: () => undefined },
+    routing,
+    routingState,
     clock: systemClock,
     observer: { callEnded() {}, retried() {}, rested() {}, unrecorded() {} },
     deadlines,
     traceHeaders: () => ({}),
   })
-  return { providers: state.providers, models: () => state.models(), ledger: () => checkLedger(config), close: () => state.retire(undefined) }
+  return { providers: state.providers, router: state.router, models: () => state.models(), ledger: () => checkLedger(config), close: () => state.retire(undefined) }
 }

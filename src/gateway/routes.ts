@@ -46,6 +46,11 @@ export class Routes {
     )
   }
 
+  /** One call of this model, with the fallbacks of its entry; `undefined` for a name that nobody serves. */
+  strategyOf(model: string): Strategy | undefined {
+    return this.resolve(model)?.decision.arm.strategy
+  }
+
   /** Models to show: aliases first, then what each provider declares or the catalog knows of it. */
   listed(): readonly ListedModel[] {
     const shown = new Map<string, ListedModel>()

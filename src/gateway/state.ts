@@ -5,6 +5,7 @@ import type { LostCalls } from './admin/lost-calls.js'
 import type { CallBudget, CallRecord, Counters, Ledger } from '../ledger/index.js'
 import type { Clock, Money, Usage } from '../quantities/index.js'
 import type { Decision } from '../routing/index.js'
+import type { Router, RoutingMemory } from './routing/index.js'
 import type { StreamWatch } from './http/stream-response.js'
 import type { CallerLabels } from './attribution.js'
 import type { Key, Keyring } from './keys.js'
@@ -42,7 +43,10 @@ export interface GatewayState {
   readonly providers: ReadonlyMap<string, Provider>
   /** Requests that began with this state. */
   readonly uses: Uses
-  /** Chooses the arm for a request that names this model. Throws `model_not_found`. */
+  /** Decides for requests that leave the choice to Bursar. */
+  readonly router: Router
+  readonly routing: RoutingMemory
+  /** The arm of a request that names this model. Throws `model_not_found`. */
   decide(model: string, key: Key): Decision
   /** What limits a request of this key with these labels. */
   budgetFor(key: Key, labels: CallerLabels, exchange: CallerExchange): CallBudget

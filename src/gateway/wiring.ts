@@ -13,6 +13,7 @@ import { configuredAccounts } from './configured-accounts.js'
 import { StreamWatch } from './http/stream-response.js'
 import { Keyring, levelsOf, type StoredAccounts } from './keys.js'
 import { Routes } from './routes.js'
+import { wireRouter, type RoutingMemory, type RoutingState } from './routing/index.js'
 import type { GatewayState } from './state.js'
 import { Uses } from './uses.js'
 import type { AnswerObserver } from './verifiers/index.js'
@@ -36,6 +37,10 @@ export interface SharedParts {
   /** What agent runs have sent so far. */
   readonly runs: RunMemory
   readonly verifiers: AnswerObserver
+  /** Beliefs about arms, conversations, and decisions whose outcomes may still come. */
+  readonly routing: RoutingMemory
+  /** What was read from the state file, for the first version of the configuration. */
+  readonly routingState?: RoutingState | undefined
   /** Headers that carry the trace context of a request to its providers. */
   traceHeaders(requestId: string): Readonly<Record<string, string>>
 }
@@ -90,6 +95,8 @@ export async function wire(config: Config, shared: SharedParts, before?: WiredSt
     verifiers: shared.verifiers,
     streamWatch: new StreamWatch({ keepAliveSeconds: config.server.keep_alive_seconds, slowReaderSeconds: config.server.slow_reader_seconds }),
     providers: new Map([...built].map(([id, { provider }]) => [id, provider])),
+    router: wireRouter(config, routes, world.price, shared.routing, before === undefined ? shared.routingState : undefined),
+    routing: shared.routing,
     decide: (model) => routes.decide(model),
     budgetFor: (key, labels, { requestId, cancellation }) => createCallBudget(levelsOf(key, labels, requestId), { shared: shared.budgets, cancellation }),
     priceOf(call, usage) {

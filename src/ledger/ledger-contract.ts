@@ -196,6 +196,8 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
           objective: { name: 'my "own" 🚀', lambda: 'infinite', qualityFloor: 0.95, explore: false },
           reference: 'large',
           familiarity: 0.25,
+          explored: true,
+          excluded: [{ arm: 'tiny', why: 'its context holds 4096 tokens' }],
           arms: [
             { arm: 'large', quality: 0.9375, qualityDeviation: 0.0625, usd: 0.00125, outputTokens: 250, seconds: 1.5, joules: 3, support: 17.5 },
             { arm: 'small', ...unknown },

@@ -100,8 +100,12 @@ export interface Weighed {
   readonly reference: string
   /** In [0, 1]: how much the request was like what had been learned from. */
   readonly familiarity: number
-  /** The chosen arm among them; those that were never in question are not here. */
+  /** True where the arm was drawn in order to learn. */
+  readonly explored: boolean
+  /** The chosen arm among them. */
   readonly arms: readonly WeighedArm[]
+  /** Arms that could not be chosen, and why. */
+  readonly excluded: readonly { readonly arm: string; readonly why: string }[]
 }
 
 /** What was expected of an arm; unknown is `null`. */

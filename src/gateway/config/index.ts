@@ -15,6 +15,7 @@ export type {
   SandboxProviderConfig,
 } from './providers-schema.js'
 export type { Prices } from './prices.js'
+export type { ArmConfig, RoutingConfig } from './routing-schema.js'
 export { allowsModel } from './fields.js'
 export { closest, didYouMean } from './closest.js'
 export { Secret } from './secret.js'

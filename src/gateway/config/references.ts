@@ -5,6 +5,7 @@ import { allowsModel } from './fields.js'
 import type { Finding, Showing } from './issues.js'
 import { valueText } from './issues.js'
 import { isMapping, type Path } from './problem.js'
+import { routingFindings } from './routing-references.js'
 
 /**
  * Checks names against each other: providers, models, fallbacks, keys. Works on the raw data, so that all problems are told
@@ -92,6 +93,7 @@ export function referenceFindings(showing: Showing): Finding[] {
   if (isMapping(data.prices)) for (const reference of Object.keys(data.prices)) checkReference(reference, ['prices', reference])
 
   if (Array.isArray(data.keys)) found.push(...keyFindings(data.keys, checkCallable))
+  found.push(...routingFindings(data, checkCallable))
   found.push(...accountFindings(showing))
   return found
 }

@@ -4,6 +4,7 @@ import { bytes, httpUrl, modelName, modelReference, providerName, secret, second
 import { budgetsSchema, ledgerSchema } from './ledger-schema.js'
 import { pricesSchema } from './prices.js'
 import { providerSchema, someTimeouts } from './providers-schema.js'
+import { routingSchema } from './routing-schema.js'
 
 const server = z.strictObject({
   host: z
@@ -155,6 +156,7 @@ export const configSchema = z.strictObject({
     .record(modelName(), alias)
     .prefault({})
     .describe('Models by the names that callers use: `provider/model`, a list of them to share the calls, or a mapping with settings.'),
+  routing: routingSchema.prefault({}).describe('How a request is answered whose model is `auto`: see docs/routing.md. Without the section any model may be picked.'),
   allow_unlisted_models: z
     .boolean()
     .default(true)

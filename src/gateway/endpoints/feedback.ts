@@ -26,6 +26,8 @@ export interface FeedbackParts {
   /** Throws `missing_key`, `invalid_key` or `key_expired` (401). */
   authenticate(headers: Headers): FeedbackCaller | Promise<FeedbackCaller>
   ledger(): Ledger
+  /** Told of each outcome once it is recorded. */
+  told?(outcome: OutcomeRecord): void
   /** Unix seconds. */
   now(): number
 }
@@ -37,7 +39,7 @@ interface Subject {
 }
 
 /** `POST /v1/feedback` and `GET /v1/feedback`. */
-export function addFeedbackRoutes(app: Hono, { authenticate, ledger, now }: FeedbackParts): void {
+export function addFeedbackRoutes(app: Hono, { authenticate, ledger, now, told }: FeedbackParts): void {
   app.post('/v1/feedback', async (c) => {
     const caller = await authenticate(c.req.raw.headers)
     const body = await readJson(c.req.raw)
@@ -50,6 +52,7 @@ export function addFeedbackRoutes(app: Hono, { authenticate, ledger, now }: Feed
     const key = await ownerOf(subject, caller, ledger())
     const record: OutcomeRecord = { outcomeId: `out_${randomUUID()}`, at: now(), ...subject, key, source, score, ...(comment !== undefined && { comment }) }
     await ledger().recordOutcome(record)
+    told?.(record)
     return c.json(outcomeJson(record), 201)
   })
   app.get('/v1/feedback', async (c) => {

@@ -1,62 +1,80 @@
 import type { Completion, LiveEnvironment } from '../../environment/index.js'
 import { formatUsd } from '../../quantities/index.js'
 import { stringifyExact, type CostReport, type Delta, type InboundCodec, type Request, type StreamEncoder } from '../../protocol/index.js'
-import type { Answer } from '../../strategies/index.js'
+import type { Answer, Strategy } from '../../strategies/index.js'
 import type { Decision } from '../../routing/index.js'
 import { toBursarError } from '../../errors/index.js'
 import { StreamResponse } from '../http/stream-response.js'
+import type { Key } from '../keys.js'
+import { answerHeaders, bodyNote, decisionHeaders, withField, type Routed } from '../routing/index.js'
 import type { GatewayState } from '../state.js'
 import type { AnswerWatch } from '../verifiers/index.js'
 import type { CallerExchange } from './exchange.js'
-import { decideFor, openRequest } from './opening.js'
+import { decideFor, openRequest, routeFor } from './opening.js'
 
 /** Answers a request for text, in any of the caller's formats. */
 export async function handleGenerate(exchange: CallerExchange, codec: InboundCodec, state: GatewayState): Promise<void> {
   const { key, request } = await openRequest(exchange, codec.format, state, codec.decodeRequest)
   exchange.stream = request.stream
   const streamUsage = request.streamUsage ? 'asked' : state.streamUsage === 'always' ? 'always' : 'never'
-  const { decision, env } = await decideFor(exchange, key, request, streamUsage, state)
   const { decisionId } = exchange
-  const running = decision.arm.strategy.run(request, env, { wire: codec.format })
-  const watch = state.verifiers.watch({ request, format: codec.format, key: key.name, decisionId })
-  if (request.stream) await answerStream(exchange, codec, request, running, env, decision, decisionId, state, watch)
-  else await answerWhole(exchange, codec, request, running, decision, decisionId, watch)
+  if (state.router.decidesFor(request.model)) {
+    const { routed, env } = await routeFor(exchange, key, request, streamUsage, state)
+    return answer({ exchange, codec, request: routed.request, decision: routed.decision, decisionId, routed, env, state }, key, routed.strategy)
+  }
+  const { decision, env } = await decideFor(exchange, key, request, streamUsage, state)
+  await answer({ exchange, codec, request, decision, decisionId, routed: undefined, env, state }, key, decision.arm.strategy)
 }
 
-async function answerWhole(
-  exchange: CallerExchange,
-  codec: InboundCodec,
-  request: Request,
-  running: AsyncGenerator<Delta, Answer>,
-  decision: Decision,
-  decisionId: string,
-  watch: AnswerWatch | undefined,
-): Promise<void> {
+/** All that is known of an answer when its strategy begins. */
+interface Answering {
+  readonly exchange: CallerExchange
+  readonly codec: InboundCodec
+  readonly request: Request
+  readonly decision: Decision
+  readonly decisionId: string
+  /** Absent where the caller named the model. */
+  readonly routed: Routed | undefined
+  readonly env: LiveEnvironment
+  readonly state: GatewayState
+}
+
+async function answer(answering: Answering, key: Key, strategy: Strategy): Promise<void> {
+  const { request, env, codec, decisionId, state } = answering
+  const running = strategy.run(request, env, { wire: codec.format })
+  const watch = state.verifiers.watch({ request, format: codec.format, key: key.name, decisionId })
+  if (request.stream) await answerStream(answering, running, watch)
+  else await answerWhole(answering, running, watch)
+}
+
+async function answerWhole({ exchange, codec, request, decision, decisionId, routed, state }: Answering, running: AsyncGenerator<Delta, Answer>, watch: AnswerWatch | undefined): Promise<void> {
   let step = await running.next()
   while (!step.done) step = await running.next()
   const { completion, usage, fellBackFrom } = step.value
-  const headers = { ...completion.headers, ...bursarHeaders(completion, decision, decisionId, fellBackFrom, exchange.budget?.warnings()) }
+  const cost = wholeCost(step.value)
+  const arm = routed && state.routing.answered(decisionId, routed, step.value)
+  const headers = {
+    ...completion.headers,
+    ...bursarHeaders(completion, decision, decisionId, fellBackFrom, exchange.budget?.warnings(), cost),
+    ...(routed && arm !== undefined ? answerHeaders(routed, step.value, arm) : undefined),
+  }
+  const note = routed && arm !== undefined ? bodyNote(routed, step.value, arm) : undefined
   if (completion.answer.kind === 'wire') {
-    exchange.sendJson(200, completion.answer.bytes, headers)
+    exchange.sendJson(200, note === undefined ? completion.answer.bytes : withField(completion.answer.bytes, 'bursar', note), headers)
     return watch?.completed(completion.answer)
   }
   if (completion.answer.kind === 'streamed') throw new Error('a call that was not to stream did')
-  const encoded = codec.encodeReply(completion.answer.reply, { request, usage, cost: completion.costReport, id: exchange.requestId })
-  exchange.sendJson(200, stringifyExact(encoded), headers)
+  const encoded = codec.encodeReply(completion.answer.reply, { request, usage, cost, id: exchange.requestId })
+  exchange.sendJson(200, stringifyExact(note === undefined ? encoded : { ...encoded, bursar: note }), headers)
   watch?.completed(completion.answer)
 }
 
-async function answerStream(
-  exchange: CallerExchange,
-  codec: InboundCodec,
-  request: Request,
-  running: AsyncGenerator<Delta, Answer>,
-  env: LiveEnvironment,
-  decision: Decision,
-  decisionId: string,
-  state: GatewayState,
-  watch: AnswerWatch | undefined,
-): Promise<void> {
+/** Of an answer that took several calls the sum, which has no parts to tell apart. */
+function wholeCost({ completion, cost }: Answer): CostReport {
+  return cost.usd === completion.costReport.usd ? completion.costReport : { usd: cost.usd, details: {} }
+}
+
+async function answerStream({ exchange, codec, request, decisionId, routed, env, state }: Answering, running: AsyncGenerator<Delta, Answer>, watch: AnswerWatch | undefined): Promise<void> {
   const out = new StreamResponse(
     exchange.res,
     state.streamWatch,
@@ -74,6 +92,7 @@ async function answerStream(
         'x-bursar-decision': decisionId,
         ...(serving ? { 'x-bursar-model': headerName(serving.deployment), 'x-bursar-attempts': String(serving.attempts) } : {}),
         ...(warnings.length > 0 ? { 'x-bursar-warning': headerText(warnings.join('; ')) } : {}),
+        ...(routed && decisionHeaders(routed)),
         ...env.budget.headers(),
       }
     },
@@ -88,8 +107,10 @@ async function answerStream(
       const step = await running.next()
       if (step.done) {
         const { completion, usage } = step.value
-        if (encoder) await out.write(encoder.end({ usage, cost: completion.costReport }))
-        out.end({ 'x-bursar-cost': costText(completion.costReport) })
+        const cost = wholeCost(step.value)
+        if (routed) state.routing.answered(decisionId, routed, step.value)
+        if (encoder) await out.write(encoder.end({ usage, cost }))
+        out.end({ 'x-bursar-cost': costText(cost) })
         watch?.completed(completion.answer)
         return
       }
@@ -125,9 +146,10 @@ export function bursarHeaders(
   decisionId: string,
   fellBackFrom: readonly string[],
   warnings: readonly string[] = [],
+  cost: CostReport = completion.costReport,
 ): Record<string, string> {
   const headers: Record<string, string> = {
-    'x-bursar-cost': costText(completion.costReport),
+    'x-bursar-cost': costText(cost),
     'x-bursar-model': headerName(completion.deployment),
     'x-bursar-decision': decisionId,
     'x-bursar-attempts': String(completion.attempts),

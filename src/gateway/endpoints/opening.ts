@@ -1,9 +1,12 @@
 import { LiveEnvironment } from '../../environment/index.js'
-import { parseBody, type WireBody, type WireFormat } from '../../protocol/index.js'
+import { InvalidRequest } from '../../errors/index.js'
+import type { CallBudget, Weighed } from '../../ledger/index.js'
+import { parseBody, type Request, type WireBody, type WireFormat } from '../../protocol/index.js'
 import type { Decision } from '../../routing/index.js'
 import { readBody, requireJson } from '../http/body.js'
-import { labelsOf } from '../attribution.js'
+import { labelsOf, type CallerLabels } from '../attribution.js'
 import { requireEndpoint, requireModel, type Key } from '../keys.js'
+import type { Routed } from '../routing/index.js'
 import type { GatewayState } from '../state.js'
 import type { CallerExchange } from './exchange.js'
 
@@ -25,11 +28,14 @@ export async function openRequest<R extends { readonly model: string }>(
   const wire: WireBody = { format, ...parseBody(body, { maxDepth: state.limits.nesting }) }
   const request = decode(wire.json, wire)
   exchange.model = request.model
-  requireModel(key, request.model)
+  // Of arms each is held against the key's models by itself.
+  if (!state.router.decidesFor(request.model)) requireModel(key, request.model)
+  else if (format === 'openai-embeddings')
+    throw new InvalidRequest(`model: "${request.model}" picks among models that answer in text; name the embedding model.`, { path: 'model' })
   return { key, request, wire }
 }
 
-/** Decides for a request, notes the decision (durable with the first call's intent, before anything is spent), and opens the environment that its strategy runs in. */
+/** Decides for a request whose model is named, notes the decision (durable with the first call's intent, before anything is spent), and opens the environment that its strategy runs in. */
 export async function decideFor(
   exchange: CallerExchange,
   key: Key,
@@ -39,7 +45,29 @@ export async function decideFor(
 ): Promise<{ readonly decision: Decision; readonly env: LiveEnvironment }> {
   const decision = state.decide(exchange.model, key)
   const labels = labelsOf(exchange.req.headers, request.user)
+  exchange.budget = state.budgetFor(key, labels, exchange)
+  note(exchange, key, decision, state)
+  return { decision, env: environmentFor(exchange, key, labels, exchange.budget, streamUsage, state) }
+}
+
+/** The same for a request that leaves the choice to Bursar. Throws as `Router.decide`. */
+export async function routeFor(
+  exchange: CallerExchange,
+  key: Key,
+  request: Request,
+  streamUsage: 'asked' | 'always' | 'never',
+  state: GatewayState,
+): Promise<{ readonly routed: Routed; readonly env: LiveEnvironment }> {
+  const { headers } = exchange.req
+  const labels = labelsOf(headers, request.user)
   const budget = (exchange.budget = state.budgetFor(key, labels, exchange))
+  const routed = await state.router.decide({ request, headers, key, labels, budget, signal: exchange.cancellation.signal })
+  note(exchange, key, routed.decision, state, routed.weighed)
+  state.routing.decided(exchange.decisionId, routed, key.name, labels.run)
+  return { routed, env: environmentFor(exchange, key, labels, budget, streamUsage, state) }
+}
+
+function note(exchange: CallerExchange, key: Key, decision: Decision, state: GatewayState, weighed?: Weighed): void {
   state.ledger.recordDecision({
     decisionId: exchange.decisionId,
     requestId: exchange.requestId,
@@ -50,8 +78,12 @@ export async function decideFor(
     policy: decision.policy,
     propensity: decision.propensity,
     reason: decision.reason,
+    ...(weighed === undefined ? {} : { weighed }),
   })
-  const env = new LiveEnvironment(state.world, {
+}
+
+function environmentFor(exchange: CallerExchange, key: Key, labels: CallerLabels, budget: CallBudget, streamUsage: 'asked' | 'always' | 'never', state: GatewayState): LiveEnvironment {
+  return new LiveEnvironment(state.world, {
     callIds: exchange.callIds,
     requestId: exchange.requestId,
     decisionId: exchange.decisionId,
@@ -71,5 +103,4 @@ export async function decideFor(
     streamUsage,
     dropUnsupported: state.dropUnsupported,
   })
-  return { decision, env }
 }

@@ -35,6 +35,10 @@ export interface Metrics {
   /** Records that wait for the database. */
   ledgerLag(records: number): void
   configurationReloaded(result: 'ok' | 'rejected'): void
+  /** A request that named no model was given to an arm. */
+  routed(arm: string): void
+  /** Something of routing failed, and the reference arm made it good. */
+  routingFault(kind: string): void
   /** Models that get a label of their own; any other name is counted as `other`. Names once given stay. */
   knowModels(names: Iterable<string>): void
   readonly contentType: string
@@ -136,6 +140,9 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const ledgerFaults = tallyCounter(registry, { name: 'bursar_ledger_faults_total', help: 'Records that the ledger could not take.', labels: ['operation'] })
   const reloads = tallyCounter(registry, { name: 'bursar_configuration_reloads_total', help: 'Configuration files read again.', labels: ['result'] })
 
+  const decisions = tallyCounter(registry, { name: 'bursar_routing_decisions_total', help: 'Requests that named no model, by the arm that was picked.', labels: ['arm'] })
+  const routingFaults = tallyCounter(registry, { name: 'bursar_routing_faults_total', help: 'Faults of routing that the reference arm made good, or that cost something learned.', labels: ['kind'] })
+
   // The conventions' own metrics, in Prometheus spelling.
   const genAiLabels = ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model'] as const
   const genAiTokens = tallyHistogram(registry, {
@@ -191,6 +198,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const cooldownSeries = pairs((provider, deployment) => cooldowns({ provider, deployment }))
   const fallbackSeries = pairs((model) => fallbacks({ model }))
   const ledgerSeries = pairs((operation) => ledgerFaults({ operation }))
+  const decisionSeries = pairs((arm) => decisions({ arm }))
+  const routingFaultSeries = pairs((kind) => routingFaults({ kind }))
   const reloadSeries = pairs((result) => reloads({ result }))
 
   return {
@@ -234,6 +243,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ledgerFault: (operation) => void ledgerSeries(operation).value++,
     ledgerLag: (records) => ledgerLag.set(records),
     configurationReloaded: (result) => void reloadSeries(result).value++,
+    routed: (arm) => void decisionSeries(modelLabel(arm)).value++,
+    routingFault: (kind) => void routingFaultSeries(kind).value++,
     knowModels(names) {
       for (const name of names) if (known.size < maxModels) known.add(name)
     },

@@ -70,25 +70,23 @@ export function decisionOfRow(row: NamedDecisionRow): DecisionRecord {
 /** Four significant digits tell apart what expectations can tell apart. */
 const DIGITS = 4
 
-/** `[objective, reference, familiarity, [arm, quality, deviation, usd, output tokens, seconds, joules, support] …]`. */
-type WeighedJson = readonly [Weighed['objective'], string, number, ...(readonly [string, ...(number | null)[]])[]]
+/** A row of what was expected of an arm: the measures in their order. */
+type ArmJson = readonly [arm: string, ...(number | null)[]]
+type WeighedJson = readonly [objective: Weighed['objective'], reference: string, familiarity: number, explored: 0 | 1, arms: readonly ArmJson[], excluded: readonly (readonly [arm: string, why: string])[]]
 
-function weighedText({ objective, reference, familiarity, arms }: Weighed): string {
-  const json: WeighedJson = [
-    objective,
-    reference,
-    short(familiarity),
-    ...arms.map(({ arm, ...of }): readonly [string, ...(number | null)[]] => [arm, ...measures.map((name) => (of[name] === null ? null : short(of[name])))]),
-  ]
+function weighedText({ objective, reference, familiarity, explored, arms, excluded }: Weighed): string {
+  const rows = arms.map(({ arm, ...of }): ArmJson => [arm, ...measures.map((name) => (of[name] === null ? null : short(of[name])))])
+  const json: WeighedJson = [objective, reference, short(familiarity), explored ? 1 : 0, rows, excluded.map(({ arm, why }) => [arm, why])]
   return JSON.stringify(json)
 }
 
 function weighedOf(text: string): Weighed {
-  const [objective, reference, familiarity, ...arms] = JSON.parse(text) as WeighedJson
+  const [objective, reference, familiarity, explored, arms, excluded] = JSON.parse(text) as WeighedJson
   return {
     objective,
     reference,
     familiarity,
+    explored: explored === 1,
     arms: arms.map(([arm, quality = null, qualityDeviation = null, usd = null, outputTokens = null, seconds = null, joules = null, support]) => ({
       arm,
       quality,
@@ -99,6 +97,7 @@ function weighedOf(text: string): Weighed {
       joules,
       support: support ?? 0,
     })),
+    excluded: excluded.map(([arm, why]) => ({ arm, why })),
   }
 }
 

@@ -1,0 +1,209 @@
+import { BursarError } from '../../errors/index.js'
+import { predictorKinds, type ArmFacts, type ArmId, type Estimate, type Observation, type Predictor, type PredictorKind } from '../../routing/index.js'
+import type { Features } from '../../understanding/index.js'
+import type { RoutingConfig } from '../config/index.js'
+import type { RoutingState } from './state-file.js'
+
+/** Predictors that are held ready; those of further tenants lie as bytes. */
+const MOST_READY = 64
+/** Tenants that are remembered at all. */
+const MOST_TENANTS = 1000
+
+/** What is believed of arms for a request. */
+export interface Belief {
+  /** In the order of the arms. */
+  readonly estimates: readonly Estimate[]
+  readonly familiarity: number
+  /** Outcomes with a quality that were learned; without end where an outcome table was. */
+  readonly outcomes: number
+}
+
+export interface BeliefSettings {
+  readonly kind: PredictorKind
+  readonly settings: unknown
+  readonly seed: number
+  readonly facts: readonly ArmFacts[]
+  /** Wraps a predictor against what it might be told; `load` reads what it serialised. */
+  guard(predictor: Predictor, load: (bytes: Uint8Array) => Predictor): Predictor
+}
+
+/** The kind of predictor that a configuration names. Throws `invalid_configuration` with the path. */
+export function predictorKindOf({ kind = DEFAULT_KIND }: Pick<RoutingConfig['predictor'], 'kind'>): PredictorKind {
+  const found = Object.hasOwn(predictorKinds, kind) ? predictorKinds[kind] : undefined
+  if (found) return found
+  throw new BursarError(`routing.predictor.kind: there is no kind "${kind.slice(0, 60)}"; there are ${Object.keys(predictorKinds).join(', ')}.`, {
+    code: 'invalid_configuration',
+    status: 500,
+    path: 'routing.predictor.kind',
+  })
+}
+
+export const DEFAULT_KIND = 'knn'
+
+/**
+ * One predictor for each tenant, made when it is first asked: from what the tenant's own has learned before, else from what was trained beforehand, else from
+ * nothing. Tenants never meet: none begins with what another has learned.
+ */
+export class Beliefs {
+  private readonly ready = new Map<string, Predictor>()
+  private readonly stored = new Map<string, Uint8Array>()
+  private readonly outcomes = new Map<string, number>()
+  private base: Uint8Array | undefined
+  private changed = false
+  /** What a predictor threw behind its guard, in the question being asked. */
+  private thrown: { readonly fault: unknown } | undefined
+
+  constructor(
+    private current: BeliefSettings,
+    state?: RoutingState,
+  ) {
+    this.base = state?.base
+    for (const [tenant, own] of state?.tenants ?? []) {
+      this.stored.set(tenant, own.bytes)
+      this.outcomes.set(tenant, own.outcomes)
+    }
+    // A state that can't be used is to be told now, not with the first request.
+    if (this.base !== undefined) this.load(this.base)
+    for (const bytes of this.stored.values()) this.load(bytes)
+  }
+
+  /** Whether something was learned since the last `state`. */
+  get dirty(): boolean {
+    return this.changed
+  }
+
+  /** Takes new arms into use; what was learned stays. Throws, and changes nothing, where predictors of another kind can't read it. */
+  configure(next: BeliefSettings): void {
+    if (sameFor(this.current, next)) {
+      this.current = next
+      return
+    }
+    const kept = this.all()
+    const before = this.current
+    this.current = next
+    try {
+      if (this.base !== undefined) this.load(this.base)
+      for (const bytes of kept.values()) this.load(bytes)
+    } catch (thrown) {
+      this.current = before
+      throw thrown
+    }
+    this.ready.clear()
+    this.stored.clear()
+    for (const [tenant, bytes] of kept) this.stored.set(tenant, bytes)
+  }
+
+  /** Begins anew with another kind, from what was trained for it. */
+  reset(next: BeliefSettings, base: Uint8Array | undefined): void {
+    this.current = next
+    this.base = base
+    this.ready.clear()
+    this.stored.clear()
+    this.outcomes.clear()
+    this.changed = true
+  }
+
+  get kind(): string {
+    return this.current.kind.kind
+  }
+
+  /** Throws what the predictor does. */
+  about(tenant: string, features: Features, arms: readonly ArmId[]): Belief {
+    const predictor = this.predictorOf(tenant)
+    this.thrown = undefined
+    const belief = { estimates: predictor.predict(features, arms), familiarity: predictor.familiarity(features) }
+    const { thrown } = this.told()
+    if (thrown) throw thrown.fault
+    return { ...belief, outcomes: this.base === undefined ? (this.outcomes.get(tenant) ?? 0) : Number.POSITIVE_INFINITY }
+  }
+
+  private told(): { readonly thrown: { readonly fault: unknown } | undefined } {
+    return { thrown: this.thrown }
+  }
+
+  /** Throws `RangeError` for numbers that can't be, and learns nothing from them then. */
+  learn(tenant: string, observation: Observation): void {
+    this.predictorOf(tenant).update(observation)
+    if (observation.quality !== undefined) this.outcomes.set(tenant, (this.outcomes.get(tenant) ?? 0) + 1)
+    this.changed = true
+  }
+
+  /** What `state` gave could not be kept. */
+  unsaved(): void {
+    this.changed = true
+  }
+
+  /** All that was learned, to be kept. */
+  state(): RoutingState {
+    this.changed = false
+    return { kind: this.kind, base: this.base, tenants: new Map([...this.all()].map(([tenant, bytes]) => [tenant, { bytes, outcomes: this.outcomes.get(tenant) ?? 0 }])) }
+  }
+
+  private all(): Map<string, Uint8Array> {
+    const all = new Map(this.stored)
+    for (const [tenant, predictor] of this.ready) {
+      all.delete(tenant)
+      all.set(tenant, predictor.serialize())
+    }
+    return all
+  }
+
+  private load(bytes: Uint8Array): Predictor {
+    const { kind, facts, settings } = this.current
+    return this.watched(kind.load(bytes, facts, settings))
+  }
+
+  /** A guard answers for a predictor that throws; whoever asks must know that it did. */
+  private watched(predictor: Predictor): Predictor {
+    const watch = <T>(ask: () => T): T => {
+      try {
+        return ask()
+      } catch (fault) {
+        this.thrown = { fault }
+        throw fault
+      }
+    }
+    return {
+      id: predictor.id,
+      predict: (features, arms) => watch(() => predictor.predict(features, arms)),
+      familiarity: (features) => watch(() => predictor.familiarity(features)),
+      update: (observation) => predictor.update(observation),
+      serialize: () => predictor.serialize(),
+    }
+  }
+
+  private predictorOf(tenant: string): Predictor {
+    const known = this.ready.get(tenant)
+    if (known) {
+      if (this.ready.size > 1) {
+        // Put at the end again: the map's order is that of use.
+        this.ready.delete(tenant)
+        this.ready.set(tenant, known)
+      }
+      return known
+    }
+    const { kind, facts, settings, seed } = this.current
+    const bytes = this.stored.get(tenant) ?? this.base
+    const own = bytes === undefined ? this.watched(kind.train([], facts, settings, seed)) : this.load(bytes)
+    const made = this.current.guard(own, (saved) => this.load(saved))
+    this.stored.delete(tenant)
+    this.ready.set(tenant, made)
+    const [oldest] = this.ready.size > MOST_READY ? this.ready : []
+    if (oldest) {
+      this.stored.set(oldest[0], oldest[1].serialize())
+      this.ready.delete(oldest[0])
+      const first = this.stored.size > MOST_TENANTS ? this.stored.keys().next().value : undefined
+      if (first !== undefined) {
+        this.stored.delete(first)
+        this.outcomes.delete(first)
+      }
+    }
+    return made
+  }
+}
+
+/** Whether predictors made for the one can be used on for the other: prices are looked up elsewhere. */
+function sameFor(a: BeliefSettings, b: BeliefSettings): boolean {
+  const told = ({ kind, settings, seed, facts }: BeliefSettings) => JSON.stringify([kind.kind, settings, seed, facts.map(({ id, card: { priceOf, ...plain } }) => [id, plain, priceOf === undefined])])
+  return told(a) === told(b)
+}

@@ -1,0 +1,37 @@
+import { createUnderstanding, type Understanding } from '../../understanding/index.js'
+import type { Clock } from '../../quantities/index.js'
+import type { RoutingConfig } from '../config/index.js'
+import { predictorKindOf } from './beliefs.js'
+import type { RoutingFault } from './router.js'
+import { RoutingMemory, setAside } from './routing-memory.js'
+import { readStateFile, type RoutingState } from './state-file.js'
+
+export interface OpenRoutingParts {
+  readonly clock: Clock
+  onFault(kind: RoutingFault, thrown: unknown): void
+  onDecision(arm: string): void
+  /** Plain sentences for the log. */
+  note(text: string): void
+}
+
+/** The memory of routing, and what was kept of it by the process before. A state that can't be used is put aside and told of; routing begins anew then. */
+export async function openRouting(config: RoutingConfig, parts: OpenRoutingParts): Promise<{ readonly memory: RoutingMemory; readonly state: RoutingState | undefined }> {
+  const understanding: Understanding = createUnderstanding()
+  const memory = new RoutingMemory({ understanding, clock: parts.clock, onFault: (kind, thrown) => parts.onFault(kind, thrown), onDecision: (arm) => parts.onDecision(arm) })
+  return { memory, state: await readState(config, parts) }
+}
+
+async function readState({ predictor }: RoutingConfig, parts: OpenRoutingParts): Promise<RoutingState | undefined> {
+  const { state: file } = predictor
+  if (file === undefined) return undefined
+  const { kind } = predictorKindOf(predictor)
+  try {
+    const state = await readStateFile(file)
+    if (state === undefined || state.kind === kind) return state
+    parts.note(`${file} was learned by a predictor of kind "${state.kind}", and the configuration names "${kind}": it was put aside as ${await setAside(file)}, and routing begins anew.`)
+  } catch (thrown) {
+    parts.onFault('state', thrown)
+    parts.note(`${file} can't be used: it was put aside as ${await setAside(file).catch(() => 'nothing, since it could not be renamed')}, and routing begins anew.`)
+  }
+  return undefined
+}

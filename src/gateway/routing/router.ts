@@ -1,0 +1,252 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { BursarError } from '../../errors/index.js'
+import type { Route } from '../../environment/index.js'
+import type { CallBudget, Weighed } from '../../ledger/index.js'
+import type { Request } from '../../protocol/index.js'
+import { isAllowedModel, type Decision, type Estimate, type Objective, type Policy, type Session, type Situation } from '../../routing/index.js'
+import type { Random } from '../../statistics/index.js'
+import { fallback, type Strategy } from '../../strategies/index.js'
+import type { Features, Understanding } from '../../understanding/index.js'
+import type { CallerLabels } from '../attribution.js'
+import type { RoutingConfig } from '../config/index.js'
+import { mayName, type Key } from '../keys.js'
+import { buildArm, dearestArm, type ArmSet, type ArmSource, type LiveArm } from './arms.js'
+import type { Belief } from './beliefs.js'
+import { conversationOf, type Conversations } from './conversations.js'
+import { expectations } from './expectations.js'
+import { configuredObjectives, isAuto, readWishes, type Wishes } from './request-wishes.js'
+import { weighedOf } from './weighed.js'
+
+/** Names in a request's `models` that are looked at. */
+const MOST_NAMED = 50
+
+/** Outcomes from which on a request that is unlike all of them is given to the reference. */
+const ENOUGH_OUTCOMES = 200
+
+/** Where a fault was that the reference arm made good. */
+export type RoutingFault = 'understanding' | 'predictor' | 'policy' | 'learning' | 'state' | 'encoder'
+
+/** What outlives a reload of the configuration, and what is told outside. */
+export interface RouterParts {
+  readonly understanding: Understanding
+  readonly conversations: Conversations
+  about(tenant: string, features: Features, arms: readonly string[]): Belief
+  fault(kind: RoutingFault, thrown: unknown): void
+}
+
+export interface Question {
+  readonly request: Request
+  readonly headers: IncomingHttpHeaders
+  readonly key: Key
+  readonly labels: CallerLabels
+  readonly budget: Pick<CallBudget, 'remaining' | 'regime'>
+  readonly signal: AbortSignal
+}
+
+/** A decision with all that follows from it. */
+export interface Routed {
+  readonly decision: Decision
+  /** What the arm is to answer. */
+  readonly request: Request
+  /** Runs the arm; where that fails before its first byte, the reference. */
+  readonly strategy: Strategy
+  readonly reference: LiveArm
+  readonly conversation: string
+  readonly tenant: string
+  readonly weighed: Weighed
+  /** Absent where understanding failed: then there is nothing to learn from. */
+  readonly features: Features | undefined
+  /** Output tokens that the reference was learned to write for such requests; `null` where nobody knows. */
+  readonly referenceOutputTokens: number | null
+}
+
+/** Picks arms for requests that name no model. Made anew for each version of the configuration. */
+export class Router {
+  private readonly objectives
+
+  /** Throws `InvalidRequest` for objectives that can't be. */
+  constructor(
+    private readonly config: RoutingConfig,
+    private readonly source: ArmSource,
+    private readonly parts: RouterParts,
+    private readonly policy: Policy,
+    private readonly random: Random,
+    readonly arms: ArmSet,
+  ) {
+    this.objectives = configuredObjectives(config)
+  }
+
+  /** Names that callers may give instead of a model's. */
+  names(): readonly string[] {
+    const own = this.config.arms === undefined ? [] : this.arms.arms.map(({ id }) => id)
+    return ['auto', ...Object.keys(this.objectives).map((name) => `auto:${name}`), ...own].filter((name) => this.decidesFor(name))
+  }
+
+  /** Whether this name is not that of a model, but asks for a choice or for an arm. Costs next to nothing for names of models. */
+  decidesFor(model: string): boolean {
+    if (this.config.arms === undefined && !model.startsWith('auto') && model !== 'openrouter/auto') return false
+    if (this.source.aliases.has(model)) return false
+    if (isAuto(model)) return model !== 'openrouter/auto' || this.source.route(model) === undefined
+    return this.config.arms !== undefined && this.source.route(model) === undefined && this.arms.byId.has(model)
+  }
+
+  /** The arm that callers of this key would use without Bursar. Throws as `decide`. */
+  referenceFor(key: Key): LiveArm {
+    return this.reference(this.allowed(key, []), [])
+  }
+
+  /**
+   * Decides. Throws `InvalidRequest` for wishes that can't be read or met, `model_not_allowed` where the key may name no arm, and `BudgetExceeded` where no
+   * arm fits what may be spent. Any fault of predictors and policies is counted, and the reference answers.
+   */
+  async decide(question: Question): Promise<Routed> {
+    const { request: asked, key, labels } = question
+    const named = this.objectiveNameFor(key)
+    const wishes = isAuto(asked.model) ? readWishes(asked, question.headers, this.objectives, named) : readWishes({ ...asked, model: 'auto' }, question.headers, this.objectives, named)
+    const { request } = wishes
+    const allowed = isAuto(asked.model) ? this.allowed(key, this.wanted(wishes)) : this.allowed(key, [this.armNamed(asked.model)])
+    const arms = awake(allowed)
+    const reference = this.reference(arms, isAuto(asked.model) ? wishes.models : [])
+    const tenant = this.config.learning.shared ? '' : (key.organisation ?? '')
+    const conversation = conversationOf(key.id, labels, request)
+    const common = { request, reference, conversation, tenant }
+
+    let features: Features
+    try {
+      features = await this.parts.understanding.of(request, question.signal)
+    } catch (thrown) {
+      if (question.signal.aborted) throw thrown
+      return this.faulted('understanding', thrown, common, wishes.objective, undefined)
+    }
+    let learned: Belief
+    try {
+      learned = this.parts.about(tenant, features, arms.map(({ id }) => id))
+    } catch (thrown) {
+      return this.faulted('predictor', thrown, common, wishes.objective, features)
+    }
+    const situation: Situation = {
+      arms,
+      estimates: expectations(arms, learned.estimates, features, request),
+      features,
+      // While little was learned nothing is like anything seen; then the priors speak, which are as good for one request as another.
+      familiarity: learned.outcomes < ENOUGH_OUTCOMES ? 1 : learned.familiarity,
+      reference: reference.id,
+      objective: wishes.objective,
+      budget: question.budget.remaining(),
+      regime: question.budget.regime(),
+      load: { inFlight: (arm) => inFlight(arms.find(({ id }) => id === arm)) },
+      random: this.random,
+      session: this.config.sticky ? this.sessionOf(conversation, arms) : undefined,
+      outputLimit: request.maxOutputTokens === undefined ? undefined : request.maxOutputTokens * (request.n ?? 1),
+      conversation,
+    }
+    let decision: Decision
+    try {
+      decision = this.policy.choose(situation)
+    } catch (thrown) {
+      // Wishes and budgets that no arm meets are the caller's to hear of; a fault of ours is not.
+      if (BursarError.is(thrown) && thrown.code !== 'internal_error') throw thrown
+      return this.faulted('policy', thrown, common, wishes.objective, features)
+    }
+    const expected = learned.estimates.find(({ arm }) => arm === reference.id)
+    return {
+      ...common,
+      decision,
+      features,
+      strategy: this.strategyFor(decision, reference),
+      weighed: weighedOf(decision, situation.familiarity, reference.id),
+      referenceOutputTokens: expected?.outputTokens ?? null,
+    }
+  }
+
+  private objectiveNameFor(key: Key): { readonly name: string; readonly configured: boolean } {
+    const name = key.objective ?? this.config.objective
+    return { name, configured: Object.hasOwn(this.config.objectives, name) }
+  }
+
+  /** Arms that a request names by OpenRouter's fields; empty: all. */
+  private wanted({ models, allowedModels }: Wishes): readonly LiveArm[] {
+    if (models.length === 0 && allowedModels.length === 0) return []
+    const named = models.slice(0, MOST_NAMED).flatMap((model) => {
+      const known = this.arms.arms.filter((arm) => arm.id === model || arm.model === model)
+      return known.length > 0 ? known : (buildArm({ model }, this.source) ?? [])
+    })
+    const among = (models.length > 0 ? [...new Map(named.map((arm) => [arm.id, arm])).values()] : this.arms.arms).filter((arm) => isAllowedModel(arm.model, allowedModels))
+    if (among.length === 0) {
+      const path = models.length > 0 ? 'models' : 'plugins'
+      throw new BursarError(`${path}: none of these models exists here. GET /v1/models lists those that do.`, { code: 'model_not_found', status: 404, path })
+    }
+    return among
+  }
+
+  private armNamed(name: string): LiveArm {
+    const arm = this.arms.byId.get(name)
+    if (arm) return arm
+    throw new BursarError(`The model "${name}" doesn't exist here. GET /v1/models lists those that do.`, { code: 'model_not_found', status: 404, path: 'model' })
+  }
+
+  /** Of these arms (none: all) those that the key may use: an arm may call only models that the key may name. */
+  private allowed(key: Key, among: readonly LiveArm[]): readonly [LiveArm, ...LiveArm[]] {
+    const candidates = among.length > 0 ? among : this.arms.arms
+    const [first, ...rest] = candidates.filter((arm) => mayName(key, arm.id) || arm.strategy.plan.every(({ model }) => mayName(key, model)))
+    if (first) return [first, ...rest]
+    if (candidates.length === 0)
+      throw new BursarError('There is no model that answers in text, so nothing can be picked. Add a provider, or `routing.arms`.', { code: 'model_not_found', status: 404, path: 'model' })
+    throw new BursarError(`The key "${key.name}" may use none of the models that could answer.`, { code: 'model_not_allowed', status: 403, path: 'model' })
+  }
+
+  private reference(arms: readonly [LiveArm, ...LiveArm[]], models: readonly string[]): LiveArm {
+    const first = models.length === 0 ? undefined : arms.find(({ id, model }) => id === models[0] || model === models[0])
+    const own = this.arms.reference
+    return first ?? arms.find(({ id }) => id === own?.id) ?? dearestArm(arms) ?? arms[0]
+  }
+
+  private sessionOf(conversation: string, arms: readonly LiveArm[]): Session | undefined {
+    const session = this.parts.conversations.session(conversation)
+    return session && arms.some(({ id }) => id === session.arm) ? session : undefined
+  }
+
+  /** Falls back to the reference, where that may answer. */
+  private strategyFor({ arm, excluded }: Decision, reference: LiveArm): Strategy {
+    if (arm.id === reference.id || excluded?.some((one) => one.arm === reference.id)) return arm.strategy
+    return fallback([arm.strategy, reference.strategy])
+  }
+
+  private faulted(
+    kind: RoutingFault,
+    thrown: unknown,
+    common: Pick<Routed, 'request' | 'reference' | 'conversation' | 'tenant'>,
+    objective: Objective,
+    features: Features | undefined,
+  ): Routed {
+    this.parts.fault(kind, thrown)
+    const { reference } = common
+    const decision: Decision = {
+      arm: reference,
+      alternatives: [unknownEstimate(reference.id)],
+      propensity: 1,
+      policy: 'fault',
+      reason: `"${reference.id}" answers: the ${kind} failed, and it is the reference arm.`,
+      objective,
+    }
+    return { ...common, decision, features, strategy: reference.strategy, weighed: weighedOf(decision, 0, reference.id), referenceOutputTokens: null }
+  }
+}
+
+function unknownEstimate(arm: string): Estimate {
+  return { arm, quality: null, cost: { usd: null, seconds: 0, joules: null, gramsCO2e: null }, outputTokens: null, support: 0 }
+}
+
+/** Arms with a deployment for each model that they need, all of them where every arm lacks one. */
+function awake(arms: readonly [LiveArm, ...LiveArm[]]): readonly [LiveArm, ...LiveArm[]] {
+  const [first, ...rest] = arms.filter(({ routes }) => routes.every(answers))
+  return first ? [first, ...rest] : arms
+}
+
+function answers({ deployments }: Route): boolean {
+  return deployments.some((deployment) => deployment.state() !== 'resting')
+}
+
+function inFlight(arm: LiveArm | undefined): number {
+  return (arm?.routes[0]?.deployments ?? []).reduce((sum, deployment) => sum + deployment.inFlight, 0)
+}

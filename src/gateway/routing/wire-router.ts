@@ -1,0 +1,54 @@
+import type { LiveWorld } from '../../environment/index.js'
+import { BursarError } from '../../errors/index.js'
+import { exploring, learningGuard, sticky, valueOfInformation, type Policy, type Predictor } from '../../routing/index.js'
+import { seededRandom } from '../../statistics/index.js'
+import type { Config, RoutingConfig } from '../config/index.js'
+import { buildArms, type ArmSource } from './arms.js'
+import { predictorKindOf } from './beliefs.js'
+import { Router } from './router.js'
+import type { RoutingMemory } from './routing-memory.js'
+import type { RoutingState } from './state-file.js'
+
+/**
+ * The router of one version of the configuration, with the memory that all versions share. `state`: what was read from the file, for the first version. Throws
+ * `InvalidRequest` or `invalid_configuration` with the path of what can't be.
+ */
+export function wireRouter(config: Config, routes: Pick<ArmSource, 'route' | 'strategyOf' | 'listed'>, price: LiveWorld['price'], memory: RoutingMemory, state?: RoutingState): Router {
+  const source: ArmSource = {
+    route: (model) => routes.route(model),
+    strategyOf: (model) => routes.strategyOf(model),
+    listed: () => routes.listed(),
+    aliases: new Set(Object.keys(config.models)),
+    price,
+  }
+  const { routing } = config
+  const policy = policyOf(routing, memory)
+  const arms = buildArms(routing, source)
+  const router = new Router(routing, source, memory, policy, seededRandom(routing.predictor.seed), arms)
+  const kind = predictorKindOf(routing.predictor)
+  try {
+    memory.configure(routing, { kind, settings: routing.predictor.settings, seed: routing.predictor.seed, facts: arms.facts, guard: (predictor, load) => guarded(predictor, load, routing, memory) }, state)
+  } catch (thrown) {
+    // Kinds name their settings from `settings` on.
+    if (BursarError.is(thrown) && thrown.path?.startsWith('settings') === true)
+      throw new BursarError(`routing.predictor.${thrown.path}: ${thrown.message}`, { code: thrown.code, status: thrown.status, path: `routing.predictor.${thrown.path}`, cause: thrown })
+    throw thrown
+  }
+  memory.observe = (decision, observation) => policy.observe?.(decision, observation)
+  return router
+}
+
+function policyOf({ exploration, sticky: sticks }: RoutingConfig, memory: RoutingMemory): Policy {
+  const best = valueOfInformation()
+  const inner = sticks ? sticky(best) : best
+  return exploration.share === 0 ? inner : exploring(inner, { share: exploration.share, allowance: memory.allowance(exploration.usd_per_day) })
+}
+
+/** Outcomes that the prior of an arm counts for, with the shrinkage of predictors: what a source's influence is measured against. */
+const PRIOR_WEIGHT = 30
+
+function guarded(predictor: Predictor, load: (bytes: Uint8Array) => Predictor, { learning }: RoutingConfig, memory: RoutingMemory): Predictor {
+  // Where there are no keys the only caller is who runs it.
+  const trusted = new Set(['anonymous', ...learning.trusted_keys].map((name) => `key:${name}`))
+  return learningGuard(predictor, { load, clock: memory.clock, cap: learning.max_influence, priorWeight: PRIOR_WEIGHT, trusted: (source) => trusted.has(source) })
+}
