@@ -5,7 +5,7 @@ import { noUsage, totalOutputTokens, zeroMoney, type Budget, type Clock, type Co
 import type { Random } from '../../statistics/index.js'
 import { modelFamily } from '../../understanding/index.js'
 import type { Cancellation } from '../cancellation.js'
-import type { CallOptions, Completion, Environment, ModelId } from '../environment.js'
+import type { CallOptions, Completion, CutCall, Environment, ModelId } from '../environment.js'
 import type { CallProgress, ProviderCall, ProviderResult } from '../provider.js'
 import { UpstreamFailure } from '../upstream-failure.js'
 import { chooseDeployment, type Balance, type Deployment, type Place } from './deployment.js'
@@ -142,7 +142,8 @@ export class LiveEnvironment implements Environment {
         const failure = await attempt.failed(thrown)
         await attempts.afterFailure(deployment, failure, attempt.yielded)
       } finally {
-        await attempt.close()
+        const taken = await attempt.close()
+        if (taken) options.onCut?.(taken)
       }
     }
   }
@@ -421,28 +422,27 @@ class Attempt {
     return failure
   }
 
-  /** Called last in every case; records an attempt whose consumer stopped in the middle. */
-  async close(): Promise<void> {
+  /** Called last in every case; records an attempt whose consumer stopped in the middle, and says what it took. */
+  async close(): Promise<CutCall | undefined> {
     this.deployment.finish(this.place, 'neutral')
-    if (!this.open) return
+    if (!this.open) return undefined
     if (!this.begun) {
       this.open = false
       // Nothing can have been sent. What was noted as about to happen is noted as not done.
       if (this.held) await this.record('cancelled', 0, { usage: noUsage }, false, zeroMoney, 'client_closed_request')
-      return
+      return undefined
     }
-    await this.settleUnfinished('cancelled', 0, 'client_closed_request', undefined)
+    return this.settleUnfinished('cancelled', 0, 'client_closed_request', undefined)
   }
 
   /**
    * An attempt without a proper end is billed for what is known of it, never guessed low; one that was refused is not billed. A stream
    * is known by what was seen of it and what may have been written since; of anything else nothing is known, so its bound counts.
    */
-  private async settleUnfinished(end: CallEnd, status: number, errorCode: string, failure: UpstreamFailure | undefined): Promise<void> {
+  private async settleUnfinished(end: CallEnd, status: number, errorCode: string, failure: UpstreamFailure | undefined): Promise<CutCall> {
     const refused = !this.progress.sent || failure?.phase === 'connect' || (failure !== undefined && failure.upstreamStatus >= 300 && !mayHaveAnswered.has(failure.upstreamStatus))
     if (refused) {
-      await this.record(end, status, { usage: noUsage }, false, zeroMoney, errorCode)
-      return
+      return this.taken(noUsage, await this.record(end, status, { usage: noUsage }, false, zeroMoney, errorCode))
     }
     const { bound, progress, request } = this
     const { reported } = progress
@@ -458,7 +458,11 @@ class Attempt {
     // Nobody has said whether this input was written to a cache, which costs more, nor what the provider's own tools added to it.
     const unknown = searches > 0 || (!reported && input.inputTokens >= (bound?.usage.inputTokens ?? Infinity))
     if (bound && usd !== null && unknown && most >= totalOutputTokens(bound.usage)) usd = larger(usd, bound.cost.usd)
-    await this.record(end, status, settled, true, usd, errorCode)
+    return this.taken(usage, await this.record(end, status, settled, true, usd, errorCode))
+  }
+
+  private taken(usage: Usage, cost: Cost): CutCall {
+    return { callId: this.plan.callId, provider: this.deployment.provider.id, deployment: this.deployment.id, usage, cost }
   }
 
   /** Output tokens that an attempt without a proper end may be billed for at the most. */

@@ -3,10 +3,10 @@ import type { Delta, EmbeddingRequest, Request } from '../../protocol/index.js'
 import { addMoney, noUsage, usd, zeroMoney, type Money, type Usage } from '../../quantities/index.js'
 import { childRandom, type Random } from '../../statistics/index.js'
 import { likelyTokens } from '../../understanding/index.js'
-import type { Completion, Environment, ModelId } from '../environment.js'
+import type { CallOptions, Completion, Environment, ModelId } from '../environment.js'
 import { recordedAnswers, type Outcome, type OutcomeRow, type OutcomeSample } from '../outcome-table.js'
 import { memoryBudget, type MemoryBudget } from '../simulated/memory-budget.js'
-import { Playback, type PlannedAnswer, type Spent } from '../simulated/playback.js'
+import { checkLimits, Playback, type PlannedAnswer, type Spent } from '../simulated/playback.js'
 import { virtualClock, type VirtualClock } from '../simulated/virtual-clock.js'
 import { UpstreamFailure } from '../upstream-failure.js'
 
@@ -47,7 +47,7 @@ export interface RecordedEnvironment extends Environment {
  * virtual. One environment a run of a strategy.
  *
  * `call` throws `BursarError` (`model_not_found`), `UpstreamFailure` (`no_deployment_available`) after the last sample, `BudgetExceeded`
- * before a sample is taken, or the signal's reason. A call costs O(characters of its answer).
+ * before a sample is taken, `InvalidRequest` for a number in the row that is none, or the signal's reason. A call costs O(characters of its answer).
  */
 export function recordedEnvironment(row: OutcomeRow, options: RecordedOptions = {}): RecordedEnvironment {
   const { seed = 1, order = 'drawn', answerless = false, signal, clock = virtualClock(), budget = memoryBudget() } = options
@@ -62,16 +62,17 @@ export function recordedEnvironment(row: OutcomeRow, options: RecordedOptions = 
     const outcome = Object.hasOwn(row.outcomes, model) ? row.outcomes[model] : undefined
     if (!outcome) throw unknownModel(row, model)
     const samples = answerless ? everySample(outcome) : recordedAnswers(outcome)
+    for (const [index, sample] of samples.entries()) checkSample(sample, `outcomes.${model}${outcome.samples ? `.samples[${index}]` : ''}`)
     queue = { samples: order === 'shuffled' ? shuffled(samples, childRandom(seed, `order\0${row.id}\0${model}`)) : samples, next: 0 }
     queues.set(model, queue)
     return queue
   }
 
-  async function* call(model: ModelId, request: Request): AsyncGenerator<Delta, Completion> {
+  async function* call(model: ModelId, request: Request, callOptions?: CallOptions): AsyncGenerator<Delta, Completion> {
     playback.throwIfCancelled()
     const queue = queueOf(model)
     const wanted = request.n ?? 1
-    if (!Number.isSafeInteger(wanted) || wanted < 1) throw new InvalidRequest(`n must be a whole number above 0, not ${wanted}.`, { path: request.paths.n ?? 'n' })
+    checkLimits(request)
     const first = queue.next
     const samples = queue.samples.slice(first, first + wanted)
     if (samples.length < wanted) throw noMoreSamples(row, model, queue.samples.length, wanted)
@@ -79,7 +80,7 @@ export function recordedEnvironment(row: OutcomeRow, options: RecordedOptions = 
     return yield* playback.play(planned(callId, model, samples, request, options), request.stream, () => {
       queue.next = first + wanted
       played.set(callId, samples)
-    })
+    }, callOptions)
   }
 
   const sampleOf: RecordedEnvironment['sampleOf'] = ({ callId }, choice = 0) => played.get(callId)?.[choice] ?? null
@@ -143,6 +144,12 @@ function billing(model: ModelId, samples: readonly OutcomeSample[], whole: Usage
     const part = price?.(model, usage) ?? recorded
     return part < recorded ? part : recorded
   }
+}
+
+/** Tables that were read have been checked; rows that a program made have not. */
+function checkSample(sample: OutcomeSample, path: string): void {
+  for (const [field, value] of Object.entries(sample))
+    if (typeof value === 'number' && !(value >= 0 && value < Infinity)) throw new InvalidRequest(`${path}.${field} must be 0 or more, not ${value}.`, { path: `${path}.${field}` })
 }
 
 /** About as many tokens as a text has, rather more: a third of its bytes, as `likelyTokens` counts. */

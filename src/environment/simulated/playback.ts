@@ -1,6 +1,7 @@
-import { deltasOf, type Choice, type Delta, type FinishReason, type Reply } from '../../protocol/index.js'
+import { InvalidRequest } from '../../errors/index.js'
+import { deltasOf, type Choice, type Delta, type FinishReason, type Reply, type Request } from '../../protocol/index.js'
 import { addCost, addUsage, noCost, noUsage, spendOf, zeroMoney, type Clock, type Cost, type Money, type Usage } from '../../quantities/index.js'
-import type { Completion, ModelId } from '../environment.js'
+import type { CallOptions, Completion, ModelId } from '../environment.js'
 import type { UpstreamFailure } from '../upstream-failure.js'
 import type { MemoryBudget } from './memory-budget.js'
 
@@ -41,6 +42,16 @@ export interface Spent {
 const PIECE_CHARACTERS = 24
 const MOST_PIECES = 64
 
+/** Choices of one request at the most, as with providers. */
+const MOST_CHOICES = 128
+
+/** Throws `InvalidRequest` for a number of choices or a limit on the output that is none: requests that a program made have not been checked. */
+export function checkLimits({ n = 1, maxOutputTokens = 1, paths }: Request): void {
+  if (!Number.isSafeInteger(n) || n < 1 || n > MOST_CHOICES) throw new InvalidRequest(`n must be a whole number from 1 to ${MOST_CHOICES}, not ${n}.`, { path: paths.n ?? 'n' })
+  const path = paths.maxOutputTokens ?? 'maxOutputTokens'
+  if (!(maxOutputTokens >= 0)) throw new InvalidRequest(`${path} must be 0 or more, not ${maxOutputTokens}.`, { path })
+}
+
 /** Gives known answers as a live call would: reserves, waits, streams, settles. Shared by the recorded and the simulated world. */
 export class Playback {
   private usage = noUsage
@@ -65,10 +76,10 @@ export class Playback {
 
   /**
    * One call. Its exact spending is reserved, since it is known. `taken` is called once it is sure to be made: from then on it counts. A stream that
-   * its reader leaves, or that is cancelled, is billed for its input, its reasoning and the share of the text that went out; a call
-   * that is not streamed is billed whole then, since its provider would have written on. Throws `BudgetExceeded` or the signal's reason.
+   * its reader leaves, or that is cancelled, is billed for its input and the shares of reasoning (all of it, where it isn't shown) and text that went
+   * out; a call that is not streamed is billed whole then, since its provider would have written on. Throws `BudgetExceeded` or the signal's reason.
    */
-  async *play(answer: PlannedAnswer, stream: boolean, taken: () => void): AsyncGenerator<Delta, Completion> {
+  async *play(answer: PlannedAnswer, stream: boolean, taken: () => void, { onCut }: Pick<CallOptions, 'onCut'> = {}): AsyncGenerator<Delta, Completion> {
     this.throwIfCancelled()
     const { usage, seconds } = answer
     const whole: Cost = { usd: answer.priceOf(usage), seconds, joules: null, gramsCO2e: null }
@@ -76,7 +87,7 @@ export class Playback {
     taken()
     const startedAt = this.clock.monotonic()
     const reply = replyOf(answer, this.clock.now())
-    let shown = stream ? 0 : 1
+    let out = stream ? nothingYet(answer) : everything
     let settled = false
     const settle = (used: Usage, cost: Cost) => {
       settled = true
@@ -90,7 +101,7 @@ export class Playback {
           const wait = due - this.clock.monotonic()
           if (wait > 0) await this.clock.sleep(wait, this.signal)
           this.throwIfCancelled()
-          shown = step.share
+          out = step.out
           yield step.delta
         }
       } else if (seconds > 0) await this.clock.sleep(seconds, this.signal)
@@ -99,8 +110,11 @@ export class Playback {
       return completionOf(answer, reply, whole)
     } finally {
       if (!settled) {
-        const used = shown === 1 ? usage : { ...usage, outputTokens: Math.ceil(usage.outputTokens * shown) }
-        settle(used, { ...whole, usd: answer.priceOf(used), seconds: Math.min(seconds, this.clock.monotonic() - startedAt) })
+        const complete = out.text === 1 && out.reasoning === 1
+        const used = complete ? usage : { ...usage, outputTokens: Math.ceil(usage.outputTokens * out.text), reasoningTokens: Math.ceil(usage.reasoningTokens * out.reasoning) }
+        const cost = { ...whole, usd: answer.priceOf(used), seconds: Math.min(seconds, this.clock.monotonic() - startedAt) }
+        settle(used, cost)
+        onCut?.({ callId: answer.callId, provider: answer.world, deployment: deploymentOf(answer), usage: used, cost })
       }
     }
   }
@@ -127,38 +141,60 @@ export class Playback {
   }
 }
 
+/** Shares of an answer that have gone out. */
+interface Shares {
+  readonly reasoning: number
+  readonly text: number
+}
+
+const everything: Shares = { reasoning: 1, text: 1 }
+
+/** Reasoning that isn't shown has all been done before the first delta. */
+function nothingYet({ choices }: PlannedAnswer): Shares {
+  return { reasoning: choices.some(({ reasoning }) => reasoning !== undefined && reasoning !== '') ? 0 : 1, text: 0 }
+}
+
 interface Step {
   readonly delta: Delta
   /** Seconds after the beginning of the call. */
   readonly at: number
-  /** Share of the visible output that has gone out with it. */
-  readonly share: number
+  /** What has gone out with it. */
+  readonly out: Shares
 }
 
-/** The deltas of an answer with the times at which they come: the first piece at the first token, the last at the end. */
-function* paced(reply: Reply, { firstTokenSeconds, seconds }: PlannedAnswer): Generator<Step> {
+/** The deltas of an answer with the times at which they come: the first piece at the first token, the last at the end, as many tokens a second all the way. */
+function* paced(reply: Reply, answer: PlannedAnswer): Generator<Step> {
+  const { firstTokenSeconds, seconds, usage } = answer
   const deltas = [...deltasOf(reply)].flatMap(inPieces)
   const first = Math.min(firstTokenSeconds, seconds)
-  const characters = deltas.reduce((sum, delta) => sum + (delta.type === 'text' ? delta.text.length : 0), 0)
-  const content = deltas.filter(isContent).length
-  let sent = 0
-  let pieces = 0
+  const before = nothingYet(answer)
+  const all = { text: lengthOf(deltas, 'text'), reasoning: lengthOf(deltas, 'reasoning') }
+  const sent = { text: 0, reasoning: 0 }
+  const written = (out: Shares) => usage.outputTokens * out.text + usage.reasoningTokens * (out.reasoning - before.reasoning)
+  const total = written(everything)
+  let atFirst: number | undefined
   for (const delta of deltas) {
-    if (delta.type === 'text') sent += delta.text.length
-    if (isContent(delta)) pieces++
+    if (isContent(delta)) sent[delta.type] += delta.text.length
     const closing = delta.type === 'finish' || delta.type === 'usage'
-    const at = closing ? seconds : first + (content > 1 ? ((seconds - first) * Math.max(0, pieces - 1)) / (content - 1) : 0)
-    yield { delta, at, share: closing || characters === 0 ? Number(closing) : sent / characters }
+    const out: Shares = closing ? everything : { text: all.text === 0 ? 0 : sent.text / all.text, reasoning: all.reasoning === 0 ? before.reasoning : sent.reasoning / all.reasoning }
+    if (isContent(delta)) atFirst ??= written(out)
+    const left = total - (atFirst ?? 0)
+    const progress = closing ? 1 : left > 0 ? Math.max(0, written(out) - (atFirst ?? written(out))) / left : 0
+    yield { delta, at: first + (seconds - first) * progress, out }
   }
 }
 
-function isContent(delta: Delta): boolean {
+function lengthOf(deltas: readonly Delta[], type: 'text' | 'reasoning'): number {
+  return deltas.reduce((sum, delta) => sum + (delta.type === type ? delta.text.length : 0), 0)
+}
+
+function isContent(delta: Delta): delta is Extract<Delta, { type: 'text' | 'reasoning' }> {
   return delta.type === 'text' || delta.type === 'reasoning'
 }
 
 /** Cuts a text as a stream would, never within a character. */
 function inPieces(delta: Delta): Delta[] {
-  if (delta.type !== 'text' && delta.type !== 'reasoning') return [delta]
+  if (!isContent(delta)) return [delta]
   const { text } = delta
   const size = Math.max(PIECE_CHARACTERS, Math.ceil(text.length / MOST_PIECES))
   const pieces: Delta[] = []
@@ -185,13 +221,17 @@ function choiceOf({ text, reasoning, finish }: PlannedChoice): Choice {
   return { parts: text === '' ? thought : [...thought, { type: 'text', text }], finish }
 }
 
+function deploymentOf({ world, model }: Pick<PlannedAnswer, 'world' | 'model'>): string {
+  return `${world}/${model}`
+}
+
 function completionOf(answer: PlannedAnswer, reply: Reply, cost: Cost): Completion {
   const { callId, model, world, usage, usageEstimated, warnings } = answer
   return {
     callId,
     model,
     provider: world,
-    deployment: `${world}/${model}`,
+    deployment: deploymentOf(answer),
     answer: { kind: 'reply', reply },
     usage,
     usageEstimated,

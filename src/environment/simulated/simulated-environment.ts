@@ -3,10 +3,10 @@ import type { Delta, Request } from '../../protocol/index.js'
 import { noUsage, type Usage } from '../../quantities/index.js'
 import { childRandom, normalDraw, type Random } from '../../statistics/index.js'
 import { likelyTokens } from '../../understanding/index.js'
-import type { Completion, Environment, ModelId } from '../environment.js'
+import type { CallOptions, Completion, Environment, ModelId } from '../environment.js'
 import { UpstreamFailure } from '../upstream-failure.js'
 import { memoryBudget, type MemoryBudget } from './memory-budget.js'
-import { Playback, wholeCharacters, type PlannedAnswer, type PlannedChoice, type Spent } from './playback.js'
+import { checkLimits, Playback, wholeCharacters, type PlannedAnswer, type PlannedChoice, type Spent } from './playback.js'
 import { checkModel, drawRank, drawTokens, priced, successProbability, type SimulatedModel, type SuccessLaw } from './simulated-model.js'
 import { drawQuestion, type DrawnQuestion, type SimulatedQuestion } from './simulated-question.js'
 import { virtualClock, type VirtualClock } from './virtual-clock.js'
@@ -48,7 +48,7 @@ export interface SimulatedEnvironment extends Environment {
  * The simulated world. Samples of a model are independent given the question; each has a random source of its own, by seed, question, model
  * and number of the sample, so the order in which models are called changes nothing. At temperature 0 all samples of
  * the same last message are the same one. `maxOutputTokens` cuts answers off. Nothing but the question and the models' parameters decides what comes:
- * prompts aren't read, except by judges.
+ * prompts aren't read, except by judges. What was drawn is kept for `qualityOf`, so memory grows with the calls.
  *
  * Throws `InvalidRequest` that names a parameter out of its range. `call` throws `BursarError` (`model_not_found`), `UpstreamFailure`
  * (`upstream_error`, retryable) at the model's failure rate, `BudgetExceeded`, or the signal's reason.
@@ -80,11 +80,11 @@ export function simulatedEnvironment(options: SimulatedOptions): SimulatedEnviro
     return ability
   }
 
-  async function* call(id: ModelId, request: Request): AsyncGenerator<Delta, Completion> {
+  async function* call(id: ModelId, request: Request, callOptions?: CallOptions): AsyncGenerator<Delta, Completion> {
     playback.throwIfCancelled()
     const model = modelOf(id, request)
     const wanted = request.n ?? 1
-    if (!Number.isSafeInteger(wanted) || wanted < 1) throw new InvalidRequest(`n must be a whole number above 0, not ${wanted}.`, { path: request.paths.n ?? 'n' })
+    checkLimits(request)
     const first = made.get(id) ?? 0
     const name = `${question.id}\0${id}\0`
     if (model.failureRate !== undefined && childRandom(seed, `fault\0${name}${first}`).next() < model.failureRate) {
@@ -100,7 +100,7 @@ export function simulatedEnvironment(options: SimulatedOptions): SimulatedEnviro
     return yield* playback.play(planned(callId, id, model, samples, request), request.stream, () => {
       made.set(id, first + wanted)
       given.set(callId, samples)
-    })
+    }, callOptions)
   }
 
   return {
