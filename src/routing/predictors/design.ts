@@ -1,19 +1,31 @@
 import { lexicalDimensions, type Features } from '../../understanding/index.js'
 import { sureCategory } from './arm-means.js'
+import type { ByteReader, ByteWriter } from './bytes.js'
 
 /**
- * A request as the row of a design matrix that linear predictors and trees share: the lexical vector, the dense one, traits, the category.
- * Each block is scaled so that a block's squared length is about its weight, with the lexical block at 1.
+ * A request as the row of a design matrix: words and pairs of words with every sign of punctuation a word of its own (how a question is put tells
+ * as much of its difficulty as what it is about), the lexical vector, the dense one, traits, the category. Each block is scaled so that its squared
+ * length is about its scale's square.
  */
 export interface Row {
-  /** Ascending within each block, every one below `designColumns`. */
+  /** Every one below `designColumns`. */
   readonly columns: Uint32Array
   readonly values: Float32Array
   /** Σ values². */
   readonly squaredLength: number
 }
 
-const denseAt = lexicalDimensions
+export interface Design {
+  /** Counts a request's words, for their weights in rows made from now on. */
+  meet(features: Features): void
+  /** Linear in the request's words and n-grams. */
+  row(features: Features): Row
+  write(to: ByteWriter): void
+}
+
+const wordColumns = 1 << 18
+const lexicalAt = wordColumns
+const denseAt = lexicalAt + lexicalDimensions
 /** Dense vectors are used up to this length; what lies beyond is left out. */
 const denseMost = 2048
 const traitsAt = denseAt + denseMost
@@ -23,35 +35,82 @@ const categoryColumns = 256
 export const designColumns = categoriesAt + categoryColumns
 
 export interface BlockScales {
-  /** Of the dense vector beside the lexical one's 1. */
+  readonly words: number
+  readonly lexical: number
   readonly dense: number
   readonly traits: number
   readonly category: number
 }
 
-export const defaultScales: BlockScales = { dense: 1, traits: 0.25, category: 0.5 }
+export const defaultScales: BlockScales = { words: 1, lexical: 0.35, dense: 0.7, traits: 0.1, category: 0.35 }
 
-/** Columns of a request. Linear in its n-grams. */
-export function rowOf(features: Features, scales: BlockScales): Row {
-  const { lexical, dense } = features
-  const traits = scales.traits === 0 ? [] : traitValues(features)
-  const category = scales.category === 0 ? undefined : sureCategory(features)
-  const denseLength = dense && scales.dense !== 0 ? Math.min(dense.length, denseMost) : 0
-  const size = lexical.indices.length + denseLength + traits.length + (category === undefined ? 0 : 1)
-  const columns = new Uint32Array(size)
-  const values = new Float32Array(size)
-  let at = 0
-  const put = (column: number, value: number) => {
-    columns[at] = column
-    values[at++] = Number.isFinite(value) ? value : 0
+/** Characters of a text whose words are counted. */
+const longestText = 8192
+const wordPattern = /[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu
+
+export function createDesign(scales: BlockScales, from?: ByteReader): Design {
+  const frequencies = from ? from.u32(wordColumns) : new Uint32Array(wordColumns)
+  let documents = from ? from.count(Number.MAX_SAFE_INTEGER) : 0
+
+  return {
+    meet({ text }) {
+      documents += 1
+      for (const column of wordCounts(text).keys()) frequencies[column] = (frequencies[column] ?? 0) + 1
+    },
+    row(features) {
+      const { lexical, dense } = features
+      const words = scales.words === 0 ? new Map<number, number>() : wordCounts(features.text)
+      const traits = scales.traits === 0 ? [] : traitValues(features)
+      const category = scales.category === 0 ? undefined : sureCategory(features)
+      const denseLength = dense && scales.dense !== 0 ? Math.min(dense.length, denseMost) : 0
+      const lexicalLength = scales.lexical === 0 ? 0 : lexical.indices.length
+      const size = words.size + lexicalLength + denseLength + traits.length + (category === undefined ? 0 : 1)
+      const columns = new Uint32Array(size)
+      const values = new Float32Array(size)
+      let at = 0
+      const put = (column: number, value: number) => {
+        columns[at] = column
+        values[at++] = Number.isFinite(value) ? value : 0
+      }
+      let wordLength = 0
+      // (1 + ln tf)·(ln((1 + N)/(1 + df)) + 1), the block brought to its scale.
+      words.forEach((count, column) => {
+        const weight = (1 + Math.log(count)) * (Math.log((1 + documents) / (1 + (frequencies[column] ?? 0))) + 1)
+        wordLength += weight * weight
+        put(column, weight)
+      })
+      const wordScale = wordLength > 0 ? scales.words / Math.sqrt(wordLength) : 0
+      for (let word = 0; word < at; word++) values[word] = (values[word] ?? 0) * wordScale
+      for (let entry = 0; entry < lexicalLength; entry++) put(lexicalAt + ((lexical.indices[entry] ?? 0) % lexicalDimensions), scales.lexical * (lexical.weights[entry] ?? 0))
+      for (let entry = 0; entry < denseLength; entry++) put(denseAt + entry, scales.dense * (dense?.[entry] ?? 0))
+      traits.forEach((value, trait) => put(traitsAt + trait, scales.traits * value))
+      if (category !== undefined) put(categoriesAt + (hashOf(category) % categoryColumns), scales.category)
+      let squaredLength = 0
+      for (const value of values) squaredLength += value * value
+      return { columns, values, squaredLength }
+    },
+    write(to) {
+      to.u32(frequencies)
+      to.number(documents)
+    },
   }
-  for (let entry = 0; entry < lexical.indices.length; entry++) put((lexical.indices[entry] ?? 0) % lexicalDimensions, lexical.weights[entry] ?? 0)
-  for (let entry = 0; entry < denseLength; entry++) put(denseAt + entry, scales.dense * (dense?.[entry] ?? 0))
-  traits.forEach((value, trait) => put(traitsAt + trait, scales.traits * value))
-  if (category !== undefined) put(categoriesAt + hash(category), scales.category)
-  let squaredLength = 0
-  for (const value of values) squaredLength += value * value
-  return { columns, values, squaredLength }
+}
+
+/** Words and pairs of neighbours by column. */
+function wordCounts(text: string): Map<number, number> {
+  const counts = new Map<number, number>()
+  let before = -1
+  for (const [word] of text.slice(0, longestText).toLowerCase().matchAll(wordPattern)) {
+    const hash = hashOf(word)
+    const single = (hash >>> 8) % wordColumns
+    counts.set(single, (counts.get(single) ?? 0) + 1)
+    if (before >= 0) {
+      const pair = (spread(Math.imul(before, 0x85ebca6b) ^ hash) >>> 8) % wordColumns
+      counts.set(pair, (counts.get(pair) ?? 0) + 1)
+    }
+    before = hash
+  }
+  return counts
 }
 
 /** Facts of a request, each brought to about [-1, 1] by fixed scales, so that nothing has to be fitted before the first prediction. */
@@ -97,8 +156,17 @@ function flag(value: boolean): number {
   return value ? 1 : 0
 }
 
-function hash(text: string): number {
+function hashOf(text: string): number {
   let value = 0x811c9dc5
   for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193)
-  return ((value ^ (value >>> 15)) >>> 0) % categoryColumns
+  return spread(value)
+}
+
+/** Finalizer of MurmurHash3. */
+function spread(value: number): number {
+  let mixed = value ^ (value >>> 16)
+  mixed = Math.imul(mixed, 0x85ebca6b)
+  mixed ^= mixed >>> 13
+  mixed = Math.imul(mixed, 0xc2b2ae35)
+  return (mixed ^ (mixed >>> 16)) >>> 0
 }

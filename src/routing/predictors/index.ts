@@ -1,11 +1,17 @@
 import { z } from 'zod'
 import type { PredictorKind } from '../contracts.js'
 import { domain } from './domain.js'
+import { ensembleOf } from './ensemble.js'
 import { knn } from './knn.js'
 import { logistic, ridge } from './linear.js'
+import { topic } from './topic.js'
+import { trees } from './trees.js'
 import { checkedKind, positive, scalesSchema } from './settings.js'
 
 export type { DomainSettings } from './domain.js'
+export type { EnsembleSettings, MemberSettings } from './ensemble.js'
+export type { TopicSettings } from './topic.js'
+export type { TreesSettings } from './trees.js'
 export type { KnnSettings, KnnPredictor } from './knn.js'
 export type { LinearSettings } from './linear.js'
 
@@ -16,8 +22,7 @@ const linearSettings = z.strictObject({
   passes: z.int().min(1).max(1000).optional(),
 })
 
-/** Every way to learn, by the name that configurations use. */
-export const predictorKinds: Readonly<Record<string, PredictorKind>> = {
+const single: Readonly<Record<string, PredictorKind>> = {
   knn: checkedKind(
     knn,
     z.strictObject({
@@ -32,4 +37,14 @@ export const predictorKinds: Readonly<Record<string, PredictorKind>> = {
   domain: checkedKind(domain, z.strictObject({ shrinkage: positive.optional() })),
   ridge: checkedKind(ridge, linearSettings),
   logistic: checkedKind(logistic, linearSettings),
+  topic: checkedKind(topic, z.strictObject({ shrinkage: positive.optional() })),
+  trees: checkedKind(trees, z.strictObject({ trees: z.int().min(1).max(2000).optional(), depth: z.int().min(1).max(8).optional(), rate: z.number().positive().max(1).optional() })),
 }
+
+const ensembleSettings = z.strictObject({
+  members: z.array(z.strictObject({ kind: z.string(), settings: z.unknown().optional() })).min(1).max(16).optional(),
+  folds: z.int().min(2).max(10).optional(),
+})
+
+/** Every way to learn, by the name that configurations use. */
+export const predictorKinds: Readonly<Record<string, PredictorKind>> = { ...single, ensemble: checkedKind(ensembleOf(single), ensembleSettings) }

@@ -5,7 +5,7 @@ import type { ArmFacts, ArmId, Observation, Predictor, PredictorKind } from '../
 import { createArmCosts } from './arm-costs.js'
 import { createArmMeans, sureCategory } from './arm-means.js'
 import { createWriter, openReader, type ByteReader } from './bytes.js'
-import { defaultScales, rowOf, type BlockScales, type Row } from './design.js'
+import { createDesign, defaultScales, type BlockScales, type Design, type Row } from './design.js'
 import { estimateOf } from './estimates.js'
 import { createFamiliarity } from './familiarity.js'
 import { observed } from './observed.js'
@@ -17,7 +17,7 @@ export interface LinearSettings {
   readonly sharedPenalty?: number | undefined
   /** λv: of what is an arm's own. Chosen the same way when absent. */
   readonly ownPenalty?: number | undefined
-  readonly scales?: Partial<BlockScales> | undefined
+  readonly scales?: { readonly [Block in keyof BlockScales]?: BlockScales[Block] | undefined } | undefined
   /** Passes over the training rows at most: 20 when absent. */
   readonly passes?: number | undefined
 }
@@ -64,12 +64,13 @@ type Beginning =
   | { readonly penalties: Penalties; readonly observations: readonly Observation[]; readonly seed: number }
 
 function create(loss: Loss, facts: readonly ArmFacts[], settings: LinearSettings, beginning: Beginning): Predictor {
-  const scales = { ...defaultScales, ...settings.scales }
+  const scales = scalesOf(settings.scales)
   const cards = new Map(facts.map(({ id, card }) => [id, card]))
   const from = 'from' in beginning ? beginning.from : undefined
   const means = createArmMeans(facts, shrinkage, from)
   const costs = createArmCosts(facts, shrinkage, from)
   const familiarity = createFamiliarity(from)
+  const design = createDesign(scales, from)
   const weights = createSharedWeights(beginning.penalties, from)
   from?.end()
 
@@ -90,7 +91,7 @@ function create(loss: Loss, facts: readonly ArmFacts[], settings: LinearSettings
 
   if ('observations' in beginning) {
     const kept: Target[] = []
-    const row = rowsOf(scales)
+    const row = rowsOf(design, beginning.observations)
     for (const observation of beginning.observations) {
       const { quality, weight } = note(observation)
       if (quality !== undefined) kept.push({ row: row(observation.features), arm: observation.arm, quality, weight })
@@ -101,7 +102,7 @@ function create(loss: Loss, facts: readonly ArmFacts[], settings: LinearSettings
   return {
     id: loss,
     predict(features, arms) {
-      const row = rowOf(features, scales)
+      const row = design.row(features)
       const scores = weights.scores(row, arms)
       const spread = weights.spread(row, arms)
       const category = sureCategory(features)
@@ -118,7 +119,8 @@ function create(loss: Loss, facts: readonly ArmFacts[], settings: LinearSettings
       const { quality, weight } = note(observation)
       if (quality === undefined) return
       const { arm } = observation
-      const row = rowOf(observation.features, scales)
+      design.meet(observation.features)
+      const row = design.row(observation.features)
       weights.count(row, arm, weight)
       const step = dualStep(loss, offsetOf(arm) + weights.score(row, arm), quality, weight, weights.reach(row), 0)
       weights.step(row, arm, step)
@@ -129,9 +131,21 @@ function create(loss: Loss, facts: readonly ArmFacts[], settings: LinearSettings
       means.write(writer)
       costs.write(writer)
       familiarity.write(writer)
+      design.write(writer)
       weights.write(writer)
       return writer.finish()
     },
+  }
+}
+
+function scalesOf(told: LinearSettings['scales']): BlockScales {
+  const { words, lexical, dense, traits, category } = { ...told }
+  return {
+    words: words ?? defaultScales.words,
+    lexical: lexical ?? defaultScales.lexical,
+    dense: dense ?? defaultScales.dense,
+    traits: traits ?? defaultScales.traits,
+    category: category ?? defaultScales.category,
   }
 }
 
@@ -142,12 +156,13 @@ interface Target {
   readonly weight: number
 }
 
-/** Rows are shared by the observations of one request. */
-function rowsOf(scales: BlockScales): (features: Features) => Row {
+/** Rows are shared by the observations of one request; all requests are met before the first row is made. */
+function rowsOf(design: Design, observations: readonly Observation[]): (features: Features) => Row {
+  for (const features of new Set(observations.map((observation) => observation.features))) design.meet(features)
   const known = new Map<Features, Row>()
   return (features) => {
     let row = known.get(features)
-    if (!row) known.set(features, (row = rowOf(features, scales)))
+    if (!row) known.set(features, (row = design.row(features)))
     return row
   }
 }

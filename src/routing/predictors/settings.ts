@@ -19,4 +19,5 @@ export function checkedKind<Settings>(kind: PredictorKind<Settings>, schema: z.Z
 }
 
 export const positive = z.number().positive().max(1e6)
-export const scalesSchema = z.strictObject({ dense: z.number().min(0).max(10).optional(), traits: z.number().min(0).max(10).optional(), category: z.number().min(0).max(10).optional() })
+const scale = z.number().min(0).max(10).optional()
+export const scalesSchema = z.strictObject({ words: scale, lexical: scale, dense: scale, traits: scale, category: scale })
