@@ -14,6 +14,8 @@ const commands: Readonly<Record<string, (program: Command) => Promise<void>>> = 
   serve: async (program) => (await import('./commands/serve.js')).serveCommand(program),
   check: async (program) => (await import('./commands/check.js')).checkCommand(program),
   models: async (program) => (await import('./commands/models.js')).modelsCommand(program),
+  route: async (program) => (await import('./commands/route.js')).routeCommand(program),
+  train: async (program) => (await import('./commands/train.js')).trainCommand(program),
   config: async (program) => (await import('./commands/config.js')).configCommand(program),
   keys: async (program) => (await import('./commands/keys.js')).keysCommand(program),
   accounts: async (program) => (await import('./commands/accounts.js')).accountsCommand(program),
