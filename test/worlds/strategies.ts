@@ -17,11 +17,11 @@ import {
   selective,
   selfConsistency,
   single,
-  strategyKinds,
   styled,
   withEffort,
   type Strategy,
 } from '../../src/strategies/index.js'
+import { examples } from '../../src/strategies/declared/fixtures/examples.js'
 import { createUnderstanding } from '../../src/understanding/index.js'
 
 const understanding = createUnderstanding()
@@ -31,7 +31,6 @@ const grader = judge({ model: 'judge' })
 export const strategies: Readonly<Record<string, () => Strategy>> = {
   single: () => single('small'),
   fallback: () => fallback([single('broken'), single('large')]),
-  declared: () => buildStrategy(parseStrategy({ kind: 'repeat', strategy: 'small', until: { number: true }, most: 3 }, 'arms[0].strategy'), strategyKinds, { maxCalls: 20 }),
   styled: () => styled('chain_of_draft', single('small')),
   'with effort': () => withEffort(single('small'), 0.5, { controller: createEffortController(), target: { arm: 'small', takes: 'none' }, featuresOf: (request, signal) => understanding.of(request, signal) }),
   'self-consistency': () => selfConsistency({ model: 'small', most: 5 }),
@@ -47,4 +46,15 @@ export const strategies: Readonly<Record<string, () => Strategy>> = {
   selective: () => selective({ outliner: { model: 'planner' }, cheap: { model: 'small' }, strong: { model: 'large' } }),
   'small plans': () => guided({ direction: 'small-plans', guide: { model: 'guide' }, writer: { model: 'large' } }),
   'large hints': () => guided({ direction: 'large-hints', guide: { model: 'large' }, writer: { model: 'small' } }),
+  ...declared(),
+}
+
+/** One of every kind that can be declared, with this suite's models. */
+function declared(): Record<string, () => Strategy> {
+  return Object.fromEntries(
+    examples.map((example): [string, () => Strategy] => {
+      const spec: unknown = JSON.parse(JSON.stringify(example).replaceAll('sandbox/', ''))
+      return [`declared ${example.kind}`, () => buildStrategy(parseStrategy(spec))]
+    }),
+  )
 }

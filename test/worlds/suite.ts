@@ -48,7 +48,7 @@ export function strategiesIn(open: (options?: WorldOptions) => OpenWorld): void 
     it('gives a whole answer where none is streamed', async () => {
       const { deltas, answer } = await run(make(), open(), asking({ stream: false }))
       expect(deltas).toEqual([])
-      expect(answer.completion.answer).toMatchObject({ kind: 'reply', reply: { choices: [{ parts: [{ type: 'text' }] }] } })
+      expect(answer.completion.answer.kind === 'reply' && answer.completion.answer.reply.choices.map(({ parts }) => parts.at(-1)?.type)).toEqual(['text'])
     })
 
     it.each([true, false])('counts all of its calls, of the models and as many as it said (streaming: %s)', async (stream) => {
@@ -106,7 +106,8 @@ export function strategiesIn(open: (options?: WorldOptions) => OpenWorld): void 
 
     it('never exceeds a budget, and says when there is none left', async () => {
       const strategy = make()
-      for (let calls = 0; calls <= mostCalls(strategy); calls++) {
+      const most = mostCalls(strategy)
+      for (const calls of new Set([0, 1, 2, 3, most - 1, most].filter((count) => count >= 0 && count <= most))) {
         const world = open({ calls })
         const refused = await run(make(), world).then(
           () => undefined,
@@ -117,7 +118,7 @@ export function strategiesIn(open: (options?: WorldOptions) => OpenWorld): void 
         expect(world.env.budget.remaining().calls).toBeGreaterThanOrEqual(0)
         if (refused !== undefined) expect(BursarError.is(refused) && refused.code).toBe('budget_exceeded')
         if (calls === 0) expect(refused).toBeDefined()
-        if (calls === mostCalls(strategy)) expect(refused).toBeUndefined()
+        if (calls === most) expect(refused).toBeUndefined()
         expect(world.inFlight()).toBe(0)
       }
     })

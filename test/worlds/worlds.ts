@@ -25,7 +25,7 @@ import { seededRandom } from '../../src/statistics/index.js'
 import { createOutputQuantile } from '../../src/understanding/index.js'
 
 /**
- * What every world is asked, and its models: `small`, `large`, `judge`, `planner` (writes plans in JSON) and `guide` (quotes and concludes), which but for the
+ * What every world is asked, and its models: `small`, `medium`, `large`, `judge`, `planner` (writes plans in JSON) and `guide` (quotes and concludes), which but for the
  * live world know their trade, and `broken`, which always fails.
  */
 export const question = 'What is 17 + 25? Think, then end with "The answer is" and the number.'
@@ -71,7 +71,7 @@ export function live({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
   const provider = createSandboxProvider({ seed, clock })
   const ledger = createMemoryLedger()
   const limits = { connectSeconds: 10, firstTokenSeconds: 60, idleSeconds: 60, totalSeconds: 600 }
-  const deployments = Object.entries({ small: 'small', large: 'large', judge: 'medium', planner: 'medium', guide: 'medium', broken: 'small?status=503' }).map(([name, model]) => {
+  const deployments = Object.entries({ small: 'small', medium: 'medium', large: 'large', judge: 'medium', planner: 'medium', guide: 'medium', broken: 'small?status=503' }).map(([name, model]) => {
     const facts = provider.facts(model)
     if (!facts) throw new Error(`the sandbox has no ${model}`)
     return [name, new Deployment(name, provider, model, 1, facts, limits, { afterFaults: 1_000, seconds: 1 }, clock)] as const
@@ -143,6 +143,7 @@ export function recorded({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
     request: { messages: [{ role: 'user', content: question }] },
     outcomes: {
       small: samples(0.0001, [rightly, wrongly, rightly]),
+      medium: samples(0.0005, [rightly, rightly, wrongly]),
       large: samples(0.002, [rightly]),
       judge: samples(0.0005, ['Score: 9', 'Score: 2']),
       planner: samples(0.0005, [plan]),
@@ -160,6 +161,7 @@ export function simulated({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
   const times = { firstTokenSeconds: 0.3, tokensPerSecond: 100, tokens: { median: 40, sigma: 0.4 } }
   const models: Readonly<Record<string, SimulatedModel>> = {
     small: { ...times, success: 0.6, price: { input: 0.1, output: 0.4 } },
+    medium: { ...times, success: 0.8, price: { input: 1, output: 4 } },
     large: { ...times, success: 0.95, price: { input: 5, output: 20 } },
     judge: { ...times, success: 0.9, price: { input: 1, output: 4 }, judge: { sensitivity: 0.9, specificity: 0.8 } },
     planner: { ...times, success: 1, price: { input: 1, output: 4 }, text: () => plan },

@@ -162,6 +162,11 @@ describe('recorded world', () => {
     expect(env.spent().calls).toBe(2)
   })
 
+  it.each(['seconds', 'outputTokens', 'usd', 'quality'] as const)('refuses a row with a %s that is none', async (field) => {
+    const broken: OutcomeRow = { ...row, outcomes: { m: { samples: [{ answer: 'fine' }, { answer: 'a', [field]: NaN }] } } }
+    await expect(ask(recordedEnvironment(broken), 'm')).rejects.toMatchObject({ code: 'invalid_request', path: `outcomes.m.samples[1].${field}` })
+  })
+
   it('takes whole numbers for seeds', () => {
     for (const seed of [NaN, 1.5]) expect(() => recordedEnvironment(row, { seed })).toThrow(expect.objectContaining({ path: 'seed' }) as Error)
   })

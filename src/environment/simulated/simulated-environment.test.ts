@@ -170,6 +170,25 @@ describe('simulated world', () => {
     expect(times).toEqual([...times].sort((a, b) => a - b))
   })
 
+  it('streams reasoning that is shown first, and bills what of it went out', async () => {
+    const model: SimulatedModel = { success: 1, reasoningTokens: { median: 90, sigma: 0 }, tokens: { median: 10, sigma: 0 }, tokensPerSecond: 10, reasoning: () => 'thinking '.repeat(40) }
+    const env = world(model)
+    const seen: { readonly type: string; readonly at: number }[] = []
+    for await (const { type } of env.call('m', asking('q'))) seen.push({ type, at: env.clock.monotonic() })
+    const [lastThought, firstWord] = [seen.findLast(({ type }) => type === 'reasoning'), seen.find(({ type }) => type === 'text')]
+    expect(lastThought?.at).toBeGreaterThan(8)
+    expect(firstWord?.at).toBeGreaterThan(lastThought?.at ?? NaN)
+    const left = world(model)
+    for await (const { type } of left.call('m', asking('q'))) if (type === 'reasoning' && left.clock.monotonic() > 3) break
+    const { usage } = left.spent()
+    expect(usage.outputTokens).toBe(0)
+    expect(usage.reasoningTokens).toBeGreaterThan(30)
+    expect(usage.reasoningTokens).toBeLessThan(50)
+    const hidden = world({ ...model, reasoning: undefined })
+    for await (const { type } of hidden.call('m', asking('q'))) if (type === 'start') break
+    expect(hidden.spent().usage).toMatchObject({ outputTokens: 0, reasoningTokens: 90 })
+  })
+
   it('cuts answers off at the limit on output, reasoning first', async () => {
     const model: SimulatedModel = { success: 1, tokens: { median: 100, sigma: 0 }, reasoningTokens: { median: 50, sigma: 0 } }
     const env = world(model)
@@ -270,6 +289,14 @@ describe('simulated world', () => {
     expect(() => world({ success: 1 }, more)).toThrow(expect.objectContaining({ code: 'invalid_request', path }) as Error)
   })
 
+  it.each<[string, Partial<Request>]>([
+    ['n', { n: 0 }],
+    ['n', { n: 1e9 }],
+    ['max_tokens', { maxOutputTokens: NaN, paths: { maxOutputTokens: 'max_tokens' } }],
+  ])('refuses a wrong %s of a request', async (path, more) => {
+    await expect(ask(world({ success: 1 }), 'm', more)).rejects.toMatchObject({ code: 'invalid_request', path })
+  })
+
   it('says which models there are', async () => {
     const env = world({ success: 1 })
     await expect(ask(env, 'x')).rejects.toMatchObject({ code: 'model_not_found', message: expect.stringContaining('There are m') as string })
@@ -286,6 +313,8 @@ describe('the answer that a text names', () => {
     ['First 1235, no: 1234', '1234'],
     ['1234, or rather 1240', '1240'],
     ['\\boxed{1234}', '1234'],
+    ['It is -1234', null],
+    ['1000-1234', '1234'],
     ['21234 and 12345, 1234.5 or 0.1234, x1234', null],
     ['', null],
   ])('%j: %s', (text, answer) => expect(question.answerOf(text)).toBe(answer))

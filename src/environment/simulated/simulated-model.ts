@@ -78,7 +78,7 @@ export function checkModel(model: SimulatedModel, path: string): void {
     check(isAmount(law?.sigma ?? 0), law?.sigma, `${path}.${name}.sigma`, '0 or more')
   }
   check(isAmount(firstTokenSeconds ?? 0), firstTokenSeconds, `${path}.firstTokenSeconds`, '0 or more')
-  check((tokensPerSecond ?? 1) > 0, tokensPerSecond, `${path}.tokensPerSecond`, 'above 0')
+  check((tokensPerSecond ?? 1) >= 0.001, tokensPerSecond, `${path}.tokensPerSecond`, '0.001 or more')
   check(isAmount(price?.input ?? 0), price?.input, `${path}.price.input`, '0 or more')
   check(isAmount(price?.output ?? 0), price?.output, `${path}.price.output`, '0 or more')
   check(isShare(failureRate ?? 0), failureRate, `${path}.failureRate`, 'in [0, 1]')
@@ -103,9 +103,12 @@ export function successProbability(law: SuccessLaw, difficulty: number, rank: nu
   return betaQuantile(Math.min(1, (rank - unsolvable) / solvable), alpha, beta)
 }
 
-/** A whole number of tokens, at least 1. */
+/** No answer is longer: a wide distribution has no end. */
+const MOST_TOKENS = 10_000_000
+
+/** A whole number of tokens, from 1 to ten million. */
 export function drawTokens({ median, sigma }: LogNormal, random: Random): number {
-  return Math.max(1, Math.round(median * Math.exp(sigma * normalDraw(random))))
+  return Math.min(MOST_TOKENS, Math.max(1, Math.round(median * Math.exp(sigma * normalDraw(random)))))
 }
 
 /** Draws k in [0, n) with a weight of (k + 1)^−exponent. O(n). */

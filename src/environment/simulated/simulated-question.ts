@@ -78,7 +78,11 @@ function wrongAnswers(truth: string, given: readonly string[] | undefined): { re
 function lastPlace(text: string, answer: string): number {
   for (let at = text.lastIndexOf(answer); at >= 0; at = at === 0 ? -1 : text.lastIndexOf(answer, at - 1)) {
     const end = at + answer.length
-    if (!/[\p{L}\p{N}_]/u.test(text[at - 1] ?? '') && !/^(?:[\p{L}\p{N}_]|[.,]\d)/u.test(text.slice(end, end + 2)) && !/\d[.,]$/.test(text.slice(Math.max(0, at - 2), at))) return end
+    if (!GOES_BEFORE.test(text.slice(Math.max(0, at - 2), at)) && !GOES_ON.test(text.slice(end, end + 2))) return end
   }
   return -1
 }
+
+/** What makes a number or word that follows part of a longer one: letters, digits, a decimal point, a minus sign. */
+const GOES_BEFORE = /[\p{L}\p{N}_]$|\d[.,]$|(?:^|[\s(=:])[-−]$/u
+const GOES_ON = /^(?:[\p{L}\p{N}_]|[.,]\d)/u

@@ -51,6 +51,27 @@ it('one signal cancels all who sleep under it, and is left alone afterwards', as
   expect([clock.monotonic(), clock.waiting]).toEqual([50, 0])
 })
 
+it('keeps the order when most sleepers are cancelled', async () => {
+  const clock = virtualClock()
+  const random = seededRandom(8)
+  const woken: number[] = []
+  const kept: Promise<void>[] = []
+  for (let index = 0; index < 600; index++) {
+    const time = random.next() * 100
+    if (index % 7 === 0) kept.push(clock.sleep(time).then(() => void woken.push(time)))
+    else {
+      const abort = new AbortController()
+      const cancelled = clock.sleep(time, abort.signal)
+      abort.abort(new Error('no'))
+      await expect(cancelled).rejects.toThrow('no')
+    }
+    expect(clock.waiting + woken.length).toBe(kept.length)
+  }
+  await Promise.all(kept)
+  expect([woken.length, clock.waiting]).toEqual([kept.length, 0])
+  expect(clock.monotonic()).toBeLessThanOrEqual(100 * kept.length)
+})
+
 it.each([NaN, -1, Infinity])('refuses to sleep %s seconds', async (seconds) => {
   await expect(virtualClock().sleep(seconds)).rejects.toBeInstanceOf(RangeError)
 })

@@ -89,6 +89,8 @@ export function virtualClock(startsAt = 0): VirtualClock {
           if (!sleeper.wake) return
           sleeper.wake = undefined
           waiting--
+          // Long waits that are cancelled again and again (time limits) must not pile up.
+          if (queue.length > 64 && waiting < queue.length / 2) keepWaiting(queue)
           reject(signal?.reason as Error)
         }
         sleeper.wake = () => {
@@ -107,6 +109,12 @@ export function virtualClock(startsAt = 0): VirtualClock {
 /** Time doesn't pass for sleepers that nobody waits for any more. */
 function discardCancelled(queue: Sleeper[]): void {
   while (queue[0] && !queue[0].wake) pop(queue)
+}
+
+/** Lets go of all that were cancelled. A sorted list is a heap. */
+function keepWaiting(queue: Sleeper[]): void {
+  const awake = queue.filter(({ wake }) => wake !== undefined).sort((a, b) => (isBefore(a, b) ? -1 : 1))
+  queue.splice(0, queue.length, ...awake)
 }
 
 function isBefore(a: Sleeper, b: Sleeper): boolean {
