@@ -4,7 +4,7 @@ import { lettersArm } from '../data/multi-sample.js'
 import { average, callsOf, folds, line, play, qualities, type Line, type Played, type Section } from './world.js'
 
 const MEASURED_ORDERS = 10
-const FITTED_ORDERS = 3
+const FITTED_ORDERS = 2
 const CATEGORY = 'last_letters'
 /** Mean samples on training questions: under the aim of 5, since the mean on other questions differs by chance. */
 const MEAN_SAMPLES = 4.7
@@ -15,7 +15,7 @@ export async function lettersSection(train: readonly OutcomeRow[], test: readonl
   const all = parts.flatMap(({ measure }) => measure)
   const orders = Array.from({ length: MEASURED_ORDERS }, (_, index) => seed * 1000 + 500 + index)
   const shown = { cheap: /./ }
-  const fixed = async (policy: string, most: number, stop: StopRule): Promise<Line> => line(policy, await play(all, selfConsistency({ model: lettersArm, most, stop }), most === 40 && stop.rule === 'none' ? orders.slice(0, 1) : orders), seed, shown)
+  const fixed = async (policy: string, most: number, stop: StopRule): Promise<Line> => line(policy, await play(all, selfConsistency({ model: lettersArm, most, stop }), most === 40 && stop.rule === 'none' ? orders.slice(0, 3) : orders), seed, shown)
   const baselines: Line[] = [await fixed('one sample', 1, { rule: 'none' })]
   for (const most of [5, 10, 20, 40]) baselines.push(await fixed(`SC-${most}`, most, { rule: 'none' }))
   baselines.push(await fixed('window of 5, at most 40', 40, { rule: 'window', size: 5 }), await fixed('Beta 0.95, at most 40', 40, { rule: 'beta', confidence: 0.95 }), await fixed('Beta 0.90, at most 40', 40, { rule: 'beta', confidence: 0.9 }))
@@ -37,15 +37,14 @@ async function chooseStop(fit: readonly OutcomeRow[], shaped: boolean, seed: num
   const shapes = shaped ? learnShapes(fit) : undefined
   const orders = Array.from({ length: FITTED_ORDERS }, (_, index) => seed * 1000 + index)
   let best: { readonly strategy: Strategy; readonly note: string; readonly value: number } | undefined
-  for (const prior of [1, 0.5])
-    for (const confidence of prior === 1 ? [0.86, 0.88, 0.9, 0.94] : [0.9, 0.94, 0.96, 0.98])
-      for (const most of [12, 24, 40]) {
-        const strategy = selfConsistency({ model: lettersArm, most, stop: { rule: 'beta', confidence, prior }, category: CATEGORY, ...(shapes === undefined ? {} : { shapes }) })
-        const played = await play(fit, strategy, orders)
-        const samples = average(callsOf(played, /./))
-        const value = average(qualities(played)) - 10 * Math.max(0, samples - MEAN_SAMPLES)
-        if (best === undefined || value > best.value) best = { strategy, note: `P ≥ ${confidence}, prior ${prior}, at most ${most}`, value }
-      }
+  for (const confidence of [0.84, 0.87, 0.9, 0.94, 0.97])
+    for (const most of [24, 40]) {
+      const strategy = selfConsistency({ model: lettersArm, most, stop: { rule: 'beta', confidence }, category: CATEGORY, ...(shapes === undefined ? {} : { shapes }) })
+      const played = await play(fit, strategy, orders)
+      const samples = average(callsOf(played, /./))
+      const value = average(qualities(played)) - 10 * Math.max(0, samples - MEAN_SAMPLES)
+      if (best === undefined || value > best.value) best = { strategy, note: `P ≥ ${confidence}, at most ${most}`, value }
+    }
   if (best === undefined) throw new Error('no rule was tried')
   return best
 }

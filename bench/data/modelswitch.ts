@@ -8,7 +8,7 @@ const schema = z.object({
   models: z.record(z.string(), z.object({ final_answer: z.union([z.string(), z.number(), z.null()]), correct: z.boolean().nullable(), response_chars: z.number() })),
 })
 
-/** One sample each of two models (and of a third without scores, left out) on four tasks; right as the source says. */
+/** One sample each of two models on four tasks, right as the source says, and of a third on three of them, whose answers nobody scored. */
 export function loadModelSwitch(folder: string): LoadedRows {
   const { rows, source } = readRows(oneFile(folder, /^gpt4o_gemini15pro.*\.jsonl(\.gz)?$/), schema)
   return {
@@ -19,9 +19,10 @@ export function loadModelSwitch(folder: string): LoadedRows {
       category: dataset,
       request: { messages: [{ role: 'user', content: question }] },
       outcomes: Object.fromEntries(
-        Object.entries(models).flatMap(([model, { final_answer, correct, response_chars }]) =>
-          correct === null ? [] : [[model, { answer: final_answer === null ? '' : `The answer is \\boxed{${final_answer}}`, quality: correct ? 1 : 0, outputTokens: Math.ceil(response_chars / 4) }] as const],
-        ),
+        Object.entries(models).map(([model, { final_answer, correct, response_chars }]) => [
+          model,
+          { answer: final_answer === null ? '' : String(final_answer).includes('\n') ? String(final_answer) : `The answer is \\boxed{${final_answer}}`, outputTokens: Math.ceil(response_chars / 4), ...(correct === null ? {} : { quality: correct ? 1 : 0 }) },
+        ]),
       ),
     })),
   }

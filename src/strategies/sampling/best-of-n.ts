@@ -5,8 +5,9 @@ import { Agreement } from '../agreement/index.js'
 import { handOut, Tally } from '../calls.js'
 import type { Answer, PlannedUse, Strategy } from '../strategy.js'
 import type { Score, Scorer } from '../verification/index.js'
-import { drawPool, speakerFor } from './pool.js'
+import { drawPool, priceOf, speakerFor } from './pool.js'
 import { numberIn, plannedDraws, wholeNumber, type Sample, type SamplerSettings } from './sampler.js'
+import { valueOfSample, type SamplingProfile } from './saturation.js'
 import { samplersOf, type VoteSettings } from './self-consistency.js'
 
 export interface BestOfNSettings extends Pick<VoteSettings, 'hint'> {
@@ -21,6 +22,8 @@ export interface BestOfNSettings extends Pick<VoteSettings, 'hint'> {
   readonly choose?: 'weighted' | 'best' | undefined
   /** A score from which no further sample is drawn; absent: all n are. */
   readonly enough?: number | undefined
+  /** Draws one after the other, each only while it is worth its price (002, `valueOfSample`), up to n. Needs a scorer whose 1 means right. */
+  readonly worth?: { readonly profile: SamplingProfile; readonly lambda: number; /** Dollars of a sample; what samples took so far when absent. */ readonly price?: number | undefined } | undefined
   readonly together?: number | undefined
 }
 
@@ -32,7 +35,9 @@ export function bestOfN(settings: BestOfNSettings): Strategy {
   const { scorer, choose = 'weighted' } = settings
   const samplers = samplersOf(settings.samplers ?? (settings.model === undefined ? [] : [{ model: settings.model }]))
   const n = wholeNumber(settings.n, 1, 64, 'n')
-  const enough = settings.enough === undefined ? undefined : numberIn(settings.enough, 0, 1, 'enough')
+  const { worth } = settings
+  if (worth !== undefined) numberIn(worth.lambda, 0, 1e9, 'worth.lambda')
+  const enough = settings.enough === undefined ? (worth === undefined ? undefined : 1) : numberIn(settings.enough, 0, 1, 'enough')
   const together = enough === undefined ? wholeNumber(settings.together ?? n, 1, 64, 'together') : 1
   const planned = plannedDraws(samplers, enough === undefined ? n : Math.ceil(n / 2), n)
   return {
@@ -48,6 +53,14 @@ export function bestOfN(settings: BestOfNSettings): Strategy {
         if (scored.length > 0 && env.budget.regime() === 'last_call') {
           tally.note('stop', samplers[0].model, 'the budget holds about one more call')
           break
+        }
+        if (worth !== undefined && scored.length > 0) {
+          const price = worth.price ?? priceOf(scored.map(({ sample }) => sample))
+          // An unknown price is no reason to stop: the most is.
+          if (price !== null && valueOfSample(worth.profile, scored.length, Math.max(0, ...scored.map(({ score }) => score ?? 0)), { lambda: worth.lambda, price }) <= 0) {
+            tally.note('stop', samplers[0].model, 'another sample isn’t worth its price')
+            break
+          }
         }
         const round = enough === undefined ? n : 1
         const rotated = rotate(samplers, drawn)

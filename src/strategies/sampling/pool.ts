@@ -78,7 +78,7 @@ export function mayGoOn(thrown: unknown): boolean {
 }
 
 /** Dollars that samples took on average; `null` where one's aren't known. */
-function priceOf(samples: readonly Sample[]): number | null {
+export function priceOf(samples: readonly Sample[]): number | null {
   let total = 0
   for (const { answer } of samples) {
     if (answer.cost.usd === null) return null
