@@ -1,4 +1,4 @@
-import { InvalidRequest } from '../../errors/index.js'
+import { BursarError, InvalidRequest } from '../../errors/index.js'
 import type { ModelId } from '../../environment/index.js'
 import type { Strategy } from '../strategy.js'
 import type { BuildContext, BuildScope, StrategySpec } from './kind.js'
@@ -17,7 +17,21 @@ const MOST_BUILT = 256
  * at fault, below `path`.
  */
 export function parseStrategy(value: unknown, path = '', registry: StrategyRegistry = strategyKinds): StrategySpec {
-  return readSpec(value, path, registry)
+  const spec = readSpec(value, path, registry)
+  try {
+    // Some faults show only when all is put together, such as a cascade that asks the same rung twice.
+    construct(spec, registry, NO_CONTEXT)
+  } catch (thrown) {
+    if (!BursarError.is(thrown)) throw thrown
+    throw new InvalidRequest(`${path || 'strategy'}: ${thrown.message}`, { code: 'invalid_configuration', path: path || 'strategy' })
+  }
+  return spec
+}
+
+function construct(spec: StrategySpec, registry: StrategyRegistry, context: BuildContext): Strategy {
+  const nested = nestedType(registry)
+  const scope: BuildScope = { context, strategy: (inner) => kindOf(inner, registry).build(fieldsOf(inner), nested, scope) }
+  return scope.strategy(spec)
 }
 
 /**
@@ -36,10 +50,7 @@ export function buildStrategy(spec: StrategySpec, registry: StrategyRegistry = s
     built.set(hash, known)
     return known.strategy
   }
-  const checked = readSpec(spec, '', registry)
-  const nested = nestedType(registry)
-  const scope: BuildScope = { context, strategy: (inner) => kindOf(inner, registry).build(fieldsOf(inner), nested, scope) }
-  const strategy = scope.strategy(checked)
+  const strategy = construct(readSpec(spec, '', registry), registry, context)
   const most = mostCalls(strategy)
   const limit = context.maxCalls ?? DEFAULT_MAX_CALLS
   if (most > limit)

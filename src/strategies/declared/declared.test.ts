@@ -47,6 +47,7 @@ describe('a declared strategy', () => {
     [{ kind: 'if', when: { level_at_least: 3 }, then: 'a' }, 'arms[0].strategy.else', /is missing; expected a strategy/],
     [{ kind: 'cascade', rungs: [{ strategy: 'a' }, { strategy: 'b' }] }, 'arms[0].strategy.rungs[0].accept', /is missing/],
     [{ kind: 'cascade', rungs: [{ strategy: 'a', accept: [{ evidence: 2 }] }, { strategy: 'b' }] }, 'arms[0].strategy.rungs[0].accept[0].evidence', /at most 1/],
+    [{ kind: 'cascade', rungs: [{ strategy: 'a', accept: { check: 'form' } }, { strategy: 'a' }] }, 'arms[0].strategy', /never asked twice/],
     [{ kind: 'vote', strategies: ['a', 'b'], weights: [1] }, 'arms[0].strategy.weights', /as many weights/],
     [{ kind: 'best_of_n', model: 'a' }, 'arms[0].strategy.judge', /either a judge or a check/],
     [{ kind: 'guided', direction: 'small-plans', small: { model: 'a', efort: 'low' }, large: 'b' }, 'arms[0].strategy.small.efort', /no such field/],

@@ -1,0 +1,4 @@
+export { askGuide, type GuideReport, type GuideSettings } from './guide.js'
+export { dominates, type Belief, type ClusterStats } from './experience.js'
+export { fromLibrary, type FromLibraryOptions } from './from-library.js'
+export { GUIDE_SHARE, MOST_ENTRIES, StrategyLibrary, type Choice, type LibraryEntry, type LibraryOutcome } from './strategy-library.js'
