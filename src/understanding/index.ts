@@ -18,3 +18,4 @@ export { loadCategories, trainCategories, type CategoryModel, type CategoryTrain
 export { embeddedEncoder } from './encoders/embedded-encoder.js'
 export { endpointEncoder, type EndpointEncoderOptions } from './encoders/endpoint-encoder.js'
 export type { ThreadedEncoderOptions } from './encoders/threaded-encoder.js'
+export { onnxEncoder, type OnnxEncoderOptions } from './encoders/onnx-encoder.js'
