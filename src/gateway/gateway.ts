@@ -14,7 +14,7 @@ import { createMetrics, type Metrics } from './telemetry/metrics.js'
 import { createTracing } from './telemetry/tracing.js'
 import { createOutputQuantile, createRunMemory } from '../understanding/index.js'
 import { createAnswerVerifiers } from './verifiers/index.js'
-import { openRouting } from './routing/index.js'
+import { embedTexts, openRouting, trainBase } from './routing/index.js'
 import { wire, type SharedParts, type WiredState } from './wiring.js'
 
 export interface GatewayOptions {
@@ -70,6 +70,7 @@ export class Gateway {
     const { webhook: told } = config.budgets
     const webhook = told && createWebhook({ url: told.url, secret: told.secret?.reveal(), onFailure: (reason) => log.warn('an alert could not be delivered', { reason }) })
     const routing = await openRouting(config.routing, {
+      embed: embedTexts(current),
       clock,
       onDecision: (arm) => metrics.routed(arm),
       onFault(kind, fault) {
@@ -110,6 +111,12 @@ export class Gateway {
       await opened.close()
       throw thrown
     })
+    if (routing.state === undefined && config.routing.predictor.train !== undefined)
+      await trainBase(config.routing, state.router, routing.memory, (rows, seconds) => log.info('routing learned from the outcome table', { rows, seconds })).catch(async (thrown: unknown) => {
+        await routing.memory.close()
+        await opened.close()
+        throw thrown
+      })
     metrics.knowModels(namesOf(state))
     keepSecrets(config, log)
     const server = new GatewayServer(current, observer, { headerBytes: config.limits.header_bytes, slowReaderSeconds: config.server.slow_reader_seconds, corsOrigins: config.server.cors_origins ?? [], metrics: config.telemetry.prometheus })
@@ -233,6 +240,7 @@ function changedForLater(before: Config, after: Config): readonly string[] {
     'limits.header_bytes': ({ limits }) => limits.header_bytes,
     telemetry: ({ telemetry }) => [telemetry.otlp_endpoint, telemetry.service_name, telemetry.prometheus],
     'routing.encoder': ({ routing }) => routing.encoder,
+    'routing.predictor.train': ({ routing }) => routing.predictor.train,
     ledger: ({ ledger }) => [{ ...ledger, database_url: undefined, redis_url: undefined }, ledger.database_url?.reveal(), ledger.redis_url?.reveal()],
     budgets: ({ budgets }) => [budgets.queue_seconds, budgets.alert_at, budgets.webhook?.url],
   }

@@ -49,7 +49,7 @@ export interface GatewayState {
   /** The arm of a request that names this model. Throws `model_not_found`. */
   decide(model: string, key: Key): Decision
   /** What limits a request of this key with these labels. */
-  budgetFor(key: Key, labels: CallerLabels, exchange: CallerExchange): CallBudget
+  budgetFor(key: Key, labels: CallerLabels, exchange: Pick<CallerExchange, 'requestId' | 'cancellation'>): CallBudget
   /** What a call would have cost with another usage; `null` when that isn't known. */
   priceOf(call: CallRecord, usage: Usage): Money | null
   /** The caller's headers that providers may be given. */

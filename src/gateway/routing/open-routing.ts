@@ -1,4 +1,4 @@
-import { createUnderstanding, type Understanding } from '../../understanding/index.js'
+import { createUnderstanding, embeddedEncoder, endpointEncoder, type Encoder, type Understanding } from '../../understanding/index.js'
 import type { Clock } from '../../quantities/index.js'
 import type { RoutingConfig } from '../config/index.js'
 import { predictorKindOf } from './beliefs.js'
@@ -6,7 +6,11 @@ import type { RoutingFault } from './router.js'
 import { RoutingMemory, setAside } from './routing-memory.js'
 import { readStateFile, type RoutingState } from './state-file.js'
 
+/** Texts to vectors at a model, metered like any call. */
+export type EmbedTexts = (model: string, texts: readonly string[], signal: AbortSignal) => Promise<readonly (readonly number[])[]>
+
 export interface OpenRoutingParts {
+  readonly embed: EmbedTexts
   readonly clock: Clock
   onFault(kind: RoutingFault, thrown: unknown): void
   onDecision(arm: string): void
@@ -16,9 +20,16 @@ export interface OpenRoutingParts {
 
 /** The memory of routing, and what was kept of it by the process before. A state that can't be used is put aside and told of; routing begins anew then. */
 export async function openRouting(config: RoutingConfig, parts: OpenRoutingParts): Promise<{ readonly memory: RoutingMemory; readonly state: RoutingState | undefined }> {
-  const understanding: Understanding = createUnderstanding()
+  const understanding: Understanding = createUnderstanding({ encoder: encoderOf(config.encoder, parts.embed) })
   const memory = new RoutingMemory({ understanding, clock: parts.clock, onFault: (kind, thrown) => parts.onFault(kind, thrown), onDecision: (arm) => parts.onDecision(arm) })
   return { memory, state: await readState(config, parts) }
+}
+
+/** The encoder of a configuration; loaded when it is first used. */
+function encoderOf(encoder: RoutingConfig['encoder'], embed: EmbedTexts): Encoder | undefined {
+  if (encoder === 'none') return undefined
+  if (encoder === 'embedded') return embeddedEncoder()
+  return endpointEncoder({ id: `endpoint:${encoder.endpoint}`, dimensions: encoder.dimensions, embed: (texts, signal) => embed(encoder.endpoint, texts, signal) })
 }
 
 async function readState({ predictor }: RoutingConfig, parts: OpenRoutingParts): Promise<RoutingState | undefined> {

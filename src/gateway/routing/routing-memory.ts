@@ -67,6 +67,11 @@ export class RoutingMemory implements RouterParts {
     this.timer = this.file === undefined ? undefined : setInterval(() => void this.save(), config.predictor.save_seconds * 1000).unref()
   }
 
+  /** Begins with what was trained beforehand, and with nothing else. Throws `invalid_configuration` for bytes of another kind. */
+  begin(settings: BeliefSettings, base: Uint8Array): void {
+    this.beliefs?.reset(settings, base)
+  }
+
   about(tenant: string, features: Features, arms: readonly string[]): Belief {
     if (this.beliefs === undefined) throw new Error('routing is not configured')
     return this.beliefs.about(tenant, features, arms)

@@ -4,10 +4,11 @@ import { exploring, learningGuard, sticky, valueOfInformation, type Policy, type
 import { seededRandom } from '../../statistics/index.js'
 import type { Config, RoutingConfig } from '../config/index.js'
 import { buildArms, type ArmSource } from './arms.js'
-import { predictorKindOf } from './beliefs.js'
+import { predictorKindOf, type BeliefSettings } from './beliefs.js'
 import { Router } from './router.js'
 import type { RoutingMemory } from './routing-memory.js'
 import type { RoutingState } from './state-file.js'
+import { trainOnTable } from './train.js'
 
 /**
  * The router of one version of the configuration, with the memory that all versions share. `state`: what was read from the file, for the first version. Throws
@@ -25,9 +26,8 @@ export function wireRouter(config: Config, routes: Pick<ArmSource, 'route' | 'st
   const policy = policyOf(routing, memory)
   const arms = buildArms(routing, source)
   const router = new Router(routing, source, memory, policy, seededRandom(routing.predictor.seed), arms)
-  const kind = predictorKindOf(routing.predictor)
   try {
-    memory.configure(routing, { kind, settings: routing.predictor.settings, seed: routing.predictor.seed, facts: arms.facts, guard: (predictor, load) => guarded(predictor, load, routing, memory) }, state)
+    memory.configure(routing, beliefSettings(routing, router, memory), state)
   } catch (thrown) {
     // Kinds name their settings from `settings` on.
     if (BursarError.is(thrown) && thrown.path?.startsWith('settings') === true)
@@ -36,6 +36,22 @@ export function wireRouter(config: Config, routes: Pick<ArmSource, 'route' | 'st
   }
   memory.observe = (decision, observation) => policy.observe?.(decision, observation)
   return router
+}
+
+/** Learns from the configured outcome table what everyone begins with. Throws `invalid_configuration` that names the row and field at fault. */
+export async function trainBase(routing: RoutingConfig, router: Router, memory: RoutingMemory, onTrained: (rows: number, seconds: number) => void): Promise<void> {
+  const { train } = routing.predictor
+  if (train === undefined) return
+  const startedAt = memory.clock.monotonic()
+  const settings = beliefSettings(routing, router, memory)
+  const { bytes, rows } = await trainOnTable(train, { ...settings, understanding: memory.understanding, signal: new AbortController().signal })
+  memory.begin(settings, bytes)
+  onTrained(rows, memory.clock.monotonic() - startedAt)
+}
+
+function beliefSettings(routing: RoutingConfig, router: Router, memory: RoutingMemory): BeliefSettings {
+  const { settings, seed } = routing.predictor
+  return { kind: predictorKindOf(routing.predictor), settings, seed, facts: router.arms.facts, guard: (predictor, load) => guarded(predictor, load, routing, memory) }
 }
 
 function policyOf({ exploration, sticky: sticks }: RoutingConfig, memory: RoutingMemory): Policy {

@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto'
+import { Cancellation, LiveEnvironment } from '../../environment/index.js'
+import { BursarError, toBursarError } from '../../errors/index.js'
+import type { Key } from '../keys.js'
+import type { GatewayState } from '../state.js'
+import type { EmbedTexts } from './open-routing.js'
+
+/** In whose name Bursar's own calls are recorded. */
+export const ownKey: Key = { id: 'bursar', name: 'bursar', source: 'none', modelLists: [], levels: [{ kind: 'key', id: 'bursar', name: 'bursar', rules: [] }], endUsers: [], runRules: [], requestRules: [] }
+
+/** Vectors of texts from an embedding model of the configuration: calls like any other, recorded under the key `bursar`. */
+export function embedTexts(current: () => GatewayState): EmbedTexts {
+  return async (model, texts, signal) => {
+    const state = current()
+    const cancellation = new Cancellation()
+    const leave = () => cancellation.cancel(toBursarError(signal.reason))
+    signal.addEventListener('abort', leave, { once: true })
+    const id = randomUUID()
+    state.uses.begin()
+    try {
+      const requestId = `req_${id}`
+      const env = new LiveEnvironment(state.world, {
+        callIds: `call_${id}`,
+        requestId,
+        decisionId: `dec_${id}`,
+        attribution: { key: ownKey.name },
+        requestedModel: model,
+        budget: state.budgetFor(ownKey, {}, { requestId, cancellation }),
+        cancellation,
+        headers: {},
+        streamUsage: 'never',
+        dropUnsupported: state.dropUnsupported,
+      })
+      const { answer } = await env.embed(model, { model, inputs: texts, encoding: 'float', extra: [] })
+      if (answer.kind !== 'wire') throw unreadable(model)
+      return vectorsOf(JSON.parse(Buffer.from(answer.bytes).toString('utf8')) as unknown, model)
+    } finally {
+      signal.removeEventListener('abort', leave)
+      state.uses.end()
+    }
+  }
+}
+
+/** The vectors of an answer in OpenAI's form, in the order of the texts. */
+function vectorsOf(json: unknown, model: string): readonly (readonly number[])[] {
+  if (typeof json !== 'object' || json === null || !('data' in json) || !Array.isArray(json.data)) throw unreadable(model)
+  const found: (readonly number[])[] = []
+  for (const [place, item] of (json.data as readonly unknown[]).entries()) {
+    if (typeof item !== 'object' || item === null || !('embedding' in item) || !isVector(item.embedding)) throw unreadable(model)
+    const index = 'index' in item && typeof item.index === 'number' ? item.index : place
+    if (!Number.isSafeInteger(index) || index < 0 || index >= json.data.length) throw unreadable(model)
+    found[index] = item.embedding
+  }
+  return found
+}
+
+function isVector(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'number')
+}
+
+function unreadable(model: string): BursarError {
+  return new BursarError(`The embedding model ${model} gave no vectors that can be read.`, { code: 'upstream_malformed', status: 502 })
+}
