@@ -15,7 +15,7 @@ const STRONG = /^GPT4\//
 
 /** What is fixed before anything is measured. */
 export interface MotAim {
-  /** Of training questions at most this share may be escalated … */
+  /** At most this share may be escalated; of training questions one standard error less, since a share on other questions differs by chance … */
   readonly escalated?: number
   /** … or else the threshold (and whether the weak rung is asked at all) maximises accuracy − this × cost, cost 1 being always asking the strong arm. */
   readonly costWeight?: number
@@ -102,6 +102,7 @@ export async function chooseDesign(fit: readonly OutcomeRow[], cheap: RegExp, ai
   const strong = [...strongArms].sort((a, b) => onUnsure(b) - onUnsure(a) || (a < b ? -1 : 1))[0]
   if (strong === undefined) throw new Error('no strong arm has outcomes on every row')
   const strongRight = (row: OutcomeRow) => average(row.outcomes[strong]?.samples?.map(({ quality = 0 }) => quality) ?? [0])
+  const atMost = aim.escalated === undefined ? 1 : aim.escalated - Math.sqrt((aim.escalated * (1 - aim.escalated)) / fit.length)
   let best: { readonly threshold: number; readonly skip: boolean; readonly value: number } | undefined
   for (const threshold of [...new Set(outcomes.map(({ probabilities }) => probabilities.at(-1) ?? 0))].sort((a, b) => a - b)) {
     let [right, escalated, samples] = [0, 0, 0]
@@ -114,7 +115,7 @@ export async function chooseDesign(fit: readonly OutcomeRow[], cheap: RegExp, ai
       samples += end + 1
     }
     const n = outcomes.length
-    const value = aim.escalated === undefined ? right / n - (aim.costWeight ?? 0) * (escalated / n + samples / n / strongPrice) : escalated / n <= aim.escalated ? escalated / n : -escalated / n
+    const value = aim.escalated === undefined ? right / n - (aim.costWeight ?? 0) * (escalated / n + samples / n / strongPrice) : escalated / n <= atMost ? escalated / n : -escalated / n
     if (best === undefined || value > best.value) best = { threshold, skip: false, value }
   }
   const always = average(fit.map(strongRight)) - (aim.costWeight ?? 0)

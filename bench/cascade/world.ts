@@ -19,7 +19,7 @@ export function requestOf(row: OutcomeRow): Request {
 }
 
 /** Steps that take no call. */
-const NOTES = /^(?:accept|escalate|stop|skip|vote|failed|score)$/
+const NOTES = /(?:^|: )(?:accept|escalate|stop|skip|vote|failed|score)$/
 
 /** Runs a strategy on a row with its samples in one shuffled order. */
 export async function runOn(row: OutcomeRow, strategy: Strategy, seed: number): Promise<{ readonly answer: Answer; readonly env: RecordedEnvironment }> {

@@ -33,6 +33,8 @@ const LEAST_OUTCOMES = 20
 interface Cells {
   readonly right: Float64Array
   readonly total: Float64Array
+  /** Fitted when so many outcomes had been learned in all. */
+  fittedAt: number
   curve: MonotoneCurve | undefined
 }
 
@@ -49,12 +51,13 @@ export function agreementScore({ top, total }: PoolState): number {
  */
 export class AgreementCalibration {
   readonly #sources = new Map<string, Cells>()
+  #learned = 0
 
   /** Loads what `save` gave. Throws `BursarError` (`invalid_configuration`) for anything else. */
   static load(saved: unknown): AgreementCalibration {
     const calibration = new AgreementCalibration()
     if (!isSaved(saved)) throw new BursarError('This is no saved calibration of agreement of this version.', { code: 'invalid_configuration', status: 500 })
-    for (const [key, { right, total }] of Object.entries(saved.cells)) calibration.#sources.set(key, { right: Float64Array.from(right), total: Float64Array.from(total), curve: undefined })
+    for (const [key, { right, total }] of Object.entries(saved.cells)) calibration.#sources.set(key, { right: Float64Array.from(right), total: Float64Array.from(total), curve: undefined, fittedAt: -1 })
     return calibration
   }
 
@@ -76,8 +79,8 @@ export class AgreementCalibration {
       cells.right[bin] = (cells.right[bin] ?? 0) + weight * right
       cells.total[bin] = (cells.total[bin] ?? 0) + weight
     }
-    // A wider level's curve is every narrower one's prior.
-    for (const cells of this.#sources.values()) cells.curve = undefined
+    // A wider level's curve is every narrower one's prior: all are to be fitted anew, when they are asked for.
+    this.#learned++
   }
 
   /** Probability that the pool's winner is right; `null` while too little was learned of anything. Never falls in the winner's share. */
@@ -102,7 +105,7 @@ export class AgreementCalibration {
       this.#sources.set(key, known)
       return known
     }
-    const cells = { right: new Float64Array(BINS), total: new Float64Array(BINS), curve: undefined }
+    const cells = { right: new Float64Array(BINS), total: new Float64Array(BINS), curve: undefined, fittedAt: -1 }
     this.#sources.set(key, cells)
     if (this.#sources.size > MOST_SOURCES) for (const oldest of this.#sources.keys()) if (oldest !== '') return this.#sources.delete(oldest), cells
     return cells
@@ -111,7 +114,8 @@ export class AgreementCalibration {
   #curve(key: string, prior: MonotoneCurve): MonotoneCurve {
     const cells = this.#sources.get(key)
     if (cells === undefined) return prior
-    if (cells.curve) return cells.curve
+    if (cells.curve && cells.fittedAt === this.#learned) return cells.curve
+    cells.fittedAt = this.#learned
     const believed = centres.map((centre) => curveAt(prior, centre))
     const rates = believed.map((belief, bin) => ((cells.right[bin] ?? 0) + SHRINKAGE * belief) / ((cells.total[bin] ?? 0) + SHRINKAGE))
     const weights = believed.map((_, bin) => (cells.total[bin] ?? 0) + SHRINKAGE)

@@ -43,7 +43,7 @@ export class Agreement {
   /** How far it is ahead, as a share of the weight. */
   get margin(): number {
     const { top, second } = this.#leading()
-    return this.#total > 0 ? (top - second) / this.#total : 0
+    return this.#total > 0 ? Math.max(0, top - second) / this.#total : 0
   }
   /** H of the answers' distribution, in nats. */
   get entropy(): number {

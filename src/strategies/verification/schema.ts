@@ -4,34 +4,41 @@ export type CheckResult = 'held' | 'broken' | 'not_checked'
 /** Keywords that say nothing about whether a value holds. */
 const SILENT = new Set(['$schema', '$id', '$comment', 'title', 'description', 'default', 'examples', 'deprecated', 'readOnly', 'writeOnly', 'format', 'strict'])
 const MOST_STEPS = 20_000
+const MOST_DEPTH = 200
 
 type Schema = Readonly<Record<string, unknown>>
 
 /**
  * Whether a JSON value holds a schema, of which the keywords that requests commonly use are looked at. A schema comes from a caller, so it is interpreted
- * within a bound (20,000 steps) and no pattern of its own is ever run: what that leaves open is `not_checked`, never `held`.
+ * within bounds (20,000 steps, 200 levels) and no pattern of its own is ever run: what that leaves open is `not_checked`, never `held`.
  */
 export function holdsSchema(schema: unknown, value: unknown): CheckResult {
-  const walk = { steps: 0, root: schema }
+  const walk = { steps: 0, depth: 0, root: schema }
   return check(schema, value, walk)
 }
 
 interface Walk {
   steps: number
+  depth: number
   readonly root: unknown
 }
 
 function check(schema: unknown, value: unknown, walk: Walk): CheckResult {
-  if (++walk.steps > MOST_STEPS) return 'not_checked'
+  if (++walk.steps > MOST_STEPS || walk.depth >= MOST_DEPTH) return 'not_checked'
   if (schema === true) return 'held'
   if (schema === false) return 'broken'
   if (!isObject(schema)) return 'not_checked'
   let result: CheckResult = 'held'
+  walk.depth++
   for (const [keyword, said] of Object.entries(schema)) {
     const one = SILENT.has(keyword) || keyword === '$defs' || keyword === 'definitions' ? 'held' : keywordHolds(keyword, said, schema, value, walk)
-    if (one === 'broken') return 'broken'
-    if (one === 'not_checked') result = 'not_checked'
+    if (one === 'not_checked' && result === 'held') result = one
+    if (one === 'broken') {
+      result = one
+      break
+    }
   }
+  walk.depth--
   return result
 }
 
@@ -129,9 +136,17 @@ function isType(type: unknown, value: unknown): boolean {
   }
 }
 
+/** Deep equality within the same bounds; what lies beyond them counts as different, which is never taken for `held`. */
 function same(a: unknown, b: unknown, walk: Walk): boolean {
   if (a === b) return true
-  if (++walk.steps > MOST_STEPS) return false
+  if (++walk.steps > MOST_STEPS || walk.depth >= MOST_DEPTH) return false
+  walk.depth++
+  const equal = sameParts(a, b, walk)
+  walk.depth--
+  return equal
+}
+
+function sameParts(a: unknown, b: unknown, walk: Walk): boolean {
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, index) => same(item, b[index], walk))
   if (!isObject(a) || !isObject(b)) return false
   const names = Object.keys(a)
