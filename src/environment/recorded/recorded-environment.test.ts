@@ -151,6 +151,18 @@ describe('recorded world', () => {
     expect(env.spent()).toMatchObject({ usage: { reasoningTokens: 7 }, cost: { usd: usd('0.02'), seconds: 1 } })
   })
 
+  it('tells a reader that cuts a call what it took, and nobody of one that is cancelled', async () => {
+    const told: string[] = []
+    const onCut = ({ callId }: { readonly callId: string }) => void told.push(callId)
+    const abort = new AbortController()
+    const env = recordedEnvironment(row, { signal: abort.signal })
+    for await (const delta of env.call('small', asking('q'), { onCut })) if (delta.type === 'text') break
+    const cancelled = env.call('big', asking('q'), { onCut }).next()
+    void env.clock.sleep(0.5).then(() => abort.abort(new Error('gone')))
+    await expect(cancelled).rejects.toThrow('gone')
+    expect([told, env.spent().calls]).toEqual([['rec-r1-small-0'], 2])
+  })
+
   it('stops when it is cancelled', async () => {
     const abort = new AbortController()
     const env = recordedEnvironment(row, { signal: abort.signal })

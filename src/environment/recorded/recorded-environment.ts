@@ -77,10 +77,11 @@ export function recordedEnvironment(row: OutcomeRow, options: RecordedOptions = 
     const samples = queue.samples.slice(first, first + wanted)
     if (samples.length < wanted) throw noMoreSamples(row, model, queue.samples.length, wanted)
     const callId = `rec-${row.id}-${model}-${first}`
-    return yield* playback.play(planned(callId, model, samples, request, options), request.stream, () => {
+    const taken = () => {
       queue.next = first + wanted
       played.set(callId, samples)
-    }, callOptions)
+    }
+    return yield* playback.play(planned(callId, model, samples, request, options), request.stream, taken, callOptions)
   }
 
   const sampleOf: RecordedEnvironment['sampleOf'] = ({ callId }, choice = 0) => played.get(callId)?.[choice] ?? null
@@ -149,7 +150,8 @@ function billing(model: ModelId, samples: readonly OutcomeSample[], whole: Usage
 /** Tables that were read have been checked; rows that a program made have not. */
 function checkSample(sample: OutcomeSample, path: string): void {
   for (const [field, value] of Object.entries(sample))
-    if (typeof value === 'number' && !(value >= 0 && value < Infinity)) throw new InvalidRequest(`${path}.${field} must be 0 or more, not ${value}.`, { path: `${path}.${field}` })
+    if (typeof value === 'number' && !(value >= 0 && value < Infinity))
+      throw new InvalidRequest(`${path}.${field} must be 0 or more, not ${value}.`, { path: `${path}.${field}` })
 }
 
 /** About as many tokens as a text has, rather more: a third of its bytes, as `likelyTokens` counts. */
@@ -159,7 +161,8 @@ function tokensOf(text: string): number {
 
 /** All runs, also those without a text. */
 function everySample({ samples, ...whole }: Outcome): readonly OutcomeSample[] {
-  return samples?.map((one) => ({ ...one, inputTokens: one.inputTokens ?? whole.inputTokens, cacheReadTokens: one.cacheReadTokens ?? whole.cacheReadTokens })) ?? [whole]
+  if (!samples) return [whole]
+  return samples.map((one) => ({ ...one, inputTokens: one.inputTokens ?? whole.inputTokens, cacheReadTokens: one.cacheReadTokens ?? whole.cacheReadTokens }))
 }
 
 /** A new order, each as likely as any other (Fisher and Yates). */

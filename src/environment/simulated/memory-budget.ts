@@ -1,5 +1,6 @@
 import { BudgetExceeded, InvalidRequest } from '../../errors/index.js'
-import { describeGrains, grains, grainsOfLimit, inUnit, picoUsd, units, type Budget, type Money, type Regime, type Remaining, type Spend, type Unit } from '../../quantities/index.js'
+import { describeGrains, grains, grainsOfLimit, inUnit, picoUsd, units } from '../../quantities/index.js'
+import type { Budget, Money, Regime, Remaining, Spend, Unit } from '../../quantities/index.js'
 
 /** Limits by unit: dollars (or exact money), tokens, calls, joules, seconds. Absent: unlimited. */
 export type BudgetLimits = { readonly [unit in Unit]?: (unit extends 'usd' ? number | Money : number) | undefined }
@@ -81,13 +82,18 @@ export function memoryBudget(limits: BudgetLimits = {}, options: { readonly name
 /** What a call may need of a limited unit; throws where there is no room for it. */
 function amountFor({ unit, limit, used }: Line, bound: Spend, name: string): bigint {
   const amount = grains(bound, unit)
-  if (amount === null) throw new BudgetExceeded(`It isn't known how much of its ${unit} this call takes, so the budget "${name}" can't be checked. Give the model a price.`)
+  if (amount === null)
+    throw new BudgetExceeded(`It isn't known how much of its ${unit} this call takes, so the budget "${name}" can't be checked. Give the model a price.`)
   const left = limit - used
-  if (amount > left) throw new BudgetExceeded(`The budget "${name}" doesn't allow this call: it may need ${describeGrains(unit, amount)}, and of ${describeGrains(unit, limit)} only ${describeGrains(unit, left > 0n ? left : 0n)} is left.`)
+  if (amount > left) {
+    const [needed, whole, rest] = [amount, limit, left > 0n ? left : 0n].map((grain) => describeGrains(unit, grain))
+    throw new BudgetExceeded(`The budget "${name}" doesn't allow this call: it may need ${needed}, and of ${whole} only ${rest} is left.`)
+  }
   return amount
 }
 
 function read(unit: Unit, limit: number | Money): bigint {
-  if (typeof limit === 'bigint' ? limit < 0n : !(limit >= 0 && limit < Infinity)) throw new InvalidRequest(`A limit on ${unit} must be 0 or more, not ${limit}.`, { path: unit })
+  if (typeof limit === 'bigint' ? limit < 0n : !(limit >= 0 && limit < Infinity))
+    throw new InvalidRequest(`A limit on ${unit} must be 0 or more, not ${limit}.`, { path: unit })
   return grainsOfLimit(unit, limit)
 }

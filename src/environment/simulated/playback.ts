@@ -47,7 +47,8 @@ const MOST_CHOICES = 128
 
 /** Throws `InvalidRequest` for a number of choices or a limit on the output that is none: requests that a program made have not been checked. */
 export function checkLimits({ n = 1, maxOutputTokens = 1, paths }: Request): void {
-  if (!Number.isSafeInteger(n) || n < 1 || n > MOST_CHOICES) throw new InvalidRequest(`n must be a whole number from 1 to ${MOST_CHOICES}, not ${n}.`, { path: paths.n ?? 'n' })
+  if (!Number.isSafeInteger(n) || n < 1 || n > MOST_CHOICES)
+    throw new InvalidRequest(`n must be a whole number from 1 to ${MOST_CHOICES}, not ${n}.`, { path: paths.n ?? 'n' })
   const path = paths.maxOutputTokens ?? 'maxOutputTokens'
   if (!(maxOutputTokens >= 0)) throw new InvalidRequest(`${path} must be 0 or more, not ${maxOutputTokens}.`, { path })
 }
@@ -89,6 +90,7 @@ export class Playback {
     const reply = replyOf(answer, this.clock.now())
     let out = stream ? nothingYet(answer) : everything
     let settled = false
+    let failed = false
     const settle = (used: Usage, cost: Cost) => {
       settled = true
       reservation.settle(spendOf({ usage: used, cost }))
@@ -108,13 +110,15 @@ export class Playback {
       this.throwIfCancelled()
       settle(usage, whole)
       return completionOf(answer, reply, whole)
+    } catch (thrown) {
+      failed = true
+      throw thrown
     } finally {
       if (!settled) {
-        const complete = out.text === 1 && out.reasoning === 1
-        const used = complete ? usage : { ...usage, outputTokens: Math.ceil(usage.outputTokens * out.text), reasoningTokens: Math.ceil(usage.reasoningTokens * out.reasoning) }
+        const used = part(usage, out)
         const cost = { ...whole, usd: answer.priceOf(used), seconds: Math.min(seconds, this.clock.monotonic() - startedAt) }
         settle(used, cost)
-        onCut?.({ callId: answer.callId, provider: answer.world, deployment: deploymentOf(answer), usage: used, cost })
+        if (!failed) onCut?.({ callId: answer.callId, provider: answer.world, deployment: deploymentOf(answer), usage: used, cost })
       }
     }
   }
@@ -149,6 +153,12 @@ interface Shares {
 
 const everything: Shares = { reasoning: 1, text: 1 }
 
+/** What a provider bills of a usage of which so much has gone out. All of it is the same object, which recorded bills know. */
+function part(usage: Usage, out: Shares): Usage {
+  if (out.text === 1 && out.reasoning === 1) return usage
+  return { ...usage, outputTokens: Math.ceil(usage.outputTokens * out.text), reasoningTokens: Math.ceil(usage.reasoningTokens * out.reasoning) }
+}
+
 /** Reasoning that isn't shown has all been done before the first delta. */
 function nothingYet({ choices }: PlannedAnswer): Shares {
   return { reasoning: choices.some(({ reasoning }) => reasoning !== undefined && reasoning !== '') ? 0 : 1, text: 0 }
@@ -176,7 +186,9 @@ function* paced(reply: Reply, answer: PlannedAnswer): Generator<Step> {
   for (const delta of deltas) {
     if (isContent(delta)) sent[delta.type] += delta.text.length
     const closing = delta.type === 'finish' || delta.type === 'usage'
-    const out: Shares = closing ? everything : { text: all.text === 0 ? 0 : sent.text / all.text, reasoning: all.reasoning === 0 ? before.reasoning : sent.reasoning / all.reasoning }
+    const out: Shares = closing
+      ? everything
+      : { text: all.text === 0 ? 0 : sent.text / all.text, reasoning: all.reasoning === 0 ? before.reasoning : sent.reasoning / all.reasoning }
     if (isContent(delta)) atFirst ??= written(out)
     const left = total - (atFirst ?? 0)
     const progress = closing ? 1 : left > 0 ? Math.max(0, written(out) - (atFirst ?? written(out))) / left : 0

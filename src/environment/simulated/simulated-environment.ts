@@ -67,7 +67,10 @@ export function simulatedEnvironment(options: SimulatedOptions): SimulatedEnviro
 
   const modelOf = (id: ModelId, request: Request | undefined): SimulatedModel => {
     const model = Object.hasOwn(models, id) ? models[id] : undefined
-    if (!model) throw new BursarError(`There is no simulated model "${id}". There are ${Object.keys(models).join(', ') || 'none'}.`, { code: 'model_not_found', status: 404, path: 'model' })
+    if (!model) {
+      const message = `There is no simulated model "${id}". There are ${Object.keys(models).join(', ') || 'none'}.`
+      throw new BursarError(message, { code: 'model_not_found', status: 404, path: 'model' })
+    }
     if (typeof model !== 'function') return model
     if (!request) throw new InvalidRequest(`The parameters of "${id}" depend on the request.`, { path: 'request' })
     const resolved = model(request, question)
@@ -97,10 +100,11 @@ export function simulatedEnvironment(options: SimulatedOptions): SimulatedEnviro
       return sample(model, ability, request, sharedMistakes, childRandom(seed, `sample\0${name}${number}`))
     })
     const callId = `sim-${question.id}-${id}-${first}`
-    return yield* playback.play(planned(callId, id, model, samples, request), request.stream, () => {
+    const taken = () => {
       made.set(id, first + wanted)
       given.set(callId, samples)
-    }, callOptions)
+    }
+    return yield* playback.play(planned(callId, id, model, samples, request), request.stream, taken, callOptions)
   }
 
   return {
@@ -192,7 +196,8 @@ function sample(model: SimulatedModel, ability: Ability, request: Request, share
   const common = random.next() < sharedMistakes
   const answer = right ? question.truth : ability.wrong(rank, distinct, common)
   const drawn = { right, tokens, reasoningTokens, random }
-  return limited({ right, tokens, reasoningTokens, text: model.text ? model.text(answer, drawn) : `The answer is ${answer}.`, reasoning: model.reasoning?.(answer, drawn) }, request.maxOutputTokens)
+  const text = model.text ? model.text(answer, drawn) : `The answer is ${answer}.`
+  return limited({ right, tokens, reasoningTokens, text, reasoning: model.reasoning?.(answer, drawn) }, request.maxOutputTokens)
 }
 
 const defaultVerdict = (believesRight: boolean) => (believesRight ? 'Score: 9' : 'Score: 2')
@@ -207,16 +212,24 @@ function lastText({ messages }: Request): string {
   return (messages.at(-1)?.parts ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('\n')
 }
 
+interface Unlimited {
+  readonly right: boolean
+  readonly tokens: number | undefined
+  readonly reasoningTokens: number
+  readonly text: string
+  readonly reasoning: string | undefined
+}
+
 /** An answer within the limit on output tokens: reasoning comes first, and what no longer fits is cut off. */
-function limited(whole: { right: boolean; tokens: number | undefined; reasoningTokens: number; text: string; reasoning: string | undefined }, limit = Infinity): Sample {
+function limited(whole: Unlimited, limit = Infinity): Sample {
   const { right, text, reasoning, reasoningTokens } = whole
   const tokens = whole.tokens ?? Math.max(1, Math.ceil(Buffer.byteLength(text) / 3))
   if (reasoningTokens + tokens <= limit) return { right, choice: { text, reasoning, finish: 'stop' }, outputTokens: tokens, reasoningTokens }
   const thought = Math.min(reasoningTokens, limit)
   const left = limit - thought
   const cut = (of: string, share: number) => of.slice(0, wholeCharacters(of, Math.floor(of.length * share)))
-  const choice = { text: cut(text, left / tokens), reasoning: reasoning === undefined ? undefined : cut(reasoning, reasoningTokens === 0 ? 1 : thought / reasoningTokens), finish: 'length' as const }
-  return { right: false, choice, outputTokens: left, reasoningTokens: thought }
+  const shown = reasoning === undefined ? undefined : cut(reasoning, reasoningTokens === 0 ? 1 : thought / reasoningTokens)
+  return { right: false, choice: { text: cut(text, left / tokens), reasoning: shown, finish: 'length' }, outputTokens: left, reasoningTokens: thought }
 }
 
 function planned(callId: string, id: ModelId, model: SimulatedModel, samples: readonly Sample[], request: Request): PlannedAnswer {

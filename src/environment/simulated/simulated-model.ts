@@ -5,8 +5,10 @@ import { betaQuantile, normalDraw, type Random } from '../../statistics/index.js
 /**
  * Probability p that a model answers a question right, the same for all its samples on it:
  * - a number: on every question;
- * - `alpha`, `beta`: drawn anew for each question from Beta(α, β) (002 TTSPM); only a share `solvable` (1 when absent) of the questions has any p above 0, so that E[F(N)] = solvable·(1 − B(α, β+N)/B(α, β));
- * - `skill`: σ(slope·(skill − difficulty)) of the question's difficulty, which is standard normal unless given (two-parameter logistic item response; slope 1 when absent).
+ * - `alpha`, `beta`: drawn anew for each question from Beta(α, β) (002 TTSPM); only a share `solvable` (1 when absent) of the questions has any p
+ *   above 0, so that E[F(N)] = solvable·(1 − B(α, β+N)/B(α, β));
+ * - `skill`: σ(slope·(skill − difficulty)) of the question's difficulty, which is standard normal unless given (two-parameter logistic item
+ *   response; slope 1 when absent).
  */
 export type SuccessLaw =
   | number
@@ -22,7 +24,10 @@ export interface LogNormal {
 /** A sampler with declared parameters. Probabilities and shares are in [0, 1]. */
 export interface SimulatedModel {
   readonly success: SuccessLaw
-  /** How wrong answers spread: `distinct` of them (4 when absent, never more than the question has), the k-th with a weight of k^−exponent (1 when absent; 0: all alike). */
+  /**
+   * How wrong answers spread: `distinct` of them (4 when absent, never more than the question has), the k-th with a weight of
+   * k^−exponent (1 when absent; 0: all alike).
+   */
   readonly wrong?: { readonly distinct?: number | undefined; readonly exponent?: number | undefined } | undefined
   /** Visible output tokens; absent: counted from the text. */
   readonly tokens?: LogNormal | undefined
