@@ -1,6 +1,7 @@
 import { BursarError, InvalidRequest } from '../../errors/index.js'
 import type { ModelId } from '../../environment/index.js'
 import type { Strategy } from '../strategy.js'
+import { fullContext } from './full-context.js'
 import type { BuildContext, BuildScope, StrategySpec } from './kind.js'
 import { strategyKinds } from './registry.js'
 import { fieldsOf, kindOf, nestedType, readSpec, specHash, type StrategyRegistry } from './spec.js'
@@ -23,14 +24,14 @@ export function parseStrategy(value: unknown, path = '', registry: StrategyRegis
     construct(spec, registry, NO_CONTEXT)
   } catch (thrown) {
     if (!BursarError.is(thrown)) throw thrown
-    throw new InvalidRequest(`${path || 'strategy'}: ${thrown.message}`, { code: 'invalid_configuration', path: path || 'strategy' })
+    throw new InvalidRequest(path === '' ? thrown.message : `${path}: ${thrown.message}`, { code: 'invalid_configuration', path: path || undefined })
   }
   return spec
 }
 
 function construct(spec: StrategySpec, registry: StrategyRegistry, context: BuildContext): Strategy {
   const nested = nestedType(registry)
-  const scope: BuildScope = { context, strategy: (inner) => kindOf(inner, registry).build(fieldsOf(inner), nested, scope) }
+  const scope: BuildScope = { context: fullContext(context), strategy: (inner) => kindOf(inner, registry).build(fieldsOf(inner), nested, scope) }
   return scope.strategy(spec)
 }
 
@@ -56,7 +57,6 @@ export function buildStrategy(spec: StrategySpec, registry: StrategyRegistry = s
   if (most > limit)
     throw new InvalidRequest(`This strategy may take ${most} calls for one request; at most ${limit} are allowed. Use fewer samples, rounds or nested strategies.`, {
       code: 'invalid_configuration',
-      path: 'strategy',
     })
   built.set(hash, { registry, strategy })
   const oldest = built.size > MOST_BUILT ? built.keys().next().value : undefined

@@ -6,7 +6,7 @@ import { likelyTokens } from '../../understanding/index.js'
 import { isCut, jsonIn, questionOf, textOf } from '../calls.js'
 import type { Answer } from '../strategy.js'
 import { listing } from './fields.js'
-import type { BuildContext } from './kind.js'
+import type { FullContext } from './kind.js'
 
 /** What a request or an answer is asked in a declared strategy: data, one question each, which combine by all, any and not. */
 export type RequestCondition = z.output<typeof requestCondition>
@@ -19,7 +19,7 @@ const MAX_DEPTH = 4
 
 const requestLeaf = z.union(
   [
-    z.strictObject({ level_at_least: z.int().min(1).max(5).describe('Difficulty, 1 to 5; where nobody knows it, the condition does not hold.') }),
+    z.strictObject({ level_at_least: z.int().min(1).max(5).describe('Difficulty, 1 to 5; where it isn’t known, the condition does not hold.') }),
     z.strictObject({ input_tokens_over: z.int().nonnegative().max(1e9) }),
     z.strictObject({ turns_over: z.int().nonnegative().max(1e6) }),
     z.strictObject({ tools: z.boolean() }),
@@ -55,11 +55,11 @@ type AnswerTree = AnswerLeaf | { all: AnswerTree[] } | { any: AnswerTree[] } | {
 export const answerCondition: z.ZodType<AnswerTree> = treeOf(answerLeaf)
 
 /** Whether a request is as the condition says. Linear in the length of the question; no call goes out. */
-export function holds(condition: RequestTree, request: Request, env: Pick<Environment, 'budget'>, context: BuildContext): boolean {
+export function holds(condition: RequestTree, request: Request, env: Pick<Environment, 'budget'>, context: Pick<FullContext, 'difficultyOf'>): boolean {
   if ('all' in condition) return condition.all.every((one) => holds(one, request, env, context))
   if ('any' in condition) return condition.any.some((one) => holds(one, request, env, context))
   if ('not' in condition) return !holds(condition.not, request, env, context)
-  if ('level_at_least' in condition) return (context.difficultyOf?.(request)?.level ?? 0) >= condition.level_at_least
+  if ('level_at_least' in condition) return (context.difficultyOf(request)?.level ?? 0) >= condition.level_at_least
   if ('input_tokens_over' in condition) return likelyTokens(request) > condition.input_tokens_over
   if ('turns_over' in condition) return request.messages.filter(({ role }) => role === 'user').length > condition.turns_over
   if ('tools' in condition) return (request.tools !== undefined && request.tools.length > 0) === condition.tools

@@ -3,6 +3,7 @@ import type { Request } from '../../protocol/index.js'
 import type { Difficulty, Features } from '../../understanding/index.js'
 import type { AgreementCalibration } from '../agreement/index.js'
 import type { EffortController } from '../effort/index.js'
+import type { ThinkEvent, ThinkGate } from '../thinking/index.js'
 import type { Strategy } from '../strategy.js'
 
 /**
@@ -14,23 +15,30 @@ export interface StrategySpec {
   readonly [field: string]: unknown
 }
 
-/** What built strategies are lent. The same context gives the same strategy for the same spec. */
+/** What built strategies are lent; what is absent each context makes for itself. The same context gives the same strategy for the same spec. */
 export interface BuildContext {
   /** The most calls that a request may take at worst; specs that could take more are refused. 64 when absent. */
   readonly maxCalls?: number | undefined
-  /** How difficult a request is, for kinds that adapt to it; absent: nobody knows. Cheap and without calls. */
+  /** How difficult a request is, for kinds that adapt to it; absent: as guessed from its text. Cheap and without calls. */
   readonly difficultyOf?: ((request: Request) => Difficulty | undefined) | undefined
-  /** Everything that is known of a request; absent: computed by an `Understanding` of its own. */
+  /** Everything that is known of a request; absent: what its text tells. */
   readonly featuresOf?: ((request: Request, signal: AbortSignal) => Features | Promise<Features>) | undefined
-  /** What relative effort is in tokens, as learned so far; absent: learned anew by each context. */
+  /** What relative effort is in tokens, as learned so far. */
   readonly effort?: EffortController | undefined
+  /** Whether thinking pays, as learned so far. */
+  readonly thinkGate?: ThinkGate | undefined
+  /** Told of each decision of a gate that was carried out, so that its outcome can be learned (`ThinkGate.observe`). */
+  readonly onThink?: ((event: ThinkEvent) => void) | undefined
   /** What agreement is worth, as learned so far; absent: shares of votes are compared as they are. */
   readonly calibration?: AgreementCalibration | undefined
 }
 
+/** A context with everything that kinds rely on. */
+export type FullContext = BuildContext & { readonly [part in 'difficultyOf' | 'featuresOf' | 'effort' | 'thinkGate']-?: NonNullable<BuildContext[part]> }
+
 /** What a kind may use while it builds. */
 export interface BuildScope {
-  readonly context: BuildContext
+  readonly context: FullContext
   /** Builds a strategy within this one. */
   strategy(spec: StrategySpec): Strategy
 }

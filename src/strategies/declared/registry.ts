@@ -1,6 +1,6 @@
 import type { StrategyKind } from './kind.js'
 import { cascadeKind } from './kinds/cascade-kind.js'
-import { effortKind, styledKind } from './kinds/effort-kinds.js'
+import { cutThinkingKind, effortKind, styledKind, thinkIfNeededKind } from './kinds/effort-kinds.js'
 import { fallbackKind } from './kinds/fallback-kind.js'
 import { ifKind } from './kinds/if-kind.js'
 import { batchQuotaKind, guidedKind, planAndBudgetKind, selectiveKind } from './kinds/planning-kinds.js'
@@ -35,6 +35,8 @@ export const strategyKinds: StrategyRegistry = strategyRegistry([
   batchQuotaKind,
   styledKind,
   effortKind,
+  thinkIfNeededKind,
+  cutThinkingKind,
   ifKind,
   repeatKind,
 ])

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { efforts } from '../../../protocol/index.js'
-import { createUnderstanding, type Understanding } from '../../../understanding/index.js'
-import { createEffortController, withEffort, type EffortController } from '../../effort/index.js'
+import { withEffort } from '../../effort/index.js'
 import { styled, styleIds } from '../../styles/index.js'
-import { strategyKind, type BuildContext } from '../kind.js'
+import { cutThinking, thinkIfNeeded } from '../../thinking/index.js'
+import { modelId } from '../fields.js'
+import { strategyKind } from '../kind.js'
 
 /** `styled`: a strategy whose models are told how to work (032). */
 export const styledKind = strategyKind({
@@ -29,24 +30,38 @@ export const effortKind = strategyKind({
     const strategy = scope.strategy(spec)
     const { context } = scope
     return withEffort(strategy, effort, {
-      controller: context.effort ?? learnedBy(context).controller,
+      controller: context.effort,
       target: { arm: strategy.id, takes, efforts: names },
-      featuresOf: context.featuresOf ?? ((request) => learnedBy(context).understanding.of(request)),
+      featuresOf: context.featuresOf,
     })
   },
   describe: ({ effort, strategy }, say) => `${say(strategy)}, at ${Math.round(effort * 100)} % of the usual effort`,
 })
 
-interface Learned {
-  readonly controller: EffortController
-  readonly understanding: Understanding
-}
+/** `think_if_needed`: thinks only where that pays (169, 116). */
+export const thinkIfNeededKind = strategyKind({
+  kind: 'think_if_needed',
+  about: 'Answers at once where that is as good, and thinks where it pays, as learned so far.',
+  fields: (nested) =>
+    z.strictObject({
+      instant: nested.describe('Answers at once.'),
+      reasoned: nested.describe('Thinks first.'),
+      quality_per_token: z.number().min(0).max(1).default(0.0001).describe('Quality that an output token is worth: 0.0001 is a point of a hundred for a hundred tokens.'),
+      look: z.number().min(0).max(1).default(0.15).describe('Unclear cases (a net gain of thinking within this of 0) are looked at before they go out; 0 never.'),
+      repeat: z.boolean().default(false).describe('Whether very unclear ones are answered twice and compared.'),
+    }),
+  build: ({ instant, reasoned, quality_per_token: qualityPerToken, look, repeat }, scope) => {
+    const { thinkGate: gate, featuresOf, onThink: decided } = scope.context
+    return thinkIfNeeded({ instant: scope.strategy(instant), reasoned: scope.strategy(reasoned), gate, featuresOf, qualityPerToken, look, repeat, decided })
+  },
+  describe: ({ instant, reasoned }, say) => `where an instant answer will do, ${say(instant)}; where thinking pays, ${say(reasoned)}`,
+})
 
-/** What a context that brings none of its own learns: shared by all its strategies. */
-const learned = new WeakMap<BuildContext, Learned>()
-
-function learnedBy(context: BuildContext): Learned {
-  let own = learned.get(context)
-  if (own === undefined) learned.set(context, (own = { controller: createEffortController(), understanding: createUnderstanding() }))
-  return own
-}
+/** `cut_thinking`: ends visible thinking that only checks itself again (083, 030). */
+export const cutThinkingKind = strategyKind({
+  kind: 'cut_thinking',
+  about: 'Ends the visible thinking of a model where it only checks its answer again, or goes round in a loop.',
+  fields: () => z.strictObject({ model: modelId(), finisher: modelId().optional().describe('Says the answer from thoughts that were cut before it; the model itself when absent.'), checks: z.int().min(1).max(10).default(1).describe('Checks of an answer that may be made.') }),
+  build: ({ model, finisher, checks }) => cutThinking({ model, finisher, checks }),
+  describe: ({ model, finisher, checks }) => `asks ${model}, and ends its thinking after ${checks} ${checks === 1 ? 'check' : 'checks'} of an answer${finisher === undefined ? '' : ` (finished by ${finisher})`}`,
+})
