@@ -9,6 +9,7 @@ import {
   createEffortController,
   createThinkGate,
   fallback,
+  fromLibrary,
   guided,
   judge,
   learnLoopTable,
@@ -19,6 +20,7 @@ import {
   selective,
   selfConsistency,
   single,
+  StrategyLibrary,
   strategyKinds,
   styled,
   thinkIfNeeded,
@@ -63,6 +65,11 @@ export const strategies: Readonly<Record<string, () => Strategy>> = {
   selective: () => selective({ outliner: { model: 'planner' }, cheap: { model: 'small' }, strong: { model: 'large' } }),
   'small plans': () => guided({ direction: 'small-plans', guide: { model: 'guide' }, writer: { model: 'large' } }),
   'large hints': () => guided({ direction: 'large-hints', guide: { model: 'large' }, writer: { model: 'small' } }),
+  'from library': () => {
+    const library = new StrategyLibrary()
+    for (const spec of ['small', { kind: 'self_consistency', model: 'small', most: 3 }]) library.add(spec)
+    return fromLibrary({ library, cluster: () => 'sums', lambda: 0.01 })
+  },
   ...declared(),
 }
 

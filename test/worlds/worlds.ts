@@ -26,7 +26,7 @@ import { createOutputQuantile } from '../../src/understanding/index.js'
 
 /**
  * What every world is asked, and its models: `small`, `medium`, `large`, `judge`, `planner` (writes plans in JSON) and `guide` (quotes and concludes), which but for the
- * live world know their trade, and `broken`, which always fails.
+ * live world know their trade, `rambler` (checks its answer over and over), and `broken`, which always fails.
  */
 export const question = 'What is 17 + 25? Think, then end with "The answer is" and the number.'
 export const answer = '42'
@@ -45,6 +45,8 @@ const plan = JSON.stringify({
   best: 1,
 })
 const rationale = '"17 + 25"\nSo: the sum of seventeen and twenty-five is asked for.'
+
+const rambling = `17 + 25 = 42. The answer is 42.\n\n${'Wait, let me check that again. 17 + 25 = 42, so the answer is 42.\n\n'.repeat(20)}`
 
 /** A world as a test sees it. All three have a virtual clock, the live one too: only its provider is none of the wire. */
 export interface OpenWorld {
@@ -71,7 +73,7 @@ export function live({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
   const provider = createSandboxProvider({ seed, clock })
   const ledger = createMemoryLedger()
   const limits = { connectSeconds: 10, firstTokenSeconds: 60, idleSeconds: 60, totalSeconds: 600 }
-  const deployments = Object.entries({ small: 'small', medium: 'medium', large: 'large', judge: 'medium', planner: 'medium', guide: 'medium', broken: 'small?status=503' }).map(([name, model]) => {
+  const deployments = Object.entries({ small: 'small', medium: 'medium', large: 'large', judge: 'medium', planner: 'medium', guide: 'medium', rambler: 'medium', broken: 'small?status=503' }).map(([name, model]) => {
     const facts = provider.facts(model)
     if (!facts) throw new Error(`the sandbox has no ${model}`)
     return [name, new Deployment(name, provider, model, 1, facts, limits, { afterFaults: 1_000, seconds: 1 }, clock)] as const
@@ -148,6 +150,7 @@ export function recorded({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
       judge: samples(0.0005, ['Score: 9', 'Score: 2']),
       planner: samples(0.0005, [plan]),
       guide: samples(0.0005, [rationale]),
+      rambler: samples(0.0005, [rambling]),
       broken: { quality: 0 },
     },
   }
@@ -166,6 +169,7 @@ export function simulated({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
     judge: { ...times, success: 0.9, price: { input: 1, output: 4 }, judge: { sensitivity: 0.9, specificity: 0.8 } },
     planner: { ...times, success: 1, price: { input: 1, output: 4 }, text: () => plan },
     guide: { ...times, success: 1, price: { input: 1, output: 4 }, text: () => rationale },
+    rambler: { ...times, success: 1, price: { input: 1, output: 4 }, text: () => rambling },
     broken: { success: 1, failureRate: 1 },
   }
   const abort = new AbortController()
