@@ -62,7 +62,9 @@ describe('when to stop', () => {
     const none = state(['a'], 0)
     expect(stopsAt({ rule: 'none' }, none.agreement, none.context)).not.toBeNull()
     const unlike = state([null, null, null])
-    expect(stopsAt({ rule: 'none' }, unlike.agreement, unlike.context)).not.toBeNull()
+    expect(stopsAt({ rule: 'beta', confidence: 0.9 }, unlike.agreement, unlike.context)).not.toBeNull()
+    // Whoever wants all of them, for a scorer, gets them.
+    expect(stopsAt({ rule: 'none' }, unlike.agreement, unlike.context)).toBeNull()
   })
 
   it('by value: draws on while it pays, and by the beta test where prices aren’t known', () => {

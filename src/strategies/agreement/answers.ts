@@ -15,6 +15,8 @@ export interface AnswerHint {
 /** Characters at the end of a text that are looked at, and the longest answer in words that is compared as it stands. */
 const SEEN = 20_000
 const LONGEST_ANSWER = 80
+/** No answer is longer as it is written, marks included: longer ones are not read, which bounds the time of the patterns below. */
+const LONGEST_WRITTEN = 500
 /** A text of more words is a sentence, in which the answer is looked for. */
 const MOST_WORDS = 3
 
@@ -97,6 +99,7 @@ function markedAnswer(text: string): string | undefined {
 
 /** The key of a short text that is an answer; `null` where it is none. */
 function keyOf(raw: string, hint: AnswerHint): string | null {
+  if (raw.length > LONGEST_WRITTEN) return null
   const text = plainLatex(raw)
     .replace(/[*_`"“”]/g, '')
     .trim()

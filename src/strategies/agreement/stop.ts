@@ -52,7 +52,7 @@ export function stopsAt(rule: StopRule, agreement: Agreement, context: { readonl
   if (context.left <= 0) return 'as many samples as allowed'
   if (agreement.drawn === 0) return null
   // A vote that no sample could be counted in will not be decided by more of the same kind.
-  if (agreement.winner === null && agreement.drawn >= 3) return 'the answers can’t be compared'
+  if (rule.rule !== 'none' && agreement.winner === null && agreement.drawn >= 3) return 'the answers can’t be compared'
   switch (rule.rule) {
     case 'none':
       return null

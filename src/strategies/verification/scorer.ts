@@ -74,8 +74,9 @@ export function gradeIn(text: string): number | null {
   return grade >= 0 && grade <= 10 ? grade / 10 : null
 }
 
-/** The beginning and the end of a long text: the question and the conclusion usually stand there. */
-function clip(text: string, most: number): string {
+/** The beginning and the end of a long text, where the question and the conclusion usually stand; without marks that would end the quotation. */
+function clip(said: string, most: number): string {
+  const text = said.replace(/<\/?(?:question|answer)>/gi, '')
   if (text.length <= most) return text
   const half = Math.floor(most / 2)
   return `${text.slice(0, half)}\n[…]\n${text.slice(-half)}`
