@@ -5,7 +5,10 @@ export interface LossWatchOptions {
   readonly delta: number
   /** Of the test: about how much loss must add up beyond δ; 8 by default. */
   readonly threshold: number
-  /** After so many outcomes a source leaves quarantine even when its loss has not gone down: what lasts is taken for the truth; 200 by default. */
+  /**
+   * After so many outcomes a source leaves quarantine even when its loss has not gone down, unless most others still find what they always found: what lasts, and nobody
+   * contradicts, is taken for the truth; 200 by default.
+   */
   readonly quarantineOutcomes: number
   /** Sources watched at most; the one not heard of for longest is forgotten; 10,000 by default. */
   readonly mostSources: number
@@ -52,6 +55,12 @@ export function lossWatch({ delta, threshold, quarantineOutcomes, mostSources }:
     return means[(means.length - 1) >> 1] ?? null
   }
 
+  /** Whether others are heard of who still find what they always found: then it isn't the world that has changed. */
+  const othersSteady = (): boolean => {
+    const others = [...sources.values()].filter(({ test, held }) => !held && test.count >= enough)
+    return others.length > 0 && others.filter(({ lately, test }) => lately <= test.mean + delta).length * 2 > others.length
+  }
+
   return {
     add(source, loss) {
       const watched = watchedOf(source)
@@ -59,6 +68,7 @@ export function lossWatch({ delta, threshold, quarantineOutcomes, mostSources }:
       if (!watched.held) return watched.test.add(loss)
       watched.held.outcomes++
       const well = watched.held.outcomes >= enough && watched.lately <= watched.held.before + delta
+      if (!well && watched.held.outcomes >= quarantineOutcomes && othersSteady()) watched.held.outcomes = enough
       if (well || watched.held.outcomes >= quarantineOutcomes) {
         watched.held = undefined
         watched.test.reset()

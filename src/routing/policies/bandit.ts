@@ -86,8 +86,9 @@ function banditPolicy(id: string, options: BanditOptions, wanted: Wanted): Polic
   /** Without anything known an arm is as good as a coin, give or take what a uniform variable varies. */
   const unknown = { mean: 0.5, variance: 1 / 12 }
   const believe = (option: Option, x: Float64Array, exchange: Exchange): Belief => {
-    const prior = option.estimate.quality ?? unknown
     const learned = posteriors.get(option.arm.id)?.at(x) ?? { mean: 0, variance: priorVariance }
+    // Where no predictor knows the arm, the doubt about it must shrink with what the bandit itself has seen.
+    const prior = option.estimate.quality ?? { mean: unknown.mean, variance: (unknown.variance * learned.variance) / priorVariance }
     return {
       option,
       cost: valued(option, exchange).cost,

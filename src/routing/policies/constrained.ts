@@ -19,6 +19,8 @@ export interface ConstrainedOptions extends FeasibilityOptions {
   readonly turns: number
   /** η of the dual ascent; 0.05 by default (158). */
   readonly step?: number | undefined
+  /** Prices to begin with, such as those of a policy that has run on earlier requests (`state().prices`); 0 by default. */
+  readonly start?: Partial<Record<Resource, number>> | undefined
   /** Conversations that are remembered at most; 10,000 by default. The one not seen for longest is forgotten. */
   readonly mostConversations?: number | undefined
 }
@@ -52,7 +54,7 @@ export interface ConstrainedPolicy extends Policy {
  * The objective's λ isn't used; its ceilings and its floor are. Throws `RangeError` for settings out of range. O(arms).
  */
 export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
-  const { limits, turns, step = 0.05, mostConversations = 10_000 } = options
+  const { limits, turns, step = 0.05, start = {}, mostConversations = 10_000 } = options
   if (!Number.isInteger(turns) || turns < 1 || !(step > 0 && step <= 1)) throw new RangeError(`turns are a whole number of at least 1 and η in (0, 1], not ${turns} and ${step}`)
   for (const resource of resources) {
     const limit = limits[resource]
@@ -61,7 +63,7 @@ export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
   const limited = resources.filter((resource) => limits[resource] !== undefined)
   const states = new Map<string, DualState>()
   /** Prices over all turns, and the running mean of the reference's costs. */
-  let shared: Readonly<Record<Resource, number>> = nothing
+  let shared: Readonly<Record<Resource, number>> = each((resource) => finite(start[resource]) ?? 0)
   let scales: Readonly<Record<Resource, number>> = nothing
   let seen = 0
 
