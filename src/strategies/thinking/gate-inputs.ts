@@ -35,8 +35,8 @@ export function gateInput({ lexical, traits, difficulty, category }: Features, s
     indices.push(lexicalSize + (hashed(name) % (gateInputSize - lexicalSize)))
     weights.push(value)
   }
-  for (const [at, index] of lexical.indices.entries()) {
-    indices.push(index % lexicalSize)
+  for (let at = 0; at < lexical.indices.length; at++) {
+    indices.push((lexical.indices[at] ?? 0) % lexicalSize)
     weights.push(lexical.weights[at] ?? 0)
   }
   const size = Math.log2(traits.characters + 1) / 8 - 1

@@ -12,3 +12,8 @@ export {
   type ThinkObservation,
 } from './think-gate.js'
 export { signalsOf, thinkIfNeeded, type ThinkEvent, type ThinkIfNeededSettings } from './think-if-needed.js'
+export { statedAnswers, type StatedAnswer } from './stated-answers.js'
+export { beginsAgain, splitRounds, type Round } from './rounds.js'
+export { outcomeEfficiency, processEfficiency, validThinkingRate, type RoundTrace } from './efficiency.js'
+export { ThinkingWatch, type EnoughReason, type WatchSettings } from './thinking-watch.js'
+export { cutThinking, type CutEvent, type CutThinkingSettings } from './cut-thinking.js'

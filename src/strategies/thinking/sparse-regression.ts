@@ -35,7 +35,8 @@ export class SparseRegression {
   /** The prediction on the scale of the offset: log-odds, or the value itself. */
   score(input: SparseInput, offset: number): number {
     let sum = offset
-    for (const [at, index] of input.indices.entries()) sum += (this.weights[index] ?? 0) * (input.weights[at] ?? 0)
+    const { indices, weights } = input
+    for (let at = 0; at < indices.length; at++) sum += (this.weights[indices[at] ?? 0] ?? 0) * (weights[at] ?? 0)
     return sum
   }
 
@@ -47,8 +48,10 @@ export class SparseRegression {
   /** One step towards the target, which for `logistic` lies in [0, 1]. */
   learn(input: SparseInput, offset: number, target: number, weight = 1): void {
     const error = weight * (this.predict(input, offset) - target)
-    for (const [at, index] of input.indices.entries()) {
-      const value = input.weights[at] ?? 0
+    const { indices, weights } = input
+    for (let at = 0; at < indices.length; at++) {
+      const index = indices[at] ?? 0
+      const value = weights[at] ?? 0
       const current = this.weights[index] ?? 0
       const gradient = error * value + pull * weight * current
       const squares = (this.squares[index] ?? 0) + gradient * gradient

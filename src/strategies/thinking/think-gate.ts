@@ -211,7 +211,7 @@ class LearnedGate implements ThinkGate {
 
   observe(observation: ThinkObservation): void {
     valid(observation)
-    this.step(observation, 0)
+    this.step(observation, inputsOf(observation), 0)
     this.count(observation)
   }
 
@@ -219,6 +219,7 @@ class LearnedGate implements ThinkGate {
     for (const observation of observations) valid(observation)
     for (const observation of observations) this.count(observation)
     const random = childRandom(seed, 'think gate')
+    const inputs = observations.map(inputsOf)
     const order = observations.map((_, index) => index)
     for (let pass = 0; pass < passes; pass++) {
       for (let last = order.length - 1; last > 0; last--) {
@@ -226,8 +227,8 @@ class LearnedGate implements ThinkGate {
         ;[order[last], order[other]] = [order[other] ?? 0, order[last] ?? 0]
       }
       for (const index of order) {
-        const observation = observations[index]
-        if (observation !== undefined) this.step(observation, 1)
+        const [observation, input] = [observations[index], inputs[index]]
+        if (observation !== undefined && input !== undefined) this.step(observation, input, 1)
       }
     }
   }
@@ -246,13 +247,12 @@ class LearnedGate implements ThinkGate {
   }
 
   /** A step of the regressions. `counted`: 1 when the tallies hold this row already; it is taken out, so that it doesn't foretell itself. */
-  private step({ features, mode, quality, outputTokens, signals, weight = 1 }: ThinkObservation, counted: 0 | 1): void {
+  private step({ features, mode, quality, outputTokens, signals, weight = 1 }: ThinkObservation, { before, given }: Inputs, counted: 0 | 1): void {
     const own = { quality, weight: counted * Math.min(weight, mostWeight) }
-    const input = gateInput(features)
     const capped = Math.min(weight, mostWeight)
-    this.models[mode].learn(input, this.offset(mode, features, undefined, own), quality, capped)
-    if (signals !== undefined) this.models[mode === 'instant' ? 'answered' : 'after'].learn(gateInput(features, signals), this.offset(mode, features, signals, own), quality, capped)
-    if (mode === 'reasoned' && outputTokens !== undefined) this.learnLength(input, features, outputTokens)
+    this.models[mode].learn(before, this.offset(mode, features, undefined, own), quality, capped)
+    if (given !== undefined) this.models[mode === 'instant' ? 'answered' : 'after'].learn(given, this.offset(mode, features, signals, own), quality, capped)
+    if (mode === 'reasoned' && outputTokens !== undefined) this.learnLength(before, features, outputTokens)
   }
 
   private learnLength(input: SparseInput, features: Features, outputTokens: number): void {
@@ -323,6 +323,16 @@ class LearnedGate implements ThinkGate {
     const deviation = Math.sqrt((a.rate * (1 - a.rate)) / a.n + (b.rate * (1 - b.rate)) / b.n)
     return b.rate - a.rate - normalQuantile(0.95) * deviation > mostLoss
   }
+}
+
+/** A row as the regressions take it: without and with the instant answer. */
+interface Inputs {
+  readonly before: SparseInput
+  readonly given: SparseInput | undefined
+}
+
+function inputsOf({ features, signals }: ThinkObservation): Inputs {
+  return { before: gateInput(features), given: signals === undefined ? undefined : gateInput(features, signals) }
 }
 
 /** From the most general to the most special: all requests, the category, an answer of this form in the category. */
