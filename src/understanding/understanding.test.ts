@@ -3,6 +3,7 @@ import type { Request } from '../protocol/index.js'
 import { seededRandom } from '../statistics/index.js'
 import { trainCategories } from './category/category-model.js'
 import type { Encoder, Features } from './features.js'
+import { longestText } from './lexical/characters.js'
 import { fitIdf } from './lexical/idf.js'
 import { TextCache } from './text-cache.js'
 import { createUnderstanding } from './understanding.js'
@@ -47,7 +48,7 @@ describe('understanding without an encoder', () => {
     const understanding = createUnderstanding()
     for (const text of ['', ' ', '\ud83d', '\udc00\ud83d', '👩‍👩‍👧', '\u0000'.repeat(50), 'ﷺ'.repeat(20_000), 'x'.repeat(1_000_000), 'many words '.repeat(100_000), '漢字'.repeat(300_000)]) {
       const { lexical, difficulty, traits, text: kept } = understanding.ofText(text)
-      expect(kept.length).toBeLessThanOrEqual(4096)
+      expect(kept.length).toBeLessThanOrEqual(longestText)
       expect(difficulty.value >= 0 && difficulty.value < 1).toBe(true)
       expect(Object.values(traits).every((value) => typeof value === 'boolean' || (Number.isFinite(value) && value >= 0))).toBe(true)
       expect(lexical.weights.every(Number.isFinite)).toBe(true)

@@ -37,7 +37,7 @@ function classify(unit: number): CharacterClass {
 }
 
 /** Most characters of a text that are looked at word by word. */
-export const longestText = 4096
+export const longestText = 3072
 
 /**
  * A text as it is compared: compatibility forms made one (full-width digits, ligatures), lower case. Some characters become many, so the

@@ -64,18 +64,27 @@ function damaged(): InvalidRequest {
 function idfOf(frequencies: Uint32Array, seen: number, givenSalt: number): Idf {
   const salt = givenSalt >>> 0
   let documents = seen
+  /** Weights of the frequencies that most n-grams have, 0 where not yet computed for so many documents. */
+  const byFrequency = new Float64Array(1024)
+  const weightOf = (frequency: number) => Math.sqrt(Math.log((1 + documents) / (1 + frequency)) + 1)
   return {
     get documents() {
       return documents
     },
     salt,
-    weight: (index) => Math.sqrt(Math.log((1 + documents) / (1 + (frequencies[index] ?? 0))) + 1),
+    weight(index) {
+      const frequency = frequencies[index] ?? 0
+      const known = byFrequency[frequency]
+      if (known === undefined) return weightOf(frequency)
+      return known > 0 ? known : (byFrequency[frequency] = weightOf(frequency))
+    },
     observe(text) {
       if (documents >= mostDocuments) {
         documents = documents >>> 1
         for (let index = 0; index < frequencies.length; index++) frequencies[index] = (frequencies[index] ?? 0) >>> 1
       }
       documents++
+      byFrequency.fill(0)
       for (const index of lexicalIndices(text, salt)) frequencies[index] = (frequencies[index] ?? 0) + 1
     },
     serialize() {

@@ -11,20 +11,21 @@ export const evenCuts: LevelCuts = [0.2, 0.4, 0.6, 0.8]
 
 /**
  * Difficulty guessed from a text, in [0, 1): d = 1 − exp(−s), with
- * s = 0.06·ln(1 + words) + 0.12·min(stepCues, 6) + 1.5·min(numeric, 0.3) + 0.25·[code] + 0.35·max(0, w − 4) / 4,
- * w the mean length of words, taken at most 8. It rises in each of its terms and falls in none. The weights are set by hand, not fitted: it is a
- * start, for as long as nothing was learned (`Difficulty` of the specification's section 0.1: lexical comes last).
+ * s = 0.2·ln(1 + words) + 0.06·min(stepCues, 6) + 0.5·min(numeric, 0.2) + 0.15·[code] + 0.1·max(0, w − 4) / 4,
+ * w the mean length of words, taken at most 8. It rises in each of its terms and falls in none. The weights are round numbers set by hand after a look at
+ * which terms order problems whose difficulty is known: length does most. It is a start, for as long as nothing was learned (`Difficulty` of the
+ * specification's section 0.1: lexical comes last), and `npm run bench:understanding` prints how little it tells beyond length.
  */
 export function lexicalDifficulty(traits: Pick<TextTraits, 'stepCues' | 'numeric' | 'code'>, words: readonly string[], cuts: LevelCuts = evenCuts): Difficulty {
   let letters = 0
   for (const word of words) letters += word.length
   const meanLength = words.length === 0 ? 0 : Math.min(8, letters / words.length)
   const score =
-    0.06 * Math.log1p(words.length) +
-    0.12 * Math.min(traits.stepCues, 6) +
-    1.5 * Math.min(traits.numeric, 0.3) +
-    (traits.code ? 0.25 : 0) +
-    (0.35 * Math.max(0, meanLength - 4)) / 4
+    0.2 * Math.log1p(words.length) +
+    0.06 * Math.min(traits.stepCues, 6) +
+    0.5 * Math.min(traits.numeric, 0.2) +
+    (traits.code ? 0.15 : 0) +
+    (0.1 * Math.max(0, meanLength - 4)) / 4
   return difficultyOf(1 - Math.exp(-score), 'lexical', cuts)
 }
 
