@@ -149,7 +149,7 @@ function softFault({ arm, estimate }: Option, { objective, reference: referenceI
   if (!reference?.quality) return 'nothing is known of the quality of the reference arm, which the floor is set by'
   const least = estimate.quality.mean - deviations * Math.sqrt(estimate.quality.variance)
   const floor = qualityFloor * reference.quality.mean
-  return least >= floor ? null : `its quality is surely no less than ${Math.max(0, least).toFixed(2)} only, below the floor of ${floor.toFixed(2)}`
+  return least >= floor ? null : `its quality may be as low as ${Math.max(0, least).toFixed(2)}, below the floor of ${floor.toFixed(2)}`
 }
 
 /** The kind that comes first in this list is what the caller is told of: what money or a place could mend comes before what nothing can. */
