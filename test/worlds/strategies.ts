@@ -8,6 +8,7 @@ import {
   cascade,
   createEffortController,
   createThinkGate,
+  cutThinking,
   fallback,
   fromLibrary,
   guided,
@@ -70,6 +71,7 @@ export const strategies: Readonly<Record<string, () => Strategy>> = {
     for (const spec of ['small', { kind: 'self_consistency', model: 'small', most: 3 }]) library.add(spec)
     return fromLibrary({ library, cluster: () => 'sums', lambda: 0.01 })
   },
+  'cut thinking': () => cutThinking({ model: 'rambler', finisher: 'small', audits: 0 }),
   ...declared(),
 }
 
