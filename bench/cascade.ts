@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { difficultySection } from './cascade/difficulty.js'
 import { lettersSection } from './cascade/letters.js'
 import { motSection, strongPrice, type MotAim } from './cascade/mot.js'
 import { saturationSection } from './cascade/saturation.js'
@@ -16,7 +17,7 @@ import { loadLastLetters, loadQwenMath } from './data/multi-sample.js'
 import { DataProblem, dataRoot } from './data/source.js'
 import { commandLine, packageVersion, table, writeReport, type DataSource, type Estimate } from './report.js'
 
-const names = ['date', 'mot', 'letters', 'qwen', 'saturation', 'modelswitch'] as const
+const names = ['date', 'mot', 'letters', 'qwen', 'saturation', 'difficulty', 'modelswitch'] as const
 interface Options {
   readonly train: string
   readonly test?: string
@@ -47,7 +48,6 @@ async function bench({ train, test, seed, json, only }: Options): Promise<void> 
   const sections: Section[] = []
   const how = test === undefined ? 'five-fold cross-validation by question: no row is measured by anything that was learned from it' : `learned from ${train}, measured on ${test}`
   console.log(`bench:cascade, seed ${seed}; ${how}.\nIntervals: bootstrap over questions, 95 %. Every accuracy is a mean over orders of the recorded samples.\n`)
-  const wanted = (name: (typeof names)[number]) => only === undefined || only === name
   const load = <Rows extends LoadedRows>(folder: string, loader: (folder: string) => Rows): { readonly train: Rows; readonly test: Rows | undefined } => {
     const loaded = { train: loader(join(train, folder)), test: test === undefined ? undefined : loader(join(test, folder)) }
     sources.push(loaded.train.source, ...(loaded.test === undefined ? [] : [loaded.test.source]))
@@ -62,27 +62,43 @@ async function bench({ train, test, seed, json, only }: Options): Promise<void> 
     const data = load('mot_cascade', (folder) => loadMotCascade(folder, name))
     add(await motSection(label, data.train.rows, data.test?.rows, cheap, aim, seed))
   }
-  if (wanted('date')) await mot('date', 'DATE: GPT-3.5 → GPT-4, at most 25 % escalated', /^GPT3\//, { escalated: 0.25 })
-  if (wanted('mot')) {
-    const aim = { costWeight: 0.05 }
-    for (const [name, label] of [['date', 'DATE'], ['gsm', 'GSM8K'], ['crepe', 'CREPE']] as const)
-      await mot(name, `${label}: Llama-2-13B → GPT-4, accuracy − 0.05 × cost (a strong call costs ${strongPrice} cheap samples)`, /^llama2_13B\//, aim)
+  const parts: Readonly<Record<(typeof names)[number], () => Promise<void>>> = {
+    date: () => mot('date', 'DATE: GPT-3.5 → GPT-4, at most 25 % escalated', /^GPT3\//, { escalated: 0.25 }),
+    mot: async () => {
+      for (const [name, label] of [['date', 'DATE'], ['gsm', 'GSM8K'], ['crepe', 'CREPE']] as const)
+        await mot(name, `${label}: Llama-2-13B → GPT-4, accuracy − 0.05 × cost (a strong call costs ${strongPrice} cheap samples)`, /^llama2_13B\//, { costWeight: 0.05 })
+    },
+    letters: async () => {
+      const data = load('multi_sample', loadLastLetters)
+      add(await lettersSection(data.train.rows, data.test?.rows, seed))
+    },
+    qwen: async () => {
+      const data = load('multi_sample', loadQwenMath)
+      add(await qwenSection(data.train.rows, data.test?.rows, new Map([...data.train.rewards, ...(data.test?.rewards ?? [])]), seed))
+    },
+    saturation: async () => {
+      const data = load('mot_cascade', (folder) => loadMotCascade(folder, 'date'))
+      add(await saturationSection((data.test ?? data.train).rows, 'GPT3/cot1_40', seed))
+    },
+    difficulty: async () => {
+      const data = load('mot_cascade', (folder) => loadMotCascade(folder, 'gsm'))
+      add(await difficultySection('GSM8K, Llama-2-13B: samples by difficulty', data.train.rows, data.test?.rows, 'llama2_13B/pot2', seed))
+    },
+    modelswitch: async () => {
+      const data = load('modelswitch', loadModelSwitch)
+      add(await switchSection(data.train.rows, data.test?.rows, seed))
+    },
   }
-  if (wanted('letters')) {
-    const data = load('multi_sample', loadLastLetters)
-    add(await lettersSection(data.train.rows, data.test?.rows, seed))
-  }
-  if (wanted('qwen')) {
-    const data = load('multi_sample', loadQwenMath)
-    add(await qwenSection(data.train.rows, data.test?.rows, new Map([...data.train.rewards, ...(data.test?.rewards ?? [])]), seed))
-  }
-  if (wanted('saturation')) {
-    const data = load('mot_cascade', (folder) => loadMotCascade(folder, 'date'))
-    add(await saturationSection((data.test ?? data.train).rows, 'GPT3/cot1_40', seed))
-  }
-  if (wanted('modelswitch')) {
-    const data = load('modelswitch', loadModelSwitch)
-    add(await switchSection(data.train.rows, data.test?.rows, seed))
+  for (const name of names) {
+    if (only !== undefined && only !== name) continue
+    try {
+      await parts[name]()
+    } catch (thrown) {
+      // A data set that isn't there costs its own part only.
+      if (!(thrown instanceof DataProblem)) throw thrown
+      process.stderr.write(`bench:cascade, ${name}: ${thrown.message}\n`)
+      process.exitCode = 1
+    }
   }
   const seconds = Math.round((performance.now() - started) / 100) / 10
   console.log(`${seconds} s`)
