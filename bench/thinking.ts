@@ -12,7 +12,7 @@ import { commandLine, figure, packageVersion, table, writeReport, type DataSourc
 import { taskGains, textOnlyScores } from './thinking/baselines.js'
 import { measureCutting, roundTraces, singleTraces, type CutResult, type Trace } from './thinking/cutting.js'
 import { measureEffort } from './thinking/effort.js'
-import { fixedRun, itemsOf, pricesFor, rankedRuns, runGate, summarise, trainedGate, variants, type Item, type Run, type Summary } from './thinking/gate.js'
+import { fixedRun, gateOf, itemsOf, pricesFor, rankedRuns, runGate, summarise, trainedGates, variants, type Item, type Run, type Summary, type TrainedGates } from './thinking/gate.js'
 
 interface Settings {
   readonly train: string
@@ -106,9 +106,12 @@ async function thinkOrNot(train: readonly Item[], test: readonly Item[] | undefi
   for (const { learn, measure } of splits) {
     gains.push(...taskGains(learn, measure))
     scores.push(...textOnlyScores(learn, measure, settings.seed))
+    const known = new Map<boolean, TrainedGates>()
     for (const variant of variants) {
-      const prices = pricesFor(learn, shares, variant, settings.seed)
-      const gate = trainedGate(learn, variant, settings.seed)
+      const gates = known.get(variant.task) ?? trainedGates(learn, variant, settings.seed)
+      known.set(variant.task, gates)
+      const prices = pricesFor(learn, shares, variant, gates)
+      const gate = gateOf(gates.whole, variant)
       for (const [index, share] of shares.entries()) {
         if (share !== asked && variant.settings !== undefined) continue
         add(`${variant.name} (${share})`, await runGate(measure, gate, variant, prices[index] ?? 0, settings.seed))

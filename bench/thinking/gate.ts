@@ -2,7 +2,7 @@
 import { recordedEnvironment, type OutcomeRow } from '../../src/environment/index.js'
 import type { Request } from '../../src/protocol/index.js'
 import { childRandom } from '../../src/statistics/index.js'
-import { createThinkGate, single, thinkIfNeeded, type ThinkGate, type ThinkGateSettings, type ThinkObservation } from '../../src/strategies/index.js'
+import { createThinkGate, loadThinkGate, single, thinkIfNeeded, type ThinkGate, type ThinkGateSettings, type ThinkObservation } from '../../src/strategies/index.js'
 import { createUnderstanding, type Features } from '../../src/understanding/index.js'
 import { bbhArms } from '../data/bbh.js'
 import { bootstrapMean } from './bootstrap.js'
@@ -64,8 +64,27 @@ export function featuresOf({ features, task }: Item, { task: known }: Variant): 
   return known ? { ...features, category: { name: task, probability: 1 } } : features
 }
 
-export function trainedGate(items: readonly Item[], variant: Variant, seed: number): ThinkGate {
-  const gate = createThinkGate({ exploration: 0, ...variant.settings })
+/** Gates that look at the same features, as they are stored: settings and looking change no training. */
+export interface TrainedGates {
+  readonly whole: Uint8Array
+  /** Each trained on one half of the rows, with the side of each row. */
+  readonly halves: readonly [Uint8Array, Uint8Array]
+  readonly side: readonly (0 | 1)[]
+}
+
+export function trainedGates(items: readonly Item[], variant: Variant, seed: number): TrainedGates {
+  const random = childRandom(seed, 'halves')
+  const side = items.map((): 0 | 1 => (random.next() < 0.5 ? 0 : 1))
+  const half = (which: 0 | 1) => trained(items.filter((_, index) => side[index] === which), variant, seed)
+  return { whole: trained(items, variant, seed), halves: [half(0), half(1)], side }
+}
+
+export function gateOf(bytes: Uint8Array, { settings }: Variant): ThinkGate {
+  return loadThinkGate(bytes, { exploration: 0, ...settings })
+}
+
+function trained(items: readonly Item[], variant: Variant, seed: number): Uint8Array {
+  const gate = createThinkGate()
   gate.train(
     items.flatMap((item): ThinkObservation[] => {
       const features = featuresOf(item, variant)
@@ -77,19 +96,17 @@ export function trainedGate(items: readonly Item[], variant: Variant, seed: numb
     }),
     seed,
   )
-  return gate
+  return gate.serialize()
 }
 
 /**
  * The price of a token at which the gate is expected to write each of these shares of always-thinking's output: found on training rows alone, each judged by
  * a gate that was trained on the other half.
  */
-export function pricesFor(items: readonly Item[], shares: readonly number[], variant: Variant, seed: number): readonly number[] {
-  const random = childRandom(seed, 'halves')
-  const half = items.map(() => random.next() < 0.5)
-  const gates = [true, false].map((side) => trainedGate(items.filter((_, index) => half[index] === side), variant, seed))
+export function pricesFor(items: readonly Item[], shares: readonly number[], variant: Variant, { halves, side }: TrainedGates): readonly number[] {
+  const gates = [gateOf(halves[1], variant), gateOf(halves[0], variant)]
   const judged = items.map((item, index) => {
-    const gate = half[index] ? gates[1] : gates[0]
+    const gate = gates[side[index] ?? 0]
     const answered = variant.look > 0 ? { text: item.direct.answer } : undefined
     const decision = gate?.decide(featuresOf(item, variant), { qualityPerToken: 0, answered })
     const tokens = Math.max(1, (decision?.estimate.reasoned.outputTokens ?? 1) - (answered ? 0 : (decision?.estimate.instant.outputTokens ?? 0)))
