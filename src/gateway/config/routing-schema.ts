@@ -68,6 +68,11 @@ const encoder = z.union([
     endpoint: modelName().describe('Embedding model that texts are sent to.'),
     dimensions: z.int().positive().max(16_384).describe('Length of its vectors; numbers.'),
   }).meta({ title: 'Endpoint' }),
+  z.strictObject({
+    onnx: z.string().min(1).describe('ONNX file of a sentence encoder, from the folder of this file. Needs the package onnxruntime-node.'),
+    vocabulary: z.string().min(1).describe('Its WordPiece vocabulary, `vocab.txt`.'),
+    dimensions: z.int().positive().max(16_384).describe('Length of its vectors; numbers.'),
+  }).meta({ title: 'ONNX file' }),
 ])
 
 const exploration = z.strictObject({
@@ -101,7 +106,7 @@ export const routingSchema = z.strictObject({
   objective: ownName().default('balanced').describe('What requests aim at that don’t say, of keys that don’t say: `cheap`, `balanced`, `best`, or a name of `objectives`.'),
   objectives: z.record(ownName(), objective).prefault({}).describe('Objectives by the names that callers use: `auto:<name>`.'),
   predictor: predictor.prefault({}).describe('What is believed of the arms.'),
-  encoder: encoder.default('none').describe('Sentence encoder beside the word statistics: `none`, `embedded` (a worker thread), or an embeddings endpoint.'),
+  encoder: encoder.default('none').describe('Sentence encoder beside the word statistics: `none`, `embedded` (a worker thread), an embeddings endpoint, or a file.'),
   exploration: exploration.prefault({}).describe('Trying out, to learn.'),
   sticky: z.boolean().default(true).describe('Whether a conversation stays with its arm while leaving would lose more prompt cache than it gains.'),
   learning: learning.prefault({}).describe('What is learned from.'),

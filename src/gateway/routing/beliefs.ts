@@ -2,7 +2,7 @@ import { BursarError } from '../../errors/index.js'
 import { predictorKinds, type ArmFacts, type ArmId, type Estimate, type Observation, type Predictor, type PredictorKind } from '../../routing/index.js'
 import type { Features } from '../../understanding/index.js'
 import type { RoutingConfig } from '../config/index.js'
-import type { RoutingState } from './state-file.js'
+import type { Learned, RoutingState } from './state-file.js'
 
 /** Predictors that are held ready; those of further tenants lie as bytes. */
 const MOST_READY = 64
@@ -14,8 +14,8 @@ export interface Belief {
   /** In the order of the arms. */
   readonly estimates: readonly Estimate[]
   readonly familiarity: number
-  /** Outcomes with a quality that were learned; without end where an outcome table was. */
-  readonly outcomes: number
+  /** Outcomes with a quality that were learned of each arm, by their weight. */
+  readonly evidence: ReadonlyMap<ArmId, number>
 }
 
 export interface BeliefSettings {
@@ -47,8 +47,8 @@ export const DEFAULT_KIND = 'knn'
 export class Beliefs {
   private readonly ready = new Map<string, Predictor>()
   private readonly stored = new Map<string, Uint8Array>()
-  private readonly outcomes = new Map<string, number>()
-  private base: Uint8Array | undefined
+  private readonly evidence = new Map<string, Map<ArmId, number>>()
+  private base: Learned | undefined
   private changed = false
   /** What a predictor threw behind its guard, in the question being asked. */
   private thrown: { readonly fault: unknown } | undefined
@@ -60,11 +60,11 @@ export class Beliefs {
     this.base = state?.base
     for (const [tenant, own] of state?.tenants ?? []) {
       this.stored.set(tenant, own.bytes)
-      this.outcomes.set(tenant, own.outcomes)
+      this.evidence.set(tenant, new Map(own.outcomes))
     }
     // A state that can't be used is to be told now, not with the first request.
-    if (this.base !== undefined) this.load(this.base)
-    for (const bytes of this.stored.values()) this.load(bytes)
+    if (this.base !== undefined) this.load('', this.base.bytes)
+    for (const [tenant, bytes] of this.stored) this.load(tenant, bytes)
   }
 
   /** Whether something was learned since the last `state`. */
@@ -82,8 +82,8 @@ export class Beliefs {
     const before = this.current
     this.current = next
     try {
-      if (this.base !== undefined) this.load(this.base)
-      for (const bytes of kept.values()) this.load(bytes)
+      if (this.base !== undefined) this.load('', this.base.bytes)
+      for (const [tenant, bytes] of kept) this.load(tenant, bytes)
     } catch (thrown) {
       this.current = before
       throw thrown
@@ -94,12 +94,12 @@ export class Beliefs {
   }
 
   /** Begins anew with another kind, from what was trained for it. */
-  reset(next: BeliefSettings, base: Uint8Array | undefined): void {
+  reset(next: BeliefSettings, base: Learned | undefined): void {
     this.current = next
     this.base = base
     this.ready.clear()
     this.stored.clear()
-    this.outcomes.clear()
+    this.evidence.clear()
     this.changed = true
   }
 
@@ -114,7 +114,7 @@ export class Beliefs {
     const belief = { estimates: predictor.predict(features, arms), familiarity: predictor.familiarity(features) }
     const { thrown } = this.told()
     if (thrown) throw thrown.fault
-    return { ...belief, outcomes: this.base === undefined ? (this.outcomes.get(tenant) ?? 0) : Number.POSITIVE_INFINITY }
+    return { ...belief, evidence: this.evidenceOf(tenant) }
   }
 
   private told(): { readonly thrown: { readonly fault: unknown } | undefined } {
@@ -124,7 +124,6 @@ export class Beliefs {
   /** Throws `RangeError` for numbers that can't be, and learns nothing from them then. */
   learn(tenant: string, observation: Observation): void {
     this.predictorOf(tenant).update(observation)
-    if (observation.quality !== undefined) this.outcomes.set(tenant, (this.outcomes.get(tenant) ?? 0) + 1)
     this.changed = true
   }
 
@@ -136,7 +135,7 @@ export class Beliefs {
   /** All that was learned, to be kept. */
   state(): RoutingState {
     this.changed = false
-    return { kind: this.kind, base: this.base, tenants: new Map([...this.all()].map(([tenant, bytes]) => [tenant, { bytes, outcomes: this.outcomes.get(tenant) ?? 0 }])) }
+    return { kind: this.kind, base: this.base, tenants: new Map([...this.all()].map(([tenant, bytes]) => [tenant, { bytes, outcomes: new Map(this.evidenceOf(tenant)) }])) }
   }
 
   private all(): Map<string, Uint8Array> {
@@ -148,13 +147,22 @@ export class Beliefs {
     return all
   }
 
-  private load(bytes: Uint8Array): Predictor {
-    const { kind, facts, settings } = this.current
-    return this.watched(kind.load(bytes, facts, settings))
+  private evidenceOf(tenant: string): Map<ArmId, number> {
+    let evidence = this.evidence.get(tenant)
+    if (evidence === undefined) this.evidence.set(tenant, (evidence = new Map(this.base?.outcomes)))
+    return evidence
   }
 
-  /** A guard answers for a predictor that throws; whoever asks must know that it did. */
-  private watched(predictor: Predictor): Predictor {
+  private load(tenant: string, bytes: Uint8Array): Predictor {
+    const { kind, facts, settings } = this.current
+    return this.watched(tenant, kind.load(bytes, facts, settings))
+  }
+
+  /**
+   * A guard answers for a predictor that throws, and whoever asks must know that it did. What gets past the guard is counted here, by the weight that it
+   * was let past with.
+   */
+  private watched(tenant: string, predictor: Predictor): Predictor {
     const watch = <T>(ask: () => T): T => {
       try {
         return ask()
@@ -167,7 +175,12 @@ export class Beliefs {
       id: predictor.id,
       predict: (features, arms) => watch(() => predictor.predict(features, arms)),
       familiarity: (features) => watch(() => predictor.familiarity(features)),
-      update: (observation) => predictor.update(observation),
+      update: (observation) => {
+        predictor.update(observation)
+        if (observation.quality === undefined) return
+        const evidence = this.evidenceOf(tenant)
+        evidence.set(observation.arm, (evidence.get(observation.arm) ?? 0) + (observation.weight ?? 1))
+      },
       serialize: () => predictor.serialize(),
     }
   }
@@ -183,9 +196,9 @@ export class Beliefs {
       return known
     }
     const { kind, facts, settings, seed } = this.current
-    const bytes = this.stored.get(tenant) ?? this.base
-    const own = bytes === undefined ? this.watched(kind.train([], facts, settings, seed)) : this.load(bytes)
-    const made = this.current.guard(own, (saved) => this.load(saved))
+    const bytes = this.stored.get(tenant) ?? this.base?.bytes
+    const own = bytes === undefined ? this.watched(tenant, kind.train([], facts, settings, seed)) : this.load(tenant, bytes)
+    const made = this.current.guard(own, (saved) => this.load(tenant, saved))
     this.stored.delete(tenant)
     this.ready.set(tenant, made)
     const [oldest] = this.ready.size > MOST_READY ? this.ready : []
@@ -195,7 +208,7 @@ export class Beliefs {
       const first = this.stored.size > MOST_TENANTS ? this.stored.keys().next().value : undefined
       if (first !== undefined) {
         this.stored.delete(first)
-        this.outcomes.delete(first)
+        this.evidence.delete(first)
       }
     }
     return made

@@ -52,13 +52,11 @@ export class Conversations {
 }
 
 /**
- * Names the conversation of a request within its key: by the session or run that the caller named, else by how it begins, since every turn sends
+ * Names the conversation of a request within its key: by the session that the caller named, else by how it begins, since every turn sends
  * the beginning again. Two conversations of a key that begin alike share a name, and no more than an arm and a count hang on it.
  */
-export function conversationOf(keyId: string, labels: { readonly session?: string | undefined; readonly run?: string | undefined }, request: Request): string {
-  const { session, run } = labels
+export function conversationOf(keyId: string, { session }: { readonly session?: string | undefined }, request: Request): string {
   if (session !== undefined) return `${keyId}\0session\0${session}`
-  if (run !== undefined) return `${keyId}\0run\0${run}`
   const first: string[] = []
   for (const role of ['system', 'developer', 'user'] as const) {
     const message = request.messages.find((one) => one.role === role)
@@ -67,3 +65,8 @@ export function conversationOf(keyId: string, labels: { readonly session?: strin
   return `${keyId}\0${hash('sha256', first.join('\0'), 'base64')}`
 }
 
+
+/** Whether a request goes on with something: the caller says so, or a model has spoken in it before. */
+export function continues({ session }: { readonly session?: string | undefined }, request: Request): boolean {
+  return session !== undefined || request.messages.some(({ role }) => role === 'assistant')
+}

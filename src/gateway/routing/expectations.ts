@@ -13,9 +13,9 @@ const effortRatios: Readonly<Record<Effort, number>> = { none: 1, minimal: 1.2, 
 
 /**
  * What is expected of each arm: what a predictor says, with the prior of arms that are little known, and dollars of the list price for the
- * input as it is. What can't be known stays `null`. In the order of `arms`. O(arms).
+ * input as it is. `evidence`: outcomes with a quality that were learned of each arm. What can't be known stays `null`. In the order of `arms`. O(arms).
  */
-export function expectations(arms: readonly LiveArm[], learned: readonly Estimate[], features: Features, request: Pick<Request, 'maxOutputTokens'>): readonly Estimate[] {
+export function expectations(arms: readonly LiveArm[], learned: readonly Estimate[], evidence: ReadonlyMap<string, number>, features: Features, request: Pick<Request, 'maxOutputTokens'>): readonly Estimate[] {
   return arms.map((arm, index) => {
     const given = learned[index]?.arm === arm.id ? learned[index] : learned.find((estimate) => estimate.arm === arm.id)
     const outputTokens = Math.min(sound(given?.outputTokens) ?? usualOutput(arm), request.maxOutputTokens ?? Number.POSITIVE_INFINITY)
@@ -23,7 +23,7 @@ export function expectations(arms: readonly LiveArm[], learned: readonly Estimat
     const usd = listPrice(arm, inputTokens, outputTokens, sound(given?.outputTokens) !== null ? (given?.cost.usd ?? null) : null)
     return {
       arm: arm.id,
-      quality: combined(arm.prior, given?.quality ?? null),
+      quality: combined(arm.prior, given?.quality ?? null, given?.support ?? 0, evidence.get(arm.id) ?? 0),
       cost: { usd, seconds: sound(given?.cost.seconds) ?? 0, joules: sound(given?.cost.joules), gramsCO2e: sound(given?.cost.gramsCO2e) },
       outputTokens,
       support: sound(given?.support) ?? 0,

@@ -1,4 +1,4 @@
-import { createUnderstanding, embeddedEncoder, endpointEncoder, type Encoder, type Understanding } from '../../understanding/index.js'
+import { createUnderstanding, embeddedEncoder, endpointEncoder, onnxEncoder, type Encoder, type Understanding } from '../../understanding/index.js'
 import type { Clock } from '../../quantities/index.js'
 import type { RoutingConfig } from '../config/index.js'
 import { predictorKindOf } from './beliefs.js'
@@ -29,6 +29,7 @@ export async function openRouting(config: RoutingConfig, parts: OpenRoutingParts
 function encoderOf(encoder: RoutingConfig['encoder'], embed: EmbedTexts): Encoder | undefined {
   if (encoder === 'none') return undefined
   if (encoder === 'embedded') return embeddedEncoder()
+  if ('onnx' in encoder) return onnxEncoder({ file: encoder.onnx, vocabulary: encoder.vocabulary, dimensions: encoder.dimensions })
   return endpointEncoder({ id: `endpoint:${encoder.endpoint}`, dimensions: encoder.dimensions, embed: (texts, signal) => embed(encoder.endpoint, texts, signal) })
 }
 

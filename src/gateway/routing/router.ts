@@ -12,7 +12,7 @@ import type { RoutingConfig } from '../config/index.js'
 import { mayName, type Key } from '../keys.js'
 import { buildArm, dearestArm, type ArmSet, type ArmSource, type LiveArm } from './arms.js'
 import type { Belief } from './beliefs.js'
-import { conversationOf, type Conversations } from './conversations.js'
+import { continues, conversationOf, type Conversations } from './conversations.js'
 import { expectations } from './expectations.js'
 import { configuredObjectives, isAuto, readWishes, type Wishes } from './request-wishes.js'
 import { weighedOf } from './weighed.js'
@@ -126,17 +126,17 @@ export class Router {
     }
     const situation: Situation = {
       arms,
-      estimates: expectations(arms, learned.estimates, features, request),
+      estimates: expectations(arms, learned.estimates, learned.evidence, features, request),
       features,
       // While little was learned nothing is like anything seen; then the priors speak, which are as good for one request as another.
-      familiarity: learned.outcomes < ENOUGH_OUTCOMES ? 1 : learned.familiarity,
+      familiarity: sumOf(learned.evidence) < ENOUGH_OUTCOMES ? 1 : learned.familiarity,
       reference: reference.id,
       objective: wishes.objective,
       budget: question.budget.remaining(),
       regime: question.budget.regime(),
       load: { inFlight: (arm) => inFlight(arms.find(({ id }) => id === arm)) },
       random: this.random,
-      session: this.config.sticky ? this.sessionOf(conversation, arms) : undefined,
+      session: this.config.sticky && continues(labels, request) ? this.sessionOf(conversation, arms) : undefined,
       outputLimit: request.maxOutputTokens === undefined ? undefined : request.maxOutputTokens * (request.n ?? 1),
       conversation,
     }
@@ -231,6 +231,12 @@ export class Router {
     }
     return { ...common, decision, features, strategy: reference.strategy, weighed: weighedOf(decision, 0, reference.id), referenceOutputTokens: null }
   }
+}
+
+function sumOf(evidence: ReadonlyMap<string, number>): number {
+  let sum = 0
+  for (const outcomes of evidence.values()) sum += outcomes
+  return sum
 }
 
 function unknownEstimate(arm: string): Estimate {

@@ -9,7 +9,7 @@ import { Beliefs, type Belief, type BeliefSettings } from './beliefs.js'
 import { Conversations } from './conversations.js'
 import { DecisionMemory, type RememberedDecision } from './decision-memory.js'
 import type { Routed, RouterParts, RoutingFault } from './router.js'
-import { writeStateFile, type RoutingState } from './state-file.js'
+import { writeStateFile, type Learned, type RoutingState } from './state-file.js'
 
 /** How much it counts that a check was passed: what fails it is wrong, but not all that passes is right. */
 const PASSED_WEIGHT = 0.25
@@ -68,7 +68,7 @@ export class RoutingMemory implements RouterParts {
   }
 
   /** Begins with what was trained beforehand, and with nothing else. Throws `invalid_configuration` for bytes of another kind. */
-  begin(settings: BeliefSettings, base: Uint8Array): void {
+  begin(settings: BeliefSettings, base: Learned): void {
     this.beliefs?.reset(settings, base)
   }
 

@@ -6,8 +6,15 @@ export interface RoutingState {
   /** Kind of the predictors, which alone can read the bytes. */
   readonly kind: string
   /** What was trained beforehand: what everyone begins with. */
-  readonly base: Uint8Array | undefined
-  readonly tenants: ReadonlyMap<string, { readonly bytes: Uint8Array; /** Outcomes with a quality in it. */ readonly outcomes: number }>
+  readonly base: Learned | undefined
+  readonly tenants: ReadonlyMap<string, Learned>
+}
+
+export interface Learned {
+  /** What a predictor serialised. */
+  readonly bytes: Uint8Array
+  /** Outcomes with a quality in it, of each arm, by their weight. */
+  readonly outcomes: ReadonlyMap<string, number>
 }
 
 const MAGIC = 'bursar-routing-state 1\n'
@@ -23,13 +30,13 @@ interface Header {
 interface Part {
   readonly tenant: string | null
   readonly bytes: number
-  readonly outcomes: number
+  readonly outcomes: readonly (readonly [arm: string, weight: number])[]
 }
 
 /** A state as one piece of bytes: a line that says what it is, a line of JSON with what follows, and the predictors' own bytes. */
 export function encodeState({ kind, base, tenants }: RoutingState): Uint8Array {
-  const parts = [...(base === undefined ? [] : [[null, { bytes: base, outcomes: 0 }] as const]), ...tenants]
-  const header: Header = { kind, parts: parts.map(([tenant, { bytes, outcomes }]) => ({ tenant, bytes: bytes.length, outcomes })) }
+  const parts = [...(base === undefined ? [] : [[null, base] as const]), ...tenants]
+  const header: Header = { kind, parts: parts.map(([tenant, { bytes, outcomes }]) => ({ tenant, bytes: bytes.length, outcomes: [...outcomes] })) }
   return Buffer.concat([Buffer.from(`${MAGIC}${JSON.stringify(header)}\n`), ...parts.map(([, { bytes }]) => bytes)])
 }
 
@@ -41,13 +48,13 @@ export function decodeState(bytes: Uint8Array, name: string): RoutingState {
   const header = headerOf(buffer.subarray(MAGIC.length, end).toString('utf8'))
   if (header === undefined) throw refused(name, 'its contents can’t be read')
   let at = end + 1
-  let base: Uint8Array | undefined
-  const tenants = new Map<string, { readonly bytes: Uint8Array; readonly outcomes: number }>()
+  let base: Learned | undefined
+  const tenants = new Map<string, Learned>()
   for (const part of header.parts) {
     if (part.bytes > buffer.length - at) throw refused(name, 'it is cut off')
-    const own = new Uint8Array(buffer.subarray(at, at + part.bytes))
+    const own: Learned = { bytes: new Uint8Array(buffer.subarray(at, at + part.bytes)), outcomes: new Map(part.outcomes) }
     if (part.tenant === null) base = own
-    else tenants.set(part.tenant, { bytes: own, outcomes: part.outcomes })
+    else tenants.set(part.tenant, own)
     at += part.bytes
   }
   if (at !== buffer.length) throw refused(name, 'something is left over')
@@ -66,10 +73,14 @@ function headerOf(text: string): Header | undefined {
   for (const part of json.parts as readonly unknown[]) {
     if (typeof part !== 'object' || part === null || !('tenant' in part) || !('bytes' in part) || !('outcomes' in part)) return undefined
     const { tenant, bytes, outcomes } = part
-    if ((tenant !== null && typeof tenant !== 'string') || !isCount(bytes) || !isCount(outcomes)) return undefined
+    if ((tenant !== null && typeof tenant !== 'string') || !isCount(bytes) || !Array.isArray(outcomes) || !outcomes.every(isTally)) return undefined
     parts.push({ tenant, bytes, outcomes })
   }
   return { kind: json.kind, parts }
+}
+
+function isTally(value: unknown): value is readonly [string, number] {
+  return Array.isArray(value) && value.length === 2 && typeof value[0] === 'string' && typeof value[1] === 'number' && value[1] >= 0
 }
 
 function isCount(value: unknown): value is number {

@@ -3,7 +3,7 @@ import type { RoutingConfig } from '../config/index.js'
 import { predictorKindOf } from './beliefs.js'
 import type { Router } from './router.js'
 import { writeStateFile } from './state-file.js'
-import { trainOnTable, type Trained } from './train.js'
+import { learnedOf, trainOnTable, type Trained } from './train.js'
 
 export interface TrainRequest {
   readonly from: string
@@ -35,7 +35,7 @@ export async function trainState(router: Router, { predictor }: RoutingConfig, {
       signal: new AbortController().signal,
       onRows,
     })
-    await writeStateFile(out, { kind: kind.kind, base: bytes, tenants: new Map() })
+    await writeStateFile(out, { kind: kind.kind, base: learnedOf(bytes, arms), tenants: new Map() })
     return { rows, arms, kind: kind.kind, seed, file: out, bytes: bytes.length }
   } finally {
     await understanding.close()

@@ -3,6 +3,7 @@ import { BursarError } from '../../errors/index.js'
 import { openaiChat } from '../../protocol/index.js'
 import type { ArmFacts, Observation, PredictorKind } from '../../routing/index.js'
 import type { Features, Understanding } from '../../understanding/index.js'
+import type { Learned } from './state-file.js'
 
 export interface TrainingSettings {
   readonly kind: PredictorKind
@@ -20,7 +21,22 @@ export interface Trained {
   readonly bytes: Uint8Array
   readonly rows: number
   /** Of each arm of the table: outcomes, and the mean of their qualities (`null` where none has any). In the order in which they came. */
-  readonly arms: readonly { readonly arm: string; readonly outcomes: number; readonly quality: number | null; readonly known: boolean }[]
+  readonly arms: readonly TrainedArm[]
+}
+
+export interface TrainedArm {
+  readonly arm: string
+  readonly outcomes: number
+  /** Of the outcomes those that say a quality. */
+  readonly judged: number
+  readonly quality: number | null
+  /** Whether it is an arm of the configuration. */
+  readonly known: boolean
+}
+
+/** The same as a part of a state file. */
+export function learnedOf(bytes: Uint8Array, arms: readonly TrainedArm[]): Learned {
+  return { bytes, outcomes: new Map(arms.map(({ arm, judged }) => [arm, judged])) }
 }
 
 /**
@@ -64,7 +80,7 @@ export async function trainOnTable(file: string, settings: TrainingSettings): Pr
   return {
     bytes: predictor.serialize(),
     rows,
-    arms: [...tallies].map(([arm, { outcomes, sum, judged }]) => ({ arm, outcomes, quality: judged === 0 ? null : sum / judged, known: known.has(arm) })),
+    arms: [...tallies].map(([arm, { outcomes, sum, judged }]) => ({ arm, outcomes, judged, quality: judged === 0 ? null : sum / judged, known: known.has(arm) })),
   }
 }
 

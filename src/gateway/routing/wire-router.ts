@@ -5,10 +5,11 @@ import { seededRandom } from '../../statistics/index.js'
 import type { Config, RoutingConfig } from '../config/index.js'
 import { buildArms, type ArmSource } from './arms.js'
 import { predictorKindOf, type BeliefSettings } from './beliefs.js'
+import { PRIOR_OUTCOMES } from './priors.js'
 import { Router } from './router.js'
 import type { RoutingMemory } from './routing-memory.js'
 import type { RoutingState } from './state-file.js'
-import { trainOnTable } from './train.js'
+import { learnedOf, trainOnTable } from './train.js'
 
 /**
  * The router of one version of the configuration, with the memory that all versions share. `state`: what was read from the file, for the first version. Throws
@@ -44,8 +45,8 @@ export async function trainBase(routing: RoutingConfig, router: Router, memory: 
   if (train === undefined) return
   const startedAt = memory.clock.monotonic()
   const settings = beliefSettings(routing, router, memory)
-  const { bytes, rows } = await trainOnTable(train, { ...settings, understanding: memory.understanding, signal: new AbortController().signal })
-  memory.begin(settings, bytes)
+  const { bytes, rows, arms } = await trainOnTable(train, { ...settings, understanding: memory.understanding, signal: new AbortController().signal })
+  memory.begin(settings, learnedOf(bytes, arms))
   onTrained(rows, memory.clock.monotonic() - startedAt)
 }
 
@@ -60,11 +61,8 @@ function policyOf({ exploration, sticky: sticks }: RoutingConfig, memory: Routin
   return exploration.share === 0 ? inner : exploring(inner, { share: exploration.share, allowance: memory.allowance(exploration.usd_per_day) })
 }
 
-/** Outcomes that the prior of an arm counts for, with the shrinkage of predictors: what a source's influence is measured against. */
-const PRIOR_WEIGHT = 30
-
 function guarded(predictor: Predictor, load: (bytes: Uint8Array) => Predictor, { learning }: RoutingConfig, memory: RoutingMemory): Predictor {
   // Where there are no keys the only caller is who runs it.
   const trusted = new Set(['anonymous', ...learning.trusted_keys].map((name) => `key:${name}`))
-  return learningGuard(predictor, { load, clock: memory.clock, cap: learning.max_influence, priorWeight: PRIOR_WEIGHT, trusted: (source) => trusted.has(source) })
+  return learningGuard(predictor, { load, clock: memory.clock, cap: learning.max_influence, priorWeight: PRIOR_OUTCOMES, trusted: (source) => trusted.has(source) })
 }
