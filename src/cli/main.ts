@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, (program: Command) => Promise<void>>> = 
   check: async (program) => (await import('./commands/check.js')).checkCommand(program),
   models: async (program) => (await import('./commands/models.js')).modelsCommand(program),
   route: async (program) => (await import('./commands/route.js')).routeCommand(program),
+  replay: async (program) => (await import('./commands/replay.js')).replayCommand(program),
   train: async (program) => (await import('./commands/train.js')).trainCommand(program),
   config: async (program) => (await import('./commands/config.js')).configCommand(program),
   keys: async (program) => (await import('./commands/keys.js')).keysCommand(program),

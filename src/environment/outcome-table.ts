@@ -61,35 +61,48 @@ export function recordedAnswers(outcome: Outcome): readonly OutcomeSample[] {
 /**
  * Reads a table row by row. Throws `BursarError` (`invalid_configuration`) that names the file, the row (1 is the first line) and the
  * field, for rows that aren't JSON or UTF-8, fields of the wrong kind, ids that come twice, and a file that ends too early.
- * `onBytes` is given the file's bytes as they are read, for a checksum or progress.
+ * `onBytes` is given the file's bytes as they are read, for a checksum or progress. `onFault` is told of a row that is wrong, which is left out then;
+ * without it such a row ends the reading. A file that can't be read ends it in any case.
  */
-export async function* readOutcomeTable(file: string, onBytes?: (bytes: Uint8Array) => void): AsyncGenerator<OutcomeRow> {
+export async function* readOutcomeTable(file: string, onBytes?: (bytes: Uint8Array) => void, onFault?: (fault: BursarError) => void): AsyncGenerator<OutcomeRow> {
   const seen = new Set<string>()
   const decoder = new TextDecoder('utf-8', { fatal: true })
   for await (const { bytes, number } of linesOf(file, onBytes)) {
-    let line: string
-    try {
-      line = decoder.decode(bytes)
-    } catch {
-      throw fault(file, number, 'is not UTF-8')
+    const read = rowOf(file, number, bytes, decoder, seen)
+    if (read === undefined) continue
+    if (!BursarError.is(read)) {
+      yield read
+      continue
     }
-    if (line.trim() === '') continue
-    let json: unknown
-    try {
-      json = JSON.parse(line)
-    } catch (thrown) {
-      throw fault(file, number, `is not JSON (${thrown instanceof Error ? thrown.message : 'unreadable'})`)
-    }
-    const read = row.safeParse(json)
-    if (!read.success) {
-      const issue = read.error.issues[0]
-      throw fault(file, number, issue ? `${pathText(issue.path)}: ${issue.message}` : 'has the wrong shape')
-    }
-    const { id } = read.data
-    if (seen.has(id)) throw fault(file, number, `id: "${id}" stands in an earlier row already`)
-    seen.add(id)
-    yield read.data
+    if (!onFault) throw read
+    onFault(read)
   }
+}
+
+/** The row of a line, what is wrong with it, or `undefined` for an empty one. */
+function rowOf(file: string, number: number, bytes: Buffer, decoder: TextDecoder, seen: Set<string>): OutcomeRow | BursarError | undefined {
+  let line: string
+  try {
+    line = decoder.decode(bytes)
+  } catch {
+    return fault(file, number, 'is not UTF-8')
+  }
+  if (line.trim() === '') return undefined
+  let json: unknown
+  try {
+    json = JSON.parse(line)
+  } catch (thrown) {
+    return fault(file, number, `is not JSON (${thrown instanceof Error ? thrown.message : 'unreadable'})`)
+  }
+  const read = row.safeParse(json)
+  if (!read.success) {
+    const issue = read.error.issues[0]
+    return fault(file, number, issue ? `${pathText(issue.path)}: ${issue.message}` : 'has the wrong shape')
+  }
+  const { id } = read.data
+  if (seen.has(id)) return fault(file, number, `id: "${id}" stands in an earlier row already`)
+  seen.add(id)
+  return read.data
 }
 
 /** Lines of a file, split at line feeds only: readline would also split at U+2028, which JSON texts may hold. */
