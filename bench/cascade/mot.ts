@@ -1,5 +1,5 @@
 import type { OutcomeRow } from '../../src/environment/index.js'
-import { acceptByEvidence, AgreementCalibration, answerKey, cascade, modelSwitch, rungSource, selfConsistency, single, type PoolState, type Strategy, type SwitchRung } from '../../src/strategies/index.js'
+import { acceptByEvidence, agreementArm, AgreementCalibration, answerKey, cascade, modelSwitch, selfConsistency, single, type PoolState, type Strategy, type SwitchRung } from '../../src/strategies/index.js'
 import { average, folds, line, play, runOn, type Line, type Played, type Section } from './world.js'
 
 /** Orders of the samples that each question is measured in, and that thresholds are chosen on. */
@@ -89,11 +89,12 @@ export async function chooseDesign(fit: readonly OutcomeRow[], cheap: RegExp, ai
   const trained: Trained[] = []
   for (const row of fit) trained.push({ row, orders: await trajectories(row, ranked, weights, seed) })
   const halves = [0, 1].map((half) => trained.filter((_, index) => index % 2 === half))
-  const learned = halves.map((half) => calibrate(half))
+  const arm = agreementArm(ranked)
+  const learned = halves.map((half) => calibrate(half, arm))
   // What a half's pools are worth is learned on the other half.
   const outcomes = halves.flatMap((half, index) => {
     const calibration = learned[1 - index] ?? new AgreementCalibration()
-    return half.flatMap(({ row, orders }) => orders.map((trajectory) => ({ row, trajectory, probabilities: trajectory.map(({ state }) => calibration.probability(rungSource(0), state) ?? 0) })))
+    return half.flatMap(({ row, orders }) => orders.map((trajectory) => ({ row, trajectory, probabilities: trajectory.map(({ state }) => calibration.probability({ arm }, state) ?? 0) })))
   })
   const unsure = [...outcomes].sort((a, b) => (a.probabilities.at(-1) ?? 0) - (b.probabilities.at(-1) ?? 0)).slice(0, Math.ceil(0.25 * outcomes.length))
   const strongArms = armsOf(fit, 1).filter((arm) => STRONG.test(arm))
@@ -120,7 +121,7 @@ export async function chooseDesign(fit: readonly OutcomeRow[], cheap: RegExp, ai
   }
   const always = average(fit.map(strongRight)) - (aim.costWeight ?? 0)
   if (best === undefined || (aim.escalated === undefined && always > best.value)) best = { threshold: 1, skip: true, value: always }
-  return { cheap: ranked, weights, strong, threshold: best.threshold, skip: best.skip, calibration: calibrateBoth(trained, strong) }
+  return { cheap: ranked, weights, strong, threshold: best.threshold, skip: best.skip, calibration: calibrateBoth(trained, arm, strong) }
 }
 
 /** The product's pool on a row in several orders: its state after each sample. */
@@ -130,22 +131,22 @@ async function trajectories(row: OutcomeRow, cheap: readonly string[], weights: 
   for (let order = 0; order < FITTED_ORDERS; order++) {
     const trajectory: { state: PoolState; right: number }[] = []
     const rung: SwitchRung = { samplers: cheap.map((model, index) => ({ model, weight: weights[index] ?? 1 })), samples: MOST_SAMPLES }
-    const onPool = (_: number, { top, total, winner }: PoolState & { readonly winner: string | null }) => trajectory.push({ state: { top, total }, right: winner !== null && right.has(winner) ? 1 : 0 })
-    await runOn(row, modelSwitch({ rungs: [rung], samplesEach: MOST_SAMPLES, threshold: 1, stop: { rule: 'none' }, onPool: (index, pool) => void onPool(index, pool) }), seed * 1000 + order)
+    const onPool = (_: string, { top, total, winner }: PoolState & { readonly winner: string | null }) => trajectory.push({ state: { top, total }, right: winner !== null && right.has(winner) ? 1 : 0 })
+    await runOn(row, modelSwitch({ rungs: [rung], samplesEach: MOST_SAMPLES, threshold: 1, stop: { rule: 'none' }, onPool: (name, pool) => void onPool(name, pool) }), seed * 1000 + order)
     all.push(trajectory)
   }
   return all
 }
 
-function calibrate(trained: readonly Trained[]): AgreementCalibration {
+function calibrate(trained: readonly Trained[], arm: string): AgreementCalibration {
   const calibration = new AgreementCalibration()
-  for (const { orders } of trained) for (const trajectory of orders) for (const { state, right } of trajectory) calibration.learn(rungSource(0), state, right, 1 / FITTED_ORDERS)
+  for (const { orders } of trained) for (const trajectory of orders) for (const { state, right } of trajectory) calibration.learn({ arm }, state, right, 1 / FITTED_ORDERS)
   return calibration
 }
 
-function calibrateBoth(trained: readonly Trained[], strong: string): AgreementCalibration {
-  const calibration = calibrate(trained)
-  for (const { row } of trained) for (const { quality = 0 } of row.outcomes[strong]?.samples ?? []) calibration.learn(rungSource(1), { top: 1, total: 1 }, quality, 1 / (row.outcomes[strong]?.samples?.length ?? 1))
+function calibrateBoth(trained: readonly Trained[], arm: string, strong: string): AgreementCalibration {
+  const calibration = calibrate(trained, arm)
+  for (const { row } of trained) for (const { quality = 0 } of row.outcomes[strong]?.samples ?? []) calibration.learn({ arm: agreementArm([strong]) }, { top: 1, total: 1 }, quality, 1 / (row.outcomes[strong]?.samples?.length ?? 1))
   return calibration
 }
 

@@ -1,6 +1,6 @@
 import type { OutcomeRow } from '../../src/environment/index.js'
 import { fitPlatt, plattAt } from '../../src/statistics/index.js'
-import { AgreementCalibration, answerKey, bestOfN, modelSwitch, rungSource, selfConsistency, type Scorer, type Strategy } from '../../src/strategies/index.js'
+import { agreementArm, AgreementCalibration, answerKey, bestOfN, modelSwitch, selfConsistency, type Scorer, type Strategy } from '../../src/strategies/index.js'
 import { qwenArm } from '../data/multi-sample.js'
 import { average, folds, line, play, type Line, type Played, type Section } from './world.js'
 
@@ -58,9 +58,9 @@ export async function switchSection(train: readonly OutcomeRow[], test: readonly
   const learned = (fit: readonly OutcomeRow[]) => {
     const calibration = new AgreementCalibration()
     for (const row of fit)
-      for (const [rung, model] of [first, second].entries()) {
+      for (const model of [first, second]) {
         const outcome = row.outcomes[model]
-        if (outcome?.quality !== undefined && answerKey(outcome.answer ?? '') !== null) calibration.learn(rungSource(rung, row.category), { top: 1, total: 1 }, outcome.quality)
+        if (outcome?.quality !== undefined && answerKey(outcome.answer ?? '') !== null) calibration.learn({ arm: agreementArm([model]), category: row.category }, { top: 1, total: 1 }, outcome.quality)
       }
     return calibration
   }

@@ -1,6 +1,6 @@
-export { sampler, sampleRequest, type Sampler, type SamplerSettings } from './sampler.js'
+export { agreementArm, sampler, sampleRequest, type Sampler, type SamplerSettings } from './sampler.js'
 export { selfConsistency, type SelfConsistencySettings, type VoteSettings } from './self-consistency.js'
-export { modelSwitch, rungSource, type ModelSwitchSettings, type SwitchRung } from './model-switch.js'
+export { modelSwitch, type ModelSwitchSettings, type SwitchRung } from './model-switch.js'
 export { bestOfN, type BestOfNSettings } from './best-of-n.js'
 export { revise, type ReviseSettings } from './revise.js'
 export * from './saturation.js'

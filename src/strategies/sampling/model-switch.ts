@@ -30,13 +30,8 @@ export interface ModelSwitchSettings extends VoteSettings {
   /** Within a rung; Beta stopping at 0.95 when absent. */
   readonly stop?: StopRule | undefined
   readonly together?: number | undefined
-  /** Told of a rung's pool after each round of samples, to learn what agreement is worth. `winner` is an answer's key: content. */
-  readonly onPool?: ((rung: number, state: PoolState & { readonly winner: string | null }) => void) | undefined
-}
-
-/** The name under which a rung's agreement is calibrated. */
-export function rungSource(rung: number, category?: string): { readonly arm: string; readonly category?: string | undefined } {
-  return { arm: `rung ${rung}`, category }
+  /** Told of a rung's pool after each round of samples, to learn what agreement is worth: `arm` is its name in the calibration (`agreementArm`). `winner` is an answer's key: content. */
+  readonly onPool?: ((arm: string, state: PoolState & { readonly winner: string | null }) => void) | undefined
 }
 
 /**
@@ -63,7 +58,7 @@ export function modelSwitch(settings: ModelSwitchSettings): Strategy {
   const ids = rungs.map(({ samplers }) => samplers.map(({ strategy }) => strategy.id).join('+'))
   if (new Set(ids).size < ids.length) throw new InvalidRequest('rungs: the same samplers stand on two rungs; a rung is never asked twice.', { path: 'rungs' })
   const sure = (rung: number, { top, total, winner, share }: Agreement): { readonly probability: number | null; readonly accepted: boolean } => {
-    const probability = winner === null ? 0 : (calibration?.probability(rungSource(rung, category), { top, total }) ?? null)
+    const probability = winner === null ? 0 : (calibration?.probability({ arm: ids[rung] ?? '', category }, { top, total }) ?? null)
     return { probability, accepted: winner !== null && (probability ?? share) >= settings.threshold }
   }
   return {
@@ -99,13 +94,13 @@ export function modelSwitch(settings: ModelSwitchSettings): Strategy {
               hint: settings.hint,
               shapes: settings.shapes && { known: settings.shapes, category },
               enough: (agreement) => {
-                settings.onPool?.(index, { top: agreement.top, total: agreement.total, winner: agreement.winner })
+                settings.onPool?.(ids[index] ?? '', { top: agreement.top, total: agreement.total, winner: agreement.winner })
                 if (last || calibration === undefined) return false
                 const { probability } = sure(index, agreement)
                 if (probability !== null && probability >= early) return true
                 // Even if all further samples agreed it would not be sure: they would be drawn in vain.
                 const left = (rung.most - agreement.drawn) * Math.max(...rung.samplers.map(({ weight }) => weight))
-                const atBest = calibration.probability(rungSource(index, category), { top: agreement.top + left, total: agreement.total + left })
+                const atBest = calibration.probability({ arm: ids[index] ?? '', category }, { top: agreement.top + left, total: agreement.total + left })
                 return atBest !== null && atBest < settings.threshold
               },
             },

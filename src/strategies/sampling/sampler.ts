@@ -45,6 +45,11 @@ export function sampler(from: ModelId | SamplerSettings, path = 'model'): Sample
   return { model, strategy: strategy ?? single(model), weight, temperature }
 }
 
+/** The name under which agreement of these samplers is calibrated, whichever strategy draws from them. */
+export function agreementArm(from: readonly (ModelId | SamplerSettings)[]): string {
+  return from.map((one) => sampler(one).strategy.id).join('+')
+}
+
 /** The caller's request as a sample is drawn: whole, one choice, at a temperature that lets answers differ, with a seed of its own. */
 export function sampleRequest(request: Request, temperature: number | null, index: number): Request {
   return edit(request, {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { BudgetExceeded, BursarError } from '../../errors/index.js'
 import { memoryBudget, recordedEnvironment, type Environment, type OutcomeRow, type RecordedOptions } from '../../environment/index.js'
 import type { Delta, Request } from '../../protocol/index.js'
-import { AgreementCalibration, bestOfN, byDifficulty, learnLoopTable, loopFor, modelSwitch, readLoopTable, revise, rungSource, sampleRequest, Saturation, selfConsistency, single, valueOfSample, worthwhileSamples, type Answer, type LoopOutcome, type Scorer, type Strategy } from '../index.js'
+import { agreementArm, AgreementCalibration, bestOfN, byDifficulty, learnLoopTable, loopFor, modelSwitch, readLoopTable, revise, sampleRequest, Saturation, selfConsistency, single, valueOfSample, worthwhileSamples, type Answer, type LoopOutcome, type Scorer, type Strategy } from '../index.js'
 
 const request: Request = { model: 'auto', messages: [{ role: 'user', parts: [{ type: 'text', text: 'How many?' }] }], stream: true, paths: {}, extra: [] }
 const says = (answers: readonly (string | number)[]) => ({ samples: answers.map((answer) => ({ answer: typeof answer === 'number' ? `The answer is ${answer}.` : answer, outputTokens: 10, inputTokens: 5, usd: 0.001 })) })
@@ -162,13 +162,16 @@ describe('modelSwitch', () => {
   it('trusts what agreement was found to be worth, not the raw share', async () => {
     const calibration = new AgreementCalibration()
     for (let index = 0; index < 200; index++) {
-      calibration.learn(rungSource(0), { top: 3, total: 3 }, index % 2)
-      calibration.learn(rungSource(1), { top: 1, total: 1 }, index % 10 === 0 ? 0 : 1)
+      calibration.learn({ arm: agreementArm(['small']) }, { top: 3, total: 3 }, index % 2)
+      calibration.learn({ arm: agreementArm(['large']) }, { top: 1, total: 1 }, index % 10 === 0 ? 0 : 1)
     }
     const env = world({ small: says([4, 4, 4]), large: says([5]) })
     const { answer } = await run(modelSwitch({ rungs, samplesEach: 3, threshold: 0.8, calibration, stop: { rule: 'none' } }), env)
     expect(answer.completion.model).toBe('large')
     expect(answer.steps?.some(({ name }) => name === 'escalate')).toBe(true)
+    // The same samplers' agreement is worth the same to every strategy that draws from them.
+    const vote = await run(selfConsistency({ model: 'small', most: 3, calibration, stop: { rule: 'none' } }), world({ small: says([4, 4, 4]) }))
+    expect(vote.answer.evidence?.probability).toBeCloseTo(0.5, 1)
   })
 
   it('skips a rung that is predicted to fail, passes over one that does, and ends at the budget’s last call', async () => {

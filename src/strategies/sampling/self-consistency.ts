@@ -39,6 +39,7 @@ export function selfConsistency(settings: SelfConsistencySettings): Strategy {
   const most = wholeNumber(settings.most, 1, MOST_SAMPLES, 'most')
   const together = wholeNumber(settings.together ?? 1, 1, MOST_SAMPLES, 'together')
   const stop = checkedStop(settings.stop ?? { rule: 'beta', confidence: 0.95 })
+  const arm = samplers.map(({ strategy }) => strategy.id).join('+')
   const id = `self_consistency(${samplers.map(({ strategy }) => strategy.id).join(', ')} × ${most})`
   return {
     id,
@@ -59,7 +60,7 @@ export function selfConsistency(settings: SelfConsistencySettings): Strategy {
       yield* handOut(completion, request)
       const { winner, top, total } = agreement
       return tally.answer(completion, {
-        evidence: winner === null ? undefined : { source: 'agreement', probability: settings.calibration?.probability({ arm: id, category: settings.category }, { top, total }) ?? null, signal: agreement.share },
+        evidence: winner === null ? undefined : { source: 'agreement', probability: settings.calibration?.probability({ arm, category: settings.category }, { top, total }) ?? null, signal: agreement.share },
       })
     },
   }

@@ -82,7 +82,7 @@ function clip(said: string, most: number): string {
   return `${text.slice(0, half)}\n[…]\n${text.slice(-half)}`
 }
 
-/** Mean probability of the answer's tokens, exp(mean log-probability), in [0, 1]: how sure the model was. `null` without log-probabilities. */
+/** Mean probability of the answer's tokens, exp(mean log-probability), in [0, 1]: how sure the model was. `null` without log-probabilities, which the request must ask for (`logprobs`). */
 export const logprobScorer: Scorer = {
   id: 'logprobs',
   plan: [],
