@@ -18,3 +18,4 @@ export { outcomeEfficiency, processEfficiency, validThinkingRate, type RoundTrac
 export { ThinkingWatch, type EnoughReason, type WatchSettings } from './thinking-watch.js'
 export { cutThinking, type CutEvent, type CutThinkingSettings } from './cut-thinking.js'
 export { smallestAgreeing, type SizedSample } from './concise-sample.js'
+export { highEntropy, tokenEntropy } from './token-entropy.js'
