@@ -1,4 +1,4 @@
-import type { Completion, Environment, ModelId } from '../environment/index.js'
+import type { CallOptions, Completion, Environment, ModelId } from '../environment/index.js'
 import { deltasOf, edit, type Delta, type Message, type ReasoningSettings, type Request, type TextPart } from '../protocol/index.js'
 import { addCost, addUsage, noCost, noUsage, type Cost, type Usage } from '../quantities/index.js'
 import type { Answer, Evidence, Step } from './strategy.js'
@@ -71,7 +71,7 @@ export async function finish<Result>(running: AsyncGenerator<Delta, Result>): Pr
 }
 
 /** One call whose answer is for the strategy itself, not for the caller: whole, one choice, without tools, formats or streams. */
-export function ask(env: Environment, use: ModelUse, request: Request, changes: { readonly messages: readonly Message[]; readonly maxOutputTokens: number; readonly temperature?: number | undefined }): Promise<Completion> {
+export function ask(env: Environment, use: ModelUse, request: Request, changes: { readonly messages: readonly Message[]; readonly maxOutputTokens: number; readonly temperature?: number | undefined }, options?: CallOptions): Promise<Completion> {
   const { temperature } = changes
   return finish(
     env.call(
@@ -95,6 +95,7 @@ export function ask(env: Environment, use: ModelUse, request: Request, changes: 
         reasoning: use.reasoning,
         extra: [],
       }),
+      options,
     ),
   )
 }
@@ -186,6 +187,18 @@ function closing(text: string, start: number): number {
   return -1
 }
 
+/** Samples that one of several samples may draw itself without sharing a number with another's. */
+const SAMPLES_WITHIN = 64
+
+/**
+ * What a call is told that is one of several alike (its `index`), or belongs to a strategy that is: a number of its own, so that no cache answers
+ * it with another's answer (spec. 0.4). Nothing else of the strategy's own options: `wire` bytes are for calls that answer the caller as it asked.
+ */
+export function asSample(options: CallOptions | undefined, index?: number): CallOptions | undefined {
+  const whole = options?.sample
+  return whole === undefined && index === undefined ? undefined : { sample: (whole ?? 0) * SAMPLES_WITHIN + (index ?? 0) }
+}
+
 /** Samples must be able to differ: the least temperature of calls whose agreement is looked at. */
 export const SAMPLE_TEMPERATURE = 0.6
 
@@ -193,9 +206,9 @@ export const SAMPLE_TEMPERATURE = 0.6
  * The same request answered so many times at once, each answer whole and held back. A sample that fails is `null`. Throws only when the request
  * is cancelled. Each answer counts as one step named `name`.
  */
-export async function samplesOf(env: Environment, use: ModelUse, request: Request, count: number, name: string, tally: Tally): Promise<readonly (Completion | null)[]> {
+export async function samplesOf(env: Environment, use: ModelUse, request: Request, count: number, name: string, tally: Tally, options?: CallOptions): Promise<readonly (Completion | null)[]> {
   const asked = edit(withThinking(request, use), { temperature: Math.max(SAMPLE_TEMPERATURE, request.temperature ?? 1), seed: undefined })
-  const settled = await Promise.allSettled(Array.from({ length: count }, () => finish(env.call(use.model, asked))))
+  const settled = await Promise.allSettled(Array.from({ length: count }, (_, index) => finish(env.call(use.model, asked, asSample(options, index)))))
   env.signal.throwIfAborted()
   return settled.map((one, index) => {
     if (one.status === 'fulfilled') tally.add(`${name} ${index + 1}`, one.value)
@@ -205,9 +218,9 @@ export async function samplesOf(env: Environment, use: ModelUse, request: Reques
 }
 
 /** `ask`, where a failure only means that the strategy goes on without: `null`, noted. Throws only when the request is cancelled. */
-export async function askMaybe(env: Environment, use: ModelUse, request: Request, changes: Parameters<typeof ask>[3], name: string, tally: Tally): Promise<Completion | null> {
+export async function askMaybe(env: Environment, use: ModelUse, request: Request, changes: Parameters<typeof ask>[3], name: string, tally: Tally, options?: CallOptions): Promise<Completion | null> {
   try {
-    return await ask(env, use, request, changes)
+    return await ask(env, use, request, changes, options)
   } catch (thrown) {
     if (env.signal.aborted) throw thrown
     tally.note(name, use.model, 'failed')

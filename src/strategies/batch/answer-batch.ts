@@ -46,6 +46,9 @@ export interface BatchAnswer {
 /** Questions harder than this are asked alone (107). */
 const HARDEST = 3
 
+/** Calls at once at the most. */
+const MOST_PARALLEL = 64
+
 /** Items of one batch at the most. */
 const MOST_ITEMS = 10_000
 
@@ -166,7 +169,7 @@ async function inParallel(most: number, next: () => Promise<void> | undefined): 
       }
     }
   }
-  await Promise.all(Array.from({ length: Math.max(1, Math.floor(most) || 1) }, worker))
+  await Promise.all(Array.from({ length: Math.min(MOST_PARALLEL, Math.max(1, Math.floor(most) || 1)) }, worker))
   if (failed !== undefined) throw failed.reason instanceof Error ? failed.reason : toBursarError(failed.reason)
 }
 

@@ -13,14 +13,15 @@ export function whyAlone(request: Request): string | undefined {
   if (turns.length !== 1) return 'it belongs to a conversation'
   if (turns[0]?.parts.some((part) => part.type !== 'text') === true) return 'it holds more than text'
   if (request.stop !== undefined && request.stop.length > 0) return 'it has stop sequences'
+  if (request.extra.length > 0) return 'it has fields that are not known'
   if (questionOf(request).length > LONGEST_QUESTION) return 'it is long'
   return undefined
 }
 
 /** Equal for requests that may share a call: the same instructions and settings. */
 export function settingsKey(request: Request): string {
-  const { temperature, topP, topK, reasoning, verbosity, serviceTier, user, extra, frequencyPenalty, presencePenalty, logitBias } = request
-  return JSON.stringify([sharedMessages(request), temperature, topP, topK, reasoning, verbosity, serviceTier, user, extra.map(({ name, value }) => [name, value]), frequencyPenalty, presencePenalty, logitBias], (key, value: unknown) =>
+  const { temperature, topP, topK, reasoning, verbosity, serviceTier, user, frequencyPenalty, presencePenalty, logitBias } = request
+  return JSON.stringify([sharedMessages(request), temperature, topP, topK, reasoning, verbosity, serviceTier, user, frequencyPenalty, presencePenalty, logitBias], (key, value: unknown) =>
     key === 'at' || key === 'cache' ? undefined : value,
   )
 }

@@ -67,7 +67,7 @@ describe('large hints, small answers (167)', () => {
   const hints = '- birthplace is in the first sentence'
 
   it('gives out the small answer that two samples agree on, once', async () => {
-    const { text, starts, finishes, answer, models, told } = await run({ direction: 'large-hints' }, { large: [hints], small: ['The answer is London.', 'I say: the answer is London'] }, asking(question, { stream: true }))
+    const { text, starts, finishes, answer, models, told, env } = await run({ direction: 'large-hints' }, { large: [hints], small: ['The answer is London.', 'I say: the answer is London'] }, asking(question, { stream: true }))
     expect(models).toEqual(['large', 'small', 'small'])
     expect([text, starts, finishes]).toEqual(['The answer is London.', 1, 1])
     expect(answer.evidence).toEqual({ source: 'agreement', probability: null, signal: 1 })
@@ -75,6 +75,8 @@ describe('large hints, small answers (167)', () => {
     const asked = told('small')
     expect(asked === undefined ? '' : wordsOf(asked)).toContain(hints)
     expect(told('large')?.maxOutputTokens).toBe(162)
+    // Samples of one request must not come from a cache as the same answer.
+    expect(env.heard.map(({ options }) => options?.sample)).toEqual([undefined, 0, 1])
   })
 
   it.each([

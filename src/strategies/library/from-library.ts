@@ -29,7 +29,7 @@ export function fromLibrary({ library, cluster, lambda, explore = true, onChosen
   return {
     id: 'library',
     get plan() {
-      return eitherOf(library.entries.map((entry) => built(entry).plan))
+      return eitherOf(library.entries.map((entry) => library.planOf(entry)))
     },
     async *run(request: Request, env: Environment, options?: CallOptions): AsyncGenerator<Delta, Answer> {
       const kind = cluster(request)

@@ -213,7 +213,7 @@ export class StrategyLibrary {
   #callPrices(): (entry: LibraryEntry) => number {
     const models = new Map<ModelId, { calls: number; usd: number }>()
     for (const entry of this.entries) {
-      const plan = this.#planOf(entry)
+      const plan = this.planOf(entry)
       const [model] = modelsOf({ plan })
       const { priced, usd } = totalOf(entry)
       if (model === undefined || priced === 0 || plan.some((use) => use.model !== model)) continue
@@ -225,11 +225,11 @@ export class StrategyLibrary {
       return known === undefined || known.calls === 0 ? undefined : known.usd / known.calls
     }
     const dearest = Math.max(0, ...[...models.keys()].map((model) => priceOf(model) ?? 0))
-    return (entry) => this.#planOf(entry).reduce((sum, { model, expected }) => sum + expected * (priceOf(model) ?? dearest), 0)
+    return (entry) => this.planOf(entry).reduce((sum, { model, expected }) => sum + expected * (priceOf(model) ?? dearest), 0)
   }
 
   /** Which models an entry calls how often; remembered while the entry is here. */
-  #planOf({ hash, spec }: LibraryEntry): readonly PlannedUse[] {
+  planOf({ hash, spec }: LibraryEntry): readonly PlannedUse[] {
     let plan = this.#plans.get(hash)
     if (plan === undefined) {
       for (const known of this.#plans.keys()) if (!this.#entries.has(known)) this.#plans.delete(known)

@@ -145,9 +145,23 @@ describe('plan and budget', () => {
     expect(aborted.heard).toHaveLength(1)
   })
 
-  it('limits thinking in tokens where the solver is to think', async () => {
-    const { told } = await run(plan, '42', { limitThinking: true, solver: { model: 'strong', reasoning: { effort: 'low' } } })
-    expect(told[0]?.reasoning).toEqual({ effort: 'low', maxTokens: 473 })
+  it('limits thinking in tokens where it may, with room for the answer; else lets a solver think without a cap', async () => {
+    const solver = { model: 'strong', reasoning: { effort: 'low' } } as const
+    const { told } = await run(plan, '42', { limitThinking: true, solver })
+    expect(told[0]).toMatchObject({ reasoning: { effort: 'low', maxTokens: 1024 }, maxOutputTokens: 946 + 1024 })
+    expect((await run(plan, '42', { solver })).told[0]?.maxOutputTokens).toBeUndefined()
+    expect((await run(plan, '42', {}, asking(question, { reasoning: { effort: 'high' } }))).told[0]?.maxOutputTokens).toBeUndefined()
+    expect((await run(plan, '42', {}, asking(question, { reasoning: { effort: 'none' } }))).told[0]?.maxOutputTokens).toBe(946)
+  })
+
+  it('is one of several samples in all of its calls', async () => {
+    const env = scriptedEnvironment(({ model }) => (model === 'cheap' ? plan : '42'))
+    await played(planAndBudget(options).run(asking(question), env, { sample: 2, wire: 'openai-chat' }))
+    expect(env.heard.map(({ options: told }) => told)).toEqual([{ sample: 128 }, { sample: 128 }])
+  })
+
+  it('refuses budgets that are none', () => {
+    for (const words of [0, Number.NaN, Infinity]) expect(() => planAndBudget({ ...options, words: { 1: 200, 2: 250, 3: words, 4: 450, 5: 600 } })).toThrow(/words\.3/)
   })
 })
 

@@ -1,7 +1,8 @@
 import type { CallOptions, Completion, Environment } from '../../environment/index.js'
+import { InvalidRequest } from '../../errors/index.js'
 import { edit, type Delta, type Request } from '../../protocol/index.js'
 import type { Difficulty } from '../../understanding/index.js'
-import { ask, saidAfter, Tally, textOf, whyPlain, withThinking, type ModelUse } from '../calls.js'
+import { ask, asSample, saidAfter, Tally, textOf, whyPlain, withThinking, type ModelUse } from '../calls.js'
 import { single } from '../single.js'
 import type { Answer, Strategy } from '../strategy.js'
 import { allocate, hardCap, levelBudgets, tokensOfWords, type Level, type Schedule } from './allocation.js'
@@ -28,21 +29,26 @@ export interface PlanAndBudgetOptions {
 /** Up to this level a plan costs more than it gives (037, our form). */
 const EASY = 2
 
+/** The least ceiling of thinking tokens that providers take. */
+const LEAST_THINKING = 1024
+
 /** Where nobody knows the level: the middle. */
 const UNKNOWN_LEVEL: Level = 3
 
 /**
  * Plan-and-Budget (037): one cheap call splits the question and weighs its parts, one call answers it with words allotted to each part. Easy
  * questions and bad plans get one budget for the whole. The answer streams. At most three calls: plan, answer, and once more where the
- * hard cap cut it. Requests that a plan would change (tools, prescribed formats …) get the solver's plain answer.
+ * hard cap cut it. Solvers that are to think have the cap only with `limitThinking`, which leaves room for the thoughts. Requests that a plan would change (tools, prescribed formats …) get the solver's plain answer. Throws `InvalidRequest` for words that are no numbers.
  */
 export function planAndBudget(options: PlanAndBudgetOptions): Strategy {
   const { planner, solver, schedule = 'linear', variant = 'planned_weighted', words = levelBudgets, limitThinking = false } = options
   const plans = variant !== 'global'
   const plain = single(solver.model)
+  for (const [level, total] of Object.entries(words))
+    if (!(total >= 1 && total <= 1e6)) throw new InvalidRequest(`words.${level}: a number of words from 1 to 1000000, not ${total}.`, { path: `words.${level}` })
 
   /** The plan, where one is wanted and can be had; `null` else. The reason is noted. */
-  async function planFor(request: Request, env: Environment, told: Level | undefined, tally: Tally): Promise<Plan | null> {
+  async function planFor(request: Request, env: Environment, told: Level | undefined, tally: Tally, sample: CallOptions | undefined): Promise<Plan | null> {
     if (!plans) return null
     if (told !== undefined && told <= EASY) {
       tally.note('plan', planner.model, `left out at level ${told}`)
@@ -54,7 +60,7 @@ export function planAndBudget(options: PlanAndBudgetOptions): Strategy {
     }
     let completion: Completion
     try {
-      completion = await ask(env, planner, request, { messages: saidAfter(request.messages, planPrompt), maxOutputTokens: PLANNER_TOKENS })
+      completion = await ask(env, planner, request, { messages: saidAfter(request.messages, planPrompt), maxOutputTokens: PLANNER_TOKENS }, sample)
     } catch (thrown) {
       if (env.signal.aborted) throw thrown
       tally.note('plan', planner.model, 'failed; answered with one budget for the whole')
@@ -81,14 +87,19 @@ export function planAndBudget(options: PlanAndBudgetOptions): Strategy {
         return tally.answer(answer.completion)
       }
       const told = options.difficultyOf?.(request)?.level
-      const plan = await planFor(request, env, told, tally)
+      const plan = await planFor(request, env, told, tally, asSample(callOptions))
       const level = plan?.level ?? told ?? UNKNOWN_LEVEL
-      const total = Math.max(1, Math.floor(words[level]))
+      const total = Math.floor(words[level])
       const inParts = plan !== null && level > EASY ? plan : null
       const budgeted = variant === 'planned' && inParts !== null ? null : total
       const messages = saidAfter(request.messages, inParts === null ? globalPrompt(total) : planned(inParts, total, variant, schedule))
-      const use = limitThinking && budgeted !== null ? { ...solver, reasoning: { ...solver.reasoning, maxTokens: tokensOfWords(budgeted) } } : solver
-      const completion = yield* answerWithin(env, use, { plain: request, soft: edit(request, { messages }), cap: budgeted === null ? null : hardCap(budgeted) }, 'answer', tally)
+      const ceiling = limitThinking && budgeted !== null ? Math.max(LEAST_THINKING, tokensOfWords(budgeted)) : null
+      const use = ceiling === null ? solver : { ...solver, reasoning: { ...request.reasoning, ...solver.reasoning, maxTokens: ceiling } }
+      // Thinking counts against the limit of the output too: where nobody says how much there may be, a cap would cut answers that keep to the budget.
+      const thinking = { ...request.reasoning, ...solver.reasoning }
+      const thinks = thinking.effort === undefined ? thinking.maxTokens !== undefined : thinking.effort !== 'none'
+      const cap = budgeted === null || (thinks && ceiling === null) ? null : hardCap(budgeted) + (ceiling ?? 0)
+      const completion = yield* answerWithin(env, use, { plain: request, soft: edit(request, { messages }), cap }, 'answer', tally, asSample(callOptions))
       return tally.answer(completion)
     },
   }

@@ -2,7 +2,7 @@ import type { CallOptions, Completion, Environment } from '../../environment/ind
 import { InvalidRequest } from '../../errors/index.js'
 import { edit, type Delta, type Request } from '../../protocol/index.js'
 import { answerKey } from '../agreement/index.js'
-import { askMaybe, isCut, saidAfter, SAMPLE_TEMPERATURE, Tally, textOf, whyPlain, withThinking, type ModelUse } from '../calls.js'
+import { askMaybe, asSample, isCut, saidAfter, SAMPLE_TEMPERATURE, Tally, textOf, whyPlain, withThinking, type ModelUse } from '../calls.js'
 import type { Answer, Strategy } from '../strategy.js'
 import { difficultiesOf, lastPrompt, MAX_STEPS, OUTLINE_TOKENS, outlinePrompt, readOutline, readVote, resultOf, stepPrompt, votePrompt, type DoneStep, type Outline } from './outline.js'
 
@@ -50,7 +50,7 @@ export function selective(options: SelectiveOptions): Strategy {
     async *run(request: Request, env: Environment, callOptions?: CallOptions): AsyncGenerator<Delta, Answer> {
       const tally = new Tally()
       const why = whyPlain(request) ?? (env.budget.regime() === 'last_call' ? 'the budget has room for one call' : undefined)
-      const outline = why === undefined ? await bestOutline(outliner, request, env.budget.regime() === 'ample' ? outlines : 1, env, tally) : null
+      const outline = why === undefined ? await bestOutline(outliner, request, env.budget.regime() === 'ample' ? outlines : 1, env, tally, callOptions) : null
       if (outline === null) {
         const completion = yield* env.call(strong.model, why === undefined ? edit(withThinking(request, strong), {}) : withThinking(request, strong), callOptions)
         tally.add('answer', completion, `answered plainly: ${why ?? 'there is no outline to follow'}`)
@@ -66,14 +66,14 @@ export function selective(options: SelectiveOptions): Strategy {
         const checked = verify && !slow && difficulty >= UNSURE.from && difficulty <= UNSURE.to
         const asked = { messages: saidAfter(request.messages, stepPrompt(outline, done, task)), maxOutputTokens: stepTokens }
         const name = `step ${index + 1}`
-        const answer = (slow ? null : await easyStep(cheap, request, asked, checked, name, env, tally)) ?? (await hardStep(strong, request, asked, name, env, tally))
+        const answer = (slow ? null : await easyStep(cheap, request, asked, checked, name, env, tally, callOptions)) ?? (await hardStep(strong, request, asked, name, env, tally, callOptions))
         if (answer === null) break
         done.push({ task, answer })
       }
       const left = outline.steps.slice(done.length).map(({ task }) => task)
       // With the budget at its end the cheap model must do.
       const use = env.budget.regime() === 'last_call' || 0.9 <= threshold ? cheap : strong
-      const completion = yield* env.call(use.model, edit(withThinking(request, use), { messages: saidAfter(request.messages, lastPrompt(outline, done, left.join(' Then: '))) }))
+      const completion = yield* env.call(use.model, edit(withThinking(request, use), { messages: saidAfter(request.messages, lastPrompt(outline, done, left.join(' Then: '))) }), asSample(callOptions))
       tally.add('last step', completion, `${use === strong ? 'hard' : 'easy'}; ${done.length} of ${last} steps done before`)
       return tally.answer(completion)
     },
@@ -83,9 +83,9 @@ export function selective(options: SelectiveOptions): Strategy {
 type StepCall = Parameters<typeof askMaybe>[3]
 
 /** A result of the cheap model; `null` where there is none to go on with: the strong one must do the step. */
-async function easyStep(use: ModelUse, request: Request, asked: StepCall, checked: boolean, name: string, env: Environment, tally: Tally): Promise<string | null> {
+async function easyStep(use: ModelUse, request: Request, asked: StepCall, checked: boolean, name: string, env: Environment, tally: Tally, options: CallOptions | undefined): Promise<string | null> {
   const call = checked ? { ...asked, temperature: Math.max(SAMPLE_TEMPERATURE, request.temperature ?? 1) } : asked
-  const said = await Promise.all(Array.from({ length: checked ? 2 : 1 }, () => askMaybe(env, use, request, call, name, tally)))
+  const said = await Promise.all(Array.from({ length: checked ? 2 : 1 }, (_, index) => askMaybe(env, use, request, call, name, tally, asSample(options, checked ? index : undefined))))
   const results = said.map((completion) => (completion === null || isCut(completion) ? null : resultOf(textOf(completion))))
   const [first = null, second = null] = results
   const alike = !checked || sameResult(first, second)
@@ -94,8 +94,8 @@ async function easyStep(use: ModelUse, request: Request, asked: StepCall, checke
   return alike ? first : null
 }
 
-async function hardStep(use: ModelUse, request: Request, asked: StepCall, name: string, env: Environment, tally: Tally): Promise<string | null> {
-  const completion = await askMaybe(env, use, request, asked, name, tally)
+async function hardStep(use: ModelUse, request: Request, asked: StepCall, name: string, env: Environment, tally: Tally, options: CallOptions | undefined): Promise<string | null> {
+  const completion = await askMaybe(env, use, request, asked, name, tally, asSample(options))
   if (completion === null) return null
   const result = isCut(completion) ? null : resultOf(textOf(completion))
   tally.add(name, completion, result === null ? 'hard; found nothing' : 'hard')
@@ -109,9 +109,9 @@ function sameResult(a: string | null, b: string | null): boolean {
 }
 
 /** Outlines at once, and a vote where there are several; `null` where none can be used. */
-async function bestOutline(outliner: ModelUse, request: Request, count: number, env: Environment, tally: Tally): Promise<Outline | null> {
+async function bestOutline(outliner: ModelUse, request: Request, count: number, env: Environment, tally: Tally, options: CallOptions | undefined): Promise<Outline | null> {
   const call: StepCall = { messages: saidAfter(request.messages, outlinePrompt), maxOutputTokens: OUTLINE_TOKENS, temperature: count > 1 ? Math.max(SAMPLE_TEMPERATURE, request.temperature ?? 1) : undefined }
-  const said: readonly (Completion | null)[] = await Promise.all(Array.from({ length: count }, (_, index) => askMaybe(env, outliner, request, call, `outline ${index + 1}`, tally)))
+  const said: readonly (Completion | null)[] = await Promise.all(Array.from({ length: count }, (_, index) => askMaybe(env, outliner, request, call, `outline ${index + 1}`, tally, asSample(options, count > 1 ? index : undefined))))
   const found = said.flatMap((completion, index) => {
     if (completion === null) return []
     const outline = readOutline(textOf(completion))
@@ -121,7 +121,7 @@ async function bestOutline(outliner: ModelUse, request: Request, count: number, 
   const [first, ...others] = found
   if (first === undefined) return null
   if (others.length === 0) return first
-  const vote = await askMaybe(env, outliner, request, { messages: saidAfter(request.messages, votePrompt(found)), maxOutputTokens: VOTE_TOKENS }, 'vote', tally)
+  const vote = await askMaybe(env, outliner, request, { messages: saidAfter(request.messages, votePrompt(found)), maxOutputTokens: VOTE_TOKENS }, 'vote', tally, asSample(options))
   const best = vote === null ? null : readVote(textOf(vote), found.length)
   if (vote !== null) tally.add('vote', vote, best === null ? 'was no vote; the first outline is followed' : `outline ${best + 1} of ${found.length}`)
   return found[best ?? 0] ?? first

@@ -1,4 +1,4 @@
-import type { Completion, Environment } from '../../environment/index.js'
+import type { CallOptions, Completion, Environment } from '../../environment/index.js'
 import { edit, ReplyCollector, type Delta, type Request } from '../../protocol/index.js'
 import { totalOutputTokens } from '../../quantities/index.js'
 import { isCut, type ModelUse, type Tally } from '../calls.js'
@@ -19,25 +19,25 @@ export interface Budgeted {
  * back. A cut by the caller's own limit is the caller's wish. Where the second call fails, the cut answer stands, with the finish `length` that says so.
  * At most two calls.
  */
-export async function* answerWithin(env: Environment, use: ModelUse, { plain, soft, cap }: Budgeted, name: string, tally: Tally): AsyncGenerator<Delta, Completion> {
+export async function* answerWithin(env: Environment, use: ModelUse, { plain, soft, cap }: Budgeted, name: string, tally: Tally, options?: CallOptions): AsyncGenerator<Delta, Completion> {
   const own = plain.maxOutputTokens ?? Infinity
   const ours = cap !== null && cap < own
   const thinking = use.reasoning === undefined ? {} : { reasoning: use.reasoning }
   const capped = edit(soft, { ...thinking, ...(ours ? { maxOutputTokens: cap } : {}) })
   if (!ours) {
-    const completion = yield* env.call(use.model, capped)
+    const completion = yield* env.call(use.model, capped, options)
     tally.add(name, completion)
     return completion
   }
-  if (plain.stream) return yield* streamed(env, use, edit(plain, thinking), capped, name, tally)
-  const first = yield* env.call(use.model, capped)
+  if (plain.stream) return yield* streamed(env, use, edit(plain, thinking), capped, name, tally, options)
+  const first = yield* env.call(use.model, capped, options)
   if (!isCut(first)) {
     tally.add(name, first)
     return first
   }
   tally.add(name, first, 'its length reached the hard limit; asked again without a budget')
   try {
-    const second = yield* env.call(use.model, edit(plain, thinking))
+    const second = yield* env.call(use.model, edit(plain, thinking), options)
     tally.add(`${name} again`, second)
     return second
   } catch (thrown) {
@@ -47,9 +47,9 @@ export async function* answerWithin(env: Environment, use: ModelUse, { plain, so
   }
 }
 
-async function* streamed(env: Environment, use: ModelUse, plain: Request, capped: Request, name: string, tally: Tally): AsyncGenerator<Delta, Completion> {
+async function* streamed(env: Environment, use: ModelUse, plain: Request, capped: Request, name: string, tally: Tally, options?: CallOptions): AsyncGenerator<Delta, Completion> {
   const whole = new ReplyCollector()
-  const first = env.call(use.model, capped)
+  const first = env.call(use.model, capped, options)
   /** `finish` and `usage`: they wait until it is known whether this was the end. */
   let held: Delta[] = []
   let parts = 0
@@ -79,7 +79,7 @@ async function* streamed(env: Environment, use: ModelUse, plain: Request, capped
     return completion
   }
   tally.add(name, completion, 'its length reached the hard limit; gone on without a budget')
-  const rest = env.call(use.model, goOn(plain, whole.reply().choices[0]?.parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('') ?? '', left))
+  const rest = env.call(use.model, goOn(plain, whole.reply().choices[0]?.parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('') ?? '', left), options)
   let begun = false
   try {
     for (;;) {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { edit } from '../../../protocol/index.js'
-import { finish, handOut, Tally } from '../../calls.js'
+import { asSample, finish, handOut, Tally } from '../../calls.js'
 import type { Answer, Strategy } from '../../strategy.js'
 import { answerCondition, answers, sayAnswer } from '../conditions.js'
 import { strategyKind } from '../kind.js'
@@ -25,7 +25,7 @@ export const repeatKind = strategyKind({
           const asked = edit(request, round === 1 ? {} : { temperature: Math.max(LEAST_TEMPERATURE, request.temperature ?? 1), seed: undefined })
           // At its end the budget has no room for another try, so this one goes out as it is.
           const last = round === most || env.budget.regime() === 'last_call'
-          const answer: Answer = last ? yield* inner.run(asked, env, options) : await finish(inner.run(asked, env))
+          const answer: Answer = last ? yield* inner.run(asked, env, asSample(options, round - 1)) : await finish(inner.run(asked, env, asSample(options, round - 1)))
           const passed = answers(until, answer)
           tally.addAnswer(`try ${round}`, answer, passed ? 'passed' : last ? 'did not pass, and was the last try' : 'did not pass')
           if (!passed && !last) continue
