@@ -80,7 +80,7 @@ export async function* readOutcomeTable(file: string, onBytes?: (bytes: Uint8Arr
 }
 
 /** The row of a line, what is wrong with it, or `undefined` for an empty one. */
-function rowOf(file: string, number: number, bytes: Buffer, decoder: TextDecoder, seen: Set<string>): OutcomeRow | BursarError | undefined {
+function rowOf(file: string, number: number, bytes: Buffer, decoder: InstanceType<typeof TextDecoder>, seen: Set<string>): OutcomeRow | BursarError | undefined {
   let line: string
   try {
     line = decoder.decode(bytes)
