@@ -24,6 +24,8 @@ export interface EffortResult {
   readonly overshoot: number
 }
 
+/** Answers without a budget before: T̂ itself is a mean of scattered lengths. */
+export const fullEffort = 500
 const typical = 600
 const noise = 0.35
 const features: LengthFeatures = { category: { name: 'math', probability: 1 }, difficulty: { value: 0.5, level: 3, source: 'told' } }
@@ -34,7 +36,7 @@ export function measureEffort(answers: number, seed: number): readonly EffortRes
     const random = childRandom(seed, name)
     const controller = createEffortController()
     const draw = (mean: number) => mean * Math.exp(noise * normalDraw(random) - (noise * noise) / 2)
-    for (let index = 0; index < 100; index++) controller.observe(features, target, { resolved: controller.resolve(1, features, target), outputTokens: draw(typical) })
+    for (let index = 0; index < fullEffort; index++) controller.observe(features, target, { resolved: controller.resolve(1, features, target), outputTokens: draw(typical) })
     for (let index = 0; index < answers; index++) {
       const resolved = controller.resolve(0.05 + 0.94 * random.next(), features, target)
       controller.observe(features, target, { resolved, outputTokens: draw(typical * realised((resolved.softTokens ?? typical) / typical)) })

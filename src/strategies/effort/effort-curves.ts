@@ -37,7 +37,7 @@ export interface EffortCurves {
 export interface EffortCurvesOptions {
   /** Curves that are remembered, those used last. 1,000 unless told otherwise. */
   readonly curves?: number | undefined
-  /** Answers over which the past of a bin fades. 300 unless told otherwise. */
+  /** Answers over which the past of a bin fades. 1,000 unless told otherwise. */
   readonly fading?: number | undefined
 }
 
@@ -66,7 +66,7 @@ const stored = z.object({
   curves: z.array(z.tuple([z.string(), z.array(z.tuple([number, number, number, number, number])).length(bins)])),
 })
 
-export function createEffortCurves({ curves = 1_000, fading = 300 }: EffortCurvesOptions = {}): EffortCurves {
+export function createEffortCurves({ curves = 1_000, fading = 1_000 }: EffortCurvesOptions = {}): EffortCurves {
   if (!(curves >= 2) || !(fading >= 1) || !Number.isFinite(fading)) throw new RangeError('curves is at least 2, fading at least 1 answer')
   return new LearnedCurves(new Map(), Math.floor(curves), fading)
 }
@@ -107,7 +107,6 @@ class LearnedCurves implements EffortCurves {
   }
 
   curve(arm: string, category: string): MonotoneCurve {
-    const general = this.overshoot(arm, category)
     const [armKey, ownKey] = keysOf(arm, category)
     const [whole, own] = [this.byKey.get(armKey), this.byKey.get(ownKey)]
     const points: WeightedPoint[] = []
@@ -116,9 +115,9 @@ class LearnedCurves implements EffortCurves {
       const [wide, narrow] = [whole?.[index], own?.[index]]
       const share = narrow === undefined ? 0 : narrow.n / (narrow.n + shrinkage)
       const sum = (part: 'asked' | 'realised' | 'n') => (wide?.[part] ?? 0) * (1 - share) + (narrow?.[part] ?? 0) * share
-      // Where nothing was asked for yet, the model is believed to overshoot as it does elsewhere.
+      // Where nothing was asked for yet, the model is believed to obey: so what was never tried is asked for once, and learned.
       const weight = sum('n') + priorWeight
-      points.push({ x: (sum('asked') + middle * priorWeight) / weight, y: (sum('realised') + middle * general * priorWeight) / weight, weight })
+      points.push({ x: (sum('asked') + middle * priorWeight) / weight, y: (sum('realised') + middle * priorWeight) / weight, weight })
     }
     return fitIsotonic(points)
   }
