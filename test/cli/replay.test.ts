@@ -1,0 +1,86 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { replayCommand } from '../../src/cli/commands/replay.js'
+import { BursarError } from '../../src/errors/index.js'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bursar-replay-cli-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function log(name: string, rows: number, extra: readonly string[] = []): string {
+  const file = join(folder, name)
+  const lines = Array.from({ length: rows }, (_, index) =>
+    JSON.stringify({
+      id: String(index),
+      request: { messages: [{ role: 'user', content: `question ${index % 7}` }] },
+      outcomes: { 'a/large': { quality: 1, usd: 0.01 }, 'b/small': { quality: index % 7 < 5 ? 1 : 0, usd: 0.001 } },
+    }),
+  )
+  writeFileSync(file, [...lines, ...extra].join('\n'))
+  return file
+}
+
+async function run(...args: string[]): Promise<{ out: string; err: string; code: number; width: number }> {
+  const said = { out: '', err: '', code: 0, width: 80 }
+  const program = new Command().exitOverride().configureOutput({ writeErr: (text) => void (said.err += text), writeOut: (text) => void (said.out += text) })
+  replayCommand(program, {
+    print: (text) => void (said.out += text),
+    report: (text) => void (said.err += text),
+    width: said.width,
+    signal: new AbortController().signal,
+    exitWith: (code) => void (said.code = code),
+  })
+  await program.parseAsync(['node', 'bursar', 'replay', ...args])
+  return said
+}
+
+describe('bursar replay', () => {
+  it('prints a table of 80 columns and writes the same figures as JSON', async () => {
+    const json = join(folder, 'out.json')
+    const { out, code } = await run('--log', log('log.jsonl', 120), '--reference', 'a/large', '--warm-up', '20', '--objective', 'best', '--objective', '0.002', '--json', json)
+    expect(code).toBe(0)
+    for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
+    expect(out).toMatch(/^a\/large +100\.0 % .* \$10\.0 +0 % .* proven$/m)
+    expect(out).toMatch(/^b\/small .* \$1\.00 +90 % \[90, 90\] +worse$/m)
+    expect(out).toMatch(/^λ = \$0\.002 /m)
+    expect(out).toMatch(/100 requests decided, after 20 that were only learned from\. Against always "a\/large"\./)
+    const written = JSON.parse(readFileSync(json, 'utf8')) as { requests: number; policies: { name: string }[] }
+    expect(written.requests).toBe(100)
+    expect(written.policies.map(({ name }) => name)).toEqual(['always a/large', 'always b/small', 'random arm', 'oracle', 'best', 'λ = $0.002'])
+  })
+
+  it('asks for the reference by the names that there are', async () => {
+    await expect(run('--log', log('ask.jsonl', 3))).rejects.toThrow(/--reference.*"a\/large", "b\/small"/)
+    await expect(run('--log', log('ask.jsonl', 3), '--reference', 'c')).rejects.toSatisfy((thrown) => BursarError.is(thrown) && thrown.path === 'reference')
+  })
+
+  it('names wrong rows, goes on without them, and exits with 1 unless told to be lenient', async () => {
+    const file = log('wrong.jsonl', 30, ['{"id": 1}', 'nothing'])
+    const strict = await run('--log', file, '--reference', 'a/large', '--warm-up', '5')
+    expect(strict.err).toMatch(/row 31: id/)
+    expect(strict.err).toMatch(/row 32: is not JSON/)
+    expect(strict.out).toMatch(/2 rows of the log were wrong and left out/)
+    expect(strict.code).toBe(1)
+    expect((await run('--log', file, '--reference', 'a/large', '--warm-up', '5', '--lenient')).code).toBe(0)
+  })
+
+  it.each([
+    [['--objective', 'fastest'], /--objective: "fastest"/],
+    [['--predictor', 'crystal-ball'], /no predictor "crystal-ball"/],
+  ])('refuses %j', async (args, message) => {
+    await expect(run('--log', log('bad.jsonl', 3), '--reference', 'a/large', ...args)).rejects.toThrow(message)
+  })
+
+  it.each([['--margin', '2'], ['--warm-up', 'some'], ['--limit', '-1']])('refuses %s %s', async (option, value) => {
+    await expect(run('--log', log('bad.jsonl', 3), '--reference', 'a/large', option, value)).rejects.toMatchObject({ code: 'commander.invalidArgument' })
+  })
+
+  it('says which file is not there', async () => {
+    await expect(run('--log', join(folder, 'nothing.jsonl'), '--reference', 'x')).rejects.toThrow(/doesn't exist/)
+  })
+})
