@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { decideOnly, inspectConfig, type Config, type Router } from '../../gateway/index.js'
 import { findConfig, processDependencies, USUAL_FILE, type InspectionDependencies } from '../inspection.js'
+import { wrap } from '../table.js'
 
 type RouteDependencies = Omit<InspectionDependencies, 'open'> & {
   /** Builds what decides, with what it has learned so far. */
@@ -57,7 +58,7 @@ export function routeCommand(program: Command, deps: RouteDependencies = { ...pr
           ...(inputTokens === null ? [] : [`about ${Math.round(inputTokens)} input tokens`]),
         ]
         deps.print(`${decided.explanation.join('\n')}\n`)
-        deps.print(`The question: ${said.join(', ')}. Nothing was called.\n`)
+        deps.print(`${wrap(`The question: ${said.join(', ')}. Nothing was called.`, deps.width).join('\n')}\n`)
       } finally {
         await opened.close()
       }

@@ -55,8 +55,14 @@ function beliefSettings(routing: RoutingConfig, router: Router, memory: RoutingM
   return { kind: predictorKindOf(routing.predictor), settings, seed, facts: router.arms.facts, guard: (predictor, load) => guarded(predictor, load, routing, memory) }
 }
 
+/**
+ * Familiarity is a p-value among the outcomes that were learned. A request that several arms have answered is learned several times, and only the first time it is
+ * new: so a new one ranks lower than it would among requests.
+ */
+const LEAST_FAMILIARITY = 0.01
+
 function policyOf({ exploration, sticky: sticks }: RoutingConfig, memory: RoutingMemory): Policy {
-  const best = valueOfInformation()
+  const best = valueOfInformation({ leastFamiliarity: LEAST_FAMILIARITY })
   const inner = sticks ? sticky(best) : best
   return exploration.share === 0 ? inner : exploring(inner, { share: exploration.share, allowance: memory.allowance(exploration.usd_per_day) })
 }
