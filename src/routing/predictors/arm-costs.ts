@@ -23,8 +23,8 @@ const mostSmear = Math.exp(1.125)
 const slopePrior = 4
 const mostTables = 20_000
 
-/** Of each measure: Σw, Σwx, Σwy, Σwxx, Σwxy, Σwyy. */
-const sums = 6
+/** Of each measure: Σw, Σwx, Σwy, Σwxx, Σwxy; then Σw·e² and Σw of the errors e that the line made in foretelling outcomes before it learned from them. */
+const sums = 7
 const size = sums * measures.length
 type Table = Float64Array
 
@@ -33,7 +33,6 @@ interface Line {
   readonly slope: number
   readonly meanX: number
   readonly meanY: number
-  readonly variance: number
 }
 
 export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, from?: ByteReader): ArmCosts {
@@ -55,13 +54,16 @@ export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, fr
     const at = measure * sums
     const weight = table?.[at] ?? 0
     if (!table || weight === 0) return null
-    const [x = 0, y = 0, xx = 0, xy = 0, yy = 0] = table.subarray(at + 1, at + sums)
+    // Read one by one: this is done for every arm of every decision, and views would cost more than the rest.
+    const x = table[at + 1] ?? 0
+    const y = table[at + 2] ?? 0
+    const xx = table[at + 3] ?? 0
+    const xy = table[at + 4] ?? 0
     const meanX = x / weight
     const meanY = y / weight
     const spreadX = Math.max(0, xx - weight * meanX * meanX)
     const slope = (xy - weight * meanX * meanY) / (spreadX + slopePrior)
-    const spreadY = Math.max(0, yy - weight * meanY * meanY)
-    return { weight, slope, meanX, meanY, variance: Math.max(0, spreadY - slope * slope * spreadX) / weight }
+    return { weight, slope, meanX, meanY }
   }
 
   /** ln y at x: the line of all arms, moved towards the tier's, then the arm's, then the category's residual. */
@@ -90,16 +92,33 @@ export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, fr
       const y = logs[measure] ?? NaN
       if (Number.isNaN(y)) continue
       const at = measure * sums
-      const values = [1, x, y, x * x, x * y, y * y]
-      for (let term = 0; term < sums; term++) table[at + term] = (table[at + term] ?? 0) + weight * (values[term] ?? 0)
+      const values = [1, x, y, x * x, x * y]
+      for (let term = 0; term < values.length; term++) table[at + term] = (table[at + term] ?? 0) + weight * (values[term] ?? 0)
     }
   }
 
+  function addErrors(name: string, errors: Float64Array, weight: number): void {
+    const table = tables.get(name)
+    if (!table) return
+    errors.forEach((error, measure) => {
+      if (Number.isNaN(error)) return
+      const at = measure * sums + 5
+      table[at] = (table[at] ?? 0) + weight * error * error
+      table[at + 1] = (table[at + 1] ?? 0) + weight
+    })
+  }
+
   return {
-    logs: (arm, features, category) => Float64Array.from(measures, (_, measure) => expected(arm, inputOf(features), category, measure)),
+    logs(arm, features, category) {
+      const out = new Float64Array(measures.length)
+      const x = inputOf(features)
+      for (let measure = 0; measure < out.length; measure++) out[measure] = expected(arm, x, category, measure)
+      return out
+    },
     smear(arm, measure) {
-      const own = line(armName(arm), measure) ?? line('all', measure)
-      return own === null ? 1 : Math.min(mostSmear, Math.exp(own.variance / 2))
+      const table = tables.get(armName(arm)) ?? tables.get('all')
+      const weight = table?.[measure * sums + 6] ?? 0
+      return weight === 0 ? 1 : Math.min(mostSmear, Math.exp((table?.[measure * sums + 5] ?? 0) / weight / 2))
     },
     add(arm, features, category, logs, weight) {
       if (logs.every(Number.isNaN)) return
@@ -108,8 +127,11 @@ export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, fr
         arms += 1
       }
       const x = inputOf(features)
+      const errors = logs.map((y, measure) => y - expected(arm, x, category, measure))
       addTo('all', x, logs, weight)
       addTo(armName(arm), x, logs, weight)
+      addErrors('all', errors, weight)
+      addErrors(armName(arm), errors, weight)
       if (tiers.get(arm) !== undefined) addTo(tierName(arm), x, logs, weight)
       if (category !== undefined) addTo(localName(arm, category), x, logs, weight)
     },

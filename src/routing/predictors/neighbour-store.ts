@@ -9,8 +9,8 @@ import { createPostings, mostRequests } from './postings.js'
  * they can meet again) and its dense vector at a byte a component where it has one. No text is kept. Memory grows up to `capacity` requests and
  * outcomes, then the least important of the old are forgotten.
  *
- * One search serves all arms: lists of bounded length (the latest requests that hold an n-gram) give candidates, the best of which are compared closely
- * by the mixture of both cosines. O(kept × longest list), however much is remembered.
+ * One search serves all arms: lists of bounded length (the latest requests that hold an n-gram) give candidates with their lexical cosine as far as the
+ * lists reach; where there are dense vectors, the best of them are compared again by the mixture of both cosines. O(kept × longest list), however much is remembered.
  */
 export interface NeighbourStore {
   readonly requests: number
@@ -45,9 +45,9 @@ export interface StoreOptions {
 /** N-grams kept of a request. */
 const kept = 64
 /** N-grams of a new request that are looked up. */
-const lookedUp = 96
+const lookedUp = 64
 /** Candidates that are compared closely. */
-const compared = 384
+const compared = 256
 /** Without any n-gram in common with anything (another language, say) but with a dense vector, so many of the latest are compared. */
 const latestCompared = 256
 const longestDense = 4096
@@ -77,6 +77,7 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
   let scores = new Float32Array(places)
   let touched = new Int32Array(places)
   const candidates = new Int32Array(compared + latestCompared)
+  const likenesses = new Float64Array(compared + latestCompared)
   const order = new Float64Array(compared + latestCompared)
   const found = { requests: new Int32Array(compared + latestCompared), likeness: new Float32Array(compared + latestCompared) }
 
@@ -168,15 +169,18 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
       const request = touched[at] ?? 0
       if (Math.floor((scores[request] ?? 0) * scale) === least - 1) candidates[taken++] = request
     }
+    for (let at = 0; at < taken; at++) likenesses[at] = scores[candidates[at] ?? 0] ?? 0
     for (let at = 0; at < count; at++) scores[touched[at] ?? 0] = 0
     return taken
   }
 
-  function ranked(count: number, most: number, vector: Float32Array | undefined): Neighbours {
-    for (let at = 0; at < count; at++) {
-      const request = candidates[at] ?? 0
-      order[at] = -Math.round(likenessOf(vector, request) * 2 ** 30) * mostRequests + request
-    }
+  function compare(count: number, vector: Float32Array | undefined): void {
+    for (let at = 0; at < count; at++) likenesses[at] = likenessOf(vector, candidates[at] ?? 0)
+  }
+
+  /** The first `count` candidates by falling `likenesses`. */
+  function ranked(count: number, most: number): Neighbours {
+    for (let at = 0; at < count; at++) order[at] = -Math.round((likenesses[at] ?? 0) * 2 ** 30) * mostRequests + (candidates[at] ?? 0)
     const sorted = order.subarray(0, count).sort()
     let kept = 0
     for (let at = 0; at < count && kept < most; at++) {
@@ -254,7 +258,9 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
       }
       let taken = bestTouched(count)
       if (taken === 0 && vector) for (let request = Math.max(0, high - latestCompared); request < high; request++) candidates[taken++] = request
-      return withQuery(features, () => ranked(taken, Math.min(most, compared), vector))
+      // Without dense vectors the lists' own sums are the likeness: comparing again would cost more than it corrects.
+      if (vector) withQuery(features, () => compare(taken, vector))
+      return ranked(taken, Math.min(most, compared))
     },
     scan(features, most) {
       const vector = usableDense(features)
@@ -264,7 +270,8 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
         all.sort()
         const taken = Math.min(most, compared, high)
         for (let at = 0; at < taken; at++) candidates[at] = (all[at] ?? 0) - Math.floor((all[at] ?? 0) / mostRequests) * mostRequests
-        return ranked(taken, most, vector)
+        compare(taken, vector)
+        return ranked(taken, most)
       })
     },
     add(features, arm, values) {

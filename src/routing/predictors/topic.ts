@@ -59,7 +59,7 @@ function create(facts: readonly ArmFacts[], settings: TopicSettings, from?: Byte
       return arms.map((arm) => {
         const known = means.of(arm, undefined)
         let quality = known && { mean: known.mean, variance: known.variance }
-        if (known && topics.length > 1) {
+        if (known && topics.length > 0) {
           let [mean, square] = [0, 0]
           for (const { name, probability } of topics) {
             const local = means.of(arm, name) ?? known
