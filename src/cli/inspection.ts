@@ -8,6 +8,8 @@ export interface Inspection {
   readonly providers: ReadonlyMap<string, Provider>
   /** Models that callers may name: aliases first, then what each provider declares or the catalog knows of it. */
   models(): readonly { readonly id: string; readonly facts: ModelFacts; readonly deployments: readonly string[] }[]
+  /** What picks for `model: auto`; absent where a test has none. */
+  readonly router?: { problems(): readonly string[] }
   /** Whether the ledger could be opened. */
   ledger(): Promise<readonly LedgerHealth[]>
   close(): Promise<void>

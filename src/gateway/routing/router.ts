@@ -9,6 +9,7 @@ import { fallback, type Strategy } from '../../strategies/index.js'
 import type { Features, Understanding } from '../../understanding/index.js'
 import type { CallerLabels } from '../attribution.js'
 import type { RoutingConfig } from '../config/index.js'
+import { armName } from '../config/routing-references.js'
 import { mayName, type Key } from '../keys.js'
 import { buildArm, dearestArm, type ArmSet, type ArmSource, type LiveArm } from './arms.js'
 import type { Belief } from './beliefs.js'
@@ -74,6 +75,18 @@ export class Router {
     readonly arms: ArmSet,
   ) {
     this.objectives = configuredObjectives(config)
+  }
+
+  /** What `bursar check` tells of the arms: plain sentences. */
+  problems(): readonly string[] {
+    const { arms: named = [] } = this.config
+    const missing = named.map((arm) => armName(arm)).filter((id) => !this.arms.byId.has(id))
+    const unpriced = named.map((arm) => armName(arm)).filter((id) => this.arms.byId.has(id) && this.arms.byId.get(id)?.card.priceOf === undefined)
+    return [
+      ...missing.map((id) => `routing.arms: "${id}" needs a model that nobody serves, so it is never picked.`),
+      ...unpriced.map((id) => `routing.arms: the price of "${id}" is unknown, so it is never preferred where dollars count, and never picked where they are limited.`),
+      ...(this.arms.arms.length === 1 ? [`routing: "${this.arms.arms[0]?.id}" is the only arm, so there is nothing to pick.`] : []),
+    ]
   }
 
   /** Names that callers may give instead of a model's. */
