@@ -108,6 +108,7 @@ export class Gateway {
       traceHeaders: (requestId) => tracing.headersFor(requestId),
     }
     const state = await wire(config, shared).catch(async (thrown: unknown) => {
+      await routing.memory.close()
       await opened.close()
       throw thrown
     })
