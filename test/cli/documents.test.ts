@@ -93,7 +93,8 @@ describe.each(pages)('%s', (page) => {
     for (const [, path = ''] of text.matchAll(/\b((?:test|examples|bench|src)\/[\w./-]*\.(?:test\.)?ts)\b/g)) expect(existsSync(join(root, path)), path).toBe(true)
   })
 
-  it('shows configurations that are valid', () => {
+  // Strategies are parts of a configuration: `src/strategies/declared/documentation.test.ts` reads and builds those of its page.
+  it.skipIf(page === 'docs/strategies.md')('shows configurations that are valid', () => {
     const env = { OPENAI_API_KEY: 'sk-o', ANTHROPIC_API_KEY: 'sk-a', BACKEND_KEY: 'sk-backend-0123456789', EXPERIMENTS_KEY: 'sk-experiments-0123456789', SEARCH_KEY: 'sk-search-0123456789', SEARCH_APP_KEY: 'sk-search-app-0123456789' }
     for (const block of blocks(page, 'yaml')) {
       // Pieces of a file stand for what is around them.
