@@ -11,7 +11,7 @@ import { hasPostgres } from './counters/fixtures/services.js'
 import { openGate } from './counters/fixtures/tcp-gate.js'
 import { openDurableLedger, type DurableLedger, type DurableLedgerSettings, type LedgerFault } from './durable-ledger.js'
 import { intentRecord } from './journal/fixtures/records.js'
-import { callRecord, ledgerContract } from './ledger-contract.js'
+import { callRecord } from './ledger-contract.js'
 
 let directory: string
 const opened: DurableLedger[] = []
@@ -45,14 +45,6 @@ async function open(settings: Partial<DurableLedgerSettings> = {}) {
   opened.push(ledger)
   return { ledger, faults }
 }
-
-const folders: string[] = []
-afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
-ledgerContract('durable ledger, embedded', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'bursar-contract-'))
-  folders.push(folder)
-  return openDurableLedger({ journals: join(folder, 'journals'), store: { file: join(folder, 'bursar.db') } })
-})
 
 /** What each call of `record-until-killed.ts` holds, and what it costs. */
 const [reserved, spent] = [100n, 30n]
