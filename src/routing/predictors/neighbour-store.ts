@@ -76,6 +76,9 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
   const query = new Float32Array(lexicalDimensions)
   let scores = new Float32Array(places)
   let touched = new Int32Array(places)
+  let gathered = new Float32Array(places)
+  const bins = new Uint32Array(257)
+  const overflowing = new Int32Array(compared)
   const candidates = new Int32Array(compared + latestCompared)
   const likenesses = new Float64Array(compared + latestCompared)
   const order = new Float64Array(compared + latestCompared)
@@ -91,6 +94,7 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
     denseScale = sized(denseScale, new Float32Array(places))
     scores = new Float32Array(places)
     touched = new Int32Array(places)
+    gathered = new Float32Array(places)
   }
 
   /** Entries of the vector by importance: those met at least `times` before by falling weight, then the rest by falling weight. */
@@ -147,30 +151,42 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
     }
   }
 
-  /** The best `compared` of the touched requests, by scores put into a histogram: linear, no sorting. Leaves all scores at 0. */
+  /**
+   * The best `compared` of the touched requests, by scores put into a histogram: linear, no sorting. Leaves all scores at 0. Scores lie scattered, and
+   * fetching them is what costs: it is done once.
+   */
   function bestTouched(count: number): number {
     let top = 0
-    for (let at = 0; at < count; at++) top = Math.max(top, scores[touched[at] ?? 0] ?? 0)
-    const bins = new Uint32Array(257)
-    const scale = top > 0 ? 256 / top : 0
     for (let at = 0; at < count; at++) {
-      const bin = Math.floor((scores[touched[at] ?? 0] ?? 0) * scale)
+      const request = touched[at] ?? 0
+      const score = scores[request] ?? 0
+      scores[request] = 0
+      gathered[at] = score
+      if (score > top) top = score
+    }
+    bins.fill(0)
+    const scale = top > 0 ? 255.999 / top : 0
+    for (let at = 0; at < count; at++) {
+      const bin = ((gathered[at] ?? 0) * scale) | 0
       bins[bin] = (bins[bin] ?? 0) + 1
     }
-    let least = 257
+    let least = 256
     for (let sum = 0; least > 0 && sum + (bins[least - 1] ?? 0) <= compared; ) sum += bins[--least] ?? 0
     // A bin that would overflow the places is taken as far as there are places.
     let taken = 0
-    for (let at = 0; at < count && taken < compared; at++) {
-      const request = touched[at] ?? 0
-      if (Math.floor((scores[request] ?? 0) * scale) >= least) candidates[taken++] = request
+    let more = 0
+    for (let at = 0; at < count; at++) {
+      const bin = ((gathered[at] ?? 0) * scale) | 0
+      if (bin >= least) {
+        candidates[taken] = touched[at] ?? 0
+        likenesses[taken++] = gathered[at] ?? 0
+      } else if (bin === least - 1 && more < compared) overflowing[more++] = at
     }
-    for (let at = 0; at < count && taken < compared; at++) {
-      const request = touched[at] ?? 0
-      if (Math.floor((scores[request] ?? 0) * scale) === least - 1) candidates[taken++] = request
+    for (let each = 0; each < more && taken < compared; each++) {
+      const at = overflowing[each] ?? 0
+      candidates[taken] = touched[at] ?? 0
+      likenesses[taken++] = gathered[at] ?? 0
     }
-    for (let at = 0; at < taken; at++) likenesses[at] = scores[candidates[at] ?? 0] ?? 0
-    for (let at = 0; at < count; at++) scores[touched[at] ?? 0] = 0
     return taken
   }
 
@@ -286,7 +302,7 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
       outcomes.add(request, arm, values)
     },
     get bytes() {
-      const own = [terms, weights, lengths, keys, dense, denseScale, met, query, scores, touched]
+      const own = [terms, weights, lengths, keys, dense, denseScale, met, query, scores, touched, gathered]
       return own.reduce((sum, { byteLength }) => sum + byteLength, postings.bytes + outcomes.bytes)
     },
     write(to) {

@@ -41,9 +41,9 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
   let addedAt = sized(from?.f64(high), new Float64Array(places))
   const requests = from?.u32() ?? new Uint32Array(0)
   const firsts = from?.u32(requests.length) ?? new Uint32Array(0)
-  /** A request's newest outcome. */
-  const first = new Map<number, number>()
-  requests.forEach((request, at) => first.set(request, firsts[at] ?? none))
+  /** A request's newest outcome, `none` where it has none. A plain array: decisions look up hundreds, and each look into a map misses the processor's caches. */
+  let first = new Uint32Array(places).fill(none)
+  requests.forEach((request, at) => setFirst(request, firsts[at] ?? none))
   const free: number[] = from ? [...from.u32()] : []
   const numbers = new Map(arms.map((arm, number) => [arm, number]))
   const counts = arms.map(() => 0)
@@ -53,6 +53,15 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
     const arm = armOf[outcome] ?? 0
     if (arm >= arms.length) throw new BursarError('The predictor\'s outcomes name an arm that it has not. Train it again.', { code: 'invalid_configuration', status: 500 })
     counts[arm] = (counts[arm] ?? 0) + 1
+  }
+
+  function setFirst(request: number, outcome: number): void {
+    if (request >= first.length) {
+      const wider = new Uint32Array(Math.max(request + 1, 2 * first.length)).fill(none)
+      wider.set(first)
+      first = wider
+    }
+    first[request] = outcome
   }
 
   function grow(): void {
@@ -71,16 +80,16 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
     const arm = armOf[outcome] ?? 0
     counts[arm] = (counts[arm] ?? 1) - 1
     free.push(outcome)
-    const head = first.get(request)
+    const head = first[request] ?? none
     if (head === outcome) {
       if (after === none) {
-        first.delete(request)
+        first[request] = none
         return request
       }
-      first.set(request, after)
+      first[request] = after
       return undefined
     }
-    for (let at = head ?? none; at !== none; at = next[at] ?? none)
+    for (let at = head; at !== none; at = next[at] ?? none)
       if (next[at] === outcome) {
         next[at] = after
         break
@@ -110,7 +119,7 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
     },
     armNumber: (arm) => numbers.get(arm) ?? -1,
     each(request, visit) {
-      for (let at = first.get(request) ?? none; at !== none; at = next[at] ?? none) visit(armOf[at] ?? 0, at * valuesOfOutcome)
+      for (let at = first[request] ?? none; at !== none; at = next[at] ?? none) visit(armOf[at] ?? 0, at * valuesOfOutcome)
     },
     get values() {
       return values
@@ -130,8 +139,8 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
       values.set(given.subarray(0, valuesOfOutcome), outcome * valuesOfOutcome)
       armOf[outcome] = number
       requestOf[outcome] = request
-      next[outcome] = first.get(request) ?? none
-      first.set(request, outcome)
+      next[outcome] = first[request] ?? none
+      setFirst(request, outcome)
       addedAt[outcome] = ++clock
       counts[number] = (counts[number] ?? 0) + 1
     },
@@ -141,7 +150,7 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
       return left === undefined || left === spared ? [] : [left]
     },
     get bytes() {
-      return [values, armOf, requestOf, next, addedAt].reduce((sum, { byteLength }) => sum + byteLength, 0) + first.size * 32
+      return [values, armOf, requestOf, next, addedAt, first].reduce((sum, { byteLength }) => sum + byteLength, 0)
     },
     write(to) {
       to.number(arms.length)
@@ -153,8 +162,9 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
       to.u32(requestOf.subarray(0, high))
       to.u32(next.subarray(0, high))
       to.f64(addedAt.subarray(0, high))
-      to.u32(Uint32Array.from(first.keys()))
-      to.u32(Uint32Array.from(first.values()))
+      const held = Uint32Array.from(first.keys()).filter((request) => first[request] !== none)
+      to.u32(held)
+      to.u32(held.map((request) => first[request] ?? none))
       to.u32(Uint32Array.from(free))
     },
   }
