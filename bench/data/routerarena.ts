@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { oneFile, readRows } from './source.js'
 import type { RoutingProblem } from './routing-problem.js'
 
-const outcome = z.looseObject({ score: z.number().min(0).max(1), inference_cost_usd: z.number().nonnegative(), output_tokens: z.number().nonnegative() })
+// A few scores lie below 0 (a text metric with a penalty); they count as 0, the least quality there is.
+const outcome = z.looseObject({ score: z.number().min(-1).max(1).transform((score) => Math.max(0, score)), inference_cost_usd: z.number().nonnegative(), output_tokens: z.number().nonnegative() })
 const schema = z.object({ global_index: z.union([z.string(), z.number()]), dataset: z.string().min(1), question: z.string(), models: z.record(z.string(), outcome) })
 
 /** RouterArena's questions with two models and measured dollars and tokens. */
