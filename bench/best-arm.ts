@@ -1,5 +1,5 @@
 // Finding the best of many models with few scores: how often each way of searching is right, at shares of the cells and in batches.
-// Usage: npm run bench:best-arm [-- --test DIR --data NAME --seeds N --shares 0.02,0.05,0.1 --json FILE]
+// Usage: npm run bench:arms [-- --test DIR --data NAME --seeds N --shares 0.02,0.05,0.1 --json FILE]
 import { parseArgs } from 'node:util'
 import { bayesianRacing, lowRank, successiveHalving, ucbE, uniform, type Search, type SearchSize } from '../src/evaluation/index.js'
 import { childRandom, shareInterval } from '../src/statistics/index.js'
@@ -92,4 +92,4 @@ if (results.length === 0) {
   process.exitCode = 1
 }
 if (values.json !== undefined)
-  writeReport(values.json, { command: commandLine('bench:best-arm'), seed, data: sources, settings: values, baselines: { uniform: 'in the results' }, results, seconds: (performance.now() - startedAt) / 1_000, version: packageVersion() })
+  writeReport(values.json, { command: commandLine('bench:arms'), seed, data: sources, settings: values, baselines: { uniform: 'in the results' }, results, seconds: (performance.now() - startedAt) / 1_000, version: packageVersion() })
