@@ -3,7 +3,7 @@ import type { Deployment, LiveWorld, Route } from '../../environment/index.js'
 import { InvalidRequest } from '../../errors/index.js'
 import type { Money, Usage } from '../../quantities/index.js'
 import type { Arm, ArmCard, ArmFacts } from '../../routing/index.js'
-import { buildStrategy, styled, type Strategy } from '../../strategies/index.js'
+import { buildStrategy, strategyKinds, styled, type Strategy } from '../../strategies/index.js'
 import type { ArmConfig, RoutingConfig } from '../config/index.js'
 import { armName } from '../config/routing-references.js'
 import { atEffort } from './arm-settings.js'
@@ -35,6 +35,8 @@ export interface ArmSource {
 
 /** An arm with what the gateway knows beside the card. */
 export interface LiveArm extends Arm {
+  /** The strategy with what it learns (lengths, when to think) kept for this tenant alone: tenants never meet. */
+  strategyFor(tenant: string): Strategy
   /** What is believed of its quality before anything was learned. */
   readonly prior: Prior
   /** Prices of the models of its plan, in the order of the plan. */
@@ -62,13 +64,20 @@ export function buildArms(config: RoutingConfig, source: ArmSource): ArmSet {
   return { arms, byId, reference: referenceOf(config, source, arms, byId), facts: arms.map(factsOf) }
 }
 
+/** Tenants whose strategies are kept; beyond, all begin anew. */
+const MOST_TENANTS = 1_000
+
 /** One arm; `undefined` where a model that it needs isn't served. */
 export function buildArm(settings: ArmConfig, source: ArmSource): LiveArm | undefined {
   const { model, effort, style, strategy: spec } = settings
-  const plain = spec === undefined ? (model === undefined ? undefined : source.strategyOf(model)) : buildStrategy(spec)
+  const dressed = (plain: Strategy): Strategy => {
+    const inStyle = style === undefined ? plain : styled(style, plain)
+    return effort === undefined ? inStyle : atEffort(effort, inStyle)
+  }
+  const plain = spec === undefined ? (model === undefined ? undefined : source.strategyOf(model)) : buildStrategy(spec, strategyKinds, {})
   if (plain === undefined) return undefined
-  const inStyle = style === undefined ? plain : styled(style, plain)
-  const strategy = effort === undefined ? inStyle : atEffort(effort, inStyle)
+  const strategy = dressed(plain)
+  const own = new Map<string, Strategy>()
   const needed = strategy.plan.filter(({ expected }) => expected > 0)
   const routes = needed.map((use) => source.route(use.model))
   if (routes.length === 0 || routes.some((route) => route === undefined || route.deployments.length === 0)) return undefined
@@ -87,6 +96,15 @@ export function buildArm(settings: ArmConfig, source: ArmSource): LiveArm | unde
   return {
     id: armName(settings),
     strategy,
+    strategyFor(tenant) {
+      if (spec === undefined) return strategy
+      const known = own.get(tenant)
+      if (known) return known
+      if (own.size >= MOST_TENANTS) own.clear()
+      const made = dressed(buildStrategy(spec, strategyKinds, {}))
+      own.set(tenant, made)
+      return made
+    },
     model: mainModel(strategy),
     card,
     prior: priorOf(tier, settings.quality, effortShift(effort)),

@@ -18,7 +18,7 @@ const key: Key = { id: 'k', name: 'k', source: 'none', modelLists: [], levels: [
 /** A model of this price, in dollars a million tokens. */
 function arm(id: string, dollars: number, tier: 'small' | 'large'): LiveArm {
   const priceOf = ({ inputTokens, outputTokens }: typeof noUsage) => picoUsd(Math.round((inputTokens + 4 * outputTokens) * dollars * 1e6))
-  return { id, model: id, strategy: single(id), card: { tier, priceOf }, prior: priorOf(tier, undefined, 0), prices: [priceOf], routes: [] }
+  return { id, model: id, strategy: single(id), strategyFor: () => single(id), card: { tier, priceOf }, prior: priorOf(tier, undefined, 0), prices: [priceOf], routes: [] }
 }
 
 const small = arm('small', 0.1, 'small')

@@ -166,7 +166,7 @@ export class Router {
       ...common,
       decision,
       features,
-      strategy: this.strategyFor(decision, reference),
+      strategy: this.strategyFor(decision, reference, arms, tenant),
       weighed: weighedOf(decision, situation.familiarity, reference.id),
       referenceOutputTokens: expected?.outputTokens ?? null,
     }
@@ -220,9 +220,10 @@ export class Router {
   }
 
   /** Falls back to the reference, where that may answer. */
-  private strategyFor({ arm, excluded }: Decision, reference: LiveArm): Strategy {
-    if (arm.id === reference.id || excluded?.some((one) => one.arm === reference.id)) return arm.strategy
-    return fallback([arm.strategy, reference.strategy])
+  private strategyFor({ arm, excluded }: Decision, reference: LiveArm, arms: readonly LiveArm[], tenant: string): Strategy {
+    const strategy = arms.find(({ id }) => id === arm.id)?.strategyFor(tenant) ?? arm.strategy
+    if (arm.id === reference.id || excluded?.some((one) => one.arm === reference.id)) return strategy
+    return fallback([strategy, reference.strategyFor(tenant)])
   }
 
   private faulted(
@@ -242,7 +243,7 @@ export class Router {
       reason: `"${reference.id}" answers: the ${kind} failed, and it is the reference arm.`,
       objective,
     }
-    return { ...common, decision, features, strategy: reference.strategy, weighed: weighedOf(decision, 0, reference.id), referenceOutputTokens: null }
+    return { ...common, decision, features, strategy: reference.strategyFor(common.tenant), weighed: weighedOf(decision, 0, reference.id), referenceOutputTokens: null }
   }
 }
 
