@@ -90,6 +90,19 @@ export interface DecisionRecord {
   readonly reason: string
   /** What was weighed. Absent where nothing was: the caller named the model. */
   readonly weighed?: Weighed | undefined
+  /** Absent where the decision is no part of the live proof. */
+  readonly trial?: TrialRecord | undefined
+}
+
+/** A decision's part in the live proof: a random share is held out to the reference arm, all others get what the policy chose. */
+export interface TrialRecord {
+  readonly heldOut: boolean
+  /** Probability with which this request was to be held out, fixed before it was drawn; in (0, 1). */
+  readonly holdout: number
+  /** The arm that the policy would have had, whatever was drawn. */
+  readonly policyArm: string
+  /** Requests of one stratum (category, route) share a baseline. A name of ours or of the configuration, never content. */
+  readonly stratum?: string | undefined
 }
 
 /** What a policy had before it: expectations, never content. Plain numbers and texts, which JSON keeps as they are. */
@@ -136,6 +149,10 @@ export interface OutcomeRecord {
   readonly source: string
   /** 0 (useless) to 1 (right). */
   readonly score: number
+  /** Probability with which this word was sought, known before, in (0, 1]: a judge's sampling share, a person's. Absent: it came by itself, as users' feedback does. */
+  readonly sought?: number | undefined
+  /** Arm that the word is about, where it isn't the answering one: a shadow call of the reference, whose answer nobody was given. */
+  readonly arm?: string | undefined
   readonly comment?: string | undefined
 }
 
