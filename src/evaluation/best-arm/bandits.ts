@@ -30,7 +30,7 @@ export function successiveHalving(size: SearchSize, { cells }: { readonly cells:
   let alive = Array.from({ length: board.methods }, (_, method) => method)
   let given = 0
   let round = 1
-  return over('halving', board, () => {
+  return over('successive-halving', board, () => {
     if (round < rounds && given >= (round * cells) / rounds) {
       alive = [...alive].sort((a, b) => (board.mean(b) || 0) - (board.mean(a) || 0)).slice(0, Math.max(1, Math.ceil(alive.length / 2)))
       round += 1

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { childRandom, type Random } from '../../statistics/index.js'
-import { bayesianRacing, successiveHalving, ucbE, uniform } from './bandits.js'
+import { bayesianRacing } from './bandits.js'
 import { lowRank } from './low-rank.js'
 import type { Search, SearchSize } from './search.js'
+import { searches } from './searches.js'
 
 const kinds: readonly (readonly [string, (size: SearchSize, cells: number) => Search])[] = [
-  ['uniform', (size) => uniform(size)],
-  ['ucb-e', (size) => ucbE(size)],
-  ['halving', (size, cells) => successiveHalving(size, { cells })],
-  ['racing', (size) => bayesianRacing(size)],
+  ...Object.entries(searches)
+    .filter(([name]) => name !== 'ucb-e-lrf')
+    .map(([name, { make }]) => [name, make] as const),
+  // Fewer factorizations than by default: quick, and the same code.
   ['ucb-e-lrf', (size) => lowRank(size, { members: 8, sweeps: 4 })],
 ]
 
@@ -27,6 +28,12 @@ function run(search: Search, scores: readonly (readonly number[])[], cells: numb
   }
   return cells - left
 }
+
+describe('the registry', () => {
+  it('names each search as it names itself', () => {
+    for (const [name, { make }] of Object.entries(searches)) expect(make({ methods: 2, items: 3, random: childRandom(1, 'name') }, 6).id).toBe(name)
+  })
+})
 
 describe.each(kinds)('%s', (_, make) => {
   it('finds the best method with a fifth of the cells, more often than not', () => {
