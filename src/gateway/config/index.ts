@@ -16,6 +16,7 @@ export type {
 } from './providers-schema.js'
 export type { Prices } from './prices.js'
 export type { ArmConfig, RoutingConfig } from './routing-schema.js'
+export type { ProofConfig } from './proof-schema.js'
 export { allowsModel } from './fields.js'
 export { closest, didYouMean } from './closest.js'
 export { Secret } from './secret.js'

@@ -11,6 +11,7 @@ import { InvalidConfiguration, isMapping, pathText, type ConfigProblem, type Pat
 import type { ProviderConfig } from './providers-schema.js'
 import { referenceFindings } from './references.js'
 import { databaseProblem, firstSet, resolveLedger } from './ledger-settings.js'
+import { resolveProof } from './proof-settings.js'
 import { resolveRouting } from './routing-settings.js'
 import { configSchema, type Config } from './schema.js'
 import { Secret } from './secret.js'
@@ -123,7 +124,7 @@ export function parseConfig(text: string, env: Environment, options: ParseOption
   if (problems.length > 0 || checked === undefined) throw new InvalidConfiguration(source, inOrder(unique(problems)))
 
   const ledger = resolveLedger(checked.ledger, env, options.folder)
-  const config = { ...resolveProviders(checked, env, options.folder ?? '.'), ledger, routing: resolveRouting(checked.routing, ledger, options.folder) }
+  const config = { ...resolveProviders(checked, env, options.folder ?? '.'), ledger, routing: resolveRouting(checked.routing, ledger, options.folder), proof: resolveProof(checked.proof, ledger, options.folder) }
   return { config, warnings: [...notes, ...warningsOf(config)], fingerprint: fingerprintOf(text) }
 }
 

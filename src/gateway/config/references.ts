@@ -5,6 +5,7 @@ import { allowsModel } from './fields.js'
 import type { Finding, Showing } from './issues.js'
 import { valueText } from './issues.js'
 import { isMapping, type Path } from './problem.js'
+import { proofFindings } from './proof-settings.js'
 import { routingFindings } from './routing-references.js'
 
 /**
@@ -94,6 +95,7 @@ export function referenceFindings(showing: Showing): Finding[] {
 
   if (Array.isArray(data.keys)) found.push(...keyFindings(data.keys, checkCallable))
   found.push(...routingFindings(data, checkCallable))
+  found.push(...proofFindings(data, checkCallable))
   found.push(...accountFindings(showing))
   return found
 }

@@ -38,6 +38,13 @@ export function routingFindings(data: Readonly<Record<string, unknown>>, checkCa
     else if (!places.has(routing.reference))
       found.push({ path: ['routing', 'reference'], message: `"${routing.reference}" is no arm of \`routing.arms\`${didYouMean(routing.reference, [...places.keys()])}` })
   }
+  if (Array.isArray(routing.instead_of))
+    for (const [index, name] of (routing.instead_of as readonly unknown[]).entries()) {
+      const path: Path = ['routing', 'instead_of', index]
+      if (typeof name !== 'string' || name.endsWith('*')) continue
+      if (name === 'auto' || name.startsWith('auto:')) found.push({ path, message: '`auto` is decided in any case; name models here' })
+      else checkCallable(name, path)
+    }
   const objectives = isMapping(routing.objectives) ? [...new Set([...ownObjectives, ...Object.keys(routing.objectives)])] : ownObjectives
   if (typeof routing.objective === 'string' && !objectives.includes(routing.objective))
     found.push({ path: ['routing', 'objective'], message: `"${routing.objective}" is no objective; there are ${objectives.join(', ')}${didYouMean(routing.objective, objectives)}` })

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { BursarError } from '../../errors/index.js'
 import { parseStrategy, styleIds } from '../../strategies/index.js'
-import { modelName, seconds } from './fields.js'
+import { modelName, modelPattern, seconds } from './fields.js'
 
 const effort = () => z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'])
 const dollars = () => z.number().nonnegative().max(1e9)
@@ -103,6 +103,11 @@ export const routingSchema = z.strictObject({
     .max(100)
     .optional()
     .describe('What may be picked: models, by name or with settings, and strategies. All models when left out.'),
+  instead_of: z
+    .array(modelPattern())
+    .max(1000)
+    .default([])
+    .describe('Models whose requests are decided too, as if they said `auto`: names, or beginnings of names and `*`. The model that the caller named is the reference then. None when left out.'),
   objective: ownName().default('balanced').describe('What requests aim at that don’t say, of keys that don’t say: `cheap`, `balanced`, `best`, or a name of `objectives`.'),
   objectives: z.record(ownName(), objective).prefault({}).describe('Objectives by the names that callers use: `auto:<name>`.'),
   predictor: predictor.prefault({}).describe('What is believed of the arms.'),

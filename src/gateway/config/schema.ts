@@ -4,6 +4,7 @@ import { bytes, httpUrl, modelName, modelReference, providerName, secret, second
 import { budgetsSchema, ledgerSchema } from './ledger-schema.js'
 import { pricesSchema } from './prices.js'
 import { providerSchema, someTimeouts } from './providers-schema.js'
+import { proofSchema } from './proof-schema.js'
 import { routingSchema } from './routing-schema.js'
 
 const server = z.strictObject({
@@ -157,6 +158,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('Models by the names that callers use: `provider/model`, a list of them to share the calls, or a mapping with settings.'),
   routing: routingSchema.prefault({}).describe('How a request is answered whose model is `auto`: see docs/routing.md. Without the section any model may be picked.'),
+  proof: proofSchema.prefault({}).describe('How savings and quality are proven on live traffic: see docs/proof.md.'),
   allow_unlisted_models: z
     .boolean()
     .default(true)
