@@ -13,8 +13,10 @@ export interface TestItem {
   readonly messages?: Request['messages'] | undefined
   /** For reports and stratified samples. */
   readonly category?: string | undefined
-  /** All of them are asked; the item's score is their weighted mean. */
+  /** All of them are asked; the item's score is their weighted mean: `gradeItem` of `grading/` does it. None: the item can't be scored. */
   readonly checks: readonly Check[]
+  /** Least weighted mean that counts as passed, in [0, 1]; absent: every check has to pass. */
+  readonly threshold?: number | undefined
 }
 
 /** One way to grade an answer, with what it is held against bound. */
@@ -32,6 +34,8 @@ export interface Check {
 
 export interface GradingContext {
   readonly item: Pick<TestItem, 'id' | 'variables'>
+  /** What was asked: judges are shown its last user message. */
+  readonly request: Request
   /** Where judges are asked; checks that need no model never touch it. */
   readonly environment: Environment
   /** What the answer took: for checks of cost and latency. */
@@ -67,4 +71,6 @@ export interface Suite {
   readonly items: readonly TestItem[]
   /** `settings:` of the file as it stands there, for `--tune`: names of settings with their ranges or choices. Checked by the reader of `evaluation/tuning`. */
   readonly settings?: unknown
+  /** Plain sentences on what the file says and Bursar passed over, such as a field that only says where promptfoo writes its results. */
+  readonly notes: readonly string[]
 }
