@@ -1,8 +1,8 @@
 import type { Interval } from '../../statistics/index.js'
 
 /**
- * A report as data: what every command that measures hands to the printers (`htmlOf` for one self-contained page, terminal tables, JSON). It holds no
- * clock and no chance: the same figures give the same bytes.
+ * A report as data: what every command that measures hands to the printers (`htmlOf` for one self-contained page, `textOf` for a terminal, JSON). It
+ * holds no clock and no chance: the same figures give the same bytes.
  */
 export interface ReportDocument {
   readonly title: string
@@ -17,6 +17,7 @@ export interface ReportSection {
 }
 
 export type ReportBlock =
+  /** Empty lines part paragraphs. */
   | { readonly kind: 'text'; readonly text: string }
   /** A figure that people look for first, such as the verdict or what was saved. */
   | { readonly kind: 'figures'; readonly figures: readonly ReportFigure[] }
@@ -38,13 +39,14 @@ export interface ReportTable {
   readonly rows: readonly (readonly string[])[]
 }
 
-/** A number on an axis, with an interval where it is an estimate. */
+/** A number on an axis, with an interval where it is an estimate. What isn't finite is told below the plot instead of drawn. */
 export type Reading = number | Pick<Interval, 'value' | 'low' | 'high'>
 
 export interface Axis {
   readonly title: string
-  /** Printed after the numbers of the ticks: "$", "%", "s". */
+  /** Printed with the numbers of the ticks, which are in that unit already: "%", "s"; "$" stands before them. */
   readonly unit?: string | undefined
+  /** What isn't above 0 has no place on `log`, and is told below the plot. */
   readonly scale?: 'linear' | 'log' | undefined
   /** `days`: numbers are Unix seconds, told as UTC dates. */
   readonly as?: 'number' | 'days' | undefined
@@ -53,16 +55,21 @@ export interface Axis {
 export interface ReportSeries {
   readonly name: string
   readonly points: readonly { readonly x: Reading; readonly y: Reading; readonly label?: string | undefined }[]
+  /** In a scatter: whether a line joins the points by rising x, as along a frontier. */
+  readonly joined?: boolean | undefined
 }
 
 export interface ReportPlot {
   readonly kind: 'plot'
-  /** `scatter`: points with whiskers; `line`: joined, intervals as a band; `bars`: one bar a point, `label` names it. */
+  /**
+   * `scatter`: points with whiskers; `line`: joined by rising x, intervals as a band; `bars`: one bar a point, lying, in the order given: `label` names it
+   * (without one its `x` does), `y` is its length; points of one name in several series stand together.
+   */
   readonly shape: 'scatter' | 'line' | 'bars'
   readonly caption: string
   readonly x: Axis
   readonly y: Axis
   readonly series: readonly ReportSeries[]
-  /** A dashed line to hold the points against: the margin, the diagonal of a calibration plot. */
+  /** A dashed line to hold the points against: the margin, the diagonal of a calibration plot. Bars heed the y of its ends only. */
   readonly guide?: { readonly name: string; readonly from: { readonly x: number; readonly y: number }; readonly to: { readonly x: number; readonly y: number } } | undefined
 }
