@@ -70,8 +70,8 @@ export interface Observation {
 /** Learned or fixed beliefs about arms. Every router, offloader and cascade shares these. Cheap: no call goes out, nothing waits. */
 export interface Predictor {
   readonly id: string
-  /** One estimate an arm, in the order of `arms`. An arm never seen gets what its tier is known for, or `quality: null`. */
-  predict(features: Features, arms: readonly ArmId[]): readonly Estimate[]
+  /** One estimate an arm, in the order of `arms`. An arm never seen gets what its tier is known for, or `quality: null`. `user`: for whom, where users differ (149). */
+  predict(features: Features, arms: readonly ArmId[], user?: string): readonly Estimate[]
   /** In [0, 1]: how much the request is like what was learned from; near 0 the reference arm answers. */
   familiarity(features: Features): number
   /** Throws `RangeError` for a number that isn't finite or is out of its range, and learns nothing from it then. */

@@ -82,9 +82,9 @@ export function learningGuard(predictor: Predictor, options: LearningGuardOption
   const faults = { predict: 0, update: 0, familiarity: 0, serialize: 0 }
   snapshot()
 
-  function predict(features: Observation['features'], arms: readonly ArmId[], from: Predictor = inner): readonly Estimate[] {
+  function predict(features: Observation['features'], arms: readonly ArmId[], user?: string, from: Predictor = inner): readonly Estimate[] {
     try {
-      const estimates = from.predict(features, arms)
+      const estimates = from.predict(features, arms, user)
       return arms.map((arm, index) => (estimates[index]?.arm === arm ? estimates[index] : unknownEstimate(arm)))
     } catch {
       faults.predict++
@@ -117,7 +117,7 @@ export function learningGuard(predictor: Predictor, options: LearningGuardOption
     return losses.length === 0 ? null : losses.reduce((sum, { mean }) => sum + mean, 0) / losses.length
   }
 
-  const lossUnder = (candidate: Predictor) => ({ observation, quality }: RecentOutcome) => squaredError(predict(observation.features, [observation.arm], candidate)[0], quality)
+  const lossUnder = (candidate: Predictor) => ({ observation, quality }: RecentOutcome) => squaredError(predict(observation.features, [observation.arm], observation.user, candidate)[0], quality)
 
   /** A source's loss has risen: finds out whose words contradict what was known before. */
   function inquire(risen: string): void {
@@ -168,7 +168,7 @@ export function learningGuard(predictor: Predictor, options: LearningGuardOption
 
   return {
     id: `guarded(${predictor.id})`,
-    predict: (features, arms) => predict(features, arms),
+    predict: (features, arms, user) => predict(features, arms, user),
     familiarity(features) {
       try {
         const familiarity = inner.familiarity(features)
@@ -187,7 +187,7 @@ export function learningGuard(predictor: Predictor, options: LearningGuardOption
       const { quality, source = '', features, arm } = observation
       if (quality === undefined) return learn(observation)
       const { quality: _quality, ...costs } = observation
-      const loss = squaredError(predict(features, [arm])[0], quality)
+      const loss = squaredError(predict(features, [arm], observation.user)[0], quality)
       if (loss !== null && watch.add(source, loss)) inquire(source)
       if (watch.quarantined(source)) {
         counts.quarantined++
