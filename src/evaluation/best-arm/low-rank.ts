@@ -57,7 +57,7 @@ export function lowRank(size: SearchSize, { warmUp = 0.05, members = 64, dropped
       board.observe(cell, score)
       prediction = undefined
     },
-    forget: (cell) => board.forget(cell),
+    forget: (cell) => void board.forget(cell),
     leader() {
       const { mean } = predict()
       const means = Array.from({ length: board.methods }, (_, method) => rowMean(board, method, (cell) => mean[cell] ?? 0))

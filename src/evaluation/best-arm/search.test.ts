@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { childRandom, type Random } from '../../statistics/index.js'
-import { bayesianRacing } from './bandits.js'
 import { lowRank } from './low-rank.js'
+import { bayesianRacing } from './racing.js'
 import type { Search, SearchSize } from './search.js'
 import { searches } from './searches.js'
 

@@ -34,11 +34,16 @@ export interface SearchSize {
   readonly methods: number
   readonly items: number
   readonly random: Random
+  /** Each item's category as a number from 0. Where they are known, items are asked so that at every moment all categories have their share. */
+  readonly categories?: ArrayLike<number> | undefined
 }
 
-/** Scores seen so far, and which cells were given out. Items come in one random order for all methods, so that methods are compared on the same ones. */
+/**
+ * Scores seen so far, and which cells were given out. Items come in one random order for all methods, so that methods are compared on the same ones. Five
+ * bytes a cell.
+ */
 export class Board {
-  readonly scores: readonly Float64Array[]
+  readonly scores: readonly Float32Array[]
   readonly counts: Int32Array
   readonly sums: Float64Array
   readonly squares: Float64Array
@@ -47,16 +52,17 @@ export class Board {
   private readonly cursor: Int32Array
   readonly order: Int32Array
 
-  constructor({ methods, items, random }: SearchSize) {
+  constructor({ methods, items, random, categories }: SearchSize) {
     if (!(methods >= 1) || !(items >= 1)) throw new RangeError('a search needs a method and an item at least')
-    this.scores = Array.from({ length: methods }, () => new Float64Array(items).fill(NaN))
+    this.scores = Array.from({ length: methods }, () => new Float32Array(items).fill(NaN))
     this.given = Array.from({ length: methods }, () => new Uint8Array(items))
     this.counts = new Int32Array(methods)
     this.sums = new Float64Array(methods)
     this.squares = new Float64Array(methods)
     this.open = new Int32Array(methods).fill(items)
     this.cursor = new Int32Array(methods)
-    this.order = shuffled(items, random)
+    if (categories && categories.length !== items) throw new RangeError(`${categories.length} categories are given for ${items} items`)
+    this.order = categories ? balanced(shuffled(items, random), categories, random) : shuffled(items, random)
   }
 
   get methods(): number {
@@ -100,13 +106,15 @@ export class Board {
     this.squares[method] = (this.squares[method] ?? 0) + score * score
   }
 
-  forget({ method, item }: Cell): void {
+  /** True when the cell was under way, and may now be given out again. */
+  forget({ method, item }: Cell): boolean {
     const given = this.given[method]
     const row = this.scores[method]
-    if (given?.[item] !== 1 || !row || !Number.isNaN(row[item])) return
+    if (given?.[item] !== 1 || !row || !Number.isNaN(row[item])) return false
     given[item] = 0
     this.open[method] = this.left(method) + 1
     this.cursor[method] = 0
+    return true
   }
 
   mean(method: number): number {
@@ -145,4 +153,20 @@ function shuffled(count: number, random: Random): Int32Array {
     order[other] = held
   }
   return order
+}
+
+/** The same items so that every stretch of the order has each category's share: the j-th of a category's k items stands at (j + a random start) / k. */
+function balanced(order: Int32Array, categories: ArrayLike<number>, random: Random): Int32Array {
+  const size = new Map<number, number>()
+  for (const item of order) size.set(categories[item] ?? 0, (size.get(categories[item] ?? 0) ?? 0) + 1)
+  const next = new Map<number, number>()
+  for (const category of [...size.keys()].sort((a, b) => a - b)) next.set(category, random.next())
+  const place = new Float64Array(order.length)
+  for (const item of order) {
+    const category = categories[item] ?? 0
+    const at = next.get(category) ?? 0
+    place[item] = at / (size.get(category) ?? 1)
+    next.set(category, at + 1)
+  }
+  return order.sort((a, b) => (place[a] ?? 0) - (place[b] ?? 0))
 }

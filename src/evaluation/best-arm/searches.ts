@@ -1,5 +1,6 @@
-import { bayesianRacing, successiveHalving, ucbE, uniform } from './bandits.js'
+import { successiveHalving, ucbE, uniform } from './bandits.js'
 import { lowRank } from './low-rank.js'
+import { bayesianRacing } from './racing.js'
 import type { Search, SearchSize } from './search.js'
 
 /** A way of searching as people name it. */
