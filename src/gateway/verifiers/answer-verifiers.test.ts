@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { OutcomeRecord } from '../../ledger/index.js'
 import { deltasOf, inboundCodec, stringifyExact, type FinishReason, type InboundCodec, type Part, type Reply, type Request, type WireFormat } from '../../protocol/index.js'
 import { noUsage, picoUsd } from '../../quantities/index.js'
-import { SchemaChecks } from './schema-checks.js'
+import { BoundedChecks } from '../../strategies/index.js'
 import { createAnswerVerifiers, type AnswerVerifiers, type VerifierLimits } from './index.js'
 
 const open: AnswerVerifiers[] = []
@@ -261,7 +261,7 @@ describe('schemas', () => {
   })
 
   it('are checked in a thread that is there only while it is needed', async () => {
-    const checks = new SchemaChecks({ ...patient, idleSeconds: 0.05 }, (fault) => void faults.push(fault))
+    const checks = new BoundedChecks({ ...patient, idleSeconds: 0.05 }, (fault) => void faults.push(fault))
     expect(checks.started).toBe(false)
     expect(await checks.check('k', [{ schema: '{"type":"string"}', text: '"a"' }, { schema: '{"type":"string"}', text: '1' }])).toEqual(['held', 'broken'])
     await expect.poll(() => checks.started).toBe(false)
@@ -272,7 +272,7 @@ describe('schemas', () => {
   })
 
   it('wait in a queue with an end', async () => {
-    const checks = new SchemaChecks({ ...patient, maxWaiting: 2, maxWaitingLength: 100 }, (fault) => void faults.push(fault))
+    const checks = new BoundedChecks({ ...patient, maxWaiting: 2, maxWaitingLength: 100 }, (fault) => void faults.push(fault))
     const small = [{ schema: 'true', text: '1' }]
     const all = [checks.check('k', small), checks.check('k', small), checks.check('k', [{ schema: 'true', text: `"${'a'.repeat(100)}"` }]), checks.check('k', small), checks.check('k', small)]
     // The first is under way, two wait.
@@ -281,7 +281,7 @@ describe('schemas', () => {
   })
 
   it('that need too much memory end the thread, not the process', async () => {
-    const checks = new SchemaChecks(patient, (fault) => void faults.push(fault))
+    const checks = new BoundedChecks(patient, (fault) => void faults.push(fault))
     expect(await checks.check('k', [{ schema: 'true', text: `[${'{},'.repeat(5_000_000)}{}]` }])).toEqual(['not_checked'])
     expect(faults).toMatchObject([{ code: 'ERR_WORKER_OUT_OF_MEMORY' }])
     // Its owner is left alone for a while.

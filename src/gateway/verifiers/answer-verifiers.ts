@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { Completion } from '../../environment/index.js'
 import type { Ledger, OutcomeRecord } from '../../ledger/index.js'
 import type { Choice, FunctionTool, JsonSchema, Message, Reply, Request, ToolCallPart, ToolResultPart, WireFormat } from '../../protocol/index.js'
+import { BoundedChecks, type BoundedCheckSettings, type SchemaCheck } from '../../strategies/index.js'
 import type { AnswerObserver, AnswerWatch, WatchedRequest } from './answer-observer.js'
 import { CallMemory } from './call-memory.js'
-import { SchemaChecks, type SchemaCheck, type SchemaCheckSettings } from './schema-checks.js'
 import { readReply } from './wire-replies.js'
 
 export interface VerifierParts {
@@ -16,7 +16,7 @@ export interface VerifierParts {
   readonly limits?: VerifierLimits | undefined
 }
 
-export interface VerifierLimits extends SchemaCheckSettings {
+export interface VerifierLimits extends BoundedCheckSettings {
   /** Largest answer that is looked at, as bytes of its body or characters of one text. */
   readonly maxAnswerLength?: number | undefined
   /** Largest schema, as characters of its JSON. */
@@ -42,7 +42,7 @@ export function createAnswerVerifiers(parts: VerifierParts): AnswerVerifiers {
 }
 
 class Verifiers implements AnswerVerifiers {
-  private readonly checks: SchemaChecks
+  private readonly checks: BoundedChecks
   private readonly calls: CallMemory
   private readonly open = new Set<Promise<void>>()
   readonly maxAnswerLength: number
@@ -52,7 +52,7 @@ class Verifiers implements AnswerVerifiers {
 
   constructor(private readonly parts: VerifierParts) {
     const { limits = {} } = parts
-    this.checks = new SchemaChecks(limits, parts.onFault)
+    this.checks = new BoundedChecks(limits, parts.onFault)
     this.calls = new CallMemory(limits.rememberedCalls ?? 20_000)
     this.maxAnswerLength = limits.maxAnswerLength ?? 1024 * 1024
     this.maxSchemaLength = limits.maxSchemaLength ?? 256 * 1024

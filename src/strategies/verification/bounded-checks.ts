@@ -2,25 +2,31 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import type { CheckResult } from './schema.js'
 
-/** One text that is to hold a schema; both as JSON text. */
+/** One text that is to hold a schema; both as JSON text. `broken`: it isn't JSON, or doesn't hold the schema. `not_checked`: nobody can tell. */
 export interface SchemaCheck {
   readonly schema: string
   readonly text: string
 }
-/** `broken`: it isn't JSON, or doesn't hold the schema. `not_checked`: nobody can tell. */
-export type CheckResult = 'held' | 'broken' | 'not_checked'
+/** One text in which a JavaScript regular expression is to be found. `not_checked`: the pattern is none, or took too long. */
+export interface PatternCheck {
+  readonly pattern: string
+  readonly flags: string
+  readonly text: string
+}
+export type BoundedCheck = SchemaCheck | PatternCheck
 
 export interface CheckQuestion {
   readonly id: number
-  readonly checks: readonly SchemaCheck[]
+  readonly checks: readonly BoundedCheck[]
 }
 export interface CheckAnswer {
   readonly id: number
   readonly results: readonly CheckResult[]
 }
 
-export interface SchemaCheckSettings {
+export interface BoundedCheckSettings {
   /** For all checks of one answer; then the thread is ended and the answer is not checked. */
   readonly timeoutSeconds?: number | undefined
   /** For the thread to start. */
@@ -29,7 +35,7 @@ export interface SchemaCheckSettings {
   readonly idleSeconds?: number | undefined
   /** Answers that wait; further ones are not checked. */
   readonly maxWaiting?: number | undefined
-  /** Characters that wait, schemas and texts together. */
+  /** Characters that wait: schemas, patterns and texts together. */
   readonly maxWaitingLength?: number | undefined
 }
 
@@ -46,11 +52,11 @@ const MAX_PENALTIES = 1_000
 const THREAD_MEMORY_MB = 128
 
 /**
- * Checks texts against JSON schemas in a thread of its own: a schema comes from a caller, and compiling it or matching its
+ * Checks texts against JSON schemas and patterns in a thread of its own: a schema comes from a caller, and compiling it or matching its
  * patterns may take for ever. One answer at a time, each within a time; the thread is started with the first check and ended
  * when nothing comes for a while. Never throws and never waits without a bound.
  */
-export class SchemaChecks {
+export class BoundedChecks {
   private readonly waiting: Job[] = []
   private waitingLength = 0
   private running: { readonly job: Job; readonly timer: NodeJS.Timeout } | undefined
@@ -61,11 +67,11 @@ export class SchemaChecks {
   private asked = 0
   /** Owners whose checks took too long, with the time (monotonic, ms) until which nothing of theirs is checked. */
   private readonly penalties = new Map<string, number>()
-  private readonly settings: { readonly [Name in keyof SchemaCheckSettings]-?: number }
+  private readonly settings: { readonly [Name in keyof BoundedCheckSettings]-?: number }
 
   /** `onFault` is told of a thread that broke off or could not be started. */
   constructor(
-    settings: SchemaCheckSettings,
+    settings: BoundedCheckSettings,
     private readonly onFault: (fault: unknown) => void,
   ) {
     this.settings = {
@@ -83,8 +89,8 @@ export class SchemaChecks {
   }
 
   /** One result for each check. `owner` is who asked for them: one whose checks take too long is left out for a minute. */
-  check(owner: string, checks: readonly SchemaCheck[]): Promise<readonly CheckResult[]> {
-    const length = checks.reduce((sum, { schema, text }) => sum + schema.length + text.length, 0)
+  check(owner: string, checks: readonly BoundedCheck[]): Promise<readonly CheckResult[]> {
+    const length = checks.reduce((sum, check) => sum + check.text.length + ('schema' in check ? check.schema : check.pattern).length, 0)
     if (this.closed || this.punished(owner) || this.waiting.length >= this.settings.maxWaiting || this.waitingLength + length > this.settings.maxWaitingLength)
       return Promise.resolve(notChecked(checks))
     return new Promise((done) => {
@@ -207,12 +213,12 @@ export class SchemaChecks {
 
 /** The thread's program. From the sources (tests, `tsx`) it needs a loader of its own: threads don't have that of their process. */
 function entry(): URL {
-  if (!import.meta.url.endsWith('.ts')) return new URL('./schema-thread.js', import.meta.url)
-  const source = JSON.stringify(new URL('./schema-thread.ts', import.meta.url).href)
+  if (!import.meta.url.endsWith('.ts')) return new URL('./check-thread.js', import.meta.url)
+  const source = JSON.stringify(new URL('./check-thread.ts', import.meta.url).href)
   const loader = join(dirname(createRequire(import.meta.url).resolve('tsx/package.json')), 'dist/esm/api/index.mjs')
   return new URL(`data:text/javascript,${encodeURIComponent(`import { tsImport } from ${JSON.stringify(pathToFileURL(loader).href)}\nawait tsImport(${source}, ${source})`)}`)
 }
 
-function notChecked(checks: readonly SchemaCheck[]): readonly CheckResult[] {
+function notChecked(checks: readonly BoundedCheck[]): readonly CheckResult[] {
   return checks.map(() => 'not_checked')
 }

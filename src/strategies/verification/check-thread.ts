@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
 import { Ajv, type AnySchema, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import type { CheckAnswer, CheckQuestion } from './schema-checks.js'
+import type { BoundedCheck, CheckAnswer, CheckQuestion, SchemaCheck } from './bounded-checks.js'
 
 // Runs in a thread of its own. Formats ("date", "email" …) are not judged; unknown keywords are passed over, as the standard says.
 const CACHED_VALIDATORS = 200
@@ -73,7 +73,16 @@ function instanceFor(dialect: Dialect, text: string): Ajv | Ajv2020 {
   return instance.ajv
 }
 
-function check({ schema, text }: CheckQuestion['checks'][number]): CheckAnswer['results'][number] {
+function check(asked: BoundedCheck): CheckAnswer['results'][number] {
+  if ('schema' in asked) return checkSchema(asked)
+  try {
+    return new RegExp(asked.pattern, asked.flags.replace(/[gy]/g, '')).test(asked.text) ? 'held' : 'broken'
+  } catch {
+    return 'not_checked'
+  }
+}
+
+function checkSchema({ schema, text }: SchemaCheck): CheckAnswer['results'][number] {
   const validator = validatorOf(schema)
   if (validator === null) return 'not_checked'
   let value: unknown
