@@ -15,6 +15,7 @@ import { ledgerUnavailable } from './journal/unavailable.js'
 import type { CallFilter, DecisionFilter, Ledger, OutcomeFilter } from './ledger.js'
 import type { CallRecord, CorrectionRecord, DecisionRecord, IntentRecord, LedgerRecord, LedgerTotals, OutcomeRecord } from './record.js'
 import type { Report, ReportQuery } from './report/contract.js'
+import type { TrialEvidence, TrialFilter } from './trial.js'
 import type { OutcomeReader, OutcomeReport, OutcomeReportQuery, Store, StoreSettings } from './store/contract.js'
 import { journalDirectory, markName } from './worker/adopt.js'
 import { Housekeeping, type RetentionSettings } from './worker/housekeeping.js'
@@ -85,7 +86,7 @@ const lagSeconds = 1
 /** For the database to close, when what came before took all the time. */
 const leastCloseSeconds = 1
 /** Methods of the store that may take their time, in seconds. */
-const slowMethods = { expireHolds: 120, retain: 120, report: 60, totals: 60, outcomeReport: 60 }
+const slowMethods = { expireHolds: 120, retain: 120, report: 60, totals: 60, outcomeReport: 60, trials: 60 }
 
 /**
  * Opens the ledger: brings in what dead processes left in their journals, turns into spend what they held (embedded: all that isn't ours;
@@ -262,6 +263,11 @@ export class DurableLedger implements Ledger, OutcomeReader {
   async outcomes(filter: OutcomeFilter): Promise<readonly OutcomeRecord[]> {
     await this.caughtUp()
     return this.all.outcomes(filter)
+  }
+
+  async trials(filter: TrialFilter): Promise<readonly TrialEvidence[]> {
+    await this.caughtUp()
+    return this.all.trials(filter)
   }
 
   async totals(filter: { readonly key?: string | undefined }): Promise<LedgerTotals> {

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { addMoney, noUsage, picoUsd, zeroMoney, type Usage } from '../quantities/index.js'
 import type { CallFilter, Ledger } from './ledger.js'
-import type { CallRecord, DecisionRecord, OutcomeRecord } from './record.js'
+import type { CallRecord, DecisionRecord, OutcomeRecord, TrialRecord, WeighedArm } from './record.js'
+import { eachTrial, type TrialEvidence } from './trial.js'
 import { addTotals, noTotals, totalsOfCall } from './report/aggregate.js'
 import type { Dimension, Report, ReportQuery, ReportTotals } from './report/contract.js'
 
@@ -207,6 +208,71 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
       ledger.recordDecision(decision)
       expect(await ledger.decision('decision-1')).toEqual(decision)
       expect(await ledger.decisions({ limit: 1 })).toEqual([decision])
+    })
+
+    describe('trials', () => {
+      const noon = 1_780_000_000
+      const trial: TrialRecord = { heldOut: false, holdout: 0.05, policyArm: 'small' }
+      const weighedArm = (arm: string, quality: number): WeighedArm => ({ arm, quality, qualityDeviation: 0.125, usd: 0.5, outputTokens: 10, seconds: 2, joules: null, support: 4 })
+      const weighed = { objective: { name: 'balanced' }, reference: 'large', familiarity: 0.5, explored: false, excluded: [], arms: [weighedArm('small', 0.75), weighedArm('large', 0.875)] }
+      const all = async (ledger: Ledger, filter: Parameters<typeof eachTrial>[1] = {}, page?: number) => {
+        const found: TrialEvidence[] = []
+        for await (const one of eachTrial(ledger, filter, page)) found.push(one)
+        return found
+      }
+
+      it('are kept with every field, and how outcomes were come by', async () => {
+        const ledger = await open()
+        const full = decisionRecord({ trial: { heldOut: true, holdout: 0.1 / 3, policyArm: 'cascade "x"', stratum: 'code/ü', unit: 'conv 🚀' }, weighed })
+        const bare = decisionRecord({ decisionId: 'decision-2', at: noon + 1, trial })
+        ledger.recordDecision(full)
+        ledger.recordDecision(bare)
+        expect(await ledger.decision('decision-1')).toEqual(full)
+        expect(await ledger.decision('decision-2')).toEqual(bare)
+        const outcome = outcomeRecord({ source: 'judge:openai/gpt-5', sought: 0.1 / 3, arm: 'large' })
+        await ledger.recordOutcome(outcome)
+        expect(await ledger.outcomes({ limit: 1 })).toEqual([outcome])
+      })
+
+      it('come with what was expected, what their calls took and what was said of them', async () => {
+        const ledger = await open()
+        ledger.recordDecision(decisionRecord({ trial, weighed }))
+        ledger.recordDecision(decisionRecord({ decisionId: 'decision-2', requestId: 'request-2', at: noon + 1 }))
+        ledger.recordDecision(decisionRecord({ decisionId: 'decision-3', requestId: 'request-3', at: noon + 2, trial: { ...trial, heldOut: true } }))
+        const cost = { usd: picoUsd(100n), seconds: 0.5, joules: 2, gramsCO2e: null }
+        await ledger.recordCall(callRecord({ callId: 'a', end: 'failed', cost }))
+        await ledger.recordCall(callRecord({ callId: 'b', cost }))
+        // A judge's call: for another key, though about the same decision.
+        await ledger.recordCall(callRecord({ callId: 'judge', key: 'bursar:learning', cost: { ...cost, usd: picoUsd(7000n) } }))
+        await ledger.recordCall(callRecord({ callId: 'other', decisionId: 'decision-2', requestId: 'request-2', cost }))
+        await ledger.recordCall(callRecord({ callId: 'c', decisionId: 'decision-3', requestId: 'request-3', cost }))
+        await ledger.recordCall(callRecord({ callId: 'd', decisionId: 'decision-3', requestId: 'request-3', cost: { usd: null, seconds: 0.25, joules: null, gramsCO2e: null } }))
+        await ledger.recordCorrection({ correctionId: 'k', at: noon + 9, callId: 'b', usage: noUsage, cost: { usd: picoUsd(-30n), seconds: 0, joules: -1, gramsCO2e: null }, reason: 'the bill says less' })
+        const told = [outcomeRecord({ score: 0.25 }), outcomeRecord({ outcomeId: 'outcome-2', at: noon + 200, source: 'judge:x', sought: 0.5, score: 1 })]
+        for (const outcome of told) await ledger.recordOutcome(outcome)
+        await ledger.recordOutcome(outcomeRecord({ outcomeId: 'of-a-run', decisionId: undefined, run: 'r' }))
+        const [first, second, ...none] = await all(ledger)
+        expect(none).toEqual([])
+        expect(first).toMatchObject({ decision: { decisionId: 'decision-1' }, trial, cost: { calls: 2, usd: 170n, seconds: 1, joules: 3 }, outcomes: told })
+        expect(first?.expected).toEqual({ policy: weighed.arms[0], reference: weighed.arms[1] })
+        expect(second).toMatchObject({ decision: { decisionId: 'decision-3' }, trial: { heldOut: true }, cost: { calls: 2, usd: null, seconds: 0.75, joules: null }, outcomes: [] })
+        expect(second?.expected).toEqual({ policy: undefined, reference: undefined })
+      })
+
+      it('stream in order of time, each once, whatever the size of a page', async () => {
+        const ledger = await open()
+        for (let index = 0; index < 23; index++) {
+          const number = (index * 7) % 23
+          ledger.recordDecision(decisionRecord({ decisionId: `d${String(number).padStart(2, '0')}`, at: noon + Math.floor(number / 4) + 0.1, key: number % 2 === 0 ? 'key-a' : 'key-b', trial: number % 3 === 2 ? undefined : trial }))
+        }
+        const names = Array.from({ length: 23 }, (_, number) => number).filter((number) => number % 3 !== 2)
+        const expected = (wanted: (number: number) => boolean) => names.filter(wanted).map((number) => `d${String(number).padStart(2, '0')}`)
+        for (const page of [1, 3, 100]) expect((await all(ledger, {}, page)).map(({ decision }) => decision.decisionId)).toEqual(expected(() => true))
+        expect((await all(ledger, { key: 'key-b' }, 2)).map(({ decision }) => decision.decisionId)).toEqual(expected((number) => number % 2 === 1))
+        expect((await all(ledger, { from: noon + 2.1, to: noon + 4.1 }, 2)).map(({ decision }) => decision.decisionId)).toEqual(expected((number) => number >= 8 && number < 16))
+        expect(await all(ledger, { key: 'nobody' })).toEqual([])
+        expect(await ledger.trials({ limit: 0 })).toEqual([])
+      })
     })
 
     it('lists decisions and outcomes by key and time, the newest first', async () => {

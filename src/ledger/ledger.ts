@@ -1,5 +1,6 @@
 import type { CallRecord, CorrectionRecord, DecisionRecord, IntentRecord, LedgerTotals, OutcomeRecord } from './record.js'
 import type { Report, ReportQuery } from './report/contract.js'
+import type { TrialEvidence, TrialFilter } from './trial.js'
 
 export interface CallFilter {
   readonly requestId?: string | undefined
@@ -35,6 +36,8 @@ export interface LedgerReader {
   calls(filter: CallFilter): Promise<readonly CallRecord[]>
   /** The newest first, at most `limit`. */
   outcomes(filter: OutcomeFilter): Promise<readonly OutcomeRecord[]>
+  /** Decisions of the live proof with their evidence, the oldest first, at most `limit` (and at most 5,000); all of them: `eachTrial`. */
+  trials(filter: TrialFilter): Promise<readonly TrialEvidence[]>
   /** Sums over all time; exact also when the calls themselves are no longer kept. */
   totals(filter: { readonly key?: string | undefined }): Promise<LedgerTotals>
   /** Sums from roll-ups, which stay exact when raw records are gone. */

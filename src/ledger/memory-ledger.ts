@@ -1,9 +1,10 @@
-import { addCost, addUsage, noCost, noUsage, zeroMoney, type Cost, type Usage } from '../quantities/index.js'
+import { addCost, addMoney, addUsage, noCost, noUsage, zeroMoney, type Cost, type Usage } from '../quantities/index.js'
 import type { CallFilter, DecisionFilter, Ledger, OutcomeFilter } from './ledger.js'
 import type { CallRecord, CorrectionRecord, DecisionRecord, LedgerTotals, OutcomeRecord } from './record.js'
 import { addTotals, cutPeriod, nobodysCall, noTotals, reportOf, totalsOfCall, totalsOfCorrection, valueOf } from './report/aggregate.js'
 import type { Dimension, Report, ReportQuery, ReportTotals } from './report/contract.js'
 import { Ring } from './ring.js'
+import { evidenceOf, type TrialCost, type TrialEvidence, type TrialFilter } from './trial.js'
 
 export interface MemoryLedgerOptions {
   /** Call records kept, the newest. */
@@ -91,6 +92,35 @@ export class MemoryLedger implements Ledger {
     return Promise.resolve(take(this.told.newestFirst(), limit, wanted))
   }
 
+  /** O(records remembered). */
+  trials({ key, from, to, after, limit }: TrialFilter): Promise<readonly TrialEvidence[]> {
+    const chosen = [...this.decisionsKept.newestFirst()]
+      .filter(
+        (record) =>
+          record.trial !== undefined &&
+          (key === undefined || record.key === key) &&
+          within(record.at, from, to) &&
+          (after === undefined || record.at > after.at || (record.at === after.at && record.decisionId > after.decisionId)),
+      )
+      .sort((a, b) => a.at - b.at || (a.decisionId < b.decisionId ? -1 : 1))
+      .slice(0, Math.max(0, limit))
+    const costs = new Map(chosen.map(({ decisionId, key: own }) => [`${decisionId}\n${own}`, noTrialCost]))
+    const count = (call: CallRecord, cost: Cost, calls: number) => {
+      const name = `${call.decisionId}\n${call.key}`
+      const known = costs.get(name)
+      if (known) costs.set(name, plusCost(known, cost, calls))
+    }
+    for (const call of this.remembered.newestFirst()) count(call, call.cost, 1)
+    for (const { call, record } of this.corrections.newestFirst()) count(call, { ...record.cost, usd: record.cost.usd ?? zeroMoney, joules: record.cost.joules ?? 0 }, 0)
+    const outcomes = new Map<string, OutcomeRecord[]>(chosen.map(({ decisionId }) => [decisionId, []]))
+    for (const outcome of this.told.newestFirst()) outcomes.get(outcome.decisionId ?? '')?.push(outcome)
+    return Promise.resolve(
+      chosen.flatMap(
+        (decision) => evidenceOf(decision, costs.get(`${decision.decisionId}\n${decision.key}`) ?? noTrialCost, outcomes.get(decision.decisionId)?.reverse() ?? []) ?? [],
+      ),
+    )
+  }
+
   /** Sums over the calls that are still remembered. */
   report(query: ReportQuery): Promise<Report> {
     const { from, to } = cutPeriod(query)
@@ -125,6 +155,16 @@ export class MemoryLedger implements Ledger {
 }
 
 const done = Promise.resolve()
+const noTrialCost: TrialCost = { calls: 0, usd: zeroMoney, seconds: 0, joules: 0 }
+
+function plusCost({ calls, usd, seconds, joules }: TrialCost, cost: Cost, more: number): TrialCost {
+  return {
+    calls: calls + more,
+    usd: usd === null || cost.usd === null ? null : addMoney(usd, cost.usd),
+    seconds: seconds + cost.seconds,
+    joules: joules === null || cost.joules === null ? null : joules + cost.joules,
+  }
+}
 
 /** By when they began, the newest first; of those that began together, the last recorded. */
 /** Those that are wanted, the newest first. Of equal age the one that was recorded last. */

@@ -103,6 +103,8 @@ export interface TrialRecord {
   readonly policyArm: string
   /** Requests of one stratum (category, route) share a baseline. A name of ours or of the configuration, never content. */
   readonly stratum?: string | undefined
+  /** Requests that were drawn as one, such as those of a conversation, have the same text: an id of ours. Absent: this request was drawn alone. */
+  readonly unit?: string | undefined
 }
 
 /** What a policy had before it: expectations, never content. Plain numbers and texts, which JSON keeps as they are. */
@@ -149,7 +151,11 @@ export interface OutcomeRecord {
   readonly source: string
   /** 0 (useless) to 1 (right). */
   readonly score: number
-  /** Probability with which this word was sought, known before, in (0, 1]: a judge's sampling share, a person's. Absent: it came by itself, as users' feedback does. */
+  /**
+   * Probability with which this word was sought, known before, in (0, 1]: a judge's sampling share, a person's. Of all answers of a trial, not only of
+   * those that somebody else looked at: where people are asked about a share p of what a judge grades with share s, it is s·p. Absent: it came by
+   * itself, as users' feedback does.
+   */
   readonly sought?: number | undefined
   /** Arm that the word is about, where it isn't the answering one: a shadow call of the reference, whose answer nobody was given. */
   readonly arm?: string | undefined

@@ -113,6 +113,7 @@ function readerOf(from: MemoryLedger) {
     decisions: from.decisions.bind(from),
     calls: from.calls.bind(from),
     outcomes: from.outcomes.bind(from),
+    trials: from.trials.bind(from),
     totals: from.totals.bind(from),
     report: from.report.bind(from),
   }
@@ -234,7 +235,7 @@ describe('bursar export', () => {
   it('writes to a file, and CSV', async () => {
     const file = join(folder, 'outcomes.csv')
     await run('export', [...direct(), '--what', 'outcomes', '--format', 'csv', '--output', file])
-    expect(readFileSync(file, 'utf8')).toBe('at,outcomeId,decisionId,run,key,source,score,comment\n2026-11-20T15:28:20.000Z,o1,,nightly-7,ci,user,1,\n')
+    expect(readFileSync(file, 'utf8')).toBe('at,outcomeId,decisionId,run,key,source,score,comment,sought,arm\n2026-11-20T15:28:20.000Z,o1,,nightly-7,ci,user,1,,,\n')
   })
 
   it('says what it has not, and where it can\'t write', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { noUsage } from '../../quantities/index.js'
-import { callRecord } from '../ledger-contract.js'
+import { callRecord, decisionRecord, outcomeRecord } from '../ledger-contract.js'
 import { decodeRecord, encodeRecord } from './codec.js'
 import { anyLedgerRecord } from './fixtures/records.js'
 
@@ -28,8 +28,18 @@ describe('the codec of the journal', () => {
     const call = callRecord()
     expect(() => encodeRecord({ type: 'call', record: { ...call, at: bad } })).toThrow(RangeError)
     expect(() => encodeRecord({ type: 'call', record: { ...call, cost: { ...call.cost, joules: bad } } })).toThrow(RangeError)
+    const decision = decisionRecord({ trial: { heldOut: true, holdout: bad, policyArm: 'a' } })
+    expect(() => encodeRecord({ type: 'decision', record: decision })).toThrow(RangeError)
+    expect(() => encodeRecord({ type: 'outcome', record: outcomeRecord({ sought: bad }) })).toThrow(RangeError)
     for (const bucket of Object.keys(noUsage))
       expect(() => encodeRecord({ type: 'call', record: { ...call, usage: { ...noUsage, [bucket]: bad } } })).toThrow(RangeError)
+  })
+
+  it('reads decisions and outcomes of journals that knew nothing of trials', () => {
+    const decision = decodeRecord('decision {"decisionId":"d","requestId":"r","at":1,"key":"k","requestedModel":"m","arm":"a","policy":"p","propensity":1,"reason":"named"}')
+    expect(decision).toMatchObject({ type: 'decision', record: { decisionId: 'd' } })
+    expect(decision.record).not.toHaveProperty('trial')
+    expect(decodeRecord('outcome {"outcomeId":"o","at":1,"key":"k","source":"user","score":1}')).toEqual({ type: 'outcome', record: { outcomeId: 'o', at: 1, key: 'k', source: 'user', score: 1 } })
   })
 
   it.each(['', 'call', 'call ', 'call {', 'verdict {}', 'intent {"held":3}'])('throws for the line %j', (line) => {

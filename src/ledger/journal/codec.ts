@@ -32,9 +32,10 @@ export function encodeRecord(entry: LedgerRecord): string {
     case 'decision':
       finite(entry.record.at + entry.record.propensity)
       if (entry.record.weighed) finiteInside(entry.record.weighed)
+      if (entry.record.trial) finite(entry.record.trial.holdout)
       return `decision ${JSON.stringify(entry.record)}`
     case 'outcome':
-      finite(entry.record.at + entry.record.score)
+      finite(entry.record.at + entry.record.score + (entry.record.sought ?? 0))
       return `outcome ${JSON.stringify(entry.record)}`
     case 'correction':
       return `correction ${JSON.stringify(wireOfCorrection(entry.record))}`

@@ -99,7 +99,9 @@ function rowOf(attempts: readonly Attempted[], passAt: number, level: number): C
   }
 }
 
-function nameOfOutcome({ key, run, decisionId }: OutcomeRecord, unit: CostOfPassQuery['unit']): string | undefined {
+function nameOfOutcome({ key, run, decisionId, arm }: OutcomeRecord, unit: CostOfPassQuery['unit']): string | undefined {
+  // A word about an answer that nobody was given.
+  if (arm !== undefined) return undefined
   if (unit === 'run') return run === undefined ? undefined : `${key}\n${run}`
   return decisionId
 }

@@ -104,8 +104,8 @@ const columnsOf: Readonly<Record<Exclude<Exportable, 'outcome-table'>, readonly 
     ...usageColumns.map((column) => `usage.${column}`),
     ...['serviceTier', 'priceSource', 'tags'],
   ],
-  decisions: ['at', 'decisionId', 'requestId', 'key', 'requestedModel', 'arm', 'policy', 'propensity', 'reason'],
-  outcomes: ['at', 'outcomeId', 'decisionId', 'run', 'key', 'source', 'score', 'comment'],
+  decisions: ['at', 'decisionId', 'requestId', 'key', 'requestedModel', 'arm', 'policy', 'propensity', 'reason', 'trial.heldOut', 'trial.holdout', 'trial.policyArm', 'trial.stratum', 'trial.unit'],
+  outcomes: ['at', 'outcomeId', 'decisionId', 'run', 'key', 'source', 'score', 'comment', 'sought', 'arm'],
 }
 
 /** A value by its dotted path; an object as JSON. */
@@ -146,7 +146,7 @@ interface Gathered {
 async function* outcomeTable(reader: LedgerReader, { key, from, to }: ExportQuery): AsyncGenerator<readonly Row[]> {
   const scores = new Map<string, number>()
   for await (const page of eachPage((before, limit) => reader.outcomes({ key, from, to: before, limit }), ({ outcomeId }) => outcomeId))
-    for (const { decisionId, score } of page) if (decisionId !== undefined && !scores.has(decisionId)) scores.set(decisionId, score)
+    for (const { decisionId, arm, score } of page) if (decisionId !== undefined && arm === undefined && !scores.has(decisionId)) scores.set(decisionId, score)
   const open = new Map<string, Gathered>()
   for await (const page of eachPage((before, limit) => reader.calls({ key, from, to: before, limit }), ({ callId }) => callId, to)) {
     for (const call of page) {

@@ -281,7 +281,7 @@ describe('exportRecords', () => {
 
   it('writes decisions, outcomes and the outcome table', async () => {
     expect(lines(await exported('decisions', 'jsonl'))).toMatchObject([{ decisionId: 'decision-1', propensity: 1 }])
-    expect(await exported('outcomes', 'csv')).toBe('at,outcomeId,decisionId,run,key,source,score,comment\n2026-10-05T00:01:00.000Z,o1,decision-1,,key-a,user,0.75,\n')
+    expect(await exported('outcomes', 'csv')).toBe('at,outcomeId,decisionId,run,key,source,score,comment,sought,arm\n2026-10-05T00:01:00.000Z,o1,decision-1,,key-a,user,0.75,,,\n')
     expect(lines(await exported('outcome-table', 'jsonl'))).toEqual([
       expect.objectContaining({ id: 'd2', category: 'maths' }),
       expect.objectContaining({ id: 'decision-1', outcomes: { 'gpt-5-mini': expect.objectContaining({ quality: 0.75, usd: 0.1, inputTokens: 10 }) as object } }),

@@ -125,7 +125,7 @@ async function resolve(tx: Tx, context: ApplyContext, { additions, decisions, ou
   const words = await context.words.resolve(tx, [
     ...calls.flatMap(wordsOf),
     ...decisions.flatMap(wordsOfDecision),
-    ...outcomes.flatMap(({ key, source }) => [textInRange(key), textInRange(source)]),
+    ...outcomes.flatMap(({ key, source, arm }) => [key, source, arm].flatMap((text) => (text === undefined ? [] : [textInRange(text)]))),
   ])
   const word = (text: string) => found(words, text)
   const series = await context.series.resolve(tx, calls.map(seriesOf))

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely'
-import type { DecisionRecord, Weighed, WeighedArm } from '../record.js'
+import type { DecisionRecord, TrialRecord, Weighed, WeighedArm } from '../record.js'
 import type { BulkTarget, Value } from './bulk.js'
 import { isDecisionOf, packId, requestOf, unpackId } from './ids.js'
 import { anyText, momentInRange, realInRange, textInRange } from './ranges.js'
@@ -18,6 +18,7 @@ export const decisionsTarget: BulkTarget = {
     ['propensity', 'double precision'],
     ['reason', 'text'],
     ['weighed', 'text'],
+    ['trial', 'text'],
   ],
   conflict: 'on conflict (id) do nothing',
 }
@@ -28,7 +29,7 @@ export function wordsOfDecision({ key, requestedModel, arm, policy }: DecisionRe
 }
 
 export function rowOfDecision(decision: DecisionRecord, word: (text: string) => number): Value[] {
-  const { decisionId, requestId, at, key, requestedModel, arm, policy, propensity, reason, weighed } = decision
+  const { decisionId, requestId, at, key, requestedModel, arm, policy, propensity, reason, weighed, trial } = decision
   return [
     packId('dec_', decisionId),
     isDecisionOf(decisionId, requestId) ? null : anyText(requestId),
@@ -40,11 +41,12 @@ export function rowOfDecision(decision: DecisionRecord, word: (text: string) => 
     realInRange(propensity),
     anyText(reason),
     weighed === undefined ? null : anyText(weighedText(weighed)),
+    trial === undefined ? null : anyText(trialText(trial)),
   ]
 }
 
 /** A row with the texts that its numbers stand for. */
-export interface NamedDecisionRow extends Pick<Selectable<DecisionsTable>, 'id' | 'request_id' | 'at' | 'propensity' | 'reason' | 'weighed'> {
+export interface NamedDecisionRow extends Pick<Selectable<DecisionsTable>, 'id' | 'request_id' | 'at' | 'propensity' | 'reason' | 'weighed' | 'trial'> {
   readonly key_word: string
   readonly requested_model_word: string
   readonly arm_word: string
@@ -64,7 +66,21 @@ export function decisionOfRow(row: NamedDecisionRow): DecisionRecord {
     propensity: row.propensity,
     reason: row.reason,
     weighed: row.weighed === null ? undefined : weighedOf(row.weighed),
+    trial: row.trial === null ? undefined : trialOf(row.trial),
   }
+}
+
+type TrialJson = readonly [heldOut: 0 | 1, holdout: number, policyArm: string, stratum: string | null, unit: string | null]
+
+/** The probability is written with all its digits: estimates divide by it. */
+function trialText({ heldOut, holdout, policyArm, stratum, unit }: TrialRecord): string {
+  const json: TrialJson = [heldOut ? 1 : 0, holdout, policyArm, stratum ?? null, unit ?? null]
+  return JSON.stringify(json)
+}
+
+function trialOf(text: string): TrialRecord {
+  const [heldOut, holdout, policyArm, stratum, unit] = JSON.parse(text) as TrialJson
+  return { heldOut: heldOut === 1, holdout, policyArm, stratum: stratum ?? undefined, unit: unit ?? undefined }
 }
 
 /** Four significant digits tell apart what expectations can tell apart. */

@@ -44,6 +44,30 @@ describe.each(engines)('migrations, $name', ({ there, make }) => {
     }
   })
 
+  it.skipIf(!there)('leave what an older version wrote as it was', async () => {
+    const { settings } = await added(make())
+    const connection = await connect(settings)
+    try {
+      await migrate(connection, migrations.slice(0, 3))
+      const old = connection.bare.withTables<{ words: { id?: number; word: string }; decisions: Record<string, unknown>; outcomes: Record<string, unknown> }>()
+      await old.insertInto('words').values(['key', 'model', 'arm', 'policy', 'user'].map((word, index) => ({ id: index + 1, word }))).execute()
+      const id = Buffer.from('=d', 'utf8')
+      await old.insertInto('decisions').values({ id, request_id: 'r', at: 5, key: 1, requested_model: 2, arm: 3, policy: 4, propensity: 0.5, reason: 'why' }).execute()
+      await old.insertInto('outcomes').values({ seq: 1, at: 6, score: 0.25, key: 1, source: 5, state: 1, decision: id, outcome_id: 'o' }).execute()
+    } finally {
+      await connection.close()
+    }
+    const store = await openStore(settings)
+    try {
+      const decision = { decisionId: 'd', requestId: 'r', at: 5, key: 'key', requestedModel: 'model', arm: 'arm', policy: 'policy', propensity: 0.5, reason: 'why' }
+      expect(await store.decision('d')).toEqual(decision)
+      expect(await store.outcomes({ limit: 5 })).toEqual([{ outcomeId: 'o', at: 6, decisionId: 'd', key: 'key', source: 'user', score: 0.25 }])
+      expect(await store.trials({ limit: 5 })).toEqual([])
+    } finally {
+      await store.close()
+    }
+  })
+
   it.skipIf(!there)('are refused to a program that is older than the database', async () => {
     const { settings } = await added(make())
     const connection = await connect(settings)

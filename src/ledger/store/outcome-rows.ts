@@ -18,8 +18,11 @@ import type { Tx } from './transaction.js'
 /** From this score on an outcome is a success. */
 export const successScore = 0.5
 
-/** Whether an outcome counts in the sums of its decision's day: not before its decision is known, and the last word of each source counts. */
-export const outcomeStates = { waiting: 0, counted: 1, replaced: 2 } as const
+/**
+ * Whether an outcome counts in the sums of its decision's day: not before its decision is known, and the last word of each source counts. `aside`: it is
+ * about another arm's answer, and never counts.
+ */
+export const outcomeStates = { waiting: 0, counted: 1, replaced: 2, aside: 3 } as const
 
 const asked = 100
 
@@ -36,6 +39,8 @@ const outcomesTarget: BulkTarget = {
     ['score', 'double precision'],
     ['comment', 'text'],
     ['state', 'integer'],
+    ['sought', 'double precision'],
+    ['arm', 'integer'],
   ],
 }
 const runsTarget: BulkTarget = {
@@ -85,15 +90,16 @@ export async function addOutcomes(tx: Tx, context: ApplyContext, { outcomes, dec
   }
   const stored = await findOutcomes(tx, [...touched.values()])
   const fresh = outcomes.filter(({ decisionId, outcomeId }) => decisionId === undefined || stored.get(idOf(decisionId))?.some((row) => row.outcome_id === outcomeId) !== true)
-  await addRunOutcomes(tx, context, fresh, resolved)
-  const states = await count(tx, context, stored, fresh, changes, resolved)
+  const counting = fresh.filter(({ arm }) => arm === undefined)
+  await addRunOutcomes(tx, context, counting, resolved)
+  const states = await count(tx, context, stored, counting, changes, resolved)
   if (fresh.length === 0) return
   const first = await takeNumbers(tx, 'outcome_seq', fresh.length)
   await context.bulk.write(
     tx,
     outcomesTarget,
     fresh.map((outcome, index): Value[] => {
-      const { outcomeId, at, decisionId, run, key, source, score, comment } = outcome
+      const { outcomeId, at, decisionId, run, key, source, score, comment, sought, arm } = outcome
       return [
         first + BigInt(index),
         anyText(outcomeId),
@@ -104,7 +110,9 @@ export async function addOutcomes(tx: Tx, context: ApplyContext, { outcomes, dec
         resolved.word(textInRange(source)),
         realInRange(score),
         comment === undefined ? null : anyText(comment),
-        states.get(outcome) ?? outcomeStates.waiting,
+        arm === undefined ? (states.get(outcome) ?? outcomeStates.waiting) : outcomeStates.aside,
+        sought === undefined ? null : realInRange(sought),
+        arm === undefined ? null : resolved.word(textInRange(arm)),
       ]
     }),
   )
@@ -154,10 +162,11 @@ async function count(
   for (const id of ids) {
     const decision = known.get(id)
     if (decision === undefined) continue
-    const sources = new Set([...(stored.get(id) ?? []).map(({ source }) => Number(source)), ...(said.get(id) ?? []).map(({ source }) => resolved.word(textInRange(source)))])
+    const told = (stored.get(id) ?? []).filter(({ state }) => Number(state) !== outcomeStates.aside)
+    const sources = new Set([...told.map(({ source }) => Number(source)), ...(said.get(id) ?? []).map(({ source }) => resolved.word(textInRange(source)))])
     let all: Sums | undefined
     for (const source of sources) {
-      const before = (stored.get(id) ?? []).filter((row) => Number(row.source) === source)
+      const before = told.filter((row) => Number(row.source) === source)
       const now = (said.get(id) ?? []).filter((outcome) => resolved.word(textInRange(outcome.source)) === source)
       const counted = before.find((row) => Number(row.state) === outcomeStates.counted)
       const last = now.at(-1) ?? before.findLast((row) => Number(row.state) === outcomeStates.waiting) ?? counted

@@ -58,9 +58,10 @@ function isCall(callId: string): Expression<SqlBool> {
   return sql<SqlBool>`(calls.call_id = ${text} or (calls.request = ${packId('req_', `req_${parts.uuid}`)} and calls.number = ${parts.number}))`
 }
 
-const decisionColumns = ['decisions.id', 'decisions.request_id', 'decisions.at', 'decisions.propensity', 'decisions.reason', 'decisions.weighed'] as const
+const decisionColumns = ['decisions.id', 'decisions.request_id', 'decisions.at', 'decisions.propensity', 'decisions.reason', 'decisions.weighed', 'decisions.trial'] as const
 
-function selectDecisions(db: Tx) {
+/** Rows of decisions, with the texts that their numbers stand for. */
+export function selectDecisions(db: Tx) {
   return db
     .selectFrom('decisions')
     .innerJoin('words as keys', 'keys.id', 'decisions.key')
@@ -93,21 +94,31 @@ export async function findOutcomeRecords(db: Tx, { decisionId, run, key, from, t
   if (keyWord === null) return []
   const runs = run === undefined ? undefined : await runsOf(db, keyWord, run)
   if (runs?.length === 0) return []
-  let query = db
-    .selectFrom('outcomes')
-    .innerJoin('words as keys', 'keys.id', 'outcomes.key')
-    .innerJoin('words as sources', 'sources.id', 'outcomes.source')
-    .leftJoin('facets as runs', 'runs.id', 'outcomes.run')
-    .select(['outcomes.outcome_id', 'outcomes.at', 'outcomes.decision', 'outcomes.score', 'outcomes.comment', 'keys.word as key_word', 'sources.word as source_word', 'runs.value as run_name'])
-    .orderBy('outcomes.at', 'desc')
-    .orderBy('outcomes.seq', 'desc')
-    .limit(limit)
+  let query = selectOutcomes(db).orderBy('outcomes.at', 'desc').orderBy('outcomes.seq', 'desc').limit(limit)
   if (decisionId !== undefined) query = query.where('outcomes.decision', '=', packId('dec_', decisionId))
   if (keyWord !== undefined) query = query.where('outcomes.key', '=', keyWord)
   if (runs !== undefined) query = query.where('outcomes.run', 'in', runs)
   if (from !== undefined) query = query.where('outcomes.at', '>=', from)
   if (to !== undefined) query = query.where('outcomes.at', '<', to)
-  return (await query.execute()).map((row) => ({
+  return (await query.execute()).map(outcomeOfRow)
+}
+
+/** Rows of outcomes, with the texts that their numbers stand for. */
+export function selectOutcomes(db: Tx) {
+  return db
+    .selectFrom('outcomes')
+    .innerJoin('words as keys', 'keys.id', 'outcomes.key')
+    .innerJoin('words as sources', 'sources.id', 'outcomes.source')
+    .leftJoin('facets as runs', 'runs.id', 'outcomes.run')
+    .leftJoin('words as arms', 'arms.id', 'outcomes.arm')
+    .select(['outcomes.outcome_id', 'outcomes.at', 'outcomes.decision', 'outcomes.score', 'outcomes.comment', 'outcomes.sought'])
+    .select(['keys.word as key_word', 'sources.word as source_word', 'runs.value as run_name', 'arms.word as arm_word'])
+}
+
+type NamedOutcomeRow = Awaited<ReturnType<ReturnType<typeof selectOutcomes>['execute']>>[number]
+
+export function outcomeOfRow(row: NamedOutcomeRow): OutcomeRecord {
+  return {
     outcomeId: row.outcome_id,
     at: row.at,
     decisionId: row.decision === null ? undefined : unpackId('dec_', row.decision),
@@ -116,7 +127,9 @@ export async function findOutcomeRecords(db: Tx, { decisionId, run, key, from, t
     source: row.source_word,
     score: row.score,
     comment: row.comment ?? undefined,
-  }))
+    sought: row.sought ?? undefined,
+    arm: row.arm_word ?? undefined,
+  }
 }
 
 /** Sums over all time. */
@@ -135,7 +148,7 @@ export async function findTotals(db: Tx, { key }: { readonly key?: string | unde
 }
 
 /** The number of a word; `null` when the database doesn't have it. */
-async function wordOf(db: Tx, text: string): Promise<number | null> {
+export async function wordOf(db: Tx, text: string): Promise<number | null> {
   const [found] = await words.find(db, [textInRange(text)])
   return found?.[1] ?? null
 }

@@ -139,6 +139,8 @@ export interface DecisionsTable {
   reason: string
   /** JSON: see `decision-rows.ts`. Only where something was weighed. */
   weighed: string | null
+  /** JSON: see `decision-rows.ts`. Only of decisions that are part of the live proof. */
+  trial: string | null
 }
 
 export interface OutcomesTable {
@@ -154,6 +156,10 @@ export interface OutcomesTable {
   comment: string | null
   /** Whether it counts: see `outcome-rows.ts`. */
   state: Whole
+  /** Probability with which it was sought; `null` where it came by itself. */
+  sought: number | null
+  /** Word of the arm that it is about, where that isn't the one that answered. */
+  arm: NullableWhole
 }
 
 /** Sums; `null` is zero. */

@@ -373,6 +373,14 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
       expect(await store.outcomeReport({ ...query, to: 1 })).toEqual([])
     })
 
+    it('is not that of answers nobody was given', async () => {
+      await apply(decision, ...calls, outcome(0, { outcomeId: 'before', arm: 'large', source: 'user' }), outcome(1))
+      await apply(outcome(0, { outcomeId: 'after', arm: 'large', source: 'user' }), outcome(0, { outcomeId: 'of a run', arm: 'large', run: 'r' }))
+      await apply(asCorrection({ callId: `call_${uuid}_1`, cost: cost(0n) }))
+      expect(await store.outcomeReport(query)).toMatchObject([{ outcomes: 1, successes: 1, usd: 300n }])
+      expect(await store.outcomeReport({ unit: 'run', ...always, by: [] })).toEqual([])
+    })
+
     it('outlives the records', async () => {
       await apply(decision, ...calls, outcome(1))
       for (let step = 0; step < 5; step++) await store.retain({ before: 1_790_000_000 })

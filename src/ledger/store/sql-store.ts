@@ -15,6 +15,8 @@ import { findCallRecords, findDecision, findDecisionRecords, findOutcomeRecords,
 import { findReport } from './report-query.js'
 import { Retention } from './retention.js'
 import { lockApplying } from './state.js'
+import type { TrialFilter } from '../trial.js'
+import { findTrials } from './trial-rows.js'
 import { inTransaction, type Tx } from './transaction.js'
 
 /** Holds that one transaction turns into lost calls. */
@@ -133,6 +135,10 @@ export class SqlStore implements Store, OutcomeReader {
 
   outcomes(filter: OutcomeFilter) {
     return this.reading((db) => findOutcomeRecords(db, filter))
+  }
+
+  trials(filter: TrialFilter) {
+    return this.reading((db) => findTrials(db, filter))
   }
 
   totals(filter: { readonly key?: string | undefined }) {
