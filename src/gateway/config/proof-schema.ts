@@ -32,7 +32,7 @@ export const proofSchema = z.strictObject({
     .default(0.05)
     .describe('Share of routed requests that the reference arm answers, drawn at random, so that savings and quality can be proven; 0 turns the proof off; share.'),
   margin: z.number().positive().max(1).default(0.02).describe('Quality that routing may lose against the reference at most: 0.02 is two points of a hundred; share.'),
-  guardrail: onOff().default(true).describe('Whether traffic goes back to the reference by itself once its quality is proven worse by more than `margin`: `on` or `off`.'),
+  guardrail: onOff().prefault('on').describe('Whether traffic goes back to the reference by itself once its quality is proven worse by more than `margin`: `on` or `off`.'),
   judge: judge.optional().describe('A model that grades a sample of the answers. Without it quality comes from feedback and checks alone.'),
   shadow: shadow.optional().describe('A sample of requests is answered by the reference arm as well. Needs `judge`.'),
   state: z

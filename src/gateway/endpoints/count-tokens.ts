@@ -12,7 +12,7 @@ import { openRequest } from './opening.js'
 export async function handleCountTokens(exchange: CallerExchange, state: GatewayState): Promise<void> {
   const { key, request, wire } = await openRequest(exchange, 'anthropic-messages', state, decodeCountTokensRequest)
   // Whatever is picked in the end, the reference is what would be asked without Bursar.
-  const arm = state.router.decidesFor(request.model) ? state.router.referenceFor(key) : state.decide(request.model, key).arm
+  const arm = state.router.decidesFor(request.model) ? state.router.referenceFor(key, request.model) : state.decide(request.model, key).arm
   const deployments = state.world.route(arm.model)?.deployments ?? []
   const deployment = deployments.find((candidate) => candidate.provider.countTokens !== undefined)
   if (deployment?.provider.countTokens) {

@@ -29,7 +29,7 @@ export async function openRequest<R extends { readonly model: string }>(
   const request = decode(wire.json, wire)
   exchange.model = request.model
   // Of arms each is held against the key's models by itself.
-  if (!state.router.decidesFor(request.model)) requireModel(key, request.model)
+  if (!state.router.decidesFor(request.model) || state.router.standsInFor(request.model)) requireModel(key, request.model)
   else if (format === 'openai-embeddings')
     throw new InvalidRequest(`model: "${request.model}" picks among models that answer in text; name the embedding model.`, { path: 'model' })
   return { key, request, wire }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { BursarError } from '../../errors/index.js'
 import type { Route } from '../../environment/index.js'
-import type { CallBudget, Weighed } from '../../ledger/index.js'
+import type { CallBudget, TrialRecord, Weighed } from '../../ledger/index.js'
 import type { Request } from '../../protocol/index.js'
 import { isAllowedModel, type Decision, type Estimate, type Objective, type Policy, type Session, type Situation } from '../../routing/index.js'
 import type { Random } from '../../statistics/index.js'
@@ -9,8 +9,11 @@ import { fallback, type Strategy } from '../../strategies/index.js'
 import type { Features, Understanding } from '../../understanding/index.js'
 import type { CallerLabels } from '../attribution.js'
 import type { RoutingConfig } from '../config/index.js'
+import { allowsModel } from '../config/fields.js'
 import { armName } from '../config/routing-references.js'
-import { mayName, type Key } from '../keys.js'
+import { mayName, requireModel, type Key } from '../keys.js'
+import { mayBeHeldOut, withHoldout } from '../proof/holdout.js'
+import type { Assignment } from '../proof/assignments.js'
 import { buildArm, dearestArm, type ArmSet, type ArmSource, type LiveArm } from './arms.js'
 import type { Belief } from './beliefs.js'
 import { continues, conversationOf, type Conversations } from './conversations.js'
@@ -20,6 +23,9 @@ import { weighedOf } from './weighed.js'
 
 /** Names in a request's `models` that are looked at. */
 const MOST_NAMED = 50
+
+/** Named models that are remembered as arms. */
+const MOST_OWN_ARMS = 1000
 
 /** Outcomes from which on a request that is unlike all of them is given to the reference. */
 const ENOUGH_OUTCOMES = 200
@@ -33,6 +39,14 @@ export interface RouterParts {
   readonly conversations: Conversations
   about(tenant: string, features: Features, arms: readonly string[]): Belief
   fault(kind: RoutingFault, thrown: unknown): void
+}
+
+/** What of the live proof decisions depend on. */
+export interface TrialSource {
+  /** Why routed traffic of this organisation goes to the reference at present: a plain clause; `undefined` while it doesn't. */
+  rolledBack(organisation: string | undefined): string | undefined
+  /** Whether a request is held out. `undefined` for one that is no part of the proof. */
+  assign(question: Pick<Question, 'key' | 'labels'> & { readonly request: Request; readonly toolLoop: boolean; readonly random: Random }): Assignment | undefined
 }
 
 export interface Question {
@@ -55,6 +69,8 @@ export interface Routed {
   readonly conversation: string
   readonly tenant: string
   readonly weighed: Weighed
+  /** Absent where the decision is no part of the live proof. */
+  readonly trial?: TrialRecord | undefined
   /** Absent where understanding failed: then there is nothing to learn from. */
   readonly features: Features | undefined
   /** Output tokens that the reference was learned to write for such requests; `null` where nobody knows. */
@@ -64,6 +80,8 @@ export interface Routed {
 /** Picks arms for requests that name no model. Made anew for each version of the configuration. */
 export class Router {
   private readonly objectives
+  /** Arms of models that callers named and that are none of the configuration's. */
+  private readonly ownArms = new Map<string, LiveArm>()
 
   /** Throws `InvalidRequest` for objectives that can't be. */
   constructor(
@@ -73,6 +91,7 @@ export class Router {
     private readonly policy: Policy,
     private readonly random: Random,
     readonly arms: ArmSet,
+    private readonly trials?: TrialSource | undefined,
   ) {
     this.objectives = configuredObjectives(config)
   }
@@ -97,15 +116,23 @@ export class Router {
 
   /** Whether this name is not that of a model, but asks for a choice or for an arm. Costs next to nothing for names of models. */
   decidesFor(model: string): boolean {
+    if (this.standsInFor(model)) return true
     if (this.config.arms === undefined && !model.startsWith('auto') && model !== 'openrouter/auto') return false
     if (this.source.aliases.has(model)) return false
     if (isAuto(model)) return model !== 'openrouter/auto' || this.source.route(model) === undefined
     return this.config.arms !== undefined && this.source.route(model) === undefined && this.arms.byId.has(model)
   }
 
+  /** Whether this is a model that the operator lets others answer for (`routing.instead_of`). */
+  standsInFor(model: string): boolean {
+    const { instead_of: models } = this.config
+    return models.length > 0 && !isAuto(model) && allowsModel(models, model) && this.source.route(model) !== undefined
+  }
+
   /** The arm that callers of this key would use without Bursar. Throws as `decide`. */
-  referenceFor(key: Key): LiveArm {
-    return this.reference(this.allowed(key, []), [])
+  referenceFor(key: Key, model = 'auto'): LiveArm {
+    const own = this.standsInFor(model) ? this.ownArm(model) : undefined
+    return own ?? this.reference(this.allowed(key, []), [])
   }
 
   /**
@@ -117,9 +144,9 @@ export class Router {
     const named = this.objectiveNameFor(key)
     const wishes = isAuto(asked.model) ? readWishes(asked, question.headers, this.objectives, named) : readWishes({ ...asked, model: 'auto' }, question.headers, this.objectives, named)
     const { request } = wishes
-    const allowed = isAuto(asked.model) ? this.allowed(key, this.wanted(wishes)) : this.allowed(key, [this.armNamed(asked.model)])
-    const arms = awake(allowed)
-    const reference = this.reference(arms, isAuto(asked.model) ? wishes.models : [])
+    const standsIn = this.standsInFor(asked.model)
+    const arms = awake(standsIn ? this.insteadOf(key, asked.model, wishes) : isAuto(asked.model) ? this.allowed(key, this.wanted(wishes)) : this.allowed(key, [this.armNamed(asked.model)]))
+    const reference = this.reference(arms, standsIn ? [asked.model] : isAuto(asked.model) ? wishes.models : [])
     const tenant = this.config.learning.shared ? '' : (key.organisation ?? '')
     const conversation = conversationOf(key.id, labels, request)
     const common = { request, reference, conversation, tenant }
@@ -153,9 +180,18 @@ export class Router {
       outputLimit: request.maxOutputTokens === undefined ? undefined : request.maxOutputTokens * (request.n ?? 1),
       conversation,
     }
+    const backed = features.traits.toolLoop ? undefined : this.trials?.rolledBack(key.organisation)
     let decision: Decision
+    let trial: TrialRecord | undefined
     try {
-      decision = this.policy.choose(situation)
+      const back = backed === undefined ? undefined : this.backToReference(situation, reference, backed)
+      // What is rolled back draws nothing, also where the reference can't answer.
+      decision = back ?? this.policy.choose(backed === undefined ? situation : { ...situation, objective: { ...situation.objective, explore: false } })
+      const assignment =
+        backed === undefined && mayBeHeldOut(decision, situation)
+          ? this.trials?.assign({ key, labels, request, toolLoop: features.traits.toolLoop, random: this.random })
+          : undefined
+      if (assignment) ({ decision, trial } = withHoldout(decision, situation, assignment, features.category?.name))
     } catch (thrown) {
       // Wishes and budgets that no arm meets are the caller's to hear of; a fault of ours is not.
       if (BursarError.is(thrown) && thrown.code !== 'internal_error') throw thrown
@@ -168,8 +204,41 @@ export class Router {
       features,
       strategy: this.strategyFor(decision, reference, arms, tenant),
       weighed: weighedOf(decision, situation.familiarity, reference.id),
+      trial,
       referenceOutputTokens: expected?.outputTokens ?? null,
     }
+  }
+
+  /** The reference as the only arm there is, so that limits hold as ever; `undefined` where it can't answer. */
+  private backToReference(situation: Situation, reference: LiveArm, why: string): Decision | undefined {
+    try {
+      const own = this.policy.choose({ ...situation, arms: [reference], estimates: situation.estimates.filter(({ arm }) => arm === reference.id), session: undefined })
+      return { ...own, alternatives: situation.estimates, policy: 'rolled-back', propensity: 1, propensities: undefined, explored: false, reason: `"${reference.id}" answers: ${why}.` }
+    } catch (thrown) {
+      if (BursarError.is(thrown) && thrown.code !== 'internal_error') return undefined
+      throw thrown
+    }
+  }
+
+  /** The arms of a request that named a model which others may answer for, that model's own first. Throws `model_not_allowed` where the key may not name it. */
+  private insteadOf(key: Key, model: string, wishes: Wishes): readonly [LiveArm, ...LiveArm[]] {
+    requireModel(key, model)
+    const named = this.ownArm(model)
+    if (named === undefined) return this.allowed(key, this.wanted(wishes))
+    const others = this.among(key, this.wanted(wishes)).filter(({ id }) => id !== named.id)
+    return [named, ...others]
+  }
+
+  /** The plain call of a model as an arm, whether it is one of the configuration or not. */
+  private ownArm(model: string): LiveArm | undefined {
+    const known = this.arms.byId.get(model)
+    if (known !== undefined && known.model === model) return known
+    let own = this.ownArms.get(model)
+    if (own === undefined && (own = buildArm({ model }, this.source))) {
+      if (this.ownArms.size >= MOST_OWN_ARMS) this.ownArms.clear()
+      this.ownArms.set(model, own)
+    }
+    return own
   }
 
   private objectiveNameFor(key: Key): { readonly name: string; readonly configured: boolean } {
@@ -201,11 +270,15 @@ export class Router {
   /** Of these arms (none: all) those that the key may use: an arm may call only models that the key may name. */
   private allowed(key: Key, among: readonly LiveArm[]): readonly [LiveArm, ...LiveArm[]] {
     const candidates = among.length > 0 ? among : this.arms.arms
-    const [first, ...rest] = candidates.filter((arm) => mayName(key, arm.id) || arm.strategy.plan.every(({ model }) => mayName(key, model)))
+    const [first, ...rest] = this.among(key, candidates)
     if (first) return [first, ...rest]
     if (candidates.length === 0)
       throw new BursarError('There is no model that answers in text, so nothing can be picked. Add a provider, or `routing.arms`.', { code: 'model_not_found', status: 404, path: 'model' })
     throw new BursarError(`The key "${key.name}" may use none of the models that could answer.`, { code: 'model_not_allowed', status: 403, path: 'model' })
+  }
+
+  private among(key: Key, among: readonly LiveArm[]): readonly LiveArm[] {
+    return (among.length > 0 ? among : this.arms.arms).filter((arm) => mayName(key, arm.id) || arm.strategy.plan.every(({ model }) => mayName(key, model)))
   }
 
   private reference(arms: readonly [LiveArm, ...LiveArm[]], models: readonly string[]): LiveArm {
