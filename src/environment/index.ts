@@ -12,6 +12,7 @@ export type { ProviderResources, ProviderSettings } from './providers/settings.j
 export * from './providers/presets.js'
 export * from './outcome-table.js'
 export { asUnreadable, fileContent, lineBatches, UnreadableFile, type FileLine } from './file-lines.js'
+export { requestOfRow } from './row-request.js'
 export { SeenTexts } from './seen-texts.js'
 export { pricesFileOf, readArmPrices } from './providers/recorded/index.js'
 export * from './recorded/index.js'

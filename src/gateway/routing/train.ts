@@ -1,8 +1,7 @@
-import { readOutcomeTable, recordedAnswers, type OutcomeRow, type OutcomeSample } from '../../environment/index.js'
+import { readOutcomeTable, requestOfRow, type OutcomeRow } from '../../environment/index.js'
 import { BursarError } from '../../errors/index.js'
-import { openaiChat } from '../../protocol/index.js'
-import type { ArmFacts, Observation, PredictorKind } from '../../routing/index.js'
-import type { Features, Understanding } from '../../understanding/index.js'
+import { outcomeObservations, type ArmFacts, type Observation, type PredictorKind } from '../../routing/index.js'
+import type { Understanding } from '../../understanding/index.js'
 import type { Learned } from './state-file.js'
 
 export interface TrainingSettings {
@@ -55,10 +54,7 @@ export async function trainOnTable(file: string, settings: TrainingSettings): Pr
     const features = await understanding.of(requestOf(row, file, rows + 1), signal)
     for (const [table, outcome] of Object.entries(row.outcomes)) {
       const arm = nameOf(table)
-      const samples = outcome.samples === undefined ? [outcome] : recordedAnswers(outcome).length > 0 ? recordedAnswers(outcome) : outcome.samples
-      for (const sample of samples) {
-        const observation = observationOf(features, arm, sample)
-        if (observation === undefined) continue
+      for (const observation of outcomeObservations(features, arm, outcome, row.weight)) {
         observations.push(observation)
         const tally = tallies.get(arm) ?? { outcomes: 0, sum: 0, judged: 0 }
         tally.outcomes++
@@ -86,24 +82,10 @@ export async function trainOnTable(file: string, settings: TrainingSettings): Pr
 
 function requestOf(row: OutcomeRow, file: string, number: number) {
   try {
-    return openaiChat.decodeRequest({ ...row.request, model: 'auto' })
+    return requestOfRow(row)
   } catch (thrown) {
     if (!BursarError.is(thrown)) throw thrown
-    throw new BursarError(`${file}, row ${number}: request.${thrown.message}`, { code: 'invalid_configuration', status: 500, path: `request.${thrown.path ?? ''}`, cause: thrown })
-  }
-}
-
-function observationOf(features: Features, arm: string, { quality, usd, inputTokens, outputTokens, reasoningTokens, seconds }: OutcomeSample): Observation | undefined {
-  if (quality === undefined && outputTokens === undefined && usd === undefined && seconds === undefined) return undefined
-  const written = outputTokens === undefined ? undefined : outputTokens + (reasoningTokens ?? 0)
-  return {
-    features,
-    arm,
-    ...(quality === undefined ? {} : { quality }),
-    ...(inputTokens === undefined ? {} : { inputTokens }),
-    ...(written === undefined ? {} : { outputTokens: written }),
-    ...(usd === undefined ? {} : { usd }),
-    ...(seconds === undefined ? {} : { seconds }),
+    throw new BursarError(`${file}, row ${number}: ${thrown.message}`, { code: 'invalid_configuration', status: 500, path: thrown.path, cause: thrown })
   }
 }
 
