@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ConfidenceSequence } from './confidence-sequence.js'
+import { ConfidenceSequence, mixturePValue, mixtureReach, rhoSquaredOf } from './confidence-sequence.js'
 import { normalDraw } from './distributions.js'
 import { childRandom } from './random.js'
 
@@ -51,6 +51,20 @@ describe('ConfidenceSequence', () => {
     const needed = sequence.countFor((high - low) / 20)
     expect(needed).toBeGreaterThan(100)
     expect(sequence.countFor(0)).toBe(Infinity)
+  })
+
+  it('has p-values that are α at the edge of the interval of level 1 - α', () => {
+    for (const [level, n, variance] of [
+      [0.95, 300, 1],
+      [0.9, 4_000, 0.02],
+      [0.999, 50, 7],
+    ] as const) {
+      const rhoSquared = rhoSquaredOf(level, 1_000)
+      expect(mixturePValue(n, variance, mixtureReach(n, variance, { level, rhoSquared }), rhoSquared)).toBeCloseTo(1 - level, 12)
+    }
+    expect(mixturePValue(100, 1, 0, 0.01)).toBe(1)
+    expect(mixturePValue(100, 0, 0.1, 0.01)).toBe(0)
+    expect(mixturePValue(0, 0, 0.1, 0.01)).toBe(1)
   })
 
   it.each([NaN, Infinity, -Infinity])('refuses %s', (value) => {

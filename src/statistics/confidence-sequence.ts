@@ -28,8 +28,7 @@ export class ConfidenceSequence {
   ) {
     if (!(level > 0 && level < 1)) throw new RangeError(`a level lies between 0 and 1, not at ${level}`)
     if (!(tightAt >= 1) || !(first >= 1)) throw new RangeError('a confidence sequence needs counts of at least 1')
-    const alpha = 1 - level
-    this.rhoSquared = (-2 * Math.log(alpha) + Math.log(-2 * Math.log(alpha) + 1)) / tightAt
+    this.rhoSquared = rhoSquaredOf(level, tightAt)
   }
 
   get count(): number {
@@ -71,7 +70,29 @@ export class ConfidenceSequence {
   }
 
   private reachOf(n: number, variance: number): number {
-    const spread = n * this.rhoSquared + 1
-    return Math.sqrt(((variance * 2 * spread) / (n * n * this.rhoSquared)) * Math.log(Math.sqrt(spread) / (1 - this.level)))
+    return mixtureReach(n, variance, { level: this.level, rhoSquared: this.rhoSquared })
   }
+}
+
+/** The square of ρ with which the boundary at `level` is narrowest about `tightAt` numbers (appendix B.2 of the same paper). */
+export function rhoSquaredOf(level: number, tightAt: number): number {
+  const alpha = 1 - level
+  return (-2 * Math.log(alpha) + Math.log(-2 * Math.log(alpha) + 1)) / tightAt
+}
+
+/** Half the width of the confidence sequence after n numbers of this variance, for whoever keeps the sums; see `ConfidenceSequence`. */
+export function mixtureReach(n: number, variance: number, { level, rhoSquared }: { readonly level: number; readonly rhoSquared: number }): number {
+  const spread = n * rhoSquared + 1
+  return Math.sqrt(((variance * 2 * spread) / (n * n * rhoSquared)) * Math.log(Math.sqrt(spread) / (1 - level)))
+}
+
+/**
+ * The same boundary solved for α: the least α at which the confidence sequence of level 1 - α leaves out a mean that is `distance` away from the numbers' own.
+ * An anytime-valid p-value of "the mean is there": under it the chance that it is ever α or less is at most α (asymptotically). In [0, 1].
+ */
+export function mixturePValue(n: number, variance: number, distance: number, rhoSquared: number): number {
+  if (distance === 0 || n === 0) return 1
+  if (variance === 0) return 0
+  const spread = n * rhoSquared + 1
+  return Math.min(1, Math.sqrt(spread) * Math.exp(-(n * n * distance * distance * rhoSquared) / (2 * variance * spread)))
 }

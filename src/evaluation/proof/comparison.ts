@@ -1,5 +1,7 @@
-import { ConfidenceSequence, doublyRobustScore, type Interval } from '../../statistics/index.js'
-import { OnlineBaseline } from './online-baseline.js'
+import { doublyRobustScore, type Interval } from '../../statistics/index.js'
+import { JudgeCurve } from './judge-curve.js'
+import { OnlineBaseline, type Lesson } from './online-baseline.js'
+import { UnitMoments } from './unit-moments.js'
 
 /** One request of the experiment: what was done with it, with which probability, and what came of it. */
 export interface Trial {
@@ -7,13 +9,21 @@ export interface Trial {
   readonly heldOut: boolean
   /** Probability with which this request was to be held out, known before it was drawn; in (0, 1). */
   readonly holdout: number
-  /** What came of it: quality in [0, 1], or an amount of dollars, seconds, joules. */
-  readonly outcome: number
+  /** What came of it: quality in [0, 1], or an amount of dollars, seconds, joules. Absent where nobody looked. */
+  readonly outcome?: number | undefined
+  /** Probability with which somebody was to look at what came of it, known before; in (0, 1]. 1 unless given: then only requests with an outcome count. */
+  readonly sought?: number | undefined
+  /** Where the outcome is a judge's word: what a person says, and the probability with which a judge and a person were to look, known before; in (0, 1]. */
+  readonly label?: { readonly score: number; readonly sought: number } | undefined
   /** What a predictor expected of both, before; any number: how much to believe it is learned on the way. */
   readonly expectedOfPolicy?: number | undefined
   readonly expectedOfReference?: number | undefined
   /** Requests of one stratum (category, route) share a baseline. */
   readonly stratum?: string | undefined
+  /** True where the policy's arm is the reference: nothing can differ then, whatever was drawn. */
+  readonly same?: boolean | undefined
+  /** Requests that were drawn as one (a conversation) have the same text. Absent: drawn alone. */
+  readonly unit?: string | undefined
 }
 
 /** A judge's word on a trial, and a person's where one was asked. */
@@ -33,61 +43,158 @@ export function correctedQuality({ judged, labelShare, label }: Judgement): numb
   return doublyRobustScore({ propensity: labelShare, target: label === undefined ? 0 : 1, reward: label ?? judged, expected: judged, expectedOfTarget: judged })
 }
 
+export interface ComparisonOptions {
+  /** 0.95 for intervals of 95 %. */
+  readonly level?: number | undefined
+  /** Units (requests or conversations) about which the interval is narrowest; 5,000. */
+  readonly tightAt?: number | undefined
+  /** Observed units of the smaller group before which nothing is claimed; 50. */
+  readonly first?: number | undefined
+  /** The largest difference of two outcomes, where that is known (1 for quality); else that of those seen. */
+  readonly range?: number | undefined
+}
+
+/** Units of whom what was learned is known, so that it can be left out of what is expected of their next request. */
+const mostRemembered = 10_000
+/** Requests of one unit of which that is known. */
+const mostLessons = 100
+
 /**
  * Policy less reference, from traffic of which a random share is held out to the reference arm. Each request contributes a doubly robust score, so
- * its mean is the difference whatever the predictor is worth; a good predictor narrows the interval. The baselines are learned only from requests
- * before, so scores stay fair while the policy learns and the traffic drifts; the interval then holds the mean difference over the traffic so far,
- * at every look (see `ConfidenceSequence`). O(1) a request; memory grows with strata, of which at most `maxStrata` are told apart.
+ * its mean is the difference whatever the predictor is worth; a good predictor narrows the interval. With D = 1 for the policy's answer, h the holdout, O = 1
+ * where somebody looked, q the probability of that, Y the outcome and m̂ what was to be expected, the score is
+ * m̂_P - m̂_R + D/(1-h) · O/q · (Y - m̂_P) - (1-D)/h · O/q · (Y - m̂_R); with a judge's word f and a person's Y, f stands for Y and 1[asked]/π · (Y - f) is added
+ * to the residual. It is 0 where the policy's arm is the reference. The baselines are learned only from requests before that were not drawn together with this
+ * one, so scores stay fair while the policy learns and the traffic drifts; the interval then holds the mean difference over the traffic so far, at every
+ * look, with conversations as its units (see `UnitMoments`). O(1) a request, O(requests) in a conversation; memory grows with strata and with open
+ * conversations, of which the newest 10,000 are told apart.
  */
 export class Comparison {
-  private readonly difference: ConfidenceSequence
+  private readonly difference: UnitMoments
   private readonly policy = new OnlineBaseline()
   private readonly reference = new OnlineBaseline()
-  private held = 0
+  private readonly people = new JudgeCurve()
+  private readonly lessons = new Map<string, Lessons>()
   private readonly first: number
   private readonly range: number | undefined
+  private held = 0
+  private seen = { held: 0, other: 0, heldUnits: 0, otherUnits: 0 }
+  private differing = 0
+  private labelled = 0
   private least = Infinity
   private most = -Infinity
 
-  /**
-   * `tightAt`: requests about which the interval is narrowest. `first`: requests of the smaller group before which nothing is claimed. `range`: the
-   * largest difference of two outcomes, where that is known (1 for quality); else that of those seen.
-   */
-  constructor({ level = 0.95, tightAt = 5_000, first = 50, range }: { readonly level?: number; readonly tightAt?: number; readonly first?: number; readonly range?: number } = {}) {
+  constructor({ level = 0.95, tightAt = 5_000, first = 50, range }: ComparisonOptions = {}) {
     this.first = first
     this.range = range
-    this.difference = new ConfidenceSequence(level, tightAt, 2 * first)
+    this.difference = new UnitMoments(level, tightAt)
   }
 
   get requests(): number {
-    return this.difference.count
+    return this.difference.requests
+  }
+
+  /** Conversations, and requests that were drawn alone. */
+  get units(): number {
+    return this.difference.units
   }
 
   get heldOut(): number {
     return this.held
   }
 
-  /** Throws `RangeError` for an outcome that isn't finite or a holdout outside (0, 1), and counts nothing then. */
-  add({ heldOut, holdout, outcome, expectedOfPolicy, expectedOfReference, stratum }: Trial): void {
+  /** Requests of which somebody saw what came of them, where the two could differ: of those held out, and of the others. */
+  get observed(): { readonly heldOut: number; readonly policy: number } {
+    return { heldOut: this.seen.held, policy: this.seen.other }
+  }
+
+  /** Requests whose outcome a person has labelled. */
+  get labels(): number {
+    return this.labelled
+  }
+
+  /** Throws `RangeError` for an outcome that isn't finite or a probability out of range, and counts nothing then. */
+  add({ heldOut, holdout, outcome, sought = 1, label, expectedOfPolicy, expectedOfReference, stratum, same, unit }: Trial): void {
     if (!(holdout > 0 && holdout < 1)) throw new RangeError(`a holdout lies between 0 and 1, not at ${holdout}`)
-    const policy = this.policy.expect(stratum, expectedOfPolicy)
-    const reference = this.reference.expect(stratum, expectedOfReference)
-    const treated = doublyRobustScore({ propensity: heldOut ? 1 : 1 - holdout, target: heldOut ? 0 : 1, reward: outcome, expected: policy, expectedOfTarget: policy })
-    const untreated = doublyRobustScore({ propensity: heldOut ? holdout : 1, target: heldOut ? 1 : 0, reward: outcome, expected: reference, expectedOfTarget: reference })
-    this.difference.add(treated - untreated)
-    this.least = Math.min(this.least, outcome)
-    this.most = Math.max(this.most, outcome)
-    if (heldOut) {
-      this.held += 1
-      this.reference.learn(stratum, expectedOfReference, outcome)
-    } else this.policy.learn(stratum, expectedOfPolicy, outcome)
+    if (!(sought > 0 && sought <= 1)) throw new RangeError(`a probability lies in (0, 1], not at ${sought}`)
+    if (same === true) {
+      this.difference.add(0, unit)
+      if (heldOut) this.held += 1
+      return
+    }
+    const own = unit === undefined ? noLessons : (this.lessons.get(unit) ?? noLessons)
+    const policy = this.policy.expectWithout(own.policy, stratum, expectedOfPolicy)
+    const reference = this.reference.expectWithout(own.reference, stratum, expectedOfReference)
+    const expected = heldOut ? reference : policy
+    const judged = outcome === undefined || label === undefined ? undefined : { outcome, label }
+    const word = outcome === undefined ? undefined : this.labelled === 0 && judged === undefined ? outcome : this.people.at(outcome)
+    const share = heldOut ? holdout : 1 - holdout
+    const looked = doublyRobustScore({ propensity: share * sought, target: word === undefined ? 0 : 1, reward: word ?? 0, expected: word === undefined ? 0 : expected })
+    const corrected = judged === undefined ? 0 : doublyRobustScore({ propensity: share * judged.label.sought, target: 1, reward: judged.label.score, expected: word ?? 0 })
+    const residual = looked + corrected
+    const isNew = this.difference.add(policy - reference + (heldOut ? -residual : residual), unit)
+    this.differing += 1
+    if (heldOut) this.held += 1
+    if (judged !== undefined) {
+      this.labelled += 1
+      this.people.learn(judged.outcome, judged.label.score)
+    }
+    if (word !== undefined) this.learn({ heldOut, outcome: word, stratum, unit, own, isNew, expected: heldOut ? expectedOfReference : expectedOfPolicy })
   }
 
   /** Policy less reference: above 0 the policy gives (or takes) more. */
   interval(): Interval {
     const interval = this.difference.interval(this.unseenVariance())
-    // Of a few requests of one kind not even the variance is known.
-    return Math.min(this.held, this.requests - this.held) < this.first ? { ...interval, low: -Infinity, high: Infinity } : interval
+    return this.isEarly() ? { ...interval, low: -Infinity, high: Infinity } : interval
+  }
+
+  /**
+   * An anytime-valid p-value of "the difference is `at`", on the side where the estimate lies: the least α at which an interval of level 1 - α leaves it out.
+   * 1 as long as nothing is claimed.
+   */
+  pValue(at: number): number {
+    return this.isEarly() ? 1 : this.difference.pValue(at, this.unseenVariance())
+  }
+
+  /** Further requests after which, as things vary so far, half the width is `reach`. `Infinity` where it never will be, or nothing is known yet. */
+  requestsUntil(reach: number): number {
+    const { requests, seen } = this
+    const least = Math.min(seen.heldUnits, seen.otherUnits)
+    const forFirst = least >= this.first ? 0 : least === 0 ? Infinity : (requests * this.first) / least - requests
+    if (this.difference.variance === 0) return Math.ceil(forFirst)
+    return Math.ceil(Math.max(0, forFirst, this.difference.requestsFor(reach) - requests))
+  }
+
+  private learn({ heldOut, outcome, stratum, unit, own, isNew, expected }: Learning): void {
+    this.least = Math.min(this.least, outcome)
+    this.most = Math.max(this.most, outcome)
+    const group = heldOut ? this.reference : this.policy
+    const firstOfUnit = isNew || (heldOut ? own.reference : own.policy).length === 0
+    if (heldOut) {
+      this.seen.held += 1
+      if (firstOfUnit) this.seen.heldUnits += 1
+    } else {
+      this.seen.other += 1
+      if (firstOfUnit) this.seen.otherUnits += 1
+    }
+    const lesson = group.learn(stratum, expected, outcome)
+    if (unit === undefined) return
+    const known = own === noLessons ? { policy: [], reference: [] } : own
+    const list = heldOut ? known.reference : known.policy
+    list.push(lesson)
+    if (list.length > mostLessons) list.shift()
+    this.lessons.delete(unit)
+    this.lessons.set(unit, known)
+    for (const oldest of this.lessons.keys()) {
+      if (this.lessons.size <= mostRemembered) break
+      this.lessons.delete(oldest)
+    }
+  }
+
+  /** Of a few requests of one kind not even the variance is known. Where nothing could ever differ nothing needs to be. */
+  private isEarly(): boolean {
+    if (this.differing === 0) return this.units < 2 * this.first
+    return Math.min(this.seen.heldUnits, this.seen.otherUnits) < this.first
   }
 
   /**
@@ -95,13 +202,25 @@ export class Comparison {
    * whole range, as Agresti and Coull (1998) add two successes and two failures to a share.
    */
   private unseenVariance(): number {
-    const smaller = Math.min(this.held, this.requests - this.held)
+    const smaller = Math.min(this.seen.held, this.seen.other)
     const range = this.range ?? Math.max(0, this.most - this.least)
-    return smaller === 0 ? 0 : (2 * range * range * this.requests) / (smaller * smaller)
+    return smaller === 0 ? 0 : (2 * range * range * this.differing * this.differing) / (smaller * smaller * this.units)
   }
+}
 
-  /** Further requests after which, as things vary so far, half the width is `reach`. `Infinity` where it never will be. */
-  requestsUntil(reach: number): number {
-    return Math.max(0, this.difference.countFor(reach) - this.difference.count)
-  }
+interface Lessons {
+  readonly policy: Lesson[]
+  readonly reference: Lesson[]
+}
+
+const noLessons: Lessons = { policy: [], reference: [] }
+
+interface Learning {
+  readonly heldOut: boolean
+  readonly outcome: number
+  readonly stratum: string | undefined
+  readonly unit: string | undefined
+  readonly own: Lessons
+  readonly isNew: boolean
+  readonly expected: number | undefined
 }

@@ -13,6 +13,22 @@ interface Sums {
   expected: number
 }
 
+/** What one outcome added to the sums. */
+export interface Lesson {
+  readonly sums: Sums | undefined
+  readonly outcome: number
+  readonly expected: number
+  readonly expectedInStratum: number
+  readonly off: number
+  readonly miss: number
+}
+
+function add(sums: Sums, sign: 1 | -1, outcome: number, expected: number): void {
+  sums.n += sign
+  sums.outcome += sign * outcome
+  sums.expected += sign * expected
+}
+
 /**
  * What to expect of an outcome, from outcomes before: the stratum's mean, shrunk to the overall one, and as much of the predictor's deviation from its
  * own mean as has proved right (the correlation with outcomes, shrunk to 0). Only a control variate: wrong, it costs width, never truth.
@@ -27,7 +43,7 @@ export class OnlineBaseline {
   /** 0 as long as nothing is known. */
   expect(stratum: string | undefined, predicted: number | undefined): number {
     const { all } = this
-    if (all.n === 0) return 0
+    if (all.n <= 0) return 0
     const sums = stratum === undefined ? undefined : this.strata.get(stratum)
     const mean = all.outcome / all.n
     const level = sums ? (sums.outcome + shrinkage * mean) / (sums.n + shrinkage) : mean
@@ -36,22 +52,34 @@ export class OnlineBaseline {
     return level + this.deviation(predicted, centre)
   }
 
-  learn(stratum: string | undefined, predicted: number | undefined, outcome: number): void {
+  /** Answers what was learned, so that it can be left out again. */
+  learn(stratum: string | undefined, predicted: number | undefined, outcome: number): Lesson {
     const known = predicted !== undefined && Number.isFinite(predicted) ? predicted : undefined
-    if (known !== undefined && this.all.n > 0) {
-      const off = known - this.all.expected / this.all.n
-      const miss = outcome - this.all.outcome / this.all.n
-      this.together += off * miss
-      this.predictedSquares += off * off
-      this.outcomeSquares += miss * miss
-    }
-    for (const sums of [this.all, this.sumsOf(stratum)]) {
-      if (!sums) continue
-      sums.n += 1
-      sums.outcome += outcome
-      // A missing prediction is taken to be the usual one.
-      sums.expected += known ?? (sums.n > 1 ? sums.expected / (sums.n - 1) : 0)
-    }
+    const related = known !== undefined && this.all.n > 0
+    const off = related ? known - this.all.expected / this.all.n : 0
+    const miss = related ? outcome - this.all.outcome / this.all.n : 0
+    const sums = this.sumsOf(stratum)
+    // A missing prediction is taken to be the usual one.
+    const usual = (of: Sums) => known ?? (of.n > 0 ? of.expected / of.n : 0)
+    const lesson: Lesson = { sums, outcome, expected: usual(this.all), expectedInStratum: sums === undefined ? 0 : usual(sums), off, miss }
+    this.count(lesson, 1)
+    return lesson
+  }
+
+  /** What would be expected had these lessons not been learned: of requests that share their draw with this one. O(lessons). */
+  expectWithout(lessons: readonly Lesson[], stratum: string | undefined, predicted: number | undefined): number {
+    for (const lesson of lessons) this.count(lesson, -1)
+    const expected = this.expect(stratum, predicted)
+    for (const lesson of lessons) this.count(lesson, 1)
+    return expected
+  }
+
+  private count({ sums, outcome, expected, expectedInStratum, off, miss }: Lesson, sign: 1 | -1): void {
+    this.together += sign * off * miss
+    this.predictedSquares += sign * off * off
+    this.outcomeSquares += sign * miss * miss
+    add(this.all, sign, outcome, expected)
+    if (sums !== undefined) add(sums, sign, outcome, expectedInStratum)
   }
 
   /** By how much a prediction moves the expectation of the outcome. */
@@ -59,7 +87,7 @@ export class OnlineBaseline {
     const { all, together, predictedSquares, outcomeSquares } = this
     const spread = Math.sqrt(predictedSquares / all.n)
     // Predictions that differ by rounding only say nothing.
-    if (spread <= 1e-9 * Math.abs(centre) || outcomeSquares === 0) return 0
+    if (!(spread > 1e-9 * Math.abs(centre)) || !(outcomeSquares > 0)) return 0
     const correlation = together / Math.sqrt(predictedSquares * outcomeSquares)
     const off = Math.max(-furthest, Math.min(furthest, (predicted - centre) / spread))
     return ((correlation * all.n) / (all.n + doubt)) * Math.sqrt(outcomeSquares / all.n) * off
