@@ -37,7 +37,7 @@ export function axisTitle({ title, scale, as }: Axis): string {
 /** Whether a reading is an estimate with an interval. */
 export function hasInterval(reading: Reading): boolean {
   const { value, low, high } = spanOf(reading)
-  return low !== value || high !== value
+  return !Object.is(low, value) || !Object.is(high, value)
 }
 
 /** A bar without a name is called by its x. */

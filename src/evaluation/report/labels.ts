@@ -11,6 +11,8 @@ export interface Wanted {
   readonly x: number
   readonly y: number
   readonly text: string
+  /** What belongs to the point, its whiskers with it: the name stands beyond. */
+  readonly own: Box
 }
 
 /** A name and where it stands. `lead`: the point is so far that a line should lead to it. */
@@ -51,9 +53,10 @@ export function placeLabels(wanted: readonly Wanted[], solid: readonly Box[], so
   return placed
 }
 
-function boxAt({ x, y }: Wanted, width: number, dx: number, dy: number, distance: number): Box {
-  // Aslant the same distance would look farther.
-  const off = dx !== 0 && dy !== 0 ? distance * 0.75 : distance
+function boxAt({ x, y, own }: Wanted, width: number, dx: number, dy: number, distance: number): Box {
+  // Aslant the same distance would look farther, and no whisker is in the way. Beyond a long whisker a name would seem to be another point's.
+  const whisker = dx === 0 ? (dy > 0 ? own.bottom - y : y - own.top) : dx > 0 ? own.right - x : x - own.left
+  const off = dx !== 0 && dy !== 0 ? distance * 0.75 : whisker > 36 ? distance : distance + Math.max(0, whisker - 5)
   const left = dx === 0 ? x - width / 2 : dx > 0 ? x + off : x - off - width
   const top = dy === 0 ? y - lineHeight / 2 : dy > 0 ? y + off - 2 : y - off - lineHeight + 2
   return { left, top, right: left + width, bottom: top + lineHeight }

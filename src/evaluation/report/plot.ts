@@ -12,6 +12,8 @@ const rowHeight = 20
 /** Most points of a series that are drawn, and most names: more would be a smear, and a page without bounds. */
 const mostPoints = 2_000
 const mostNames = 60
+/** Marks along a line. */
+const mostMarks = 16
 
 /** A drawn plot, and what a reader must know that can't be seen in it. */
 export interface DrawnPlot {
@@ -61,6 +63,7 @@ function pointsOf(plot: ReportPlot): PlotBody {
   const x = scaleOf(plot.x, extentX, left, right, 7)
   const area = { left, top, right, bottom }
   const parts = [axesOf(plot, x, y, area)]
+  const bands: string[] = []
   const soft: Box[] = []
   const solid = points.map((point) => markBox(x.at(point.x.value), y.at(point.y.value)))
   for (const [index, series] of plot.series.entries()) {
@@ -68,16 +71,20 @@ function pointsOf(plot: ReportPlot): PlotBody {
     const lined = plot.shape === 'line' || series.joined === true
     const parted = plot.shape === 'line' ? lineOf(own, x, y) : plot.shape === 'scatter' && lined ? { line: pathThrough(own, x, y), band: '', softly: boxesAlong(own, x, y) } : { line: '', band: '', softly: [] }
     soft.push(...parted.softly)
-    const dotted = plot.shape === 'scatter' || own.length <= 40
-    const marks = own.map((point) => {
+    // Along a line some marks are enough to tell it from the others, and its dashes stay visible between them.
+    const every = plot.shape === 'line' ? Math.ceil(own.length / mostMarks) : 1
+    const marks = own.map((point, place) => {
       const [cx, cy] = [x.at(point.x.value), y.at(point.y.value)]
       const whiskers = plot.shape === 'scatter' ? whisker(y, point.y, cx, 'y') + whisker(x, point.x, cy, 'x') : ''
       if (whiskers !== '') soft.push(...whiskerBoxes(point, x, y))
-      return dotted ? `<g><title>${escaped(point.told)}</title>${whiskers}${mark(index, cx, cy)}</g>` : ''
+      return place % every === 0 ? `<g><title>${escaped(point.told)}</title>${whiskers}${mark(index, cx, cy)}</g>` : ''
     })
     const path = parted.line === '' ? '' : `<path class="path" d="${parted.line}"${dash(index)}/>`
-    parts.push(`<g class="s${index % looks}">${parted.band}${path}${marks.join('')}</g>`)
+    if (parted.band !== '') bands.push(`<g class="s${index % looks}">${parted.band}</g>`)
+    parts.push(`<g class="s${index % looks}">${path}${marks.join('')}</g>`)
   }
+  // All bands lie below all lines.
+  parts.splice(1, 0, ...bands)
   if (guide) parts.push(guideOf(guide, x, y))
   const names = namesOf(points, x, y)
   parts.push(...placeLabels(names, solid, soft, { left: left + 2, top, right: plotWidth, bottom: bottom - 2 }).map(labelSvg))
@@ -144,9 +151,13 @@ function whiskerBoxes(point: Placed, x: Scale, y: Scale): Box[] {
 }
 
 function namesOf(points: readonly Placed[], x: Scale, y: Scale): Wanted[] {
-  return points
-    .flatMap(({ label, x: { value: atX }, y: { value: atY } }) => (label === undefined ? [] : [{ x: x.at(atX), y: y.at(atY), text: cutToPixels(label, 190) }]))
-    .slice(0, mostNames)
+  const named = points.flatMap((point) => {
+    if (point.label === undefined) return []
+    const [atX, atY] = [x.at(point.x.value), y.at(point.y.value)]
+    const own = whiskerBoxes(point, x, y).reduce((all, box) => ({ left: Math.min(all.left, box.left), top: Math.min(all.top, box.top), right: Math.max(all.right, box.right), bottom: Math.max(all.bottom, box.bottom) }), markBox(atX, atY))
+    return [{ x: atX, y: atY, text: cutToPixels(point.label, 190), own }]
+  })
+  return named.slice(0, mostNames)
 }
 
 function labelSvg({ box, text, x, y, lead }: { readonly box: Box; readonly text: string; readonly x: number; readonly y: number; readonly lead: boolean }): string {
