@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { BursarError } from '../../errors/index.js'
+import { policyKinds } from '../../routing/index.js'
 import { parseStrategy, styleIds } from '../../strategies/index.js'
 import { modelName, modelPattern, seconds } from './fields.js'
 
@@ -30,6 +31,7 @@ const arm = z
     effort: effort().optional().describe("Reasoning effort, in place of the model's own default. A caller's own wish counts before it."),
     style: z.enum(styleIds).optional().describe('Prompt style, such as `chain_of_draft`: text that is added after the system prompt.'),
     tier: z.enum(['small', 'medium', 'large']).optional().describe('Arms of a tier share what is known of the newest of them. By the list price when left out.'),
+    mode: z.enum(['instant', 'reason', 'agentic']).optional().describe('How it works, for `policy.prefer_instant`: arms of one model with different efforts or styles.'),
     place: z.enum(['device', 'edge', 'cloud']).optional().describe('Where it runs. Requests that must stay `private` go to `device` only.'),
     quality: z.number().min(0).max(1).optional().describe('How good its answers are believed to be until something was learned: share of right answers. By the tier when left out.'),
   })
@@ -75,6 +77,39 @@ const encoder = z.union([
   }).meta({ title: 'ONNX file' }),
 ])
 
+const policy = z
+  .strictObject({
+    kind: z
+      .enum(policyKinds)
+      .default('value_of_information')
+      .describe('How an arm is picked: the one that is worth most by the objective; by a bandit that learns how arms differ from what is predicted (`thompson`, `lin_ucb`); or under long-run limits (`constrained`).'),
+    limits: z
+      .strictObject({
+        turns: z.int().min(1).max(1e6).describe('Requests of a conversation that the limits are for; those without one share a window of as many; requests.'),
+        usd: z.number().positive().max(1e9).optional().describe('Most that they may cost together; dollars.'),
+        seconds: z.number().positive().max(1e9).optional().describe('What they should take together, held by a rising price of time; seconds.'),
+        joules: z.number().positive().max(1e15).optional().describe('Most energy that they may take together; joules.'),
+      })
+      .meta({ title: 'Limits' })
+      .optional()
+      .describe('Long-run limits of `constrained`.'),
+    alpha: z.number().min(0).max(10).optional().describe('`lin_ucb`: how many deviations above its mean an arm is taken at; numbers.'),
+    prefer_instant: z
+      .union([
+        z.boolean(),
+        z
+          .strictObject({
+            threshold: z.number().min(0).max(1).default(0.75).describe('Expected quality from which on an instant answer is good enough to doubt dearer modes; share.'),
+            exponent: z.number().positive().max(20).default(2).describe('How sharply they are doubted: the exponent α of 1 − p^α; numbers.'),
+          })
+          .meta({ title: 'Preference for instant answers' }),
+      ])
+      .default(false)
+      .describe('Whether an arm of mode `instant` that is sure enough keeps other modes of the same model out.'),
+  })
+  .refine(({ kind, limits }) => kind !== 'constrained' || (limits !== undefined && (limits.usd ?? limits.seconds ?? limits.joules) !== undefined), { error: 'is missing; `constrained` needs `turns` and at least one of `usd`, `seconds` and `joules`', path: ['limits'] })
+  .meta({ title: 'Policy' })
+
 const exploration = z.strictObject({
   share: z.number().min(0).max(0.5).default(0.02).describe('Share of the requests that may be used to try another arm than the best one; 0 turns it off.'),
   usd_per_day: dollars().default(1).describe('Most that trying out may cost in a day beyond what the best arm would have; dollars.'),
@@ -112,7 +147,8 @@ export const routingSchema = z.strictObject({
   objectives: z.record(ownName(), objective).prefault({}).describe('Objectives by the names that callers use: `auto:<name>`.'),
   predictor: predictor.prefault({}).describe('What is believed of the arms.'),
   encoder: encoder.default('none').describe('Sentence encoder beside the word statistics: `none`, `embedded` (a worker thread), an embeddings endpoint, or a file.'),
-  exploration: exploration.prefault({}).describe('Trying out, to learn.'),
+  policy: policy.prefault({}).describe('How an arm is picked among those that may answer.'),
+  exploration: exploration.prefault({}).describe('Trying out, to learn. For bandits, `share` is the probability that other arms may get.'),
   sticky: z.boolean().default(true).describe('Whether a conversation stays with its arm while leaving would lose more prompt cache than it gains.'),
   learning: learning.prefault({}).describe('What is learned from.'),
 })

@@ -87,6 +87,7 @@ export function buildArm(settings: ArmConfig, source: ArmSource): LiveArm | unde
   const tier = settings.tier ?? tierOfPrice(usualPrice(priceOfAny))
   const card: ArmCard = {
     tier,
+    mode: settings.mode,
     place: settings.place,
     effort,
     style,

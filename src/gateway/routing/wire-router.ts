@@ -1,6 +1,6 @@
 import type { LiveWorld } from '../../environment/index.js'
 import { BursarError } from '../../errors/index.js'
-import { exploring, learningGuard, sticky, valueOfInformation, type Policy, type Predictor } from '../../routing/index.js'
+import { configuredPolicy, learningGuard, type Policy, type Predictor } from '../../routing/index.js'
 import { seededRandom } from '../../statistics/index.js'
 import type { Config, RoutingConfig } from '../config/index.js'
 import { buildArms, type ArmSource } from './arms.js'
@@ -61,10 +61,19 @@ function beliefSettings(routing: RoutingConfig, router: Router, memory: RoutingM
  */
 const LEAST_FAMILIARITY = 0.01
 
-function policyOf({ exploration, sticky: sticks }: RoutingConfig, memory: RoutingMemory): Policy {
-  const best = valueOfInformation({ leastFamiliarity: LEAST_FAMILIARITY })
-  const inner = sticks ? sticky(best) : best
-  return exploration.share === 0 ? inner : exploring(inner, { share: exploration.share, allowance: memory.allowance(exploration.usd_per_day) })
+function policyOf({ policy, exploration, sticky, arms = [] }: RoutingConfig, memory: RoutingMemory): Policy {
+  const { kind, limits, alpha, prefer_instant: instant } = policy
+  return configuredPolicy({
+    kind,
+    limits,
+    alpha,
+    preferInstant: instant === false ? undefined : instant === true ? {} : instant,
+    places: arms.some(({ place }) => place !== undefined),
+    sticky,
+    share: exploration.share,
+    allowance: memory.allowance(exploration.usd_per_day),
+    leastFamiliarity: LEAST_FAMILIARITY,
+  })
 }
 
 function guarded(predictor: Predictor, load: (bytes: Uint8Array) => Predictor, { learning }: RoutingConfig, memory: RoutingMemory): Predictor {

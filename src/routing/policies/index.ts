@@ -1,3 +1,4 @@
+export { configuredPolicy, policyKinds, type PolicyKind, type PolicySettings } from './configured.js'
 export { valueOfInformation, type ValueOfInformationOptions } from './value-of-information.js'
 export { feasibleArms, type FeasibilityOptions, type FeasibleArms, type Option } from './feasible-arms.js'
 export { secondsOf, slotsByPlace, soundEstimates, textUsage } from './sound-estimates.js'
