@@ -1,7 +1,7 @@
 import { gammaDraw, normalDraw, type Random } from '../../statistics/index.js'
 import type { Cell } from './search.js'
 
-/** Scores as they come in, without an object each: `method[k]`, `item[k]`, `score[k]` for k below `length`. */
+/** Scores as they come in, without an object each: `method[k]`, `item[k]`, `score[k]` for k below `length`; items numbered as they first came. */
 class Scores {
   method = new Int32Array(64)
   item = new Int32Array(64)
@@ -58,8 +58,9 @@ export class FactorModel {
   private readonly noise: Float64Array
   private readonly ease: Float64Array
   private readonly precision: Float64Array
-  private readonly touched: Uint8Array
-  private untouched: number
+  /** Of each item its number in order of its first score, from 1; 0 before. */
+  private readonly numbers: Int32Array
+  private touched = 0
   private levels: Law = { mean: 0, variance: 1 }
   private slopes: Law = { mean: 0, variance: 1 }
   private started = false
@@ -74,8 +75,7 @@ export class FactorModel {
     this.noise = new Float64Array(methods)
     this.ease = new Float64Array(items)
     this.precision = new Float64Array(items)
-    this.touched = new Uint8Array(items)
-    this.untouched = items
+    this.numbers = new Int32Array(items)
   }
 
   get observed(): number {
@@ -83,10 +83,10 @@ export class FactorModel {
   }
 
   observe(cell: Cell, score: number): void {
-    this.seen.add(cell, score)
-    if (this.touched[cell.item] === 1) return
-    this.touched[cell.item] = 1
-    this.untouched -= 1
+    const known = this.numbers[cell.item] ?? 0
+    const number = known > 0 ? known : (this.touched += 1)
+    this.numbers[cell.item] = number
+    this.seen.add({ method: cell.method, item: number - 1 }, score)
   }
 
   /** One sweep; fills `means` with one draw of all methods' means over all items. Before any score there is nothing to draw from: zeros. */
@@ -100,8 +100,8 @@ export class FactorModel {
     this.drawMethods(sums, spread)
     this.levels = lawOf(this.level, 0.02 * spread.variance, this.random)
     this.slopes = lawOf(this.slope, 0.02 * spread.variance, this.random)
-    let all = Math.sqrt(this.untouched) * normalDraw(this.random)
-    for (let item = 0; item < this.items; item++) if (this.touched[item] === 1) all += this.ease[item] ?? 0
+    let all = Math.sqrt(this.items - this.touched) * normalDraw(this.random)
+    for (let item = 0; item < this.touched; item++) all += this.ease[item] ?? 0
     for (let method = 0; method < this.methods; method++) {
       const open = this.items - (sums.count[method] ?? 0)
       const expected = open * (this.level[method] ?? 0) + (this.slope[method] ?? 0) * (all - (sums.ease[method] ?? 0))
@@ -137,8 +137,8 @@ export class FactorModel {
   private drawEase(): void {
     const { method, item, score, length } = this.seen
     const { ease, precision, level, slope, noise, touched, random } = this
-    ease.fill(0)
-    precision.fill(1)
+    ease.fill(0, 0, touched)
+    precision.fill(1, 0, touched)
     for (let index = 0; index < length; index++) {
       const m = method[index] ?? 0
       const i = item[index] ?? 0
@@ -146,8 +146,7 @@ export class FactorModel {
       ease[i] = (ease[i] ?? 0) + weight * ((score[index] ?? 0) - (level[m] ?? 0))
       precision[i] = (precision[i] ?? 0) + weight * (slope[m] ?? 0)
     }
-    for (let i = 0; i < ease.length; i++) {
-      if (touched[i] !== 1) continue
+    for (let i = 0; i < touched; i++) {
       const exact = precision[i] ?? 1
       ease[i] = (ease[i] ?? 0) / exact + normalDraw(random) / Math.sqrt(exact)
     }
@@ -155,20 +154,16 @@ export class FactorModel {
 
   /** Moves c from f to μ: the scores' likelihood stays, so c is drawn from the priors of both. */
   private shift(): void {
-    let precision = 0
+    let precision = this.touched
     let pull = 0
-    for (let item = 0; item < this.items; item++)
-      if (this.touched[item] === 1) {
-        precision += 1
-        pull += this.ease[item] ?? 0
-      }
+    for (let item = 0; item < this.touched; item++) pull += this.ease[item] ?? 0
     for (let method = 0; method < this.methods; method++) {
       const slope = this.slope[method] ?? 0
       precision += (slope * slope) / this.levels.variance
       pull -= (slope * ((this.level[method] ?? 0) - this.levels.mean)) / this.levels.variance
     }
     const c = pull / precision + normalDraw(this.random) / Math.sqrt(precision)
-    for (let item = 0; item < this.items; item++) if (this.touched[item] === 1) this.ease[item] = (this.ease[item] ?? 0) - c
+    for (let item = 0; item < this.touched; item++) this.ease[item] = (this.ease[item] ?? 0) - c
     for (let method = 0; method < this.methods; method++) this.level[method] = (this.level[method] ?? 0) + c * (this.slope[method] ?? 0)
   }
 

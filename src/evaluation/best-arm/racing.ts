@@ -18,7 +18,7 @@ const FRESH = 8
  * difference tells more than two means. Where all draws agree, the challenger is whom the leader is hardest to tell from (T3C, Shang et al. 2020). Cells under way count as
  * scored, so batches spread. Nothing is spent on a method that is known exactly. It tells how probable the leader is the best, so a search can stop there.
  *
- * New draws are made when the scores have grown by a hundredth, so a whole search of c cells costs O(c × POOL) time besides O(methods) a refresh.
+ * New draws are made when the scores have grown by a fiftieth, so a whole search of c cells takes some 400 × c steps, and O(methods × POOL) a cell where all agree.
  */
 export function bayesianRacing(size: SearchSize, { warmUp = 5, draws = 400 }: RacingOptions = {}): Search {
   const { random } = size
@@ -34,7 +34,7 @@ export function bayesianRacing(size: SearchSize, { warmUp = 5, draws = 400 }: Ra
   const least = () => board.best((method) => (board.left(method) === 0 ? -Infinity : -(given[method] ?? 0)))
 
   const refresh = (): void => {
-    if (drawnAt > 0 && model.observed < drawnAt * 1.01) return
+    if (drawnAt > 0 && model.observed < Math.max(drawnAt + 4, drawnAt * 1.02)) return
     for (let index = drawnAt === 0 ? -POOL : 0; index < FRESH; index++) {
       const draw = pool[oldest]
       if (!draw) break
