@@ -24,6 +24,10 @@ const measured = {
   /** Duration of the whole call. */
   seconds: amount.optional(),
   firstTokenSeconds: amount.optional(),
+  /** Energy of the call, measured or modelled: a table should hold one kind only. */
+  joules: amount.optional(),
+  /** Tools that were called on the way to the answer. */
+  toolCalls: tokens.optional(),
   answer: text.optional(),
 }
 const sample = z.object(measured)
@@ -121,12 +125,14 @@ function isOutcome(value: unknown, mayHaveSamples: boolean): boolean {
       case 'usd':
       case 'seconds':
       case 'firstTokenSeconds':
+      case 'joules':
         if (!(typeof field === 'number' && field >= 0 && field < Infinity)) return false
         break
       case 'inputTokens':
       case 'cacheReadTokens':
       case 'outputTokens':
       case 'reasoningTokens':
+      case 'toolCalls':
         if (!(typeof field === 'number' && field >= 0 && Number.isSafeInteger(field))) return false
         break
       case 'answer':
