@@ -1,0 +1,7 @@
+export { checkKinds, checkKindNames } from './registry.js'
+export type { BoundCheck, CheckKind, DeclaredCheck, Graded } from './check-kind.js'
+export { createCheck } from './create-check.js'
+export { gradeItem, type ItemGrade } from './grade-item.js'
+export { preferenceOf, selectBest, type Preference, type PreferenceQuestion, type Selection } from './judge/preference.js'
+export { contained, type Containment, type ContainedInterpreter, type Interpreter } from './sandbox/containment.js'
+export { bleu, rougeN, tokenF1 } from './overlap.js'
