@@ -6,7 +6,9 @@ import { systemClock, type Clock } from '../quantities/index.js'
 import { exposureProblem, type Config } from './config/index.js'
 import { alertText, createWebhook } from './alerts/index.js'
 import { createObserver } from './observer.js'
+import { openProof, whyRolledBack } from './proof/index.js'
 import { openLedger } from './open-ledger.js'
+import { createOwnRequests, type OwnCaller, type OwnRequests } from './own-requests.js'
 import { GatewayServer } from './server.js'
 import type { ListedModel } from './state.js'
 import { createLogger, type Logger } from './telemetry/log.js'
@@ -79,8 +81,24 @@ export class Gateway {
       },
       note: (text) => log.warn('routing', { note: text }),
     })
+    const proof = await openProof(config.proof, config.routing.predictor.seed, {
+      current,
+      ledger,
+      clock,
+      learn: (outcome) => routing.memory.told(outcome),
+      onTrial: (heldOut) => metrics.proofTrial(heldOut),
+      onWork: (purpose, result) => metrics.proofWork(purpose, result),
+      onRollBack(rolledBack) {
+        metrics.rolledBack(rolledBack.scope)
+        const text = `Routed traffic (${rolledBack.scope}) went back to the reference: ${whyRolledBack(rolledBack)}.`
+        log.error('routing was rolled back', { alert: text })
+        webhook?.send({ ...rolledBack, kind: 'rolled_back', text })
+      },
+      onFault: (fault) => log.warn('something of the proof failed; no request is affected', { fault: asError(fault) }),
+      note: (text) => log.warn('proof', { note: text }),
+    })
     // What is said of an answer is recorded first, and then learned from.
-    const verifiers = createAnswerVerifiers({ ledger: { recordOutcome: async (outcome) => (await ledger.recordOutcome(outcome), routing.memory.told(outcome)) }, now: () => clock.now(), onFault: (fault) => log.warn('an answer could not be verified', { fault: asError(fault) }) })
+    const verifiers = createAnswerVerifiers({ ledger: { recordOutcome: async (outcome) => (await ledger.recordOutcome(outcome), routing.memory.told(outcome), proof.told(outcome)) }, now: () => clock.now(), onFault: (fault) => log.warn('an answer could not be verified', { fault: asError(fault) }) })
     const shared: SharedParts = {
       catalog: createCatalog(),
       ledger,
@@ -101,6 +119,7 @@ export class Gateway {
       runs: createRunMemory(),
       verifiers,
       routing: routing.memory,
+      proof,
       routingState: routing.state,
       clock,
       observer,
@@ -123,12 +142,14 @@ export class Gateway {
     const server = new GatewayServer(current, observer, { headerBytes: config.limits.header_bytes, slowReaderSeconds: config.server.slow_reader_seconds, corsOrigins: config.server.cors_origins ?? [], metrics: config.telemetry.prometheus })
     gateway = new Gateway(config, state, shared, server, log, metrics, async () => {
       await verifiers.close()
+      await proof.close()
       await routing.memory.close()
       await webhook?.close()
       await opened.close()
       await tracing.close()
       await log.flush()
     })
+    proof.recall()
     return gateway
   }
 
@@ -147,6 +168,11 @@ export class Gateway {
 
   models(): readonly ListedModel[] {
     return this.state.models()
+  }
+
+  /** Requests of Bursar's own commands, answered in this process; there is no need to `listen` for them. */
+  ownRequests(caller: OwnCaller): OwnRequests {
+    return createOwnRequests(this.config, this.state, caller)
   }
 
   /** Starts to listen; resolves to the base URL. */
@@ -188,6 +214,7 @@ export class Gateway {
       if (later.length > 0) this.log.warn('some changed settings take effect at the next start', { settings: later.join(', ') })
       this.state = next
       this.config = config
+      this.shared.proof?.configure(config.proof)
       this.metrics.knowModels(namesOf(next))
       this.log.setLevel(config.log.level === 'trace' ? 'debug' : config.log.level)
       this.log.info('configuration reloaded', { models: models.length, providers: next.providers.size })
@@ -240,6 +267,7 @@ function changedForLater(before: Config, after: Config): readonly string[] {
     'server.cors_origins': ({ server }) => server.cors_origins,
     'limits.header_bytes': ({ limits }) => limits.header_bytes,
     telemetry: ({ telemetry }) => [telemetry.otlp_endpoint, telemetry.service_name, telemetry.prometheus],
+    'proof.state': ({ proof }) => proof.state,
     'routing.encoder': ({ routing }) => routing.encoder,
     'routing.predictor.train': ({ routing }) => routing.predictor.train,
     ledger: ({ ledger }) => [{ ...ledger, database_url: undefined, redis_url: undefined }, ledger.database_url?.reveal(), ledger.redis_url?.reveal()],

@@ -1,4 +1,5 @@
 export { Gateway, type GatewayOptions } from './gateway.js'
+export type { OwnCaller, OwnRequest, OwnRequests } from './own-requests.js'
 export { hashKey } from './keys.js'
 export * from './config/index.js'
 export { inspectConfig } from './inspect.js'

@@ -64,7 +64,6 @@ export class Elimination {
   private readonly scores: readonly Float64Array[]
   private readonly order: number[] = []
   private readonly known: Uint8Array
-  private readonly failed = new Set<number>()
   private readonly tests = new Map<number, PairTest[]>()
   private readonly needed: number
 
@@ -96,11 +95,6 @@ export class Elimination {
     if (row) row[item] = score
   }
 
-  /** A cell that can't be scored counts against whoever is to be proven: as 0 of the leader's, as 1 of another's. */
-  unscorable(method: number, item: number): void {
-    this.failed.add(method * this.items + item)
-  }
-
   proofOf(leader: number): Proof {
     let tests = this.tests.get(leader)
     if (!tests) this.tests.set(leader, (tests = Array.from({ length: this.methods }, () => new PairTest(this.items, (1 - this.indifference) / 2))))
@@ -111,18 +105,13 @@ export class Elimination {
       const theirs = this.scores[other]
       for (; test.place < this.order.length; test.place++) {
         const item = this.order[test.place] ?? 0
-        const difference = this.scoreOf(own, leader, item, 0) - this.scoreOf(theirs, other, item, 1)
-        // One of them is under way, or can't be scored: what comes behind must wait, or chance would choose the items no more.
+        const difference = (own?.[item] ?? NaN) - (theirs?.[item] ?? NaN)
+        // One of them is under way: what comes behind must wait, or how long answers take would choose the items.
         if (Number.isNaN(difference)) break
         test.add(difference)
       }
       if (test.most >= this.needed) beaten.add(other)
     }
     return { beaten, of: this.methods - 1 }
-  }
-
-  private scoreOf(row: Float64Array | undefined, method: number, item: number, without: number): number {
-    const score = row?.[item] ?? NaN
-    return Number.isNaN(score) && this.failed.has(method * this.items + item) ? without : score
   }
 }
