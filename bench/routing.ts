@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
+import { ranking } from '../src/evaluation/index.js'
 import { calibrationError, seededRandom } from '../src/statistics/index.js'
 import { embeddedEncoder, type Encoder } from '../src/understanding/index.js'
 import { loadEllieSql } from './data/elliesql.js'
@@ -16,7 +17,7 @@ import type { RoutingProblem, RoutingRow } from './data/routing-problem.js'
 import { dataRoot, DataProblem } from './data/source.js'
 import { commandLine, figure, packageVersion, table, writeReport, type Estimate } from './report.js'
 import { contenders } from './routing/contenders.js'
-import { curveEstimates, pairedEstimates, pairEstimates, ranking, type Point } from './routing/measures.js'
+import { curveEstimates, pairedEstimates, pairEstimates, type Point } from './routing/measures.js'
 import { bestOn, cheapestOn, play, pointOf, tradeOffs, type Played } from './routing/run.js'
 import { crossValidation, heldOut, understand } from './routing/world.js'
 
@@ -124,6 +125,7 @@ function pairReport(rows: readonly RoutingRow[], { weak, strong }: { weak: strin
     { label: 'random', scores: gains.map(() => random.next()) },
     { label: 'prompt length', scores: Float64Array.from(rows, ({ text }) => text.length) },
     ...merged.map((played) => ({ label: played.label, scores: played.gains, played })),
+    ...hindsight(rows, weak, strong),
     { label: 'oracle', scores: gains },
   ]
   const share = (arm: string) => rows.reduce((sum, { outcomes }) => sum + (outcomes[arm]?.quality ?? 0), 0) / rows.length
@@ -131,6 +133,16 @@ function pairReport(rows: readonly RoutingRow[], { weak, strong }: { weak: strin
   const results = scored.map(({ label, scores, played }) => ({ label, ...pairEstimates(gains, ranking(scores, settings.seed), settings.seed), calibration: played && calibrationError(played.calibration), trainCpuSeconds: played?.trainSeconds }))
   console.log(table(['router', 'APGR', 'CPT(50)', 'CPT(80)', 'calibration error', 'training, CPU s'], results.map(({ label, apgr, cpt50, cpt80, calibration, trainCpuSeconds }) => [label, withInterval(apgr), withInterval(cpt50), withInterval(cpt80), figure(calibration, 3), figure(trainCpuSeconds, 1)])))
   return results
+}
+
+/** What a router would reach that foretold exactly how much each model writes: nobody can know it before, and it bounds what a forecast of lengths is worth. */
+function hindsight(rows: readonly RoutingRow[], weak: string, strong: string): readonly { label: string; scores: Float64Array }[] {
+  const tokens = (arm: string) => rows.map(({ outcomes }) => outcomes[arm]?.outputTokens ?? NaN)
+  const told = [
+    { label: 'length of the weak answer, in hindsight', lengths: tokens(weak) },
+    { label: 'length of the strong answer, in hindsight', lengths: tokens(strong) },
+  ]
+  return told.filter(({ lengths }) => lengths.every(Number.isFinite)).map(({ label, lengths }) => ({ label, scores: Float64Array.from(lengths) }))
 }
 
 function curveReport(rows: readonly RoutingRow[], splits: readonly { learned: readonly RoutingRow[]; judged: readonly RoutingRow[] }[], arms: readonly string[], merged: readonly Played[]): unknown {

@@ -10,8 +10,9 @@ import { addAdminRoutes } from './admin/routes.js'
 import { addFeedbackRoutes, outcomeJson } from './endpoints/feedback.js'
 import { addUsageRoutes, type UsageScope } from './endpoints/usage.js'
 import { EXPOSED_HEADERS } from './http/exposed-headers.js'
-import { mayName } from './keys.js'
-import { decisionOf } from './routing/index.js'
+import { mayName, type Key } from './keys.js'
+import { addProofRoutes } from './proof/routes.js'
+import { decisionOf, isAuto } from './routing/index.js'
 import type { GatewayState, ListedModel } from './state.js'
 import type { RequestObserver } from './request-observer.js'
 
@@ -58,15 +59,18 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
     })
   app.get('/v1/models', (c) => {
     const key = keyed(c.req.raw.headers)
-    const data = state().models().filter((model) => mayName(key, model.id)).map(listed)
+    const current = state()
+    const models = current.models().filter((model) => mayName(key, model.id)).map(listed)
+    const data = [...models, ...choicesFor(key, current).map(listedChoice)]
     return c.json({ object: 'list', data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: false })
   })
   app.get('/v1/models/:id{.+}', (c) => {
     const key = keyed(c.req.raw.headers)
     const id = c.req.param('id')
     const model = state().models().find((candidate) => candidate.id === id && mayName(key, id))
-    if (!model) throw new BursarError(`The model "${id}" doesn't exist here.`, { code: 'model_not_found', status: 404, path: 'model' })
-    return c.json(listed(model))
+    if (model) return c.json(listed(model))
+    if (choicesFor(key, state()).includes(id)) return c.json(listedChoice(id))
+    throw new BursarError(`The model "${id}" doesn't exist here.`, { code: 'model_not_found', status: 404, path: 'model' })
   })
   app.get('/v1/decisions/:id', async (c) => {
     const scope = scopeOf(c.req.raw.headers, state())
@@ -86,6 +90,7 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
       propensity: decision.propensity,
       reason: decision.reason,
       ...weighedJson(decision),
+      ...trialJson(decision),
       calls: calls.map((call) => ({
         id: call.callId,
         deployment: call.deployment,
@@ -108,8 +113,24 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
   const ledger = () => state().ledger
   addUsageRoutes(app, { authorize: (headers) => scopeOf(headers, state()), ledger, now, priceOf: (call, usage) => state().priceOf(call, usage) })
   addAdminRoutes(app, { keyring: () => state().keyring, accounts: () => state().accounts, counters: () => state().counters, lostCalls: () => state().lostCalls, ledger, now })
-  addFeedbackRoutes(app, { told: (outcome) => state().routing.told(outcome), authenticate: (headers) => (state().keyring.isAdmin(Object.fromEntries(headers)) ? { name: 'admin', admin: true } : keyed(headers)), ledger, now })
-  app.notFound((c) => c.json(errorBody(new BursarError(`There is no ${c.req.method} ${c.req.path} here.`, { code: 'not_found', status: 404 })), 404))
+  addProofRoutes(app, () => state().proof)
+  addFeedbackRoutes(app, {
+    told(outcome) {
+      state().routing.told(outcome)
+      state().proof?.told(outcome)
+    },
+    peopleSought: (decisionId) => state().proof?.peopleSought(decisionId),
+    authenticate: (headers) => (state().keyring.isAdmin(Object.fromEntries(headers)) ? { name: 'admin', admin: true } : keyed(headers)),
+    ledger,
+    now,
+  })
+  app.notFound((c) => {
+    const { method, path } = c.req
+    const allowed = methods.filter((other) => other !== method && app.router.match(other, path)[0].some(([[, route]]) => route.path !== '*' && route.path !== '/*'))
+    if (allowed.length === 0) return c.json(errorBody(new BursarError(`There is no ${method} ${path} here.`, { code: 'not_found', status: 404 })), 404)
+    c.header('allow', allowed.join(', '))
+    return c.json(errorBody(new BursarError(`${path} takes ${allowed.join(' or ')}, not ${method}.`, { code: 'method_not_allowed', status: 405 })), 405)
+  })
   app.onError((thrown, c) => {
     const error = toBursarError(thrown)
     return new Response(JSON.stringify(errorBody(error)), { status: error.status, headers: { 'content-type': 'application/json', 'x-bursar-error': error.code, ...Object.fromEntries(c.res.headers) } })
@@ -145,6 +166,11 @@ function weighedJson(record: DecisionRecord): Record<string, unknown> {
   }
 }
 
+/** Its part in the live proof. */
+function trialJson({ trial }: DecisionRecord): Record<string, unknown> {
+  return trial === undefined ? {} : { trial: { held_out: trial.heldOut, holdout: trial.holdout, policy_arm: trial.policyArm, stratum: trial.stratum ?? null, unit: trial.unit ?? null } }
+}
+
 function errorBody(error: BursarError): Record<string, unknown> {
   return { error: { message: error.message, type: error.status >= 500 ? 'server_error' : error.status === 401 ? 'authentication_error' : 'invalid_request_error', param: error.path ?? null, code: error.code } }
 }
@@ -155,6 +181,18 @@ function scopeOf(headers: Headers, { keyring, clock }: GatewayState): UsageScope
   if (keyring.isAdmin(sent)) return 'all'
   const key = keyring.authenticate(sent, clock.now())
   return key.source === 'none' ? 'all' : { key: key.name }
+}
+
+const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE']
+
+/** What a caller may name besides models: `auto`, its objectives, and arms that have names of their own. */
+function choicesFor(key: Key, { router }: GatewayState): readonly string[] {
+  return router.names().filter((name) => isAuto(name) || mayName(key, name))
+}
+
+/** Such a name in the same form: nobody knows before which model will answer. */
+function listedChoice(id: string): { id: string } & Record<string, unknown> {
+  return { id, object: 'model', type: 'model', created: 0, created_at: '1970-01-01T00:00:00Z', owned_by: 'bursar', display_name: id, context_length: null, max_output_tokens: null, pricing: null, deployments: [] }
 }
 
 /** A model as OpenAI, Anthropic and OpenRouter clients read it. Prices are dollars a token, as text; unknown is null. */

@@ -7,6 +7,7 @@ async function start(routing: Record<string, unknown>): Promise<Bench> {
     config['models'] = {}
     config['prices'] = {}
     config['routing'] = routing
+    config['proof'] = { holdout: 0 }
   })
 }
 
@@ -67,5 +68,26 @@ describe('routing.policy', () => {
     ['turns of none', { kind: 'constrained', limits: { turns: 0, usd: 1 } }, 'routing.policy.limits.turns'],
   ])('refuses %s, with its path', async (_, policy, path) => {
     await expect(start({ policy })).rejects.toThrow(path)
+  })
+})
+
+describe('names that leave the choice to Bursar', () => {
+  it('stand in the list of models, and other methods on addresses that exist are told which they take', async () => {
+    const bench = await start({ arms: ['box/small', { name: 'careful', model: 'box/large', effort: 'high' }], objectives: { support: { lambda: 1 } } })
+    try {
+      const get = async (path: string, method = 'GET') => {
+        const response = await fetch(`${bench.url}${path}`, { method, headers: { authorization: `Bearer ${KEY}` } })
+        return { status: response.status, allow: response.headers.get('allow'), body: (await response.json()) as { data?: { id: string }[]; id?: string; error?: { code: string } } }
+      }
+      const ids = (await get('/v1/models')).body.data?.map(({ id }) => id) ?? []
+      expect(ids).toEqual(expect.arrayContaining(['auto', 'auto:cheap', 'auto:support', 'careful']))
+      expect(new Set(ids).size).toBe(ids.length)
+      expect((await get('/v1/models/auto:support')).body.id).toBe('auto:support')
+      expect((await get('/v1/models/auto:nothing')).status).toBe(404)
+      expect(await get('/v1/usage', 'DELETE')).toMatchObject({ status: 405, allow: 'GET', body: { error: { code: 'method_not_allowed' } } })
+      expect((await get('/v1/nowhere', 'DELETE')).status).toBe(404)
+    } finally {
+      await bench.close()
+    }
   })
 })
