@@ -41,7 +41,7 @@ export class SeenTexts {
 
   static from(bytes: Uint8Array): SeenTexts {
     const seen = new SeenTexts()
-    const hashes = new Uint32Array(bytes.slice().buffer)
+    const hashes = new Uint32Array(new Uint8Array(bytes).buffer)
     for (let at = 0; at + 1 < hashes.length; at += 2) seen.put(hashes[at] ?? 0, hashes[at + 1] ?? 0)
     return seen
   }

@@ -31,8 +31,10 @@ async function run(...args: string[]): Promise<{ out: string; err: string; code:
   replayCommand(program, {
     print: (text) => void (said.out += text),
     report: (text) => void (said.err += text),
+    terminal: false,
     width: said.width,
     signal: new AbortController().signal,
+    now: () => 0,
     exitWith: (code) => void (said.code = code),
   })
   await program.parseAsync(['node', 'bursar', 'replay', ...args])
@@ -48,7 +50,7 @@ describe('bursar replay', () => {
     expect(out).toMatch(/^a\/large +100\.0 % .* \$10\.0 +0 % .* proven$/m)
     expect(out).toMatch(/^b\/small .* \$1\.00 +90 % \[90, 90\] +worse$/m)
     expect(out).toMatch(/^λ = \$0\.002 /m)
-    expect(out).toMatch(/100 requests decided, after 20 that were only learned from\. Against always "a\/large"\./)
+    expect(out).toMatch(/100 requests decided, after 20 that were only learned from\. Against\s+always\s+"a\/large"\./)
     const written = JSON.parse(readFileSync(json, 'utf8')) as { requests: number; policies: { name: string }[] }
     expect(written.requests).toBe(100)
     expect(written.policies.map(({ name }) => name)).toEqual(['always a/large', 'always b/small', 'random arm', 'oracle', 'best', 'λ = $0.002'])
@@ -78,6 +80,33 @@ describe('bursar replay', () => {
 
   it.each([['--margin', '2'], ['--warm-up', 'some'], ['--limit', '-1']])('refuses %s %s', async (option, value) => {
     await expect(run('--log', log('bad.jsonl', 3), '--reference', 'a/large', option, value)).rejects.toMatchObject({ code: 'commander.invalidArgument' })
+  })
+
+  it('writes a page, and replays what predicts nothing alone', async () => {
+    const html = join(folder, 'out.html')
+    const { out } = await run('--log', log('page.jsonl', 40), '--reference', 'a/large', '--policies', 'fixed', '--html', html)
+    expect(out).toMatch(/^oracle /m)
+    expect(out).not.toMatch(/^balanced /m)
+    expect(out).toMatch(/40 requests decided\. Against/)
+    expect(readFileSync(html, 'utf8')).toMatch(/<svg[^]*b\/small/)
+  })
+
+  it('says of a log of one model a request what it did cost, and what cannot be known', async () => {
+    const file = join(folder, 'litellm.jsonl')
+    const call = { request_id: 'a', call_type: 'acompletion', spend: 0.02, prompt_tokens: 1000, completion_tokens: 1000, startTime: '2026-10-01T10:00:00Z', endTime: '2026-10-01T10:00:02Z', model: 'gpt-4o', custom_llm_provider: 'openai', messages: [{ role: 'user', content: 'q' }] }
+    writeFileSync(file, [call, { ...call, request_id: 'b' }, { ...call, request_id: 'c', spend: 'dear' }].map((one) => JSON.stringify(one)).join('\n'))
+    const json = join(folder, 'spent.json')
+    const { out, err, code } = await run('--log', file, '--candidates', 'openai/gpt-4o-mini,nobody/nothing', '--json', json)
+    expect(code).toBe(1)
+    expect(err).toMatch(/row 3: spend/)
+    expect(out).toMatch(/LiteLLM\s+spend\s+logs,\s+2\s+requests,\s+each\s+answered\s+by\s+one\s+model/)
+    expect(out).toMatch(/^openai\/gpt-4o +2 +\$0\.0400 +\$20\.0 +2,000 +2,000 +2\.00 +unknown$/m)
+    expect(out).toMatch(/^openai\/gpt-4o-mini +~\$0\.00\d+ +~\d\d %/m)
+    expect(out).toMatch(/^nobody\/nothing +no price known/m)
+    expect(out).toMatch(/can't be known from this log/)
+    expect(out).toMatch(/--collect 200/)
+    for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
+    expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({ requests: 2, leftOut: 1, withContent: 2, models: [{ model: 'openai/gpt-4o', usd: 0.04 }] })
   })
 
   it('says which file is not there', async () => {

@@ -40,7 +40,8 @@ export async function beginningOf(file: string): Promise<LogBeginning> {
     if (records.length === 0) throw unusable(`${file} has no records that could be read as ${containerNames[container]}.`)
     return { container, records }
   } catch (thrown) {
-    throw thrown instanceof UnreadableFile ? unreadableLog(file, thrown) : thrown
+    const failed = asUnreadable(thrown, 1)
+    throw failed instanceof UnreadableFile ? unreadableLog(file, failed) : failed
   }
 }
 

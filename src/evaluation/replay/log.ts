@@ -1,25 +1,43 @@
-import { pricesFileOf, readArmPrices, readOutcomeTable, type Outcome, type OutcomeRow } from '../../environment/index.js'
+import { rmSync } from 'node:fs'
+import { pricesFileOf, readArmPrices, requestOfRow, SeenTexts, type Outcome, type OutcomeRow, type OutcomeSample } from '../../environment/index.js'
 import { priceUsage } from '../../catalog/index.js'
-import { BursarError } from '../../errors/index.js'
+import { BursarError, InvalidRequest } from '../../errors/index.js'
 import { noUsage, toDollars } from '../../quantities/index.js'
-import { predictorKinds, type ArmId, type Objective, type Predictor } from '../../routing/index.js'
+import { outcomeObservations, predictorKinds, type ArmId, type Objective, type Observation, type Predictor, type PredictorKind } from '../../routing/index.js'
 import type { Interval } from '../../statistics/index.js'
-import { createUnderstanding, type Understanding } from '../../understanding/index.js'
-import { factsOf, measuredOf, observationsOf, Replay, type ReplayRow } from './replay.js'
+import { createUnderstanding, type Features } from '../../understanding/index.js'
+import { openLog, type Log } from '../logs/registry.js'
+import { readCheckpoint, replayFingerprint, writeCheckpoint, type Checkpoint } from './checkpoint.js'
+import { factsOf, Replay, type ReplayedPolicy } from './replay.js'
+import type { PriceOf } from './row-outcomes.js'
 
 /** Rows that are looked at to find out which arms a log has. */
 const rowsLookedAt = 1_000
 
-/** The arms of a log, by its first rows. Throws `invalid_configuration` for a file that can't be read or has no rows. */
-export async function readLog(file: string): Promise<{ readonly arms: readonly ArmId[] }> {
+export interface LogSurvey {
+  /** Arms of the first rows, in the order of their names. */
+  readonly arms: readonly ArmId[]
+  /** Whether any of these rows has outcomes of more than one arm: only then does a log say what another would have done. */
+  readonly comparable: boolean
+  readonly rows: number
+}
+
+/** What a log holds, by its first 1,000 rows. Throws `invalid_configuration` for a file that can't be read or has no outcomes. */
+export async function surveyLog(log: Log): Promise<LogSurvey> {
   const arms = new Set<ArmId>()
   let rows = 0
-  for await (const row of readOutcomeTable(file, undefined, () => undefined)) {
-    for (const arm of Object.keys(row.outcomes)) arms.add(arm)
-    if ((rows += 1) === rowsLookedAt) break
+  let comparable = false
+  for await (const batch of log.rows({ onFault: () => undefined })) {
+    for (const { outcomes } of batch.slice(0, rowsLookedAt - rows)) {
+      const names = Object.keys(outcomes)
+      if (names.length > 1) comparable = true
+      for (const arm of names) arms.add(arm)
+      rows += 1
+    }
+    if (rows >= rowsLookedAt) break
   }
-  if (arms.size === 0) throw new BursarError(`${file} has no outcomes.`, { code: 'invalid_configuration', status: 500 })
-  return { arms: [...arms].sort() }
+  if (arms.size === 0) throw new BursarError(`${log.file} has no outcomes.`, { code: 'invalid_configuration', status: 500 })
+  return { arms: [...arms].sort(), comparable, rows }
 }
 
 export interface LogReplay {
@@ -29,6 +47,7 @@ export interface LogReplay {
   readonly trainFile?: string | undefined
   /** One of `predictorKinds`. */
   readonly predictor: string
+  /** None: only policies that predict nothing are replayed, and no request is looked at. */
   readonly objectives: Readonly<Record<string, Objective>>
   readonly warmUp: number
   /** Loss of quality that would be accepted, in (0, 1). */
@@ -36,7 +55,11 @@ export interface LogReplay {
   readonly limit?: number | undefined
   readonly seed: number
   readonly signal: AbortSignal
-  onBytes?(bytes: number): void
+  /** Where the state is kept every `checkpointRows` rows (50,000) and when the signal is aborted; a run that finds one goes on from it. Deleted at the end. */
+  readonly checkpoint?: string | undefined
+  readonly checkpointRows?: number | undefined
+  /** Told every batch of some hundred rows: bytes of the file read, and rows replayed. */
+  onProgress?(done: { readonly bytes: number; readonly rows: number }): void
   /** Told of rows that are wrong: file, row and field. They are left out. */
   onFault?(fault: BursarError): void
 }
@@ -44,6 +67,7 @@ export interface LogReplay {
 export interface PolicySummary {
   readonly name: string
   readonly quality: number
+  readonly qualityInterval: Interval
   readonly usdPerThousand: number
   readonly secondsPerRequest: number | null
   /** Quality less the reference's, on the same requests. */
@@ -66,78 +90,132 @@ export interface ReplaySummary {
   readonly incomplete: number
   /** Rows that were wrong. */
   readonly leftOut: number
+  /** Outcomes of arms that the first 1,000 rows don't have: passed over. */
+  readonly otherOutcomes: number
   readonly seed: number
-  readonly predictor: string
+  /** `null` where nothing was predicted. */
+  readonly predictor: string | null
 }
 
 /**
- * Replays a log (see `Replay`), row by row: a file of any size takes the memory of the predictor, and of the row ids. Throws `InvalidRequest` for a
- * reference or predictor that isn't there, and the signal's reason when it is aborted.
+ * Replays a log (see `Replay`), row by row: a file of any size takes the memory of the predictor, and 8 to 21 bytes a row to know the ids. Throws
+ * `InvalidRequest` for a reference, predictor or checkpoint that can't be, and the signal's reason when it is aborted.
  */
-export async function replayLog(file: string, options: LogReplay): Promise<ReplaySummary> {
-  const understanding = createUnderstanding({ cacheEntries: 0 })
-  const kind = predictorKinds[options.predictor]
-  if (!kind || !Object.hasOwn(predictorKinds, options.predictor))
-    throw new BursarError(`There is no predictor "${options.predictor}". There are ${Object.keys(predictorKinds).join(', ')}.`, { code: 'invalid_request', status: 400, path: 'predictor' })
-  const learned = options.trainFile === undefined ? [] : await observationsOfFile(options.trainFile, understanding, options.signal)
-  const predictor: Predictor = kind.train(learned, factsOf(options.arms), {}, options.seed)
-  const replay = new Replay({ ...options, predictor, learn: options.trainFile === undefined })
-  const priceOf = await pricesOf(file)
-  let rows = 0
-  let leftOut = 0
-  let incomplete = 0
-  for await (const row of readOutcomeTable(file, (bytes) => options.onBytes?.(bytes.byteLength), (fault) => ((leftOut += 1), options.onFault?.(fault)))) {
-    options.signal.throwIfAborted()
-    const replayed = replayRow(row, understanding, priceOf)
-    if (!replayed.outcomes.has(options.reference)) incomplete += 1
-    replay.add(replayed)
-    if ((rows += 1) === options.limit) break
+export async function replayLog(given: string | Log, options: LogReplay): Promise<ReplaySummary> {
+  const log = typeof given === 'string' ? await openLog(given, { signal: options.signal }) : given
+  const kind = Object.hasOwn(predictorKinds, options.predictor) ? predictorKinds[options.predictor] : undefined
+  if (!kind) throw new InvalidRequest(`There is no predictor "${options.predictor}". There are ${Object.keys(predictorKinds).join(', ')}.`, { path: 'predictor' })
+  const { arms, reference, trainFile, predictor: name, objectives, warmUp, limit, seed, checkpoint: kept } = options
+  const fingerprint = kept === undefined ? '' : replayFingerprint(log.file, { arms, reference, trainFile, name, objectives, warmUp, limit, seed, format: log.format })
+  const begun = kept === undefined ? undefined : readCheckpoint(kept, fingerprint)
+  const predicts = Object.keys(objectives).length > 0
+  const featuresOf = featureReader()
+  const predictor = predicts ? await predictorFor(kind, options, featuresOf, begun) : undefined
+  const replay = new Replay({ ...options, predictor, learn: trainFile === undefined, priceOf: await pricesOf(log.file) })
+  if (begun) replay.restore(begun.state)
+  const seen = begun ? SeenTexts.from(begun.seen) : new SeenTexts()
+  let { line, leftOut, bytes } = begun ?? { line: 0, leftOut: 0, bytes: 0 }
+  let read = 0
+  let keptAt = replay.seen
+  const onFault = (fault: BursarError) => {
+    leftOut += 1
+    options.onFault?.(fault)
   }
-  const policies = replay.results().map(({ name, quality, usd, seconds, chosen, unknown }): PolicySummary => {
-    const difference = quality.difference()
-    return {
-      name,
-      quality: quality.policy(),
-      usdPerThousand: 1_000 * usd.policy(),
-      secondsPerRequest: seconds.pairs === 0 ? null : seconds.policy(),
-      difference,
-      saved: usd.saved(),
-      verdict: difference.low > -options.margin ? 'proven' : difference.high < -options.margin ? 'worse' : 'not yet',
-      chosen: Object.fromEntries([...chosen].sort((a, b) => b[1] - a[1])),
-      unknown,
+  const keep = () => {
+    if (kept !== undefined) writeCheckpoint(kept, fingerprint, { line, leftOut, bytes, state: replay.state(), seen: seen.bytes(), predictor: predictor?.serialize() })
+    keptAt = replay.seen
+  }
+  let next = line
+  reading: for await (const batch of log.rows({ onBytes: (chunk) => (read += chunk.byteLength), onFault, after: line, seen, onLine: (number) => (next = number) })) {
+    for (const row of batch) {
+      if (limit !== undefined && replay.seen >= limit) break reading
+      addRow(replay, row, featuresOf, log, onFault)
     }
-  })
-  return { policies, reference: options.reference, margin: options.margin, requests: replay.decisions, warmUp: Math.min(rows, options.warmUp), incomplete, leftOut, seed: options.seed, predictor: options.predictor }
-}
-
-async function observationsOfFile(file: string, understanding: Understanding, signal: AbortSignal) {
-  const priceOf = await pricesOf(file)
-  const observations = []
-  for await (const row of readOutcomeTable(file)) {
-    signal.throwIfAborted()
-    observations.push(...observationsOf(replayRow(row, understanding, priceOf)))
+    line = next
+    bytes = read
+    options.onProgress?.({ bytes, rows: replay.seen })
+    // A batch is finished before the state is kept: ids of the whole of it are known by then.
+    if (options.signal.aborted || replay.seen - keptAt >= (options.checkpointRows ?? 50_000)) keep()
+    options.signal.throwIfAborted()
   }
-  return observations
+  if (kept !== undefined) rmSync(kept, { force: true })
+  return {
+    policies: replay.results().map((policy) => summaryOf(policy, options)),
+    reference,
+    margin: options.margin,
+    requests: replay.decisions,
+    warmUp: Math.min(replay.seen, warmUp),
+    incomplete: replay.incomplete,
+    leftOut,
+    otherOutcomes: replay.others,
+    seed,
+    predictor: predicts ? name : null,
+  }
 }
 
-type PriceOf = (arm: ArmId, outcome: Outcome) => number | null
+type FeaturesOf = (row: OutcomeRow) => Features
 
-function replayRow(row: OutcomeRow, understanding: Understanding, priceOf: PriceOf): ReplayRow {
-  return { features: understanding.ofText(askedText(row)), outcomes: measuredOf(row, priceOf) }
+/** Features of a row's request as the gateway would see it, without an encoder. Throws as `requestOfRow`. */
+function featureReader(): FeaturesOf {
+  const understanding = createUnderstanding({ cacheEntries: 0 })
+  return (row) => {
+    const features = understanding.of(requestOfRow(row))
+    if (features instanceof Promise) throw new TypeError('features without an encoder are known at once')
+    return features
+  }
 }
 
-/** The last message of the user, as text. */
-function askedText({ request }: OutcomeRow): string {
-  const { content } = request.messages.findLast(({ role }) => role === 'user') ?? request.messages.at(-1) ?? { content: '' }
-  if (typeof content === 'string') return content
-  if (!Array.isArray(content)) return ''
-  return content.map((part: unknown) => (typeof part === 'object' && part !== null && 'text' in part && typeof part.text === 'string' ? part.text : '')).join('\n')
+/** A row whose request can't be read as one is left out, where requests are looked at. */
+function addRow(replay: Replay, row: OutcomeRow, featuresOf: FeaturesOf, { file }: Log, onFault: (fault: BursarError) => void): void {
+  if (!replay.needsFeatures) return replay.add(row)
+  let features: Features
+  try {
+    features = featuresOf(row)
+  } catch (thrown) {
+    if (!(thrown instanceof InvalidRequest)) throw thrown
+    return onFault(new BursarError(`Log ${file}, id "${row.id}": ${thrown.message}`, { code: 'invalid_configuration', status: 500, path: thrown.path, cause: thrown }))
+  }
+  replay.add(row, features)
+}
+
+async function predictorFor(kind: PredictorKind, { arms, trainFile, seed, signal }: LogReplay, featuresOf: FeaturesOf, begun: Checkpoint | undefined): Promise<Predictor> {
+  if (begun?.predictor) return kind.load(begun.predictor, factsOf(arms), {})
+  const learned: Observation[] = []
+  if (trainFile !== undefined) {
+    const log = await openLog(trainFile, { signal })
+    const priceOf = await pricesOf(trainFile)
+    for await (const batch of log.rows()) {
+      signal.throwIfAborted()
+      for (const row of batch) {
+        const features = featuresOf(row)
+        for (const [arm, outcome] of Object.entries(row.outcomes)) learned.push(...outcomeObservations(features, arm, outcome, row.weight, (sample) => priceOf(arm, sample)))
+      }
+    }
+  }
+  return kind.train(learned, factsOf(arms), {}, seed)
+}
+
+function summaryOf({ name, quality, usd, seconds, chosen, unknown }: ReplayedPolicy, { arms, margin }: LogReplay): PolicySummary {
+  const difference = quality.difference()
+  const counts = arms.map((arm, place): [ArmId, number] => [arm, chosen[place] ?? 0]).filter(([, count]) => count > 0)
+  return {
+    name,
+    quality: quality.policy(),
+    qualityInterval: quality.policyInterval(),
+    usdPerThousand: 1_000 * usd.policy(),
+    secondsPerRequest: seconds.pairs === 0 ? null : seconds.policy(),
+    difference,
+    saved: usd.saved(),
+    verdict: difference.low > -margin ? 'proven' : difference.high < -margin ? 'worse' : 'not yet',
+    chosen: Object.fromEntries(counts.sort((a, b) => b[1] - a[1])),
+    unknown,
+  }
 }
 
 /** Dollars by the prices beside a table (`answers.jsonl` has `answers.prices.json`). */
-async function pricesOf(file: string): Promise<PriceOf> {
+export async function pricesOf(file: string): Promise<PriceOf> {
   const sheets = await readArmPrices(pricesFileOf(file))
-  return (arm, { inputTokens, outputTokens, reasoningTokens = 0 }) => {
+  return (arm: ArmId, { inputTokens, outputTokens, reasoningTokens = 0 }: Outcome | OutcomeSample) => {
     const sheet = sheets.get(arm)
     if (!sheet || inputTokens === undefined || outputTokens === undefined) return null
     const { usd } = priceUsage(sheet, { ...noUsage, inputTokens, outputTokens, reasoningTokens }, { at: 0 }).report

@@ -1,58 +1,119 @@
 import { normalQuantile, type Interval } from '../../statistics/index.js'
 
+/** Sums of pairs: weight, means, and centred squares and products (Welford's updates, West 1979 with weights). */
+interface Moments {
+  weight: number
+  policy: number
+  reference: number
+  policySquares: number
+  referenceSquares: number
+  together: number
+}
+
+/** A `Paired` as plain numbers: what a checkpoint keeps. */
+export interface PairedState {
+  readonly pairs: number
+  readonly plain: readonly number[]
+  readonly squared: readonly number[]
+}
+
 /**
  * What a policy and the reference gave or took on the same requests, pair by pair: the mean difference, and the share that the policy saved of the
  * reference's sum. O(1) a pair.
+ *
+ * Pairs of a sample carry the weight 1/π with which the request was drawn. Means are then Σwx/Σw (Hájek 1971) and the variance of such a mean is
+ * n/(n − 1)·Σw²(x − mean)²/(Σw)², by linearising it as if pairs were drawn independently: a little too wide for a sample drawn within strata, and the plain
+ * s²/n where all weights are the same.
  */
 export class Paired {
   private n = 0
-  private meanPolicy = 0
-  private meanReference = 0
-  private policySquares = 0
-  private referenceSquares = 0
-  private together = 0
+  /** Weighted by w: the means. */
+  private readonly plain: Moments = empty()
+  /** Weighted by w²: the variance of the means. */
+  private readonly squared: Moments = empty()
 
   get pairs(): number {
     return this.n
   }
 
-  /** Throws `RangeError` for what isn't finite. */
-  add(policy: number, reference: number): void {
+  /** Throws `RangeError` for what isn't finite, and for a weight that isn't above 0. */
+  add(policy: number, reference: number, weight = 1): void {
     if (!Number.isFinite(policy) || !Number.isFinite(reference)) throw new RangeError('a pair is of finite numbers')
+    if (!(weight > 0 && weight < Infinity)) throw new RangeError('a weight is a finite number above 0')
     this.n += 1
-    const offPolicy = policy - this.meanPolicy
-    const offReference = reference - this.meanReference
-    this.meanPolicy += offPolicy / this.n
-    this.meanReference += offReference / this.n
-    this.policySquares += offPolicy * (policy - this.meanPolicy)
-    this.referenceSquares += offReference * (reference - this.meanReference)
-    this.together += offPolicy * (reference - this.meanReference)
+    update(this.plain, policy, reference, weight)
+    update(this.squared, policy, reference, weight * weight)
   }
 
   /** Mean of the policy's; `NaN` of nothing. */
   policy(): number {
-    return this.n === 0 ? NaN : this.meanPolicy
+    return this.n === 0 ? NaN : this.plain.policy
   }
 
   reference(): number {
-    return this.n === 0 ? NaN : this.meanReference
+    return this.n === 0 ? NaN : this.plain.reference
+  }
+
+  /** The policy's mean with a normal interval. */
+  policyInterval(level = 0.95): Interval {
+    return this.around(this.plain.policy, this.spread(1, 0), level, 'normal')
   }
 
   /** Policy less reference, with a paired normal interval. */
   difference(level = 0.95): Interval {
-    const variance = Math.max(0, this.policySquares + this.referenceSquares - 2 * this.together) / Math.max(1, this.n - 1)
-    return this.around(this.meanPolicy - this.meanReference, variance, level, 'paired normal')
+    return this.around(this.plain.policy - this.plain.reference, this.spread(1, -1), level, 'paired normal')
   }
 
   /** 1 - Σ policy / Σ reference, by linearising the ratio (Cochran 1977, 6.3). `NaN` where the reference took nothing. */
   saved(level = 0.95): Interval {
-    const ratio = this.meanPolicy / this.meanReference
-    const residual = Math.max(0, this.policySquares - 2 * ratio * this.together + ratio * ratio * this.referenceSquares) / Math.max(1, this.n - 1)
-    return this.around(1 - ratio, residual / (this.meanReference * this.meanReference), level, 'ratio of paired means, normal')
+    const ratio = this.plain.policy / this.plain.reference
+    return this.around(1 - ratio, this.spread(1, -ratio) / (this.plain.reference * this.plain.reference), level, 'ratio of paired means, normal')
+  }
+
+  state(): PairedState {
+    return { pairs: this.n, plain: Object.values(this.plain), squared: Object.values(this.squared) }
+  }
+
+  static from({ pairs, plain, squared }: PairedState): Paired {
+    const paired = new Paired()
+    paired.n = pairs
+    fill(paired.plain, plain)
+    fill(paired.squared, squared)
+    return paired
+  }
+
+  /** Variance of the weighted mean of a·policy + b·reference. */
+  private spread(a: number, b: number): number {
+    const { plain, squared } = this
+    if (this.n < 2) return 0
+    const centred = Math.max(0, a * a * squared.policySquares + 2 * a * b * squared.together + b * b * squared.referenceSquares)
+    // The mean under w² isn't the mean under w: Σw²(x − m)² = Σw²(x − m₂)² + Σw²·(m₂ − m)².
+    const offset = a * (squared.policy - plain.policy) + b * (squared.reference - plain.reference)
+    return ((this.n / (this.n - 1)) * (centred + squared.weight * offset * offset)) / (plain.weight * plain.weight)
   }
 
   private around(value: number, variance: number, level: number, name: string): Interval {
-    const reach = this.n < 2 ? Infinity : normalQuantile((1 + level) / 2) * Math.sqrt(variance / this.n)
+    const reach = this.n < 2 ? Infinity : normalQuantile((1 + level) / 2) * Math.sqrt(variance)
     return { value: this.n === 0 ? NaN : value, low: value - reach, high: value + reach, n: this.n, method: `${name}, ${Math.round(level * 100)} %` }
   }
+}
+
+function empty(): Moments {
+  return { weight: 0, policy: 0, reference: 0, policySquares: 0, referenceSquares: 0, together: 0 }
+}
+
+function fill(moments: Moments, [weight = 0, policy = 0, reference = 0, policySquares = 0, referenceSquares = 0, together = 0]: readonly number[]): void {
+  Object.assign(moments, { weight, policy, reference, policySquares, referenceSquares, together })
+}
+
+function update(moments: Moments, policy: number, reference: number, weight: number): void {
+  moments.weight += weight
+  const share = weight / moments.weight
+  const offPolicy = policy - moments.policy
+  const offReference = reference - moments.reference
+  moments.policy += offPolicy * share
+  moments.reference += offReference * share
+  moments.policySquares += weight * offPolicy * (policy - moments.policy)
+  moments.referenceSquares += weight * offReference * (reference - moments.reference)
+  moments.together += weight * offPolicy * (reference - moments.reference)
 }

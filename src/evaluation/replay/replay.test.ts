@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { childRandom } from '../../statistics/index.js'
-import { readLog, replayLog, type LogReplay } from './log.js'
+import { openLog } from '../logs/registry.js'
+import { replayLog, surveyLog, type LogReplay } from './log.js'
 import { Paired } from './paired.js'
 
 let folder: string
@@ -50,7 +51,7 @@ const settings: LogReplay = {
 describe('replayLog', () => {
   it('finds out what the small model can do, and saves on it without losing quality', async () => {
     const file = write('log.jsonl', log(600))
-    expect((await readLog(file)).arms).toEqual(['large', 'small'])
+    expect(await surveyLog(await openLog(file))).toEqual({ arms: ['large', 'small'], comparable: true, rows: 600 })
     const { policies, requests, incomplete, leftOut } = await replayLog(file, settings)
     expect([requests, incomplete, leftOut]).toEqual([500, 0, 0])
     const of = (name: string) => {
@@ -107,12 +108,50 @@ describe('replayLog', () => {
     expect(policies.find(({ name }) => name === 'always large')?.usdPerThousand).toBeCloseTo((1_000 * (5 + 3 + 3)) / 3, 6)
   })
 
+  it.each(['knn', 'ridge'])('goes on after a break as if there had been none: %s', async (predictor) => {
+    // Rows long enough for several batches of reading.
+    const rows = log(240).map((row) => ({ ...row, padding: undefined, request: { messages: [{ role: 'system', content: 'x'.repeat(3_000) }, ...(row as { request: { messages: object[] } }).request.messages] } }))
+    const file = write(`break-${predictor}.jsonl`, [...rows.slice(0, 100), 'wrong', ...rows.slice(100), rows[3] ?? {}])
+    const whole = await replayLog(file, { ...settings, predictor })
+    const checkpoint = join(folder, `break-${predictor}`)
+    const stop = new AbortController()
+    const broken = replayLog(file, { ...settings, predictor, checkpoint, checkpointRows: 1, signal: stop.signal, onProgress: ({ rows: done }) => void (done > 80 && stop.abort(new Error('stopped'))) })
+    await expect(broken).rejects.toThrow('stopped')
+    await expect(replayLog(file, { ...settings, predictor, checkpoint, warmUp: 3 })).rejects.toMatchObject({ path: 'checkpoint' })
+    const done: number[] = []
+    expect(await replayLog(file, { ...settings, predictor, checkpoint, onProgress: ({ rows: at }) => void done.push(at) })).toEqual(whole)
+    expect(whole.leftOut).toBe(2)
+    expect(done[0]).toBeGreaterThan(81)
+    expect(existsSync(checkpoint)).toBe(false)
+  })
+
+  it('refuses a damaged checkpoint', async () => {
+    const file = write('damaged.jsonl', log(30))
+    const checkpoint = join(folder, 'damaged')
+    const options = { ...settings, checkpoint, checkpointRows: 1 }
+    await expect(replayLog(file, { ...options, signal: AbortSignal.abort(new Error('stopped')) })).rejects.toThrow('stopped')
+    const bytes = readFileSync(checkpoint)
+    bytes.writeUInt8(bytes.readUInt8(300) ^ 1, 300)
+    writeFileSync(checkpoint, bytes)
+    await expect(replayLog(file, options)).rejects.toMatchObject({ path: 'checkpoint' })
+  })
+
+  it('predicts nothing where no objective is asked for, and reads no request then', async () => {
+    const rows = [...log(20), { id: 'odd', request: { messages: [{ role: 'robot', content: 'x' }] }, outcomes: { large: { quality: 1, usd: 1 }, small: { quality: 1, usd: 1 } } }]
+    const file = write('fixed.jsonl', rows)
+    const { policies, predictor, leftOut, requests } = await replayLog(file, { ...settings, objectives: {}, warmUp: 0 })
+    expect([policies.map(({ name }) => name), predictor, leftOut, requests]).toEqual([['always large', 'always small', 'random arm', 'oracle'], null, 0, 21])
+    const faults: string[] = []
+    expect((await replayLog(file, { ...settings, onFault: ({ message }) => void faults.push(message) })).leftOut).toBe(1)
+    expect(faults).toEqual([expect.stringMatching(/id "odd": request\.messages\[0\]\.role/)])
+  })
+
   it('refuses a reference or a predictor that is not there, and stops when told', async () => {
     const file = write('few.jsonl', log(5))
     await expect(replayLog(file, { ...settings, reference: 'none' })).rejects.toMatchObject({ path: 'reference' })
     await expect(replayLog(file, { ...settings, predictor: 'oracle' })).rejects.toMatchObject({ path: 'predictor' })
     await expect(replayLog(file, { ...settings, signal: AbortSignal.abort(new Error('stopped')) })).rejects.toThrow('stopped')
-    await expect(readLog(write('empty.jsonl', []))).rejects.toMatchObject({ code: 'invalid_configuration' })
+    await expect(openLog(write('empty.jsonl', []))).rejects.toMatchObject({ code: 'invalid_configuration' })
   })
 })
 
@@ -130,6 +169,31 @@ describe('Paired', () => {
       if (low <= 0.45 && 0.45 <= high) held += 1
     }
     expect(held / 300).toBeGreaterThan(0.91)
+  })
+
+  it('holds with weights of a sample drawn unevenly, and is plain where all are the same', () => {
+    let held = 0
+    for (let run = 0; run < 300; run++) {
+      const random = childRandom(run, 'weights')
+      const paired = new Paired()
+      for (let row = 0; row < 400; row++) {
+        const hard = random.next() < 0.25
+        const kept = hard ? 0.8 : 0.2
+        // Mean difference over all rows: 0.25·(−0.5) = −0.125.
+        if (random.next() < kept) paired.add(hard ? (random.next() < 0.5 ? 1 : 0) : 1, 1, 1 / kept)
+      }
+      const { low, high } = paired.difference()
+      if (low <= -0.125 && -0.125 <= high) held += 1
+    }
+    expect(held / 300).toBeGreaterThan(0.9)
+    const [plain, weighed] = [new Paired(), new Paired()]
+    for (const [at, value] of [1, 4, 2, 8].entries()) {
+      plain.add(value, at)
+      weighed.add(value, at, 7)
+    }
+    expect(weighed.difference().high).toBeCloseTo(plain.difference().high, 12)
+    expect(plain.difference().high - plain.difference().value).toBeCloseTo((1.959963985 * Math.sqrt([1, 3, 0, 5].reduce((sum, one) => sum + (one - 2.25) ** 2, 0) / 3)) / 2, 6)
+    expect(Paired.from(JSON.parse(JSON.stringify(weighed.state())) as ReturnType<Paired['state']>).saved()).toEqual(weighed.saved())
   })
 
   it('by hand', () => {

@@ -1,24 +1,11 @@
-import { recordedAnswers, type Outcome, type OutcomeRow } from '../../environment/index.js'
+import type { OutcomeRow } from '../../environment/index.js'
 import { InvalidRequest } from '../../errors/index.js'
-import { valueOfInformation, type Arm, type ArmFacts, type ArmId, type Estimate, type Objective, type Observation, type Policy, type Predictor } from '../../routing/index.js'
-import { childRandom } from '../../statistics/index.js'
+import { outcomeObservations, valueOfInformation, type Arm, type ArmFacts, type ArmId, type Estimate, type Objective, type Policy, type Predictor } from '../../routing/index.js'
+import { childRandom, seededRandom } from '../../statistics/index.js'
 import { single } from '../../strategies/index.js'
 import type { Features } from '../../understanding/index.js'
-import { Paired } from './paired.js'
-
-/** One request of a log, with what each arm gave and took; what wasn't measured is absent. */
-export interface ReplayRow {
-  readonly features: Features
-  readonly outcomes: ReadonlyMap<ArmId, Measured>
-}
-
-export interface Measured {
-  readonly quality: number
-  readonly usd: number
-  readonly seconds?: number | undefined
-  readonly inputTokens?: number | undefined
-  readonly outputTokens?: number | undefined
-}
+import { Paired, type PairedState } from './paired.js'
+import { RowOutcomes, type PriceOf } from './row-outcomes.js'
 
 export interface ReplayedPolicy {
   readonly name: string
@@ -26,8 +13,8 @@ export interface ReplayedPolicy {
   readonly quality: Paired
   readonly usd: Paired
   readonly seconds: Paired
-  /** Requests by the arm that answered. */
-  readonly chosen: ReadonlyMap<ArmId, number>
+  /** Requests by the arm that answered, by the arm's place. */
+  readonly chosen: Float64Array
   /** Requests whose chosen arm wasn't run in the log: what would have come of them can't be known. */
   readonly unknown: number
 }
@@ -36,45 +23,64 @@ export interface ReplayOptions {
   readonly arms: readonly ArmId[]
   readonly reference: ArmId
   readonly objectives: Readonly<Record<string, Objective>>
-  readonly predictor: Predictor
+  /** What the objectives decide by; absent where there are none. */
+  readonly predictor?: Predictor | undefined
   /** False keeps the predictor as it is: it was trained on other rows. */
   readonly learn: boolean
   /** Requests at the beginning that are only learned from. */
   readonly warmUp: number
   readonly seed: number
+  readonly priceOf: PriceOf
 }
 
-interface Running {
-  readonly name: string
-  readonly quality: Paired
-  readonly usd: Paired
-  readonly seconds: Paired
-  readonly chosen: Map<ArmId, number>
+interface Running extends ReplayedPolicy {
+  quality: Paired
+  usd: Paired
+  seconds: Paired
   unknown: number
-  choose(row: ReplayRow, estimates: readonly Estimate[], familiarity: number): ArmId
+  /** The place of an arm. */
+  choose(outcomes: RowOutcomes, features: Features | undefined, estimates: readonly Estimate[], familiarity: number): number
+}
+
+/** All of a replay but its predictor, as plain values: what a checkpoint keeps. */
+export interface ReplayState {
+  readonly rows: number
+  readonly counted: number
+  readonly incomplete: number
+  readonly others: number
+  readonly policies: readonly { readonly name: string; readonly quality: PairedState; readonly usd: PairedState; readonly seconds: PairedState; readonly chosen: readonly number[]; readonly unknown: number }[]
 }
 
 /**
  * What would each policy have cost, at which quality, on a log in which several arms were run on each request? Requests come in their order; each is decided
  * by what was learned from those before it and by nothing else, then learned from: as live, but with every arm's outcome, where live only the chosen
- * arm's is known. Beside the objectives run the trivial policies: every arm always, an arm at random, and the oracle that knows all outcomes.
- * One pass; memory is that of the predictor. Throws `InvalidRequest` for a reference that is none of the arms.
+ * arm's is known. Beside the objectives run the trivial policies: every arm always, an arm at random, and the oracle that knows all outcomes; these
+ * need no features. One prediction serves all objectives. One pass; memory is that of the predictor. Throws `InvalidRequest` for a reference that is none of
+ * the arms.
  */
 export class Replay {
   private readonly arms: readonly [Arm, ...Arm[]]
+  private readonly ids: readonly ArmId[]
+  private readonly reference: number
   private readonly running: readonly Running[]
+  private readonly outcomes: RowOutcomes
   private rows = 0
   private counted = 0
+  private without = 0
 
   constructor(private readonly options: ReplayOptions) {
     const [first, ...rest] = options.arms.map(armOf)
-    if (!first || !options.arms.includes(options.reference)) throw new InvalidRequest(`reference: "${options.reference}" is none of the arms (${options.arms.join(', ')}).`, { path: 'reference' })
+    this.reference = options.arms.indexOf(options.reference)
+    if (!first || this.reference < 0) throw new InvalidRequest(`reference: "${options.reference}" is none of the arms (${options.arms.join(', ')}).`, { path: 'reference' })
     this.arms = [first, ...rest]
-    const random = childRandom(options.seed, 'random arm')
+    this.ids = options.arms
+    this.outcomes = new RowOutcomes(options.arms)
+    const { reference } = this
     this.running = [
-      ...options.arms.map((arm) => running(`always ${arm}`, () => arm)),
-      running('random arm', () => options.arms[Math.floor(random.next() * options.arms.length)] ?? options.reference),
-      running('oracle', ({ outcomes }) => oracle(outcomes) ?? options.reference),
+      ...options.arms.map((arm, place) => running(`always ${arm}`, this.ids.length, () => place)),
+      // Drawn by the row's number, so that a run that goes on after a break draws the same.
+      running('random arm', this.ids.length, () => Math.floor(seededRandom(options.seed ^ Math.imul(this.rows + 1, 0x9e3779b1)).next() * this.ids.length)),
+      running('oracle', this.ids.length, (outcomes) => oracle(outcomes) ?? reference),
       ...Object.entries(options.objectives).map(([name, objective]) => this.decided(name, objective, valueOfInformation())),
     ]
   }
@@ -84,63 +90,110 @@ export class Replay {
     return this.counted
   }
 
-  add(row: ReplayRow): void {
-    const { predictor, arms, learn, warmUp, reference } = this.options
-    const known = row.outcomes.get(reference)
-    if (this.rows >= warmUp && known) {
-      const estimates = predictor.predict(row.features, arms)
-      const familiarity = predictor.familiarity(row.features)
-      this.counted += 1
-      for (const policy of this.running) {
-        const arm = policy.choose(row, estimates, familiarity)
-        policy.chosen.set(arm, (policy.chosen.get(arm) ?? 0) + 1)
-        const outcome = row.outcomes.get(arm)
-        if (!outcome) {
-          policy.unknown += 1
-          continue
-        }
-        policy.quality.add(outcome.quality, known.quality)
-        policy.usd.add(outcome.usd, known.usd)
-        if (outcome.seconds !== undefined && known.seconds !== undefined) policy.seconds.add(outcome.seconds, known.seconds)
-      }
-    }
+  /** Rows seen. */
+  get seen(): number {
+    return this.rows
+  }
+
+  /** Rows without an outcome of the reference. */
+  get incomplete(): number {
+    return this.without
+  }
+
+  /** Outcomes of arms that this replay doesn't know, which were passed over. */
+  get others(): number {
+    return this.outcomes.others
+  }
+
+  /** Whether anything is predicted or learned, so that rows need features. */
+  get needsFeatures(): boolean {
+    return this.options.predictor !== undefined
+  }
+
+  /** O(arms × policies), and the predictor's time. `features` are those of the row's request, where `needsFeatures`. */
+  add(row: OutcomeRow, features?: Features): void {
+    const { predictor, learn, warmUp } = this.options
+    const { outcomes, reference } = this
+    outcomes.read(row, this.options.priceOf)
+    const known = outcomes.has(reference)
+    if (!known) this.without += 1
+    if (known && this.rows >= warmUp) this.decide(features)
     this.rows += 1
-    if (learn) for (const observation of observationsOf(row)) predictor.update(observation)
+    if (learn && predictor && features)
+      for (const [arm, outcome] of Object.entries(row.outcomes))
+        for (const observation of outcomeObservations(features, arm, outcome, row.weight, (sample) => this.options.priceOf(arm, sample))) predictor.update(observation)
   }
 
   results(): readonly ReplayedPolicy[] {
     return this.running
   }
 
+  state(): ReplayState {
+    return {
+      rows: this.rows,
+      counted: this.counted,
+      incomplete: this.without,
+      others: this.outcomes.others,
+      policies: this.running.map(({ name, quality, usd, seconds, chosen, unknown }) => ({ name, quality: quality.state(), usd: usd.state(), seconds: seconds.state(), chosen: [...chosen], unknown })),
+    }
+  }
+
+  /** Goes on from a state of a replay with the same options. Throws `RangeError` for another's. */
+  restore(state: ReplayState): void {
+    if (state.policies.length !== this.running.length || this.running.some(({ name }, at) => state.policies[at]?.name !== name)) throw new RangeError('the state is that of another replay')
+    this.rows = state.rows
+    this.counted = state.counted
+    this.without = state.incomplete
+    this.outcomes.others = state.others
+    for (const [at, policy] of this.running.entries()) {
+      const kept = state.policies[at]
+      if (!kept) continue
+      policy.quality = Paired.from(kept.quality)
+      policy.usd = Paired.from(kept.usd)
+      policy.seconds = Paired.from(kept.seconds)
+      policy.chosen.set(kept.chosen)
+      policy.unknown = kept.unknown
+    }
+  }
+
+  private decide(features: Features | undefined): void {
+    const { outcomes, reference, ids } = this
+    const { predictor } = this.options
+    const estimates = features && predictor ? predictor.predict(features, ids) : []
+    const familiarity = features && predictor ? predictor.familiarity(features) : 0
+    const quality = outcomes.quality[reference] ?? NaN
+    const usd = outcomes.usd[reference] ?? NaN
+    const seconds = outcomes.seconds[reference] ?? NaN
+    const { weight } = outcomes
+    this.counted += 1
+    for (const policy of this.running) {
+      const place = policy.choose(outcomes, features, estimates, familiarity)
+      policy.chosen[place] = (policy.chosen[place] ?? 0) + 1
+      if (!outcomes.has(place)) {
+        policy.unknown += 1
+        continue
+      }
+      policy.quality.add(outcomes.quality[place] ?? NaN, quality, weight)
+      policy.usd.add(outcomes.usd[place] ?? NaN, usd, weight)
+      const took = outcomes.seconds[place] ?? NaN
+      if (!Number.isNaN(took) && !Number.isNaN(seconds)) policy.seconds.add(took, seconds, weight)
+    }
+  }
+
   private decided(name: string, objective: Objective, policy: Policy): Running {
-    const random = childRandom(this.options.seed, name)
     const { arms, options } = this
-    return running(name, ({ features }, estimates, familiarity) =>
-      policy.choose({ arms, estimates, features, familiarity, reference: options.reference, objective: { ...objective, name }, budget: {}, load: { inFlight: () => 0 }, random }).arm.id,
-    )
+    const places = new Map(this.ids.map((id, place) => [id, place]))
+    const named = { ...objective, name }
+    const load = { inFlight: () => 0 }
+    const budget = {}
+    // The policy draws nothing; if it ever does, a replay that goes on after a break has to keep where its draws are.
+    const random = childRandom(options.seed, name)
+    return running(name, this.ids.length, (_outcomes, features, estimates, familiarity) => {
+      if (!features) return this.reference
+      const { arm } = policy.choose({ arms, estimates, features, familiarity, reference: options.reference, objective: named, budget, load, random })
+      return places.get(arm.id) ?? this.reference
+    })
   }
-}
-
-/** What a row teaches a predictor, by arm. */
-export function* observationsOf({ features, outcomes }: ReplayRow): Generator<Observation> {
-  for (const [arm, { quality, usd, seconds, inputTokens, outputTokens }] of outcomes) yield { features, arm, quality, usd, seconds, inputTokens, outputTokens }
-}
-
-/**
- * What a row of an outcome table measured of each arm; an arm without quality or dollars has no part in it. `priceOf` prices tokens where the row
- * tells no dollars, `null` where it can't. Several samples of an arm count as their mean.
- */
-export function measuredOf(row: OutcomeRow, priceOf: (arm: ArmId, outcome: Outcome) => number | null): ReadonlyMap<ArmId, Measured> {
-  const measured = new Map<ArmId, Measured>()
-  for (const [arm, outcome] of Object.entries(row.outcomes)) {
-    const samples = recordedAnswers(outcome)
-    const quality = outcome.quality ?? meanOf(samples.map((sample) => sample.quality))
-    const usd = outcome.usd ?? meanOf(samples.map((sample) => sample.usd)) ?? priceOf(arm, outcome)
-    if (quality === undefined || usd === null) continue
-    const outputTokens = outcome.outputTokens === undefined ? undefined : outcome.outputTokens + (outcome.reasoningTokens ?? 0)
-    measured.set(arm, { quality, usd, seconds: outcome.seconds, inputTokens: outcome.inputTokens, outputTokens })
-  }
-  return measured
 }
 
 /** The facts that predictors begin with, of arms of which only the name is known. */
@@ -152,19 +205,18 @@ function armOf(id: ArmId): Arm {
   return { id, strategy: single(id), model: id, card: {} }
 }
 
-function running(name: string, choose: Running['choose']): Running {
-  return { name, quality: new Paired(), usd: new Paired(), seconds: new Paired(), chosen: new Map(), unknown: 0, choose }
+function running(name: string, arms: number, choose: Running['choose']): Running {
+  return { name, quality: new Paired(), usd: new Paired(), seconds: new Paired(), chosen: new Float64Array(arms), unknown: 0, choose }
 }
 
 /** The cheapest of the best. */
-function oracle(outcomes: ReadonlyMap<ArmId, Measured>): ArmId | undefined {
-  let best: [ArmId, Measured] | undefined
-  for (const one of outcomes) if (!best || one[1].quality > best[1].quality || (one[1].quality === best[1].quality && one[1].usd < best[1].usd)) best = one
-  return best?.[0]
+function oracle({ quality, usd }: RowOutcomes): number | undefined {
+  let best = -1
+  for (let place = 0; place < quality.length; place++) {
+    const one = quality[place] ?? NaN
+    if (Number.isNaN(one)) continue
+    const most = best < 0 ? -1 : (quality[best] ?? 0)
+    if (one > most || (one === most && (usd[place] ?? 0) < (usd[best] ?? 0))) best = place
+  }
+  return best < 0 ? undefined : best
 }
-
-function meanOf(values: readonly (number | undefined)[]): number | undefined {
-  const known = values.filter((value) => value !== undefined)
-  return known.length === 0 || known.length < values.length ? undefined : known.reduce((sum, value) => sum + value, 0) / known.length
-}
-

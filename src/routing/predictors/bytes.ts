@@ -69,7 +69,7 @@ export function createWriter(kind: string, version: number): ByteWriter {
 /** Throws `BursarError` (`invalid_configuration`) for bytes that `createWriter(kind, version)` did not begin, or that are damaged. */
 export function openReader(given: Uint8Array, kind: string, version: number): ByteReader {
   // A copy, so that typed arrays can be laid over it whatever its alignment was.
-  const bytes = given.slice()
+  const bytes = new Uint8Array(given)
   const end = bytes.length - checksumBytes
   if (end < 12) throw refused(kind, 'they are too short')
   const view = new DataView(bytes.buffer)
