@@ -6,6 +6,7 @@ import type { CallBudget, CallRecord, Counters, Ledger } from '../ledger/index.j
 import type { Clock, Money, Usage } from '../quantities/index.js'
 import type { Decision } from '../routing/index.js'
 import type { Router, RoutingMemory } from './routing/index.js'
+import type { Proof } from './proof/index.js'
 import type { StreamWatch } from './http/stream-response.js'
 import type { CallerLabels } from './attribution.js'
 import type { Key, Keyring } from './keys.js'
@@ -46,6 +47,8 @@ export interface GatewayState {
   /** Decides for requests that leave the choice to Bursar. */
   readonly router: Router
   readonly routing: RoutingMemory
+  /** The live proof; `undefined` where nothing is served. */
+  readonly proof: Proof | undefined
   /** The arm of a request that names this model. Throws `model_not_found`. */
   decide(model: string, key: Key): Decision
   /** What limits a request of this key with these labels. */

@@ -12,6 +12,7 @@ import type { Config } from './config/index.js'
 import { configuredAccounts } from './configured-accounts.js'
 import { StreamWatch } from './http/stream-response.js'
 import { Keyring, levelsOf, type StoredAccounts } from './keys.js'
+import type { Proof } from './proof/index.js'
 import { Routes } from './routes.js'
 import { wireRouter, type RoutingMemory, type RoutingState } from './routing/index.js'
 import type { GatewayState } from './state.js'
@@ -39,6 +40,8 @@ export interface SharedParts {
   readonly verifiers: AnswerObserver
   /** Beliefs about arms, conversations, and decisions whose outcomes may still come. */
   readonly routing: RoutingMemory
+  /** The live proof; absent where nothing is served. */
+  readonly proof?: Proof | undefined
   /** What was read from the state file, for the first version of the configuration. */
   readonly routingState?: RoutingState | undefined
   /** Headers that carry the trace context of a request to its providers. */
@@ -95,8 +98,9 @@ export async function wire(config: Config, shared: SharedParts, before?: WiredSt
     verifiers: shared.verifiers,
     streamWatch: new StreamWatch({ keepAliveSeconds: config.server.keep_alive_seconds, slowReaderSeconds: config.server.slow_reader_seconds }),
     providers: new Map([...built].map(([id, { provider }]) => [id, provider])),
-    router: wireRouter(config, routes, world.price, shared.routing, before === undefined ? shared.routingState : undefined),
+    router: wireRouter(config, routes, world.price, shared.routing, before === undefined ? shared.routingState : undefined, shared.proof),
     routing: shared.routing,
+    proof: shared.proof,
     decide: (model) => routes.decide(model),
     budgetFor: (key, labels, { requestId, cancellation }) => createCallBudget(levelsOf(key, labels, requestId), { shared: shared.budgets, cancellation }),
     priceOf(call, usage) {

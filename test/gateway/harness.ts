@@ -24,6 +24,8 @@ export function baseConfig(upstreamUrl: string): Record<string, unknown> {
     retries: { attempts: 2, base_seconds: 0.01, max_wait_seconds: 2 },
     log: { level: 'info' },
     ledger: { store: 'memory' },
+    // Who is held out to the reference is drawn at random; tests of routing want to know who answers.
+    proof: { holdout: 0 },
     keys: [{ name: 'test', key: KEY }],
     providers: {
       up: { type: 'openai-compatible', base_url: `${upstreamUrl}/v1`, api_key: 'sk-upstream-secret', formats: ['openai-chat', 'openai-responses', 'openai-embeddings'] },

@@ -24,6 +24,35 @@ export interface AlertPayload {
   readonly window?: { readonly start: string; readonly end: string } | undefined
 }
 
+/** Routed traffic that went back to the reference, because its quality was proven worse. */
+export interface RollBackAlert {
+  readonly kind: 'rolled_back'
+  /** `all`, or `organisation:<id>`. */
+  readonly scope: string
+  /** Unix seconds. */
+  readonly at: number
+  /** In plain words. */
+  readonly text: string
+  /** Quality of routing less the reference's, with its interval; and what was to be kept at most. */
+  readonly difference: { readonly value: number; readonly low: number; readonly high: number }
+  readonly margin: number
+}
+
+/** What a webhook receives of a roll-back. Differences are shares: -0.05 is five points of a hundred less. */
+export interface RollBackPayload {
+  readonly id: string
+  readonly type: 'proof.rolled_back'
+  readonly at: string
+  readonly text: string
+  readonly scope: string
+  readonly difference: RollBackAlert['difference']
+  readonly margin: number
+}
+
+export function rollBackPayloadOf({ scope, at, text, difference: { value, low, high }, margin }: RollBackAlert, id: string): RollBackPayload {
+  return { id, type: 'proof.rolled_back', at: iso(at), text, scope, difference: { value, low, high }, margin }
+}
+
 export function payloadOf(alert: BudgetAlert, id: string): AlertPayload {
   const { kind, level, rule, share, used, window, at } = alert
   return {

@@ -2,7 +2,7 @@ import { createHmac, randomUUID } from 'node:crypto'
 import { UndiciAgent } from '../../environment/index.js'
 import type { BudgetAlert } from '../../ledger/index.js'
 import { systemClock, type Clock } from '../../quantities/index.js'
-import { payloadOf } from './payload.js'
+import { payloadOf, rollBackPayloadOf, type RollBackAlert } from './payload.js'
 import { post, type PostOutcome } from './post.js'
 
 export interface WebhookOptions {
@@ -35,7 +35,7 @@ export interface WebhookCounts {
 /** Sends alerts to a URL, one after the other, beside all requests. */
 export interface Webhook {
   /** Takes an alert; never throws, and never waits for the receiver. */
-  send(alert: BudgetAlert): void
+  send(alert: BudgetAlert | RollBackAlert): void
   readonly counts: WebhookCounts
   /** Delivers what is queued for at most so long (1 s unless told otherwise), drops the rest and closes the connection. */
   close(graceSeconds?: number): Promise<void>
@@ -75,12 +75,13 @@ class QueuedWebhook implements Webhook {
     return { delivered: this.delivered, failed: this.failed, dropped: this.dropped, queued: this.queue.length }
   }
 
-  send(alert: BudgetAlert): void {
+  send(alert: BudgetAlert | RollBackAlert): void {
     if (!this.open) {
       this.dropped++
       return
     }
-    this.queue.push(Buffer.from(JSON.stringify(payloadOf(alert, randomUUID()))))
+    const id = randomUUID()
+    this.queue.push(Buffer.from(JSON.stringify(alert.kind === 'rolled_back' ? rollBackPayloadOf(alert, id) : payloadOf(alert, id))))
     if (this.queue.length > (this.options.maxQueued ?? 1000)) {
       this.queue.shift()
       this.dropped++

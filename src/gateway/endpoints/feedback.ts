@@ -28,6 +28,8 @@ export interface FeedbackParts {
   ledger(): Ledger
   /** Told of each outcome once it is recorded. */
   told?(outcome: OutcomeRecord): void
+  /** Probability with which a person was asked for a word on this decision; `undefined` where none was. */
+  peopleSought?(decisionId: string): number | undefined
   /** Unix seconds. */
   now(): number
 }
@@ -39,7 +41,7 @@ interface Subject {
 }
 
 /** `POST /v1/feedback` and `GET /v1/feedback`. */
-export function addFeedbackRoutes(app: Hono, { authenticate, ledger, now, told }: FeedbackParts): void {
+export function addFeedbackRoutes(app: Hono, { authenticate, ledger, now, told, peopleSought }: FeedbackParts): void {
   app.post('/v1/feedback', async (c) => {
     const caller = await authenticate(c.req.raw.headers)
     const body = await readJson(c.req.raw)
@@ -50,7 +52,8 @@ export function addFeedbackRoutes(app: Hono, { authenticate, ledger, now, told }
     const comment = commentOf(body['comment'])
     const source = sourceOf(body['source'])
     const key = await ownerOf(subject, caller, ledger())
-    const record: OutcomeRecord = { outcomeId: `out_${randomUUID()}`, at: now(), ...subject, key, source, score, ...(comment !== undefined && { comment }) }
+    const sought = subject.decisionId === undefined || source.startsWith('judge') ? undefined : peopleSought?.(subject.decisionId)
+    const record: OutcomeRecord = { outcomeId: `out_${randomUUID()}`, at: now(), ...subject, key, source, score, ...(comment !== undefined && { comment }), ...(sought !== undefined && { sought }) }
     await ledger().recordOutcome(record)
     told?.(record)
     return c.json(outcomeJson(record), 201)

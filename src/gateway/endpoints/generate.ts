@@ -6,6 +6,7 @@ import type { Decision } from '../../routing/index.js'
 import { toBursarError } from '../../errors/index.js'
 import { StreamResponse } from '../http/stream-response.js'
 import type { Key } from '../keys.js'
+import { watchedByBoth, type TrialPlan } from '../proof/index.js'
 import { answerHeaders, bodyNote, decisionHeaders, withField, type Routed } from '../routing/index.js'
 import type { GatewayState } from '../state.js'
 import type { AnswerWatch } from '../verifiers/index.js'
@@ -19,11 +20,11 @@ export async function handleGenerate(exchange: CallerExchange, codec: InboundCod
   const streamUsage = request.streamUsage ? 'asked' : state.streamUsage === 'always' ? 'always' : 'never'
   const { decisionId } = exchange
   if (state.router.decidesFor(request.model)) {
-    const { routed, env } = await routeFor(exchange, key, request, streamUsage, state)
-    return answer({ exchange, codec, request: routed.request, decision: routed.decision, decisionId, routed, env, state }, key, routed.strategy)
+    const { routed, plan, env } = await routeFor(exchange, key, request, streamUsage, state)
+    return answer({ exchange, codec, request: routed.request, decision: routed.decision, decisionId, routed, plan, env, state }, key, routed.strategy)
   }
   const { decision, env } = await decideFor(exchange, key, request, streamUsage, state)
-  await answer({ exchange, codec, request, decision, decisionId, routed: undefined, env, state }, key, decision.arm.strategy)
+  await answer({ exchange, codec, request, decision, decisionId, routed: undefined, plan: undefined, env, state }, key, decision.arm.strategy)
 }
 
 /** All that is known of an answer when its strategy begins. */
@@ -35,19 +36,21 @@ interface Answering {
   readonly decisionId: string
   /** Absent where the caller named the model. */
   readonly routed: Routed | undefined
+  /** Absent where the answer is no part of the live proof. */
+  readonly plan: TrialPlan | undefined
   readonly env: LiveEnvironment
   readonly state: GatewayState
 }
 
 async function answer(answering: Answering, key: Key, strategy: Strategy): Promise<void> {
-  const { request, env, codec, decisionId, state } = answering
+  const { request, env, codec, decisionId, plan, state } = answering
   const running = strategy.run(request, env, { wire: codec.format })
-  const watch = state.verifiers.watch({ request, format: codec.format, key: key.name, decisionId })
+  const watch = watchedByBoth(state.verifiers.watch({ request, format: codec.format, key: key.name, decisionId }), plan?.watch(request, codec.format))
   if (request.stream) await answerStream(answering, running, watch)
   else await answerWhole(answering, running, watch)
 }
 
-async function answerWhole({ exchange, codec, request, decision, decisionId, routed, state }: Answering, running: AsyncGenerator<Delta, Answer>, watch: AnswerWatch | undefined): Promise<void> {
+async function answerWhole({ exchange, codec, request, decision, decisionId, routed, plan, state }: Answering, running: AsyncGenerator<Delta, Answer>, watch: AnswerWatch | undefined): Promise<void> {
   let step = await running.next()
   while (!step.done) step = await running.next()
   const { completion, usage, fellBackFrom } = step.value
@@ -57,6 +60,7 @@ async function answerWhole({ exchange, codec, request, decision, decisionId, rou
     ...completion.headers,
     ...bursarHeaders(completion, decision, decisionId, fellBackFrom, exchange.budget?.warnings(), cost),
     ...(routed && arm !== undefined ? answerHeaders(routed, step.value, arm) : undefined),
+    ...feedbackHeader(plan),
   }
   const note = routed && arm !== undefined ? bodyNote(routed, step.value, arm) : undefined
   if (completion.answer.kind === 'wire') {
@@ -74,7 +78,7 @@ function wholeCost({ completion, cost }: Answer): CostReport {
   return cost.usd === completion.costReport.usd ? completion.costReport : { usd: cost.usd, details: {} }
 }
 
-async function answerStream({ exchange, codec, request, decisionId, routed, env, state }: Answering, running: AsyncGenerator<Delta, Answer>, watch: AnswerWatch | undefined): Promise<void> {
+async function answerStream({ exchange, codec, request, decisionId, routed, plan, env, state }: Answering, running: AsyncGenerator<Delta, Answer>, watch: AnswerWatch | undefined): Promise<void> {
   const out = new StreamResponse(
     exchange.res,
     state.streamWatch,
@@ -93,6 +97,7 @@ async function answerStream({ exchange, codec, request, decisionId, routed, env,
         ...(serving ? { 'x-bursar-model': headerName(serving.deployment), 'x-bursar-attempts': String(serving.attempts) } : {}),
         ...(warnings.length > 0 ? { 'x-bursar-warning': headerText(warnings.join('; ')) } : {}),
         ...(routed && decisionHeaders(routed)),
+        ...feedbackHeader(plan),
         ...env.budget.headers(),
       }
     },
@@ -137,6 +142,11 @@ async function answerStream({ exchange, codec, request, decisionId, routed, env,
     // Does nothing to a run that is over; one that is not (an encoder failed) must cancel its upstream call.
     await running.return(undefined as never)
   }
+}
+
+/** Asks for a person's word, of the answers that were drawn for that. */
+function feedbackHeader(plan: TrialPlan | undefined): Record<string, string> {
+  return plan?.feedbackWanted === true ? { 'x-bursar-feedback': 'wanted' } : {}
 }
 
 /** What Bursar says about an answer in its headers. */

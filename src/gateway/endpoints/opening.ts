@@ -1,11 +1,12 @@
 import { LiveEnvironment } from '../../environment/index.js'
 import { InvalidRequest } from '../../errors/index.js'
-import type { CallBudget, Weighed } from '../../ledger/index.js'
+import type { CallBudget } from '../../ledger/index.js'
 import { parseBody, type Request, type WireBody, type WireFormat } from '../../protocol/index.js'
 import type { Decision } from '../../routing/index.js'
 import { readBody, requireJson } from '../http/body.js'
 import { labelsOf, type CallerLabels } from '../attribution.js'
 import { requireEndpoint, requireModel, type Key } from '../keys.js'
+import type { TrialPlan } from '../proof/index.js'
 import type { Routed } from '../routing/index.js'
 import type { GatewayState } from '../state.js'
 import type { CallerExchange } from './exchange.js'
@@ -57,17 +58,18 @@ export async function routeFor(
   request: Request,
   streamUsage: 'asked' | 'always' | 'never',
   state: GatewayState,
-): Promise<{ readonly routed: Routed; readonly env: LiveEnvironment }> {
+): Promise<{ readonly routed: Routed; readonly plan: TrialPlan | undefined; readonly env: LiveEnvironment }> {
   const { headers } = exchange.req
   const labels = labelsOf(headers, request.user)
   const budget = (exchange.budget = state.budgetFor(key, labels, exchange))
   const routed = await state.router.decide({ request, headers, key, labels, budget, signal: exchange.cancellation.signal })
-  note(exchange, key, routed.decision, state, routed.weighed)
+  note(exchange, key, routed.decision, state, routed)
   state.routing.decided(exchange.decisionId, routed, key.name, labels.run)
-  return { routed, env: environmentFor(exchange, key, labels, budget, streamUsage, state) }
+  const plan = state.proof?.began(exchange.decisionId, routed, key)
+  return { routed, plan, env: environmentFor(exchange, key, labels, budget, streamUsage, state) }
 }
 
-function note(exchange: CallerExchange, key: Key, decision: Decision, state: GatewayState, weighed?: Weighed): void {
+function note(exchange: CallerExchange, key: Key, decision: Decision, state: GatewayState, { weighed, trial }: Partial<Pick<Routed, 'weighed' | 'trial'>> = {}): void {
   state.ledger.recordDecision({
     decisionId: exchange.decisionId,
     requestId: exchange.requestId,
@@ -79,6 +81,7 @@ function note(exchange: CallerExchange, key: Key, decision: Decision, state: Gat
     propensity: decision.propensity,
     reason: decision.reason,
     ...(weighed === undefined ? {} : { weighed }),
+    ...(trial === undefined ? {} : { trial }),
   })
 }
 

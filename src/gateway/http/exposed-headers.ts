@@ -8,6 +8,7 @@ export const EXPOSED_HEADERS: readonly string[] = [
   'x-bursar-error',
   'x-bursar-expected-cost',
   'x-bursar-expected-quality',
+  'x-bursar-feedback',
   'x-bursar-fell-back-from',
   'x-bursar-model',
   'x-bursar-objective',

@@ -117,20 +117,21 @@ export class RoutingMemory implements RouterParts {
     return arm
   }
 
-  /** Learns from what was said of an answer: by a caller, or by a check. Never throws. */
+  /** Learns from what was said of an answer: by a caller, a check, or the operator's judge. Never throws. */
   told(outcome: OutcomeRecord): void {
     const checked = outcome.source.startsWith('verifier:')
-    if (this.learning === undefined || !(checked ? this.learning.verifiers : this.learning.feedback)) return
+    if (this.learning === undefined || !(checked ? this.learning.verifiers : isOwnJudge(outcome) || this.learning.feedback)) return
     const about =
       outcome.decisionId !== undefined ? [this.decisions.get(outcome.decisionId)].flatMap((one) => one ?? []) : outcome.run === undefined ? [] : this.decisions.ofRun(outcome.key, outcome.run)
     for (const remembered of about) this.learnQuality(remembered, outcome, checked, about.length)
   }
 
-  private learnQuality({ decision, features, tenant, answeredBy, key }: RememberedDecision, { score }: OutcomeRecord, checked: boolean, among: number): void {
-    if (answeredBy === undefined) return
+  private learnQuality({ decision, features, tenant, answeredBy, key }: RememberedDecision, outcome: OutcomeRecord, checked: boolean, among: number): void {
+    const { score, arm = answeredBy, source } = outcome
+    if (arm === undefined) return
     // Of a whole run each decision gets its share of the word. All that comes from one key is one source, whatever it calls itself.
     const weight = (checked && score === 1 ? PASSED_WEIGHT : 1) / among
-    this.learn(tenant, decision, { features, arm: answeredBy, quality: score, weight, source: `key:${key}` })
+    this.learn(tenant, decision, { features, arm, quality: score, weight, source: isOwnJudge(outcome) ? source : `key:${key}` })
   }
 
   private learn(tenant: string, decision: RememberedDecision['decision'], observation: Observation): void {
@@ -164,6 +165,11 @@ export class RoutingMemory implements RouterParts {
     await this.save()
     await this.options.understanding.close()
   }
+}
+
+/** A word of the judge that the operator has configured: sought with a known probability, which no caller can say of its own. */
+function isOwnJudge({ source, sought }: OutcomeRecord): boolean {
+  return sought !== undefined && /^judge(-pair)?:/.test(source)
 }
 
 /** Puts a state file aside that can't be used, so that saving doesn't overwrite it. */

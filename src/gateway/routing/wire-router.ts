@@ -6,7 +6,7 @@ import type { Config, RoutingConfig } from '../config/index.js'
 import { buildArms, type ArmSource } from './arms.js'
 import { predictorKindOf, type BeliefSettings } from './beliefs.js'
 import { PRIOR_OUTCOMES } from './priors.js'
-import { Router } from './router.js'
+import { Router, type TrialSource } from './router.js'
 import type { RoutingMemory } from './routing-memory.js'
 import type { RoutingState } from './state-file.js'
 import { learnedOf, trainOnTable } from './train.js'
@@ -15,7 +15,7 @@ import { learnedOf, trainOnTable } from './train.js'
  * The router of one version of the configuration, with the memory that all versions share. `state`: what was read from the file, for the first version. Throws
  * `InvalidRequest` or `invalid_configuration` with the path of what can't be.
  */
-export function wireRouter(config: Config, routes: Pick<ArmSource, 'route' | 'strategyOf' | 'listed'>, price: LiveWorld['price'], memory: RoutingMemory, state?: RoutingState): Router {
+export function wireRouter(config: Config, routes: Pick<ArmSource, 'route' | 'strategyOf' | 'listed'>, price: LiveWorld['price'], memory: RoutingMemory, state?: RoutingState, trials?: TrialSource): Router {
   const source: ArmSource = {
     route: (model) => routes.route(model),
     strategyOf: (model) => routes.strategyOf(model),
@@ -26,7 +26,7 @@ export function wireRouter(config: Config, routes: Pick<ArmSource, 'route' | 'st
   const { routing } = config
   const policy = policyOf(routing, memory)
   const arms = buildArms(routing, source)
-  const router = new Router(routing, source, memory, policy, seededRandom(routing.predictor.seed), arms)
+  const router = new Router(routing, source, memory, policy, seededRandom(routing.predictor.seed), arms, trials)
   try {
     memory.configure(routing, beliefSettings(routing, router, memory), state)
   } catch (thrown) {
@@ -77,7 +77,7 @@ function policyOf({ policy, exploration, sticky, arms = [] }: RoutingConfig, mem
 }
 
 function guarded(predictor: Predictor, load: (bytes: Uint8Array) => Predictor, { learning }: RoutingConfig, memory: RoutingMemory): Predictor {
-  // Where there are no keys the only caller is who runs it.
+  // Where there are no keys the only caller is who runs it. The judge is the operator's own choice; it is watched all the same.
   const trusted = new Set(['anonymous', ...learning.trusted_keys].map((name) => `key:${name}`))
-  return learningGuard(predictor, { load, clock: memory.clock, cap: learning.max_influence, priorWeight: PRIOR_OUTCOMES, trusted: (source) => trusted.has(source) })
+  return learningGuard(predictor, { load, clock: memory.clock, cap: learning.max_influence, priorWeight: PRIOR_OUTCOMES, trusted: (source) => trusted.has(source) || /^judge(-pair)?:/.test(source) })
 }

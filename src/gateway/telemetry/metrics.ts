@@ -39,6 +39,12 @@ export interface Metrics {
   routed(arm: string): void
   /** Something of routing failed, and the reference arm made it good. */
   routingFault(kind: string): void
+  /** A request became part of the live proof. */
+  proofTrial(heldOut: boolean): void
+  /** Work of the live proof in the background ended, or was left out. */
+  proofWork(purpose: string, result: string): void
+  /** Routed traffic of a scope went back to the reference. */
+  rolledBack(scope: string): void
   /** Models that get a label of their own; any other name is counted as `other`. Names once given stay. */
   knowModels(names: Iterable<string>): void
   readonly contentType: string
@@ -143,6 +149,10 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const decisions = tallyCounter(registry, { name: 'bursar_routing_decisions_total', help: 'Requests that named no model, by the arm that was picked.', labels: ['arm'] })
   const routingFaults = tallyCounter(registry, { name: 'bursar_routing_faults_total', help: 'Faults of routing that the reference arm made good, or that cost something learned.', labels: ['kind'] })
 
+  const proofTrials = tallyCounter(registry, { name: 'bursar_proof_trials_total', help: 'Requests that were randomised for the proof of savings and quality, by group.', labels: ['group'] })
+  const proofWork = tallyCounter(registry, { name: 'bursar_proof_work_total', help: 'Answers that were to be judged, or compared with a shadow call, by what came of it.', labels: ['purpose', 'result'] })
+  const rollBacks = tallyCounter(registry, { name: 'bursar_proof_rollbacks_total', help: 'Times that routed traffic went back to the reference by itself.', labels: ['scope'] })
+
   // The conventions' own metrics, in Prometheus spelling.
   const genAiLabels = ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model'] as const
   const genAiTokens = tallyHistogram(registry, {
@@ -200,6 +210,9 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const ledgerSeries = pairs((operation) => ledgerFaults({ operation }))
   const decisionSeries = pairs((arm) => decisions({ arm }))
   const routingFaultSeries = pairs((kind) => routingFaults({ kind }))
+  const proofTrialSeries = pairs((group) => proofTrials({ group }))
+  const proofWorkSeries = pairs((purpose, result) => proofWork({ purpose, result }))
+  const rollBackSeries = pairs((scope) => rollBacks({ scope }))
   const reloadSeries = pairs((result) => reloads({ result }))
 
   return {
@@ -245,6 +258,9 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     configurationReloaded: (result) => void reloadSeries(result).value++,
     routed: (arm) => void decisionSeries(modelLabel(arm)).value++,
     routingFault: (kind) => void routingFaultSeries(kind).value++,
+    proofTrial: (heldOut) => void proofTrialSeries(heldOut ? 'reference' : 'policy').value++,
+    proofWork: (purpose, result) => void proofWorkSeries(purpose, result).value++,
+    rolledBack: (scope) => void rollBackSeries(scope).value++,
     knowModels(names) {
       for (const name of names) if (known.size < maxModels) known.add(name)
     },
