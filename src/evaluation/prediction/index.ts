@@ -34,3 +34,4 @@ export {
   type SyntheticStrategy,
   type Yield,
 } from './data-budget/synthetic.js'
+export { readCallsDone, readCandidates, readConfigurations, readExamples, readLabelKinds, readLossCurves, readPastRuns, readShots, readSyntheticPoints } from './measured/readings.js'

@@ -106,7 +106,7 @@ export function createRunForecaster(past: readonly PastRun[], prices: TokenPrice
       const reached = known.flatMap(({ steps }, at) => (steps.length > done.length ? [at] : []))
       if (reached.length < fewest)
         throw new InvalidRequest(`${reached.length} past runs ${done.length > 0 ? `went on after call ${done.length}` : 'are known'}; at least ${fewest} are needed for a forecast.`, { path: 'runs' })
-      const seen = known.some(({ text }) => text === task.text)
+      const seen = task.text !== '' && known.some(({ text }) => text === task.text)
       const { kernel, reach } = calibrationOf(reached, done.length, seen, task.firstInputTokens !== undefined)
       const vector = lexicalVector(task.text, undefined, 0)
       const sources = reached.map((at): Source => {
