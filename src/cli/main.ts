@@ -25,6 +25,7 @@ const commands: Readonly<Record<string, (program: Command) => Promise<void>>> = 
   keys: async (program) => (await import('./commands/keys.js')).keysCommand(program),
   accounts: async (program) => (await import('./commands/accounts.js')).accountsCommand(program),
   reconcile: async (program) => (await import('./commands/reconcile.js')).reconcileCommand(program),
+  proof: async (program) => (await import('./commands/proof.js')).proofCommand(program),
   report: async (program) => (await import('./commands/report.js')).reportCommand(program),
   export: async (program) => (await import('./commands/export.js')).exportCommand(program),
   drive: async (program) => (await import('./commands/drive.js')).driveCommand(program),
