@@ -1,4 +1,4 @@
-export { checkKinds, checkKindNames } from './registry.js'
+export { checkKind, checkKinds, checkKindNames } from './registry.js'
 export type { BoundCheck, CheckKind, DeclaredCheck, Graded } from './check-kind.js'
 export { createCheck } from './create-check.js'
 export { gradeItem, type ItemGrade } from './grade-item.js'
