@@ -5,7 +5,7 @@ import type { CategoryModel } from './category/category-model.js'
 import type { Category, Difficulty, Encoder, Features, SparseVector } from './features.js'
 import { folded, wordsOf } from './lexical/characters.js'
 import type { Idf } from './lexical/idf.js'
-import { lexicalVector } from './lexical/vector.js'
+import { foldedVector } from './lexical/vector.js'
 import { createDenseVectors, type EncoderFaults } from './dense-vectors.js'
 import { asked, askedOf, type Asked } from './request/asked-text.js'
 import { lexicalDifficulty, type LevelCuts } from './request/difficulty.js'
@@ -79,8 +79,9 @@ export function createUnderstanding(options: UnderstandingOptions = {}): Underst
     // What was cut away matters to the rules on the safe side, so such a text is remembered by the whole.
     const known = cache.get(given.whole)
     if (known !== undefined) return known
-    const words = wordsOf(folded(given.text))
-    const lexical = lexicalVector(given.text, idf, salt)
+    const same = folded(given.text)
+    const words = wordsOf(same)
+    const lexical = foldedVector(same, idf, salt)
     const traits = textTraits(given, words)
     const category = categories === undefined ? cueCategory(given.text, words, traits) : categories.categorise(lexical)
     const fresh: Known = { text: given.text, lexical, category, difficulty: lexicalDifficulty(traits, words, levels), traits }

@@ -26,7 +26,12 @@ const mostTables = 20_000
 /** Of each measure: Σw, Σwx, Σwy, Σwxx, Σwxy; then Σw·e² and Σw of the errors e that the line made in foretelling outcomes before it learned from them. */
 const sums = 7
 const size = sums * measures.length
-type Table = Float64Array
+interface Table {
+  readonly sums: Float64Array
+  /** What follows from the sums, of each measure; `undefined` where it has to be computed again. */
+  readonly lines: (Line | null | undefined)[]
+  readonly smears: (number | undefined)[]
+}
 
 interface Line {
   readonly weight: number
@@ -41,7 +46,7 @@ export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, fr
   if (from)
     for (let left = from.count(mostTables); left > 0; left--) {
       const name = from.text()
-      tables.set(name, from.f64(size))
+      tables.set(name, tableOf(from.f64(size)))
     }
   let arms = [...tables.keys()].filter((name) => name.startsWith('arm ')).length
 
@@ -49,35 +54,43 @@ export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, fr
   const armName = (arm: ArmId) => `arm ${arm}`
   const localName = (arm: ArmId, category: string) => `local ${category.length} ${category} ${arm}`
 
-  function line(name: string, measure: number): Line | null {
-    const table = tables.get(name)
-    const at = measure * sums
-    const weight = table?.[at] ?? 0
-    if (!table || weight === 0) return null
-    // Read one by one: this is done for every arm of every decision, and views would cost more than the rest.
-    const x = table[at + 1] ?? 0
-    const y = table[at + 2] ?? 0
-    const xx = table[at + 3] ?? 0
-    const xy = table[at + 4] ?? 0
-    const meanX = x / weight
-    const meanY = y / weight
-    const spreadX = Math.max(0, xx - weight * meanX * meanX)
-    const slope = (xy - weight * meanX * meanY) / (spreadX + slopePrior)
-    return { weight, slope, meanX, meanY }
+  // Tables by arm and category: their names would be put together for every arm of every decision.
+  const found = { own: new Map<ArmId, Table>(), tier: new Map<ArmId, Table>(), local: new Map<string, Map<ArmId, Table>>() }
+  const own = (arm: ArmId) => remembered(found.own, arm, armName)
+  const tierOf = (arm: ArmId) => (tiers.get(arm) === undefined ? undefined : remembered(found.tier, arm, tierName))
+  function local(arm: ArmId, category: string): Table | undefined {
+    let byArm = found.local.get(category)
+    if (!byArm) found.local.set(category, (byArm = new Map()))
+    return byArm.get(arm) ?? remembered(byArm, arm, () => localName(arm, category))
+  }
+
+  /** Tables are never taken away, so one that was found stays. */
+  function remembered(by: Map<ArmId, Table>, arm: ArmId, nameOf: (arm: ArmId) => string): Table | undefined {
+    const known = by.get(arm)
+    if (known) return known
+    const table = tables.get(nameOf(arm))
+    if (table && by.size < mostTables) by.set(arm, table)
+    return table
+  }
+
+  function line(table: Table | undefined, measure: number): Line | null {
+    if (!table) return null
+    const known = table.lines[measure]
+    return known === undefined ? (table.lines[measure] = fitted(table.sums, measure)) : known
   }
 
   /** ln y at x: the line of all arms, moved towards the tier's, then the arm's, then the category's residual. */
   function expected(arm: ArmId, x: number, category: string | undefined, measure: number): number {
-    const all = line('all', measure)
+    const all = line(tables.get('all'), measure)
     if (!all) return NaN
     let value = all.meanY + all.slope * (x - all.meanX)
-    const tier = tiers.get(arm) === undefined ? null : line(tierName(arm), measure)
+    const tier = line(tierOf(arm), measure)
     if (tier) value = towards(value, tier.meanY + tier.slope * (x - tier.meanX), tier.weight)
-    const own = line(armName(arm), measure)
-    if (!own) return value
-    value = towards(value, own.meanY + own.slope * (x - own.meanX), own.weight)
-    const local = category === undefined ? null : line(localName(arm, category), measure)
-    return local ? towards(value, local.meanY + own.slope * (x - local.meanX), local.weight) : value
+    const ofArm = line(own(arm), measure)
+    if (!ofArm) return value
+    value = towards(value, ofArm.meanY + ofArm.slope * (x - ofArm.meanX), ofArm.weight)
+    const inCategory = category === undefined ? null : line(local(arm, category), measure)
+    return inCategory ? towards(value, inCategory.meanY + ofArm.slope * (x - inCategory.meanX), inCategory.weight) : value
   }
 
   const towards = (prior: number, value: number, weight: number) => (weight * value + shrinkage * prior) / (weight + shrinkage)
@@ -86,14 +99,19 @@ export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, fr
     let table = tables.get(name)
     if (!table) {
       if (tables.size >= mostTables) return
-      tables.set(name, (table = new Float64Array(size)))
+      tables.set(name, (table = tableOf(new Float64Array(size))))
     }
     for (let measure = 0; measure < measures.length; measure++) {
       const y = logs[measure] ?? NaN
       if (Number.isNaN(y)) continue
       const at = measure * sums
-      const values = [1, x, y, x * x, x * y]
-      for (let term = 0; term < values.length; term++) table[at + term] = (table[at + term] ?? 0) + weight * (values[term] ?? 0)
+      const { sums: cells } = table
+      cells[at] = (cells[at] ?? 0) + weight
+      cells[at + 1] = (cells[at + 1] ?? 0) + weight * x
+      cells[at + 2] = (cells[at + 2] ?? 0) + weight * y
+      cells[at + 3] = (cells[at + 3] ?? 0) + weight * (x * x)
+      cells[at + 4] = (cells[at + 4] ?? 0) + weight * (x * y)
+      table.lines[measure] = undefined
     }
   }
 
@@ -103,8 +121,10 @@ export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, fr
     errors.forEach((error, measure) => {
       if (Number.isNaN(error)) return
       const at = measure * sums + 5
-      table[at] = (table[at] ?? 0) + weight * error * error
-      table[at + 1] = (table[at + 1] ?? 0) + weight
+      const { sums: cells } = table
+      cells[at] = (cells[at] ?? 0) + weight * error * error
+      cells[at + 1] = (cells[at + 1] ?? 0) + weight
+      table.smears[measure] = undefined
     })
   }
 
@@ -116,9 +136,9 @@ export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, fr
       return out
     },
     smear(arm, measure) {
-      const table = tables.get(armName(arm)) ?? tables.get('all')
-      const weight = table?.[measure * sums + 6] ?? 0
-      return weight === 0 ? 1 : Math.min(mostSmear, Math.exp((table?.[measure * sums + 5] ?? 0) / weight / 2))
+      const table = own(arm) ?? tables.get('all')
+      if (!table) return 1
+      return (table.smears[measure] ??= smearOf(table.sums, measure))
     },
     add(arm, features, category, logs, weight) {
       if (logs.every(Number.isNaN)) return
@@ -139,10 +159,34 @@ export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, fr
       to.number(tables.size)
       tables.forEach((table, name) => {
         to.text(name)
-        to.f64(table)
+        to.f64(table.sums)
       })
     },
   }
+}
+
+function tableOf(cells: Float64Array): Table {
+  return { sums: cells, lines: measures.map(() => undefined), smears: measures.map(() => undefined) }
+}
+
+function fitted(cells: Float64Array, measure: number): Line | null {
+  const at = measure * sums
+  const weight = cells[at] ?? 0
+  if (weight === 0) return null
+  const x = cells[at + 1] ?? 0
+  const y = cells[at + 2] ?? 0
+  const xx = cells[at + 3] ?? 0
+  const xy = cells[at + 4] ?? 0
+  const meanX = x / weight
+  const meanY = y / weight
+  const spreadX = Math.max(0, xx - weight * meanX * meanX)
+  const slope = (xy - weight * meanX * meanY) / (spreadX + slopePrior)
+  return { weight, slope, meanX, meanY }
+}
+
+function smearOf(cells: Float64Array, measure: number): number {
+  const weight = cells[measure * sums + 6] ?? 0
+  return weight === 0 ? 1 : Math.min(mostSmear, Math.exp((cells[measure * sums + 5] ?? 0) / weight / 2))
 }
 
 function inputOf({ traits }: Features): number {

@@ -97,11 +97,11 @@ export function createDesign(scales: BlockScales, from?: ByteReader): Design {
 }
 
 /** Words and pairs of neighbours by column. */
-function wordCounts(text: string): Map<number, number> {
+function wordCounts(given: string): Map<number, number> {
   const counts = new Map<number, number>()
+  const text = given.slice(0, longestText).toLowerCase()
   let before = -1
-  for (const [word] of text.slice(0, longestText).toLowerCase().matchAll(wordPattern)) {
-    const hash = hashOf(word)
+  const count = (hash: number) => {
     const single = (hash >>> 8) % wordColumns
     counts.set(single, (counts.get(single) ?? 0) + 1)
     if (before >= 0) {
@@ -110,13 +110,50 @@ function wordCounts(text: string): Map<number, number> {
     }
     before = hash
   }
+  if (!isAscii(text)) {
+    for (const [word] of text.matchAll(wordPattern)) count(hashOf(word))
+    return counts
+  }
+  // The same as the pattern, without a text for every word: most texts are ASCII.
+  let hash = hashStart
+  let inWord = false
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    const kind = asciiKinds[unit] ?? 0
+    if (kind === wordKind) {
+      hash = Math.imul(hash ^ unit, hashPrime)
+      inWord = true
+      continue
+    }
+    if (inWord) {
+      count(spread(hash))
+      hash = hashStart
+      inWord = false
+    }
+    if (kind === signKind) count(spread(Math.imul(hashStart ^ unit, hashPrime)))
+  }
+  if (inWord) count(spread(hash))
   return counts
+}
+
+const hashStart = 0x811c9dc5
+const hashPrime = 0x01000193
+const wordKind = 1
+const signKind = 2
+/** What `wordPattern` says of each ASCII character: part of a word, a sign by itself, or space (0). */
+const asciiKinds = Uint8Array.from({ length: 128 }, (_, unit) => {
+  const character = String.fromCharCode(unit)
+  return /[\p{L}\p{N}]/u.test(character) ? wordKind : /\s/.test(character) ? 0 : signKind
+})
+
+function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7f) return false
+  return true
 }
 
 /** Facts of a request, each brought to about [-1, 1] by fixed scales, so that nothing has to be fitted before the first prediction. */
 export function traitValues({ traits, difficulty, text }: Features): readonly number[] {
-  const words = text.length === 0 ? 1 : text.split(/\s+/, 2000).length
-  const lines = text.length === 0 ? 1 : text.split('\n', 500).length
+  const { words, lines, numbers, sentences, capitals, signs } = shapeOf(text)
   return [
     (Math.log1p(traits.inputTokens) - 4.5) / 2,
     (Math.log1p(traits.characters) - 6) / 2,
@@ -134,15 +171,66 @@ export function traitValues({ traits, difficulty, text }: Features): readonly nu
     Math.min(1, Math.log1p(Math.max(0, traits.turns - 1)) / 3),
     (traits.characters / words - 6) / 4,
     Math.min(1, Math.log1p(lines) / 4),
-    Math.min(1, countOf(text, /\d+/g) / 10),
-    Math.min(1, countOf(text, /[.?!](\s|$)/g) / 10),
+    Math.min(1, numbers / 10),
+    Math.min(1, sentences / 10),
     flag(/\b(not|except|never|incorrect|false)\b/i.test(text)),
     flag(text.includes('_')),
     flag(/\bstatement 1\b/i.test(text)),
     flag(/\b(all|none|both|neither) of\b/i.test(text)),
-    Math.min(1, countOf(text, /\b[A-Z][a-z]+/g) / 20),
-    Math.min(1, countOf(text, /[$\\^=+*/%]/g) / 10),
+    Math.min(1, capitals / 20),
+    Math.min(1, signs / 10),
   ]
+}
+
+interface Shape {
+  /** Texts between spaces, at most 2,000; lines, at most 500. */
+  readonly words: number
+  readonly lines: number
+  /** In the first 4,096 characters: numbers, ends of sentences, words with a capital, signs of formulas. */
+  readonly numbers: number
+  readonly sentences: number
+  readonly capitals: number
+  readonly signs: number
+}
+
+function shapeOf(text: string): Shape {
+  if (text.length > shapeLength || !isAscii(text)) {
+    return {
+      words: text.length === 0 ? 1 : text.split(/\s+/, 2000).length,
+      lines: text.length === 0 ? 1 : text.split('\n', 500).length,
+      numbers: countOf(text, /\d+/g),
+      sentences: countOf(text, /[.?!](\s|$)/g),
+      capitals: countOf(text, /\b[A-Z][a-z]+/g),
+      signs: countOf(text, /[$\\^=+*/%]/g),
+    }
+  }
+  // One pass counts the same in a short ASCII text.
+  let [words, lines, numbers, sentences, capitals, signs] = [1, 1, 0, 0, 0, 0]
+  let before = 0x20
+  let spaceBefore = false
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    const space = asciiKinds[unit] === 0
+    if (space && !spaceBefore) words += 1
+    if (unit === 0x0a) lines += 1
+    if (isDigit(unit) && !isDigit(before)) numbers += 1
+    if (unit === 0x2e || unit === 0x3f || unit === 0x21) {
+      if (at + 1 === text.length || asciiKinds[text.charCodeAt(at + 1)] === 0) sentences += 1
+    } else if (unit >= 0x41 && unit <= 0x5a && asciiKinds[before] !== wordKind && before !== 0x5f) {
+      const next = text.charCodeAt(at + 1)
+      if (next >= 0x61 && next <= 0x7a) capitals += 1
+    } else if (formulaSigns.has(unit)) signs += 1
+    before = unit
+    spaceBefore = space
+  }
+  return { words: Math.min(2000, words), lines: Math.min(500, lines), numbers, sentences, capitals, signs }
+}
+
+const shapeLength = 4096
+const formulaSigns = new Set([...'$\\^=+*/%'].map((sign) => sign.charCodeAt(0)))
+
+function isDigit(unit: number): boolean {
+  return unit >= 0x30 && unit <= 0x39
 }
 
 /** Matches in the first 4,096 characters. */
@@ -157,8 +245,8 @@ function flag(value: boolean): number {
 }
 
 function hashOf(text: string): number {
-  let value = 0x811c9dc5
-  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193)
+  let value = hashStart
+  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), hashPrime)
   return spread(value)
 }
 

@@ -6,6 +6,7 @@ import { measures } from './observed.js'
 
 /** Beyond this a prediction of an amount is no prediction any more; also keeps exp() finite. */
 const largestLog = 30
+const [outputTokens, usd, duration, energy] = [measures.indexOf('outputTokens'), measures.indexOf('usd'), measures.indexOf('seconds'), measures.indexOf('joules')]
 
 /** Puts an estimate together from expected logarithms (`ArmCosts.logs`, or nearer ones). O(1). */
 export function estimateOf(
@@ -17,23 +18,26 @@ export function estimateOf(
   costs: ArmCosts,
   logs: Float64Array,
 ): Estimate {
-  const amount = (measure: number): number | null => {
-    const log = logs[measure] ?? NaN
-    return Number.isNaN(log) ? null : Math.exp(Math.min(largestLog, log)) * costs.smear(arm, measure)
-  }
-  const [tokens = null, dollars = null, seconds = null, joules = null] = measures.map((_, measure) => amount(measure))
+  const tokens = amount(costs, arm, logs, outputTokens)
+  const dollars = amount(costs, arm, logs, usd)
+  const seconds = amount(costs, arm, logs, duration)
   return {
     arm,
     quality,
     cost: {
       usd: listPrice(card, features, tokens) ?? (dollars === null ? null : picoUsd(Math.ceil(dollars * 1e12))),
       seconds: seconds ?? cardSeconds(card, tokens) ?? 0,
-      joules,
+      joules: amount(costs, arm, logs, energy),
       gramsCO2e: null,
     },
     outputTokens: tokens,
     support,
   }
+}
+
+function amount(costs: ArmCosts, arm: ArmId, logs: Float64Array, measure: number): number | null {
+  const log = logs[measure] ?? NaN
+  return Number.isNaN(log) ? null : Math.exp(Math.min(largestLog, log)) * costs.smear(arm, measure)
 }
 
 function listPrice(card: ArmCard | undefined, features: Features, tokens: number | null): Money | null {

@@ -44,8 +44,15 @@ export const longestText = 3072
  * result is bounded by itself: at most `bound` characters.
  */
 export function folded(text: string, bound: number = 2 * longestText): string {
-  const same = (text.length > bound ? text.slice(0, bound) : text).normalize('NFKC').toLowerCase()
+  const begun = text.length > bound ? text.slice(0, bound) : text
+  const same = (isAscii(begun) ? begun : begun.normalize('NFKC')).toLowerCase()
   return same.length > bound ? same.slice(0, bound) : same
+}
+
+/** ASCII has no other forms of its characters. */
+function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7f) return false
+  return true
 }
 
 /** Words of a folded text, in order: runs of letters without their apostrophes, single ideographs, single signs. Linear. */

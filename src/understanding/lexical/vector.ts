@@ -108,9 +108,8 @@ function endWord(run: CharacterClass, hash: number, salt: number): void {
   wordLength = 0
 }
 
-/** Counts the n-grams of a text into `counts`; `touched` holds where. */
-function count(text: string, salt: number): void {
-  const same = folded(text)
+/** Counts the n-grams of a folded text into `counts`; `touched` holds where. */
+function count(same: string, salt: number): void {
   before.any = false
   wordLength = 0
   let hash = offset
@@ -138,7 +137,7 @@ function count(text: string, salt: number): void {
 
 /** The distinct indices of a text's n-grams, ascending. What document frequencies are counted by. */
 export function lexicalIndices(text: string, salt: number): Uint32Array {
-  count(text, salt)
+  count(folded(text), salt)
   const indices = touched.slice(0, touchedCount).sort()
   clear()
   return indices
@@ -157,7 +156,12 @@ const logs = Float64Array.from({ length: 256 }, (_, value) => 1 + Math.log(Math.
  * besides); at most twice `longestText` characters are looked at.
  */
 export function lexicalVector(text: string, idf: TermWeights | undefined, salt: number): SparseVector {
-  count(text, salt)
+  return foldedVector(folded(text), idf, salt)
+}
+
+/** The same of a text that is folded already. */
+export function foldedVector(same: string, idf: TermWeights | undefined, salt: number): SparseVector {
+  count(same, salt)
   const indices = touched.slice(0, touchedCount).sort()
   const weights = new Float32Array(indices.length)
   let words = 0

@@ -25,9 +25,13 @@ const cues = createCueMatcher({
 /** Whether the text seems to hold mail addresses, telephone, card, account or social-security numbers, IP addresses, or speaks of things of one's own. Linear. */
 export function holdsPersonalData(text: string, words: readonly string[]): boolean {
   if (text.length > longestLookedAt) return true
-  return holdsMailAddress(text) || holdsLongNumber(text) || iban.test(text) || address.test(text) || cues.match(words).size > 0
+  // Numbers of any kind need a digit, which most texts are without.
+  const numbers = anyDigit.test(text) && (holdsLongNumber(text) || iban.test(text) || address.test(text))
+  return numbers || holdsMailAddress(text) || cues.match(words).size > 0
 }
 
+/** A digit of any script that one of the rules below looks for. */
+const anyDigit = /[0-9\uff10-\uff19\u0660-\u0669\u0966-\u096f]/
 const iban = /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b/
 const address = /\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b/
 
@@ -90,5 +94,5 @@ const dayWords = createCueMatcher({
 /** Whether the text holds dates: written in digits, with a month's name, a year from 1500 to 2099 alone, or a day of the week. Linear. */
 export function holdsDates(text: string, words: readonly string[]): boolean {
   if (text.length > longestLookedAt) return true
-  return dateShapes.some((shape) => shape.test(text)) || dayWords.match(words).size > 0
+  return (anyDigit.test(text) && dateShapes.some((shape) => shape.test(text))) || dayWords.match(words).size > 0
 }

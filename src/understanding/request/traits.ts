@@ -78,13 +78,15 @@ export function traitsOf(request: Request, text: TextTraits): Traits {
 }
 
 const operators = new Set('+-*/=<>^%√∑∫≤≥≠±×÷'.split('').map((character) => character.charCodeAt(0)))
+/** 1 for ASCII digits and operators. */
+const asciiNumeric = Uint8Array.from({ length: 0x80 }, (_, unit) => ((unit >= 0x30 && unit <= 0x39) || operators.has(unit) ? 1 : 0))
 
 function numericShare(text: string): number {
   if (text.length === 0) return 0
   let numeric = 0
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at)
-    if ((unit >= 0x30 && unit <= 0x39) || operators.has(unit)) numeric++
+    if (unit < 0x80 ? asciiNumeric[unit] === 1 : operators.has(unit)) numeric++
   }
   return numeric / text.length
 }
