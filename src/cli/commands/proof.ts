@@ -86,5 +86,5 @@ function objectOf(value: unknown): Json | undefined {
 }
 
 function listOf(value: unknown): readonly Json[] {
-  return Array.isArray(value) ? value.flatMap((one: unknown) => objectOf(one) ?? []) : []
+  return Array.isArray(value) ? (value as readonly unknown[]).map(objectOf).filter((one) => one !== undefined) : []
 }
