@@ -12,7 +12,7 @@ export interface PreferenceQuestion {
   readonly judge: string
 }
 
-export interface Preference {
+export interface AnswerPreference {
   /** Of the first answer: 1 preferred, 0 the other is, ½ a tie; the mean over both orders. */
   readonly first: number
   /** Whether both orders gave the same. Where they don't, the order decided, and the preference is ½ or ¼ and ¾. */
@@ -33,7 +33,7 @@ export const preferencePrompt = `${INSTRUCTION}\n${usualCriterion}`
  * Which of two answers a judge prefers. It is asked twice, with the answers in either order, since judges lean to a place (Zheng et al. 2023), and may call it a tie. Two answers that are the same
  * text are a tie without a call. Throws what `askJudge` throws.
  */
-export async function preferenceOf(environment: Environment, asked: PreferenceQuestion, first: string, second: string): Promise<Preference> {
+export async function preferenceOf(environment: Environment, asked: PreferenceQuestion, first: string, second: string): Promise<AnswerPreference> {
   if (first.trim() === second.trim()) return { first: 0.5, consistent: true, reason: 'Both answers are the same.', cost: noCost }
   const ask = (a: string, b: string) =>
     askJudge(
