@@ -1,9 +1,13 @@
-import { InvalidArgumentError, type Command } from 'commander'
+import { writeFile } from 'node:fs/promises'
+import { Argument, InvalidArgumentError, type Command } from 'commander'
 import type { z } from 'zod'
 import { BursarError } from '../../errors/index.js'
+import { htmlOf, textOf } from '../../evaluation/index.js'
 import { anomaliesAnswer, costOfPassAnswer, forecastAnswer, readAnswer, runAnswer, runsAnswer, usageAnswer } from '../usage/answers.js'
 import { usageProcess, type UsageDependencies } from '../usage/process.js'
 import { anomaliesText, costOfPassText, daysText, forecastText, groupsText, runsText, runText, summaryText } from '../usage/print.js'
+import { savingsAnswer } from '../usage/savings-answer.js'
+import { savingsDocument } from '../usage/savings-document.js'
 import { openSource, withSourceOptions, type SourceOptions, type UsageSource } from '../usage/source.js'
 
 interface ReportOptions extends SourceOptions {
@@ -19,6 +23,8 @@ interface ReportOptions extends SourceOptions {
   readonly run?: string
   readonly costOfPass?: boolean
   readonly source?: string
+  readonly margin?: string
+  readonly html?: string
   readonly json?: boolean
   readonly csv?: boolean
 }
@@ -31,7 +37,8 @@ export function reportCommand(program: Command, deps: UsageDependencies = usageP
   withSourceOptions(
     program
       .command('report')
-      .description('Show what was spent: this month by day, key and model, or as asked for.')
+      .description('Show what was spent: this month by day, key and model, or as asked for; or what was saved (`bursar report savings`).')
+      .addArgument(new Argument('[what]', 'savings: what routing saved against the reference, and whether quality held').choices(['savings']))
       .option('--by <dimensions>', 'group by: team,model … (organisation, team, user, key, model, provider, deployment, requested_model, day, hour, run, session, tag:NAME)')
       .option('--from <when>', 'a date (2026-11-01), a moment (2026-11-01T12:00Z), or back from now (12h, 7d, 4w); default: the first of this month')
       .option('--to <when>', 'the same; default: now')
@@ -44,13 +51,16 @@ export function reportCommand(program: Command, deps: UsageDependencies = usageP
       .option('--run <id>', 'one agent run in full')
       .option('--cost-of-pass', 'what a success costs, where outcomes are known')
       .option('--source <name>', 'with --cost-of-pass: whose word counts, such as user')
+      .option('--margin <points>', 'with savings: quality that may be lost; 0.02 (default) is two points of a hundred')
+      .option('--html <file>', 'with savings: write one self-contained page with plots')
       .option('--json', 'print the figures as JSON')
       .option('--csv', 'print the groups as CSV'),
-  ).action(async (options: ReportOptions) => {
+  ).action(async (what: 'savings' | undefined, options: ReportOptions) => {
     const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(patienceMs)])
     const source = await openSource(options, deps)
     try {
-      await show({ source, options, signal, deps })
+      const showing = { source, options, signal, deps }
+      await (what === 'savings' ? showSavings(showing) : show(showing))
     } finally {
       await source.close()
     }
@@ -66,8 +76,23 @@ interface Showing {
 
 type Parameters = Readonly<Record<string, string | undefined>>
 
+async function showSavings(showing: Showing): Promise<void> {
+  const { options, deps, source } = showing
+  const { by, from, to, margin, html } = options
+  const other = (['forecast', 'anomalies', 'runs', 'run', 'costOfPass', 'source', 'csv', 'top', 'order'] as const).find((name) => options[name] !== undefined)
+  if (other !== undefined) throw misused(`--${other === 'costOfPass' ? 'cost-of-pass' : other} does not go with savings, which take --from, --to, --by, --margin, --where key=NAME, --json and --html.`)
+  const { answer, json } = await ask(showing, '/savings', { by, from, to, margin }, savingsAnswer)
+  if (html !== undefined) {
+    await writeFile(html, htmlOf(savingsDocument(answer, source.name, true)))
+    deps.report(`Written to ${html}.\n`)
+  }
+  if (options.json) await deps.print(`${JSON.stringify(json, null, 2)}\n`)
+  else if (html === undefined) await deps.print(textOf(savingsDocument(answer, source.name, false), deps.width))
+}
+
 async function show(showing: Showing): Promise<void> {
   const { options, deps, source, signal } = showing
+  if (options.margin !== undefined || options.html !== undefined) throw misused('--margin and --html go with savings: bursar report savings.')
   const chosen = (['forecast', 'anomalies', 'runs', 'run', 'costOfPass'] as const).filter((name) => options[name] !== undefined)
   if (options.csv) {
     if (options.json || chosen.length > 0) throw misused('--csv prints groups (--by) only.')

@@ -9,11 +9,11 @@ export interface Trial {
   readonly heldOut: boolean
   /** Probability with which this request was to be held out, known before it was drawn; in (0, 1). */
   readonly holdout: number
-  /** What came of it: quality in [0, 1], or an amount of dollars, seconds, joules. Absent where nobody looked. */
-  readonly outcome?: number | undefined
-  /** Probability with which somebody was to look at what came of it, known before; in (0, 1]. 1 unless given: then only requests with an outcome count. */
+  /** What came of it: quality in [0, 1], or an amount of dollars, seconds, joules. */
+  readonly outcome: number
+  /** Probability with which somebody was to look at what came of it, known before; in (0, 1]; 1 unless given. The request counts for 1/sought. */
   readonly sought?: number | undefined
-  /** Where the outcome is a judge's word: what a person says, and the probability with which a judge and a person were to look, known before; in (0, 1]. */
+  /** Where the outcome is a judge's word: what a person says, and the probability with which a judge and a person were to look, known before; in (0, sought]. */
   readonly label?: { readonly score: number; readonly sought: number } | undefined
   /** What a predictor expected of both, before; any number: how much to believe it is learned on the way. */
   readonly expectedOfPolicy?: number | undefined
@@ -61,13 +61,13 @@ const mostLessons = 100
 
 /**
  * Policy less reference, from traffic of which a random share is held out to the reference arm. Each request contributes a doubly robust score, so
- * its mean is the difference whatever the predictor is worth; a good predictor narrows the interval. With D = 1 for the policy's answer, h the holdout, O = 1
- * where somebody looked, q the probability of that, Y the outcome and m̂ what was to be expected, the score is
- * m̂_P - m̂_R + D/(1-h) · O/q · (Y - m̂_P) - (1-D)/h · O/q · (Y - m̂_R); with a judge's word f and a person's Y, f stands for Y and 1[asked]/π · (Y - f) is added
- * to the residual. It is 0 where the policy's arm is the reference. The baselines are learned only from requests before that were not drawn together with this
- * one, so scores stay fair while the policy learns and the traffic drifts; the interval then holds the mean difference over the traffic so far, at every
- * look, with conversations as its units (see `UnitMoments`). O(1) a request, O(requests) in a conversation; memory grows with strata and with open
- * conversations, of which the newest 10,000 are told apart.
+ * its mean is the difference whatever the predictor is worth; a good predictor narrows the interval. With D = 1 for the policy's answer, h the holdout, Y the
+ * outcome and m̂ what was to be expected, the score is m̂_P - m̂_R + D/(1-h)·(Y - m̂_P) - (1-D)/h·(Y - m̂_R). Where Y is a judge's word f and people are asked with
+ * probability π about what the judge has looked at, f + 1[asked]/π·(Y - f) stands for it. Where only a sample was looked at, with probability q, a request
+ * counts for 1/q and the mean is over all that could have been looked at (Hájek). The score is 0 where the policy's arm is the reference. The baselines
+ * are learned only from requests before that were not drawn together with this one, so scores stay fair while the policy learns and the traffic drifts; the
+ * interval then holds the mean difference over the traffic so far, at every look, with conversations as its units (see `UnitMoments`). O(1) a request,
+ * O(requests) in a conversation; memory grows with strata and with open conversations, of which the newest 10,000 are told apart.
  */
 export class Comparison {
   private readonly difference: UnitMoments
@@ -117,29 +117,27 @@ export class Comparison {
   add({ heldOut, holdout, outcome, sought = 1, label, expectedOfPolicy, expectedOfReference, stratum, same, unit }: Trial): void {
     if (!(holdout > 0 && holdout < 1)) throw new RangeError(`a holdout lies between 0 and 1, not at ${holdout}`)
     if (!(sought > 0 && sought <= 1)) throw new RangeError(`a probability lies in (0, 1], not at ${sought}`)
+    if (!Number.isFinite(outcome)) throw new RangeError(`an outcome is a finite number, not ${outcome}`)
     if (same === true) {
-      this.difference.add(0, unit)
+      this.difference.add(0, unit, 1 / sought)
       if (heldOut) this.held += 1
       return
     }
     const own = unit === undefined ? noLessons : (this.lessons.get(unit) ?? noLessons)
     const policy = this.policy.expectWithout(own.policy, stratum, expectedOfPolicy)
     const reference = this.reference.expectWithout(own.reference, stratum, expectedOfReference)
-    const expected = heldOut ? reference : policy
-    const judged = outcome === undefined || label === undefined ? undefined : { outcome, label }
-    const word = outcome === undefined ? undefined : this.labelled === 0 && judged === undefined ? outcome : this.people.at(outcome)
-    const share = heldOut ? holdout : 1 - holdout
-    const looked = doublyRobustScore({ propensity: share * sought, target: word === undefined ? 0 : 1, reward: word ?? 0, expected: word === undefined ? 0 : expected })
-    const corrected = judged === undefined ? 0 : doublyRobustScore({ propensity: share * judged.label.sought, target: 1, reward: judged.label.score, expected: word ?? 0 })
-    const residual = looked + corrected
-    const isNew = this.difference.add(policy - reference + (heldOut ? -residual : residual), unit)
+    const word = this.people.at(outcome)
+    const quality = label === undefined ? word : correctedQuality({ judged: word, labelShare: Math.min(1, label.sought / sought), label: label.score })
+    const treated = doublyRobustScore({ propensity: heldOut ? 1 : 1 - holdout, target: heldOut ? 0 : 1, reward: quality, expected: policy, expectedOfTarget: policy })
+    const untreated = doublyRobustScore({ propensity: heldOut ? holdout : 1, target: heldOut ? 1 : 0, reward: quality, expected: reference, expectedOfTarget: reference })
+    const isNew = this.difference.add(treated - untreated, unit, 1 / sought)
     this.differing += 1
     if (heldOut) this.held += 1
-    if (judged !== undefined) {
+    if (label !== undefined) {
       this.labelled += 1
-      this.people.learn(judged.outcome, judged.label.score)
+      this.people.learn(outcome, label.score)
     }
-    if (word !== undefined) this.learn({ heldOut, outcome: word, stratum, unit, own, isNew, expected: heldOut ? expectedOfReference : expectedOfPolicy })
+    this.learn({ heldOut, outcome: word, stratum, unit, own, isNew, expected: heldOut ? expectedOfReference : expectedOfPolicy })
   }
 
   /** Policy less reference: above 0 the policy gives (or takes) more. */
@@ -204,7 +202,7 @@ export class Comparison {
   private unseenVariance(): number {
     const smaller = Math.min(this.seen.held, this.seen.other)
     const range = this.range ?? Math.max(0, this.most - this.least)
-    return smaller === 0 ? 0 : (2 * range * range * this.differing * this.differing) / (smaller * smaller * this.units)
+    return smaller === 0 ? 0 : (2 * (range * this.difference.meanWeight * this.differing) ** 2) / (smaller * smaller * this.units)
   }
 }
 

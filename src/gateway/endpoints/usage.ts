@@ -24,8 +24,10 @@ import {
   type RunSize,
 } from '../../ledger/index.js'
 import { toDollars, totalInputTokens, totalOutputTokens, usd } from '../../quantities/index.js'
+import { LEARNER } from '../proof/own-calls.js'
 import { anomaliesJson, costOfPassJson, forecastJson, periodJson, reportCsv, reportJson, runJson, spreadJson } from './usage/json.js'
 import { invalid, UsageParameters, wholeSteps } from './usage/query.js'
+import { savingsAnswer, savingsDimensionsOf } from './usage/savings.js'
 
 /** Whose spending may be read: one key's own, or everybody's. */
 export type UsageScope = { readonly key: string } | 'all'
@@ -41,6 +43,8 @@ export interface UsageParts {
 }
 
 const MAX_GROUPS = 10_000
+/** Points of quality that may be lost, where nobody says. */
+const usualMargin = 0.02
 const MAX_CALLS_OF_RUN = 10_000
 /** Runs that the spread and what is usual are taken from. */
 const MAX_RUNS_COMPARED = 5_000
@@ -48,7 +52,7 @@ const MAX_RUNS_COMPARED = 5_000
 const anomalyHistoryDays = 56
 
 /**
- * `GET /v1/usage` and what hangs below it: `forecast`, `anomalies`, `runs`, `runs/{id}`, `cost-of-pass`, `export/{what}`. A key sees its own
+ * `GET /v1/usage` and what hangs below it: `forecast`, `anomalies`, `runs`, `runs/{id}`, `cost-of-pass`, `savings`, `export/{what}`. A key sees its own
  * spending; parameters that aren't known are refused with their name.
  */
 export function addUsageRoutes(app: Hono, parts: UsageParts): void {
@@ -161,6 +165,19 @@ export function addUsageRoutes(app: Hono, parts: UsageParts): void {
     const [other] = Object.keys(more)
     if (other !== undefined) throw invalid(other, 'cost-of-pass can be filtered by key only; group by the rest')
     return c.json(costOfPassJson(await costOfPass(ledger, { unit, ...period, key, source, passAt, by }), period, by))
+  })
+
+  app.get('/v1/usage/savings', async (c) => {
+    const { parameters, scope, now, ledger } = opened(c)
+    const by = savingsDimensionsOf(parameters.text('by'))
+    const margin = parameters.numberBetween('margin', 0, 1, usualMargin)
+    const period = parameters.period(now, { from: monthOf(now).from, to: now })
+    const { key, ...more } = scoped(parameters, scope) ?? {}
+    const [other] = Object.keys(more)
+    if (other !== undefined) throw invalid(other, 'savings can be filtered by key only; tell them apart with "by"')
+    // What judges cost can't be told by key.
+    const learner = key === undefined ? LEARNER : undefined
+    return c.json(await savingsAnswer(ledger, { ...period, key, margin, by, learner }))
   })
 
   app.get('/v1/usage/export/:what', (c) => {
