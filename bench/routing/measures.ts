@@ -1,48 +1,10 @@
+import { pairMeasures, type PairMeasures } from '../../src/evaluation/index.js'
 import { seededRandom } from '../../src/statistics/index.js'
 import type { Estimate } from '../report.js'
 
 const resamples = 300
 
-/** How a ranking of rows for the strong arm does (RouteLLM). `value`s are NaN where the strong arm gains nothing over the weak one. */
-export interface PairMeasures {
-  /** Mean over shares of strong calls of the share of the quality gap that is recovered. */
-  readonly apgr: number
-  /** Share of strong calls that recovers half, and four fifths, of the gap. */
-  readonly cpt50: number
-  readonly cpt80: number
-}
-
-/** `gains`: strong quality less weak, by row; `order`: rows, the first to be sent to the strong arm first; `counts`: how often each row counts (bootstrap). O(n). */
-export function pairMeasures(gains: Float64Array, order: Uint32Array, counts?: Uint16Array): PairMeasures {
-  let total = 0
-  let rows = 0
-  for (const row of order) {
-    const count = counts?.[row] ?? 1
-    total += count * (gains[row] ?? 0)
-    rows += count
-  }
-  if (!(total > 0)) return { apgr: NaN, cpt50: NaN, cpt80: NaN }
-  let [sum, area, at] = [0, 0, 0]
-  let [cpt50, cpt80] = [NaN, NaN]
-  for (const row of order) {
-    const count = counts?.[row] ?? 1
-    const gain = count * (gains[row] ?? 0)
-    area += count * (sum + gain / 2)
-    sum += gain
-    at += count
-    if (Number.isNaN(cpt50) && sum >= 0.5 * total) cpt50 = at / rows
-    if (Number.isNaN(cpt80) && sum >= 0.8 * total) cpt80 = at / rows
-  }
-  return { apgr: area / total / rows, cpt50, cpt80 }
-}
-
-/** Rows by falling score; ties in random order, so that a constant score is the random router. */
-export function ranking(scores: Float64Array, seed: number): Uint32Array {
-  const random = seededRandom(seed)
-  const ties = Float64Array.from(scores, () => random.next())
-  return Uint32Array.from(scores, (_, row) => row).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || (ties[a] ?? 0) - (ties[b] ?? 0))
-}
-
+/** APGR and CPT of an order of rows, with bootstrap intervals over rows. */
 export function pairEstimates(gains: Float64Array, order: Uint32Array, seed: number): Readonly<Record<keyof PairMeasures, Estimate>> {
   const value = pairMeasures(gains, order)
   const drawn = bootstrapCounts(gains.length, seed).map((counts) => pairMeasures(gains, order, counts))
