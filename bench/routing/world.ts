@@ -36,7 +36,11 @@ export async function understand({ train, test }: Split, told: boolean, encoder:
   const understanding = createUnderstanding({ idf: fitIdf(train.map(({ text }) => text)), cacheEntries: 0, encoder })
   const vectors = async (rows: readonly RoutingRow[]): Promise<readonly Features[]> => {
     const texts = rows.map(({ text }) => text)
-    return encoder ? understanding.withDense(texts, AbortSignal.timeout(3_600_000)) : texts.map((text) => understanding.ofText(text))
+    if (!encoder) return texts.map((text) => understanding.ofText(text))
+    // A few at a time: the encoder gives up on what takes it too long, as a gateway needs it to.
+    const all: Features[] = []
+    for (let at = 0; at < texts.length; at += 8) all.push(...(await understanding.withDense(texts.slice(at, at + 8), AbortSignal.timeout(3_600_000))))
+    return all
   }
   const trainFeatures = (await vectors(train)).map((features, at) => named(features, train[at]?.category))
   const testFeatures = (await vectors(test)).map((features, at) => named(features, told ? test[at]?.category : undefined))

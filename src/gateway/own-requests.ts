@@ -38,6 +38,8 @@ export interface OwnRequests {
    * `model_not_found`, `InvalidRequest`, `BudgetExceeded`.
    */
   open(request: Request, signal: AbortSignal): Promise<OwnRequest>
+  /** Whether this name is not that of a model, but leaves the choice to routing. */
+  decides(model: string): boolean
   /** For calls of any model, such as a judge's. */
   environment(model: string, signal: AbortSignal): LiveEnvironment
   /** Names what stands behind a model's name: deployments and their providers' addresses, or the whole routing; no secret. */
@@ -99,6 +101,7 @@ export function createOwnRequests(config: Config, state: GatewayState, caller: O
       note(ids, request.model, routed.decision, routed.weighed)
       return { environment, strategy: routed.strategy, request: routed.request }
     },
+    decides,
     environment: (model, signal) => begin(model, signal).environment,
     identityOf(model) {
       if (decides(model)) return digest(['routing', config.routing, config.models, addressesOf(config)])
