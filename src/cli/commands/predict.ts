@@ -7,7 +7,7 @@ import { agentRunReport } from '../predict/agent-run-report.js'
 import { configurationReport } from '../predict/configuration-report.js'
 import { annotationReport, syntheticReport } from '../predict/data-budget-report.js'
 import { fineTuningReport } from '../predict/fine-tuning-report.js'
-import type { PredictionReport } from '../predict/prediction-report.js'
+import { withoutPlots, type PredictionReport } from '../predict/prediction-report.js'
 
 export interface PredictDependencies {
   readonly print: (text: string) => void
@@ -25,7 +25,7 @@ const predictProcess = (): PredictDependencies => ({ print: (text) => void proce
 export function predictCommand(program: Command, deps: PredictDependencies = predictProcess()): void {
   const predict = program.command('predict').description('Forecast, from few measured points: fine-tuning, adaptation, configurations, labels, synthetic data, agent runs. Files are CSV, JSON or JSON Lines.')
   const told = (report: PredictionReport, { json, html }: Output) => {
-    deps.print(textOf(report.document, deps.width))
+    deps.print(textOf(withoutPlots(report.document), deps.width))
     if (json !== undefined) written(json, `${JSON.stringify(report.figures, (_, value: unknown) => (value === Infinity ? null : value), 2)}\n`)
     if (html !== undefined) written(html, htmlOf(report.document))
   }

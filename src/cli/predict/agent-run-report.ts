@@ -1,5 +1,5 @@
 import { forecastRun, type PastRun, type RunQuantiles, type RunStep, type RunTask, type TokenPrices } from '../../evaluation/index.js'
-import { columns, dollars, percent, short, type PredictionReport } from './prediction-report.js'
+import { columns, dollars, short, type PredictionReport } from './prediction-report.js'
 
 /** What an agent's run will take. */
 export function agentRunReport(past: readonly PastRun[], task: RunTask, prices: TokenPrices, done: readonly RunStep[], level: number): PredictionReport {
@@ -15,7 +15,7 @@ export function agentRunReport(past: readonly PastRun[], task: RunTask, prices: 
         {
           heading: 'Forecast',
           blocks: [
-            { kind: 'text', text: `About ${dollars(usd.median)}; one run in ten takes more than ${dollars(usd.p90)}.${Number.isFinite(usd.high) ? ` With ${percent(level)} it stays between ${dollars(usd.low)} and ${dollars(usd.high)}.` : ' There are too few past runs for an interval.'}` },
+            { kind: 'text', text: `About ${dollars(usd.median)}; one run in ten takes more than ${dollars(usd.p90)}.${Number.isFinite(usd.high) ? ` In ${Math.round(100 * level)} of 100 such runs it stays between ${dollars(usd.low)} and ${dollars(usd.high)}.` : ' There are too few past runs for an interval.'}` },
             {
               kind: 'table',
               columns: columns('of the whole run', ['median'], ['P90'], [`${Math.round(100 * level)} % interval`]),

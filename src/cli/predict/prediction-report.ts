@@ -17,7 +17,8 @@ export function span({ low, high }: { readonly low: number; readonly high: numbe
 }
 
 export function dollars(value: number): string {
-  return `$${Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : Math.abs(value) >= 1 ? value.toFixed(2) : String(Number(value.toPrecision(3)))}`
+  const size = Math.abs(value)
+  return `${value < 0 ? '-' : ''}$${size >= 1000 ? Math.round(size).toLocaleString('en-US') : size >= 1 ? size.toFixed(2) : String(Number(size.toPrecision(3)))}`
 }
 
 export function percent(share: number): string {
@@ -27,4 +28,10 @@ export function percent(share: number): string {
 /** Column titles; those of numbers stand right. */
 export function columns(...titles: readonly (string | readonly [string])[]): readonly { readonly title: string; readonly align?: 'right' }[] {
   return titles.map((title) => (typeof title === 'string' ? { title } : { title: title[0], align: 'right' }))
+}
+
+/** The report as a terminal shows it: without plots, whose figures are in its tables or on the page. */
+export function withoutPlots(document: ReportDocument): ReportDocument {
+  const sections = document.sections.map(({ heading, blocks }) => ({ heading, blocks: blocks.filter(({ kind }) => kind !== 'plot') }))
+  return { ...document, sections: sections.filter(({ blocks }) => blocks.length > 0) }
 }

@@ -1,7 +1,6 @@
 import { InvalidRequest } from '../../../errors/index.js'
 import { childRandom, normalDraw, quantile, type Interval } from '../../../statistics/index.js'
 import { leastSquares } from '../fitting/least-squares.js'
-import { ridgeWeights } from '../fitting/symmetric.js'
 
 /** Accuracy, in [0, 1], with so many examples in the prompt (or passages retrieved). */
 export interface ShotPoint {
@@ -41,22 +40,23 @@ export function fitShotLaw(points: readonly ShotPoint[], path = 'points'): ShotF
     if (!(questions >= 1)) throw new InvalidRequest(`questions is ${questions}; at least 1 was expected.`, { path: `${path}[${at}].questions` })
   }
   if (new Set(points.map(({ shots }) => shots)).size < 2) throw new InvalidRequest('The accuracy at two different numbers of shots at least was expected: measure 0 and 4, say.', { path })
-  return { law: fit(points), points }
+  return { law: fit(points, true), points }
 }
 
-function fit(points: readonly ShotPoint[]): ShotLaw {
+/** Without polishing the rate stays on the grid: near enough where a law is one of many draws. */
+function fit(points: readonly ShotPoint[], polish: boolean): ShotLaw {
   const weights = points.map(({ questions = assumedQuestions }) => questions)
   const total = weights.reduce((sum, weight) => sum + weight, 0)
   const missOf = ({ a, b, c }: ShotLaw) =>
     points.reduce((sum, { shots, accuracy }, at) => sum + ((weights[at] ?? 0) / total) * (a - b * Math.exp(-c * shots) - accuracy) ** 2, 0) + believed(c) ** 2
   let best: { readonly law: ShotLaw; readonly miss: number } | undefined
   for (const c of rates) {
-    const [a = 0, b = 0] = ridgeWeights(points.map(({ shots }) => [1, -Math.exp(-c * shots)]), points.map(({ accuracy }) => accuracy), [1e-9 * total, 1e-9 * total], weights)
-    const law = within({ a, b, c })
+    const law = within(lineThrough(points, weights, total, c))
     const miss = missOf(law)
     if (!best || miss < best.miss) best = { law, miss }
   }
   const start = best?.law ?? { a: 0, b: 0, c: 0.5 }
+  if (!polish) return start
   const { parameters: [a = 0, b = 0, lnC = 0] } = leastSquares(
     ([top = 0, drop = 0, rate = 0]) => [...points.map(({ shots, accuracy }, at) => Math.sqrt((weights[at] ?? 0) / total) * (top - drop * Math.exp(-Math.exp(rate) * shots) - accuracy)), believed(Math.exp(rate))],
     [start.a, start.b, Math.log(start.c)],
@@ -64,6 +64,24 @@ function fit(points: readonly ShotPoint[]): ShotLaw {
   )
   const polished = within({ a, b, c: Math.exp(lnC) })
   return missOf(polished) < missOf(start) ? polished : start
+}
+
+/** a and b of least squares for a given rate: a weighted line of the accuracy on e^{−ck}. */
+function lineThrough(points: readonly ShotPoint[], weights: readonly number[], total: number, c: number): ShotLaw {
+  let [meanX, meanY, spread, together] = [0, 0, 0, 0]
+  for (const [at, { shots, accuracy }] of points.entries()) {
+    const weight = (weights[at] ?? 0) / total
+    meanX += weight * Math.exp(-c * shots)
+    meanY += weight * accuracy
+  }
+  for (const [at, { shots, accuracy }] of points.entries()) {
+    const weight = (weights[at] ?? 0) / total
+    const off = Math.exp(-c * shots) - meanX
+    spread += weight * off * off
+    together += weight * off * (accuracy - meanY)
+  }
+  const slope = spread < 1e-18 ? 0 : together / spread
+  return { a: meanY - slope * meanX, b: -slope, c }
 }
 
 /** As a residual of accuracy: a hundredth for a rate e times off. */
@@ -90,7 +108,7 @@ export function predictAccuracy({ law, points }: ShotFit, shots: number, { level
       const spread = Math.sqrt(Math.max(share * (1 - share), 0.01) / (point.questions ?? assumedQuestions))
       return { ...point, accuracy: Math.min(1, Math.max(0, share + spread * normalDraw(random))) }
     })
-    return accuracyAt(fit(drawn), shots)
+    return accuracyAt(fit(drawn, false), shots)
   })
   const value = accuracyAt(law, shots)
   return { value, low: Math.min(value, quantile(values, (1 - level) / 2)), high: Math.max(value, quantile(values, (1 + level) / 2)), n: points.length, method: `parametric bootstrap, ${draws} draws, ${Math.round(level * 100)} %` }
