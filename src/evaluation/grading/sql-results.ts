@@ -42,3 +42,8 @@ export function isOrdered(statement: string): boolean {
   }
   return /\border\s+by\b/i.test(outside)
 }
+
+/** Whether a statement can only ask: PRAGMA, ATTACH and VACUUM are statements of their own, and what follows WITH may write only where the database lets it. O(length). */
+export function isQuery(statement: string): boolean {
+  return /^(?:select|with|values)\b/i.test(statement.replace(/^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/, ''))
+}

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { z } from 'zod'
 import { InvalidRequest, BursarError } from '../../../errors/index.js'
 import { codeIn } from '../code-blocks.js'
-import { compareResults, isOrdered, resultType, type SqlResult } from '../sql-results.js'
+import { compareResults, isOrdered, isQuery, resultType, type SqlResult } from '../sql-results.js'
 import { runProgram, usualLimits } from '../sandbox/run-program.js'
 import { readConfig, textValue, type CheckKind, type DeclaredCheck, type Graded } from '../check-kind.js'
 
@@ -19,7 +19,7 @@ const config = z.strictObject({
 const MOST_ROWS = 10_000
 const MOST_OUTPUT = 32 * 1024 * 1024
 
-/** What runs in the process: our own code, so the answer's statement is what has to be held in, by SQLite's authorizer: it may read the tables that are there, and nothing else. */
+/** What runs in the process: our own code, so the answer's statement is what has to be held in. It is a single query (`isQuery`), so it can neither attach files nor change settings; and the database takes no writing. */
 const PROGRAM = `const given = JSON.parse(require('node:fs').readFileSync(0, 'utf8'))
 const Database = require(given.libsql)
 const cell = (value) => value === null ? null : typeof value === 'bigint' ? { i: value.toString() } : typeof value === 'number' ? value : typeof value === 'string' ? value : { b: Buffer.from(value).toString('hex') }
@@ -32,9 +32,7 @@ const run = (statement) => {
     return { setup: String(fault.message) }
   }
   try {
-    const tables = database.prepare("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')").pluck().all()
     database.exec('PRAGMA query_only = 1')
-    database.authorizer(Object.fromEntries([...tables, 'sqlite_master', 'sqlite_schema'].map((name) => [name, 0])))
     const prepared = database.prepare(statement)
     if (!prepared.reader) return { error: 'the statement gives no rows' }
     const rows = []
@@ -66,12 +64,13 @@ export const sql: CheckKind = {
     const { schema, database, seconds, ordered } = readConfig(config, declared, path)
     if ((schema === undefined) === (database === undefined)) throw new InvalidRequest('sql needs either `config.schema` (statements that create and fill the tables) or `config.database` (a SQLite file).', { path: `${path}.config` })
     const expected = textValue(declared, path)
+    if (!isQuery(expected)) throw new InvalidRequest('`value` of sql is a query: a statement that begins with SELECT, WITH or VALUES.', { path: `${path}.value` })
     const inOrder = ordered ?? isOrdered(expected)
     const libsql = createRequire(import.meta.url).resolve('libsql')
     return {
       async grade(answer, { environment: { signal } }): Promise<Graded> {
         const statement = statementIn(answer)
-        if (statement === '') return { score: 0, reason: 'The answer holds no SQL.' }
+        if (!isQuery(statement)) return { score: 0, reason: 'The answer holds no query (a statement that begins with SELECT, WITH or VALUES).' }
         const input = JSON.stringify({ libsql, schema, database, expected, statement, rows: MOST_ROWS })
         const ran = await runProgram({ interpreter: 'node', text: PROGRAM, input, ownFiles: true }, { ...usualLimits, seconds, outputBytes: MOST_OUTPUT }, signal)
         if (ran.end === 'time') return { score: 0, reason: `The statement took longer than ${seconds} seconds.` }
@@ -95,6 +94,6 @@ function graded(expected: SqlResult, given: SqlResult, inOrder: boolean, { type 
 /** The statement in an answer: its block of SQL, else what begins with SELECT, WITH or VALUES; without closing semicolons. */
 function statementIn(answer: string): string {
   const found = codeIn(answer, ['sql', 'sqlite', 'sqlite3', 'postgresql', 'mysql'])
-  const start = found.search(/^\s*(?:--.*\n\s*)*(?:select|with|values)\b/im)
+  const start = found.search(/^[^\S\n]*(?:select|with|values)\b/im)
   return (start < 0 ? found : found.slice(start)).trim().replace(/[;\s]+$/, '')
 }
