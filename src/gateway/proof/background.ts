@@ -1,5 +1,5 @@
 /** How a piece of background work ended, or why it was not begun; what metrics count it as. */
-export type WorkResult = 'done' | 'queue_full' | 'budget_spent' | 'unpriced' | 'unreadable' | 'failed' | 'timed_out'
+export type WorkResult = 'done' | 'queue_full' | 'budget_spent' | 'unpriced' | 'unreadable' | 'cut' | 'failed' | 'timed_out'
 
 export interface BackgroundSettings {
   /** Pieces of work that wait; further ones are left out. 200 by default. */

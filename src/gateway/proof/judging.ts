@@ -28,6 +28,8 @@ export interface ShadowArm {
   readonly model: string
   /** What it is expected to cost; `null` where its price is unknown. */
   readonly expectedUsd: Money | null
+  /** Output tokens that it is expected to write; `null` where nobody knows. */
+  readonly expectedOutputTokens: number | null
 }
 
 /** A judge's word, or why there is none. */
@@ -35,6 +37,13 @@ export type Judged<T> = { readonly result: 'done'; readonly grade: T } | { reado
 
 /** How much dearer than expected a shadow call may turn out, when it is taken from the allowance; what remains is given back. */
 const SHADOW_ROOM = 3n
+
+/**
+ * Output tokens that a shadow call may write where the caller sets no limit: without one, what a dear model could write at most (over a hundred thousand tokens)
+ * would have to be reserved, more than most budgets of a day hold. An answer that is cut by it isn't compared.
+ */
+const SHADOW_TOKENS = 8_000
+const SHADOW_TIMES_EXPECTED = 8
 
 /** Asks the judge about one answer. Never spends beyond the day's dollars: what a call that failed has cost is counted by the budget that it was held against. Throws what the call does, other than a budget that is spent. */
 export async function gradeAnswer(parts: JudgingParts, { request, text }: JudgedAnswer, signal: AbortSignal): Promise<Judged<number>> {
@@ -50,14 +59,18 @@ export async function compareWithReference(parts: JudgingParts, { request, text 
   if (arm.expectedUsd === null) return { result: 'unpriced' }
   const taken = picoUsd(arm.expectedUsd * SHADOW_ROOM)
   if (!parts.shadowAllowance.take(taken)) return { result: 'budget_spent' }
-  let shadow: string
+  const limit = request.maxOutputTokens === undefined ? Math.ceil(Math.max(SHADOW_TOKENS, SHADOW_TIMES_EXPECTED * (arm.expectedOutputTokens ?? 0))) : undefined
+  // Nobody waits for it word by word, and the caller's own bytes ask for a stream.
+  const asked: Request = { ...request, wire: undefined, stream: false, streamUsage: undefined, ...(limit === undefined ? {} : { maxOutputTokens: limit }) }
+  let shadow: string | undefined
   let spent: Money | null = zeroMoney
   try {
     shadow = await withOwnCalls(parts.current, 'shadow', arm.model, parts.shadowAllowance.perDay, signal, async (env) => {
-      // Nobody waits for it word by word, and the caller's own bytes ask for a stream.
-      const { completion, cost } = await finish(arm.strategy.run({ ...request, wire: undefined, stream: false, streamUsage: undefined }, env))
+      const { completion, cost } = await finish(arm.strategy.run(asked, env))
       spent = cost.usd
-      return completion.answer.kind === 'reply' ? answerText(completion.answer.reply) : ''
+      const { answer } = completion
+      if (answer.kind !== 'reply') return ''
+      return limit !== undefined && answer.reply.choices[0]?.finish === 'length' ? undefined : answerText(answer.reply)
     })
   } catch (thrown) {
     if (isBudget(thrown)) return { result: 'budget_spent' }
@@ -65,6 +78,7 @@ export async function compareWithReference(parts: JudgingParts, { request, text 
   } finally {
     parts.shadowAllowance.settle(taken, spent)
   }
+  if (shadow === undefined) return { result: 'cut' }
   const structured = isStructured(parts)
   const rounds = [pairRequest(parts.model, request, text, shadow, structured), pairRequest(parts.model, request, shadow, text, structured)]
   return askJudge(parts, rounds, signal, ([one = '', other = '']) => {

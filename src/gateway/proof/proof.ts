@@ -137,7 +137,7 @@ export class Proof implements TrialSource {
       ...(feedbackWanted && plan ? { peopleSought: plan.probability * peopleShare } : {}),
     }
     this.trials.began(decisionId, watched)
-    const shadow: ShadowArm | undefined = shadowed ? { strategy: reference.strategyFor(routed.tenant), model: reference.model, expectedUsd: decision.reference?.cost.usd ?? null } : undefined
+    const shadow: ShadowArm | undefined = shadowed ? { strategy: reference.strategyFor(routed.tenant), model: reference.model, expectedUsd: decision.reference?.cost.usd ?? null, expectedOutputTokens: decision.reference?.outputTokens ?? null } : undefined
     const graded = plan?.judge === true ? plan.probability : undefined
     return {
       feedbackWanted,
