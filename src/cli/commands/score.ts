@@ -111,7 +111,9 @@ export function scoreCommand(program: Command, deps: ScoreDependencies = scorePr
 function scoresText(scores: TableScores, width: number): string {
   const arms = rankedArms(scores)
   const side = width >= 110 ? 3 : 2
-  const parts = [`${counted(scores.requests, 'request')}, ${counted(arms.length, 'arm')}.${scores.draws > 0 ? ' In brackets: 95 % intervals by a bootstrap over requests.' : ''} bursar score --list explains the metrics.\n`]
+  const intervals = scores.draws > 0 ? ' In brackets: 95 % intervals by a bootstrap over requests.' : ''
+  const about = `${counted(scores.requests, 'request')}, ${counted(arms.length, 'arm')}.${intervals} bursar score --list explains the metrics.`
+  const parts = [`${wrap(about, width).join('\n')}\n`]
   parts.push(...tablesOf(arms, scores.metrics, side, width))
   for (const { name, requests, metrics } of scores.categories) parts.push(`Category "${printable(name)}", ${counted(requests, 'request')}\n`, ...tablesOf(arms, metrics, side, width))
   const notes = [
