@@ -56,7 +56,7 @@ describe('bursar score', () => {
     expect(out).toContain('60 requests, 2 arms.')
     expect(out).toMatch(/^b\/small +0\.6 \[0\.\d+, 0\.\d+\] +\$0\.001 \[0\.001, 0\.001\]$/m)
     expect(out).toMatch(/^RANKING +apgr +cpt50$/m)
-    expect(out).toContain('Not told: joules, ipj. No outcome has "joules".')
+    expect(out).toContain('Not told: joules, ipj, ipw. No outcome has "joules".')
     expect(out).not.toMatch(/NaN|undefined/)
   })
 
