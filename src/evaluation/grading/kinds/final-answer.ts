@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { InvalidRequest } from '../../../errors/index.js'
 import { answerKey } from '../../../strategies/index.js'
-import { readConfig, shown, textValue, textValues, verdict, type CheckKind, type DeclaredCheck } from '../check-kind.js'
+import { noConfig, readConfig, shown, textValue, textValues, verdict, type CheckKind, type DeclaredCheck } from '../check-kind.js'
 
 const numericConfig = z.strictObject({ tolerance: z.number().nonnegative().optional(), relative: z.number().nonnegative().optional() })
 
@@ -84,7 +84,7 @@ export const finalAnswer: CheckKind = {
   kind: 'answer',
   about: 'The final answer (a number, date, choice, JSON, or a few words) is the same as that of `value`, however either is written. A list: one of them.',
   bind(declared, path) {
-    readConfig(z.strictObject({}), declared, path)
+    readConfig(noConfig, declared, path)
     const texts = textValues(declared, path)
     const wanted = new Set(texts.map((text) => answerKey(text) ?? answerKey(text, { kind: 'text' })))
     if (wanted.has(null)) throw new InvalidRequest('`value` of answer is too long to compare: a final answer has at most 80 characters. Use llm-rubric or f1 for longer ones.', { path: `${path}.value` })

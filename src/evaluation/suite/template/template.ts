@@ -20,7 +20,7 @@ type Node =
   | { readonly kind: 'set'; readonly name: string; readonly value: Expression }
 
 const LONGEST = 10_000_000
-const MOST_STEPS = 1_000_000
+const MOST_STEPS = 300_000
 const DEEPEST = 30
 const BLOCKS = 'if, elif, else, endif, for, endfor, set, raw, endraw'
 
@@ -210,11 +210,13 @@ function renderLoop(node: Extract<Node, { kind: 'for' }>, scope: Map<string, unk
   const over = required(node.over, scope)
   const entries: readonly (readonly [unknown, unknown])[] = Array.isArray(over) ? over.map((item: unknown, index) => [index, item]) : typeof over === 'object' && over !== null ? Object.entries(over) : []
   if (entries.length === 0) return renderNodes(node.none, scope, state)
+  const inner = new Map(scope)
   for (const [index, [key, item]] of entries.entries()) {
     const loop = { index: index + 1, index0: index, first: index === 0, last: index === entries.length - 1, length: entries.length }
     const [first = '', second] = node.names
     const values: [string, unknown][] = second === undefined ? [[first, Array.isArray(over) ? item : key]] : Array.isArray(over) && Array.isArray(item) ? [[first, item[0]], [second, item[1]]] : [[first, key], [second, item]]
-    renderNodes(node.body, new Map([...scope, ...values, ['loop', loop]]), state)
+    for (const [name, value] of [...values, ['loop', loop] as const]) inner.set(name, value)
+    renderNodes(node.body, inner, state)
   }
 }
 
