@@ -3,12 +3,12 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import { BursarError, InvalidRequest } from '../../errors/index.js'
 import { htmlOf, logFormatNames, logSpending, openLog, replayLog, replayReport, surveyLog, type Log } from '../../evaluation/index.js'
 import { namedObjectives, predictorKinds } from '../../routing/index.js'
+import { collectFromLog, type CollectCommandOptions, type CollectDependencies } from '../replay/collecting.js'
 import { readingProgress } from '../replay/progress.js'
 import { replayText, spendingText } from '../replay/tables.js'
 import { printable } from '../table.js'
 
-interface ReplayOptions {
-  readonly log: string
+interface ReplayOptions extends CollectCommandOptions {
   readonly format?: string
   readonly batchInput?: string
   readonly reference?: string
@@ -19,7 +19,6 @@ interface ReplayOptions {
   readonly warmUp: number
   readonly margin: number
   readonly limit?: number
-  readonly seed: number
   readonly candidates?: readonly string[]
   readonly checkpoint?: string
   readonly lenient?: boolean
@@ -27,7 +26,7 @@ interface ReplayOptions {
   readonly html?: string
 }
 
-export interface ReplayDependencies {
+export interface ReplayDependencies extends Pick<CollectDependencies, 'openWorld'> {
   readonly print: (text: string) => void
   /** Progress, faults: not part of the answer. */
   readonly report: (text: string) => void
@@ -75,6 +74,17 @@ export function replayCommand(program: Command, deps: ReplayDependencies = repla
     .option('--limit <requests>', 'stop after so many', whole)
     .option('--seed <number>', 'seed of all that is drawn', whole, 1)
     .option('--candidates <models>', 'for a log of one model a request: price its tokens by these too; provider/model, separated by commas', names)
+    .option('--collect <requests>', 'of a log of one model a request: have so many, the most telling ones, answered by other models', whole)
+    .option('--models <models>', 'with --collect: who answers; provider/model, separated by commas', names)
+    .option('--judge <model>', 'with --collect: who grades every answer, the logged one too')
+    .option('--max-usd <dollars>', 'with --collect: never spend more', dollars)
+    .option('--out <file>', 'with --collect: outcome table to write; one that is there is gone on with')
+    .option('--max-output-tokens <tokens>', 'with --collect: longest answer', whole, 1024)
+    .option('--parallel <requests>', 'with --collect: requests at the same time', whole, 4)
+    .option('--yes', 'with --collect: ask, after saying what it costs at most')
+    .option('-c, --config <file>', 'with --collect: configuration whose models answer (default: bursar.yaml in this folder)')
+    .option('--url <address>', 'with --collect: a running gateway that answers instead')
+    .option('--key <key>', 'its key (also: BURSAR_KEY)')
     .option('--checkpoint <file>', 'keep how far it is in this file; the same command goes on from there after a break')
     .option('--lenient', 'exit with 0 even if rows of the log were wrong and left out')
     .option('--json <file>', 'write the figures as JSON too')
@@ -82,6 +92,7 @@ export function replayCommand(program: Command, deps: ReplayDependencies = repla
     .action(async (options: ReplayOptions) => {
       const { signal } = deps
       const log = await openLog(options.log, { format: options.format, batchInput: options.batchInput, signal })
+      if (options.collect !== undefined) return collectFromLog(log, options, deps, signal)
       const survey = await surveyLog(log)
       const leftOut = survey.comparable ? await replay(log, survey.arms, options, deps, signal) : await spending(log, options, deps, signal)
       if (leftOut > 0 && options.lenient !== true) deps.exitWith(1)
@@ -167,6 +178,12 @@ function names(text: string): readonly string[] {
 function whole(text: string): number {
   const value = Number(text)
   if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError('A whole number was expected.')
+  return value
+}
+
+function dollars(text: string): number {
+  const value = Number(text)
+  if (!(value > 0 && value < Infinity)) throw new InvalidArgumentError('Dollars above 0 were expected, such as 5.')
   return value
 }
 
