@@ -2,7 +2,7 @@ import { childRandom, normalDraw, type Random } from '../../statistics/index.js'
 import type { Search } from '../best-arm/search.js'
 import type { Suite } from '../suite/contract.js'
 import { Elimination } from '../best-arm/elimination.js'
-import type { Score } from './score.js'
+import type { TrialScores } from './score.js'
 
 /**
  * When an evaluation is over. `guaranteed`: the leader is proven better than every other at a level that holds however often one looks (`Elimination`). `posterior`: the
@@ -68,13 +68,13 @@ export class Decider {
   }
 
   /** Whether the rule is met. Looks only now and then on large test sets. */
-  decided(score: Score): boolean {
+  decided(score: TrialScores): boolean {
     if (this.rule.kind === 'never' || this.sinceLook < this.every) return false
     this.sinceLook = 0
-    return this.ruleIsMet(score)
+    return this.isMet(score)
   }
 
-  standing(score: Score): Standing {
+  standing(score: TrialScores): Standing {
     const leader = this.search.leader()
     const { beaten } = this.elimination.proofOf(leader.method)
     const own = beliefs(score, leader.means.length, this.random, this.rule.indifference)
@@ -83,7 +83,7 @@ export class Decider {
       leader: leader.method,
       means: leader.means,
       best: shared(own.best, leader.method, probability),
-      decided: this.rule.kind !== 'never' && this.ruleIsMet(score),
+      decided: this.rule.kind !== 'never' && this.isMet(score),
       beaten: this.rule.kind === 'guaranteed' ? beaten.size : null,
       guaranteeHolds: this.guarantees,
     }
@@ -93,7 +93,8 @@ export class Decider {
     return inRandomOrder.has(this.search.id)
   }
 
-  private ruleIsMet(score: Score): boolean {
+  /** Whether the rule is met by what is known now. */
+  isMet(score: TrialScores): boolean {
     const leader = this.search.leader()
     if (this.rule.kind === 'guaranteed') {
       const { beaten, of } = this.elimination.proofOf(leader.method)
@@ -110,7 +111,7 @@ export class Decider {
  * How probable each method is the best of the test set (`best`), and within the indifference of it (`near`): means drawn from normal beliefs about the finite set of items,
  * N(x̄, s²(1/k - 1/n)), by itself each (scores of the same items are mostly correlated, so this is rather too unsure). O(draws × methods).
  */
-function beliefs(score: Score, methods: number, random: Random, indifference: number): { readonly best: readonly number[]; readonly near: readonly number[] } {
+function beliefs(score: TrialScores, methods: number, random: Random, indifference: number): { readonly best: readonly number[]; readonly near: readonly number[] } {
   const believed = Array.from({ length: methods }, (_, method) => {
     let [count, sum, squares] = [0, 0, 0]
     const row = score.row(method)

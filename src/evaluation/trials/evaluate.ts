@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { childRandom } from '../../statistics/index.js'
 import { searches, type SearchName } from '../best-arm/searches.js'
 import type { Suite } from '../suite/contract.js'
@@ -46,6 +47,10 @@ const WHOLE_AHEAD = 4_096
  */
 export async function evaluateSuites(suites: readonly Suite[], options: EvaluateOptions): Promise<readonly Evaluated[]> {
   const { world, parallel, grading = parallel, search, rule, seed } = options
+  const fault = new AbortController()
+  const signal = AbortSignal.any([options.signal, fault.signal])
+  // Every call under way listens to it.
+  setMaxListeners(0, signal, options.stop)
   const gate = new RateGate(parallel, world.clock)
   // A search that looks at what came back is asked as late as may be.
   const adaptive = search !== 'uniform' && rule.kind !== 'never'
@@ -56,8 +61,6 @@ export async function evaluateSuites(suites: readonly Suite[], options: Evaluate
     grading: new Stage({ slots: grading, queue: WAITING_GRADES * grading, clock: world.clock }),
   }
   options.onStart?.(stages)
-  const fault = new AbortController()
-  const signal = AbortSignal.any([options.signal, fault.signal])
   const running = suites.map(async (suite): Promise<Evaluated> => {
     const [methods, items] = [suite.methods.length, suite.items.length]
     const size = { methods, items, random: childRandom(seed, `search\0${suite.name}`) }

@@ -8,7 +8,7 @@ import { Decider, type DecisionRule, type Standing } from './decision.js'
 import { Durations } from './durations.js'
 import { failureKind } from './failure-kind.js'
 import type { RateGate } from './rate-gate.js'
-import { Score, type ScoredCell } from './score.js'
+import { TrialScores, type ScoredCell } from './score.js'
 import type { Lane, Stage } from './stage.js'
 import { answerTrial, gradeTrial } from './trial-work.js'
 import type { TrialWorld } from './world.js'
@@ -47,7 +47,7 @@ export interface EvaluationOptions {
 export interface EvaluationEnd {
   readonly stop: StopReason
   readonly standing: Standing
-  readonly score: Score
+  readonly score: TrialScores
   /** The last failure, where there was one. */
   readonly failure: BursarError | undefined
   readonly seconds: number
@@ -83,7 +83,7 @@ export function runEvaluation(options: EvaluationOptions): Promise<EvaluationEnd
 }
 
 class EvaluationRun {
-  private readonly score: Score
+  private readonly score: TrialScores
   private readonly decider: Decider
   private readonly durations = new Durations()
   private readonly generation: Lane
@@ -106,7 +106,7 @@ class EvaluationRun {
 
   constructor(private readonly options: EvaluationOptions) {
     const { suite, stages, world } = options
-    this.score = new Score(suite)
+    this.score = new TrialScores(suite)
     this.decider = new Decider(suite, options.search, options.rule, options.seed)
     this.generation = stages.generation.lane()
     this.grading = stages.grading.lane()
@@ -256,9 +256,9 @@ class EvaluationRun {
     const kind = failureKind(thrown)
     // A fault of ours, or of the configuration, is not the method's; nor is one of the grader.
     if (kind === 'bug' || kind === 'setup' || (grading && kind === 'final')) throw withMethod(thrown, cell.asks)
-    this.failure = BursarError.is(thrown) ? thrown : undefined
     if (this.stopped !== undefined) return this.letGo(cell)
-    if (kind === 'budget') return this.park(cell)
+    if (kind === 'budget') return this.park(cell, thrown)
+    this.failure = BursarError.is(thrown) ? thrown : undefined
     if (kind === 'final') return this.noPoints(cell)
     if (kind === 'rate') {
       stages.gate.refused(BursarError.is(thrown) ? thrown.retryAfterSeconds : undefined)
@@ -272,12 +272,16 @@ class EvaluationRun {
   }
 
   /** Waits for money that other calls hold; when nobody holds any, there is none for this call. */
-  private park(cell: Asked): void {
+  private park(cell: Asked, thrown: unknown): void {
     const { generation, grading } = this.options.stages
     this.parked.push(cell)
     if (this.open > this.parked.length) return
-    if (generation.inUse + grading.inUse > 1) void this.unparkLater()
-    else this.stopFor('budget')
+    const others = generation.inUse + grading.inUse - this.generation.running - this.grading.running
+    if (others > 0) void this.unparkLater()
+    else {
+      this.failure = BursarError.is(thrown) ? thrown : undefined
+      this.stopFor('budget')
+    }
   }
 
   /** It failed again and again for reasons that may pass: the search may ask for it again, unless everything fails. */
@@ -352,7 +356,14 @@ class EvaluationRun {
   }
 
   private endIfDone(): void {
-    if (this.open === 0 && this.generating === 0) this.end?.()
+    if (this.open > 0 || this.generating > 0) return
+    if (this.stopped === 'decided' && this.fault === undefined && !this.decider.isMet(this.score)) {
+      // What was still under way has changed the picture.
+      this.stopped = undefined
+      this.fill()
+      if (this.open > 0) return
+    }
+    this.end?.()
   }
 }
 

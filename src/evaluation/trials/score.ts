@@ -36,7 +36,7 @@ export interface Lead extends Interval {
 }
 
 /** All scores of an evaluation, and what it took. Memory: one number a cell, and one record a cell that was scored. */
-export class Score {
+export class TrialScores {
   private readonly rows: readonly Float64Array[]
   private readonly cells: ScoredCell[][]
   private readonly failed_: Int32Array
@@ -134,6 +134,7 @@ function meanInterval(values: readonly number[], level: number, [least, most]: r
   if (n < 2) return { value, low: least, high: most, n, method: 'one value' }
   const moments = new RunningMoments()
   for (const one of values) moments.add(one)
-  const reach = studentQuantile((1 + level) / 2, n - 1) * Math.sqrt(moments.variance / n)
+  // Values that are all the same say that others are rare, not that there are none: the rule of three is about as wide.
+  const reach = studentQuantile((1 + level) / 2, n - 1) * Math.sqrt(Math.max(moments.variance, 1 / n) / n)
   return { value, low: Math.max(least, value - reach), high: Math.min(most, value + reach), n, method: 't' }
 }

@@ -15,6 +15,8 @@ export interface Lane {
   submit(work: StageWork, signal?: AbortSignal): Promise<void>
   /** Pieces that wait. */
   readonly waiting: number
+  /** Pieces in a slot. */
+  readonly running: number
   /** Takes out what waits, and tells what it was. */
   drain(): readonly StageWork[]
   /** Nothing of this evaluation will come any more. */
@@ -74,6 +76,9 @@ export class Stage {
       submit: (work, signal) => this.submit(state, work, signal),
       get waiting() {
         return state.queue.length
+      },
+      get running() {
+        return state.running
       },
       drain: () => {
         const taken = state.queue.splice(0)

@@ -1,11 +1,12 @@
 import type { Environment } from '../../environment/index.js'
 import { BudgetExceeded, BursarError } from '../../errors/index.js'
 import type { Request } from '../../protocol/index.js'
-import { addMoney, totalInputTokens, totalOutputTokens, zeroMoney, type Money } from '../../quantities/index.js'
+import { noCost, totalInputTokens, totalOutputTokens, zeroMoney, type Money } from '../../quantities/index.js'
 import { finish, textOf, type Answer } from '../../strategies/index.js'
-import type { TestItem } from '../suite/contract.js'
+import { gradeItem } from '../grading/index.js'
+import type { Check, GradingContext, TestItem } from '../suite/contract.js'
 import { gradeKey } from './cell-key.js'
-import type { Cells, KeptAnswer, KeptGrade } from './cells.js'
+import type { Cells, KeptAnswer } from './cells.js'
 import type { OpenTrial, Trial, TrialWorld } from './world.js'
 
 /** An answer that was paid for just now, with the quality that the world knows of it where it knows any. */
@@ -48,41 +49,52 @@ export interface Graded {
   readonly usd: Money | null
 }
 
+/** The grade of an answer that nobody checked but whose quality the world told. */
+const WORLDS_OWN = 'world'
+
 /** Asks all checks of an item about an answer; grades that are kept aren't asked again. Throws what checks throw: no judge to be had, aborted. */
 export async function gradeTrial(item: TestItem, request: Request, key: string, answer: KeptAnswer, quality: number | null, cells: Cells, environment: () => Environment): Promise<Graded> {
   if (item.checks.length === 0) {
-    if (quality === null) throw new BursarError(`The item "${item.id}" has no check, and nobody knows its answer's quality.`, { code: 'invalid_request', status: 400, path: `items.${item.id}.checks` })
-    return { score: quality, passed: quality >= 1, reasons: [], usd: zeroMoney }
+    if (quality !== null) cells.keepGrade(key, WORLDS_OWN, WORLDS_OWN, { score: quality, passed: quality >= 1, reason: 'as the world knows it', usd: zeroMoney })
+    const known = cells.grade(key, WORLDS_OWN)
+    if (known) return { score: known.score, passed: known.passed, reasons: [], usd: zeroMoney }
   }
-  const { answer: text, seconds, outputTokens } = answer
-  let usd: Money | null = zeroMoney
-  let sum = 0
-  let weights = 0
-  let passed = true
-  const reasons: string[] = []
-  for (const check of item.checks) {
-    const id = gradeKey(check, item)
-    let grade: KeptGrade | undefined = cells.grade(key, id)
-    if (!grade) {
-      const given = await check.grade(text, {
-        item,
-        request,
-        // Checks that need no model never touch it, so nothing is opened for them.
-        get environment() {
-          return environment()
-        },
-        taken: { cost: { usd: answer.usd, seconds, joules: null, gramsCO2e: null }, seconds, outputTokens },
-      })
-      if (!(given.score >= 0 && given.score <= 1)) throw new BursarError(`The check "${check.kind}" of item "${item.id}" gave ${given.score}, which is no score between 0 and 1.`, { code: 'internal_error', status: 500 })
-      grade = { score: given.score, passed: given.passed, reason: given.reason, usd: given.cost.usd }
-      cells.keepGrade(key, id, check.kind, grade)
-      usd = usd === null || grade.usd === null ? null : addMoney(usd, grade.usd)
-    }
-    sum += check.weight * grade.score
-    weights += check.weight
-    passed &&= grade.passed
-    if (!grade.passed) reasons.push(`${check.kind}: ${grade.reason}`)
+  const { usd, seconds, outputTokens } = answer
+  let opened: Environment | undefined
+  const context: GradingContext = {
+    item,
+    request,
+    // Opened when it is touched, and once for all checks of the answer.
+    get environment() {
+      return (opened ??= environment())
+    },
+    taken: { cost: { usd, seconds, joules: null, gramsCO2e: null }, seconds, outputTokens },
   }
-  const score = weights > 0 ? Math.min(1, Math.max(0, sum / weights)) : Number(passed)
-  return { score, passed: item.threshold === undefined ? passed : score >= item.threshold, reasons, usd }
+  const grade = await gradeItem({ ...item, checks: item.checks.map((check) => kept(check, item, key, cells)) }, answer.answer, context)
+  return {
+    score: Math.min(1, Math.max(0, grade.score)),
+    passed: grade.passed,
+    reasons: grade.grades.flatMap(({ passed, kind, reason }) => (passed ? [] : [`${kind}: ${reason}`])),
+    usd: grade.cost.usd,
+  }
+}
+
+/** The same check, with its grades kept. A kept grade takes nothing. */
+function kept(check: Check, item: TestItem, key: string, cells: Cells): Check {
+  const { kind, weight, threshold, fingerprint } = check
+  return {
+    kind,
+    weight,
+    threshold,
+    fingerprint,
+    async grade(answer, context) {
+      const id = gradeKey(check, item)
+      const known = cells.grade(key, id)
+      if (known) return { score: known.score, passed: known.passed, reason: known.reason, cost: noCost }
+      const grade = await check.grade(answer, context)
+      if (!(grade.score >= 0 && grade.score <= 1)) throw new BursarError(`The check "${kind}" of item "${item.id}" gave ${grade.score}, which is no score between 0 and 1.`, { code: 'internal_error', status: 500 })
+      cells.keepGrade(key, id, kind, { score: grade.score, passed: grade.passed, reason: grade.reason, usd: grade.cost.usd })
+      return grade
+    },
+  }
 }
