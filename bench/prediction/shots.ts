@@ -21,7 +21,7 @@ export function shotResults(seed: number, curves: number): { readonly text: stri
     const slope = points.reduce((sum, { accuracy }, at) => sum + ((x[at] ?? 0) - centreX) * (accuracy - centreY), 0) / x.reduce((sum, value) => sum + (value - centreX) ** 2, 0)
     for (const shots of asked) {
       const truth = accuracyAt(law, shots)
-      const interval = predictAccuracy(fit, shots, { draws: 100, seed: curve })
+      const interval = predictAccuracy(fit, shots, { seed: curve })
       if (interval.low <= truth && truth <= interval.high) inside += 1
       misses['last point']?.push(Math.abs((points.at(-1)?.accuracy ?? NaN) - truth))
       misses['line in ln(1 + shots)']?.push(Math.abs(Math.min(1, centreY + slope * (Math.log1p(shots) - centreX)) - truth))

@@ -7,15 +7,19 @@ import { accuracyAt, fitShotLaw, predictAccuracy } from './shot-law.js'
 describe('the law of shots', () => {
   it('finds the law from four points', () => {
     const law = { a: 0.8, b: 0.3, c: 0.4 }
-    const fit = fitShotLaw([0, 1, 3, 8].map((shots) => ({ shots, accuracy: accuracyAt(law, shots) })))
-    for (const shots of [2, 5, 16, 32]) expect(accuracyAt(fit.law, shots)).toBeCloseTo(accuracyAt(law, shots), 2)
+    const fit = fitShotLaw([0, 1, 3, 8].map((shots) => ({ shots, accuracy: accuracyAt(law, shots), questions: 100_000 })))
+    for (const shots of [2, 5, 16, 32]) {
+      expect(Math.abs(accuracyAt(fit.law, shots) - accuracyAt(law, shots))).toBeLessThan(0.012)
+      expect(Math.abs(predictAccuracy(fit, shots).value - accuracyAt(law, shots))).toBeLessThan(0.012)
+    }
+    expect(fit.laws.reduce((sum, { weight }) => sum + weight, 0)).toBeCloseTo(1)
   })
 
   it('stays within shares, also where more examples hurt', () => {
     const fit = fitShotLaw([{ shots: 0, accuracy: 0.9 }, { shots: 4, accuracy: 0.99 }, { shots: 8, accuracy: 1 }])
     expect(accuracyAt(fit.law, 1_000)).toBeLessThanOrEqual(1)
     const falling = fitShotLaw([{ shots: 0, accuracy: 0.5 }, { shots: 4, accuracy: 0.3 }])
-    expect(accuracyAt(falling.law, 8)).toBeLessThanOrEqual(0.31)
+    expect(accuracyAt(falling.law, 8)).toBeLessThanOrEqual(0.33)
     expect(accuracyAt(falling.law, 8)).toBeGreaterThanOrEqual(0)
   })
 
@@ -25,7 +29,7 @@ describe('the law of shots', () => {
     let inside = 0
     for (let round = 0; round < 20; round++) {
       const points = [0, 2, 4, 8].map((shots) => ({ shots, questions: 200, accuracy: Array.from({ length: 200 }, () => (random.next() < accuracyAt(law, shots) ? 1 : 0)).reduce<number>((sum, one) => sum + one, 0) / 200 }))
-      const { low, high } = predictAccuracy(fitShotLaw(points), 16, { draws: 40, seed: round })
+      const { low, high } = predictAccuracy(fitShotLaw(points), 16, { seed: round })
       if (low <= accuracyAt(law, 16) && accuracyAt(law, 16) <= high) inside += 1
     }
     expect(inside).toBeGreaterThanOrEqual(16)
