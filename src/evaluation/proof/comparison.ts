@@ -80,6 +80,7 @@ export class Comparison {
   private held = 0
   private seen = { held: 0, other: 0, heldUnits: 0, otherUnits: 0 }
   private differing = 0
+  private weights = { all: 0, differing: 0 }
   private labelled = 0
   private least = Infinity
   private most = -Infinity
@@ -120,6 +121,7 @@ export class Comparison {
     if (!Number.isFinite(outcome)) throw new RangeError(`an outcome is a finite number, not ${outcome}`)
     if (same === true) {
       this.difference.add(0, unit, 1 / sought)
+      this.weights.all += 1 / sought
       if (heldOut) this.held += 1
       return
     }
@@ -132,6 +134,8 @@ export class Comparison {
     const untreated = doublyRobustScore({ propensity: heldOut ? holdout : 1, target: heldOut ? 1 : 0, reward: quality, expected: reference, expectedOfTarget: reference })
     const isNew = this.difference.add(treated - untreated, unit, 1 / sought)
     this.differing += 1
+    this.weights.all += 1 / sought
+    this.weights.differing += 1 / sought
     if (heldOut) this.held += 1
     if (label !== undefined) {
       this.labelled += 1
@@ -140,10 +144,19 @@ export class Comparison {
     this.learn({ heldOut, outcome: word, stratum, unit, own, isNew, expected: heldOut ? expectedOfReference : expectedOfPolicy })
   }
 
-  /** Policy less reference: above 0 the policy gives (or takes) more. */
+  /** Policy less reference: above 0 the policy gives (or takes) more. Where the range is known, never beyond what could differ at most. */
   interval(): Interval {
     const interval = this.difference.interval(this.unseenVariance())
-    return this.isEarly() ? { ...interval, low: -Infinity, high: Infinity } : interval
+    const most = this.mostDifference
+    const { low, high } = this.isEarly() ? { low: -Infinity, high: Infinity } : interval
+    const within = (value: number) => Math.max(-most, Math.min(most, value))
+    return { ...interval, value: within(interval.value), low: within(low), high: within(high) }
+  }
+
+  /** Only where the policy's arm isn't the reference can anything differ, and there by no more than the range. */
+  private get mostDifference(): number {
+    const { all, differing } = this.weights
+    return all === 0 || this.requests < 2 * this.first ? Infinity : differing === 0 ? 0 : this.range === undefined ? Infinity : (this.range * differing) / all
   }
 
   /**
@@ -151,6 +164,7 @@ export class Comparison {
    * 1 as long as nothing is claimed.
    */
   pValue(at: number): number {
+    if (Math.abs(at) > this.mostDifference) return 0
     return this.isEarly() ? 1 : this.difference.pValue(at, this.unseenVariance())
   }
 

@@ -23,6 +23,11 @@ export interface Lesson {
   readonly miss: number
 }
 
+/** A missing prediction is taken to be the usual one. */
+function usual({ n, expected }: Sums): number {
+  return n > 0 ? expected / n : 0
+}
+
 function add(sums: Sums, sign: 1 | -1, outcome: number, expected: number): void {
   sums.n += sign
   sums.outcome += sign * outcome
@@ -59,9 +64,7 @@ export class OnlineBaseline {
     const off = related ? known - this.all.expected / this.all.n : 0
     const miss = related ? outcome - this.all.outcome / this.all.n : 0
     const sums = this.sumsOf(stratum)
-    // A missing prediction is taken to be the usual one.
-    const usual = (of: Sums) => known ?? (of.n > 0 ? of.expected / of.n : 0)
-    const lesson: Lesson = { sums, outcome, expected: usual(this.all), expectedInStratum: sums === undefined ? 0 : usual(sums), off, miss }
+    const lesson: Lesson = { sums, outcome, expected: known ?? usual(this.all), expectedInStratum: sums === undefined ? 0 : (known ?? usual(sums)), off, miss }
     this.count(lesson, 1)
     return lesson
   }
