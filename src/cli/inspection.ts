@@ -10,6 +10,8 @@ export interface Inspection {
   models(): readonly { readonly id: string; readonly facts: ModelFacts; readonly deployments: readonly string[] }[]
   /** What picks for `model: auto`; absent where a test has none. */
   readonly router?: { problems(): readonly string[] }
+  /** What looks like a mistake in the settings of the live proof; absent where a test has none. */
+  proofProblems?(): readonly string[]
   /** Whether the ledger could be opened. */
   ledger(): Promise<readonly LedgerHealth[]>
   close(): Promise<void>

@@ -5,6 +5,7 @@ import { systemClock } from '../quantities/index.js'
 import { createOutputQuantile, createRunMemory, createUnderstanding } from '../understanding/index.js'
 import { checkLedger, type LedgerHealth } from './check-ledger.js'
 import type { Config } from './config/index.js'
+import { proofProblems } from './proof/problems.js'
 import { readStateFile, RoutingMemory, type Router } from './routing/index.js'
 import type { ListedModel } from './state.js'
 import { wire } from './wiring.js'
@@ -19,6 +20,8 @@ export async function inspectConfig(config: Config, options: InspectOptions = {}
   readonly providers: ReadonlyMap<string, Provider>
   readonly router: Router
   models(): readonly ListedModel[]
+  /** What looks like a mistake in the settings of the live proof: plain sentences. */
+  proofProblems(): readonly string[]
   /** Whether the ledger could be opened. */
   ledger(): Promise<readonly LedgerHealth[]>
   close(): Promise<void>
@@ -53,5 +56,5 @@ export async function inspectConfig(config: Config, options: InspectOptions = {}
     deadlines,
     traceHeaders: () => ({}),
   })
-  return { providers: state.providers, router: state.router, models: () => state.models(), ledger: () => checkLedger(config), close: () => state.retire(undefined) }
+  return { providers: state.providers, router: state.router, models: () => state.models(), proofProblems: () => proofProblems(config.proof, state.world, state.router.arms.arms), ledger: () => checkLedger(config), close: () => state.retire(undefined) }
 }

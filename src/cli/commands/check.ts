@@ -89,6 +89,7 @@ export async function check(named: string | undefined, deps: InspectionDependenc
       ...found.warnings,
       ...configWarnings(config, deps.now()),
       ...(config.routing.arms === undefined ? [] : (opened.router?.problems() ?? [])),
+      ...(opened.proofProblems?.() ?? []),
       ...modelWarnings(config, opened, new Map(checked.map(({ result, listed }) => [result.name, listed]))),
     ]
     for (const warning of warnings) say(hanging('warning: ', printable(warning), deps.width))
