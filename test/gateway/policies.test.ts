@@ -91,3 +91,25 @@ describe('names that leave the choice to Bursar', () => {
     }
   })
 })
+
+describe('what a user thinks', () => {
+  it('is learned of that user alone, from feedback', async () => {
+    const bench = await start({ arms: ['box/small', 'box/large'], reference: 'box/large', predictor: { kind: 'preference', settings: { base: { kind: 'domain' } } }, learning: { trusted_keys: ['test'] }, exploration: { share: 0 }, sticky: false })
+    try {
+      const expected = async (user: string) => {
+        const [response] = await answers(bench, 1, { 'x-bursar-user': user }, 'auto')
+        const told = (await (await fetch(`${bench.url}/v1/decisions/${response?.headers.get('x-bursar-decision')}`, { headers: { authorization: `Bearer ${KEY}` } })).json()) as { alternatives: { arm: string; quality: number }[] }
+        return Object.fromEntries(told.alternatives.map(({ arm, quality }) => [arm, quality]))
+      }
+      for (const [user, score] of [['ann', 1], ['bob', 0]] as const)
+        for (const response of await answers(bench, 30, { 'x-bursar-user': user }, 'auto'))
+          expect((await bench.post('/v1/feedback', { decision_id: response.headers.get('x-bursar-decision'), score, source: 'user' })).status).toBeLessThan(300)
+      const [ann, bob, eve] = [await expected('ann'), await expected('bob'), await expected('eve')]
+      const liked = Math.max(...Object.keys(ann).map((arm) => (ann[arm] ?? 0) - (bob[arm] ?? 0)))
+      expect(liked).toBeGreaterThan(0.1)
+      for (const arm of Object.keys(eve)) expect(eve[arm]).toBeGreaterThanOrEqual(Math.min(ann[arm] ?? 0, bob[arm] ?? 0))
+    } finally {
+      await bench.close()
+    }
+  })
+})

@@ -108,10 +108,10 @@ export class Beliefs {
   }
 
   /** Throws what the predictor does. */
-  about(tenant: string, features: Features, arms: readonly ArmId[]): Belief {
+  about(tenant: string, features: Features, arms: readonly ArmId[], user?: string): Belief {
     const predictor = this.predictorOf(tenant)
     this.thrown = undefined
-    const belief = { estimates: predictor.predict(features, arms), familiarity: predictor.familiarity(features) }
+    const belief = { estimates: predictor.predict(features, arms, user), familiarity: predictor.familiarity(features) }
     const { thrown } = this.told()
     if (thrown) throw thrown.fault
     return { ...belief, evidence: this.evidenceOf(tenant) }
@@ -173,7 +173,7 @@ export class Beliefs {
     }
     return {
       id: predictor.id,
-      predict: (features, arms) => watch(() => predictor.predict(features, arms)),
+      predict: (features, arms, user) => watch(() => predictor.predict(features, arms, user)),
       familiarity: (features) => watch(() => predictor.familiarity(features)),
       update: (observation) => {
         predictor.update(observation)

@@ -70,3 +70,8 @@ export function conversationOf(keyId: string, { session }: { readonly session?: 
 export function continues({ session }: { readonly session?: string | undefined }, request: Request): boolean {
   return session !== undefined || request.messages.some(({ role }) => role === 'assistant')
 }
+
+/** Stands for the end user that a request names, of its key; what is learned of a user's taste is kept by it, never by the name. `undefined` where it names none. */
+export function userOf(keyId: string, { user }: { readonly user?: string | undefined }): string | undefined {
+  return user === undefined ? undefined : hash('sha256', `${keyId}\0user\0${user}`, 'base64url').slice(0, 22)
+}

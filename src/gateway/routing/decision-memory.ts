@@ -8,6 +8,8 @@ export interface RememberedDecision {
   /** Whose predictor learns from it. */
   readonly tenant: string
   readonly key: string
+  /** Stands for the end user whose taste the feedback tells of. */
+  readonly user?: string | undefined
   readonly run: string | undefined
   /** The arm that answered in the end; absent where the chosen one failed and another took over. */
   readonly answeredBy: string | undefined

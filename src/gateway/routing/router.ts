@@ -16,7 +16,7 @@ import { mayBeHeldOut, withHoldout } from '../proof/holdout.js'
 import type { Assignment } from '../proof/assignments.js'
 import { buildArm, dearestArm, type ArmSet, type ArmSource, type LiveArm } from './arms.js'
 import type { Belief } from './beliefs.js'
-import { continues, conversationOf, type Conversations } from './conversations.js'
+import { continues, conversationOf, userOf, type Conversations } from './conversations.js'
 import { expectations } from './expectations.js'
 import { configuredObjectives, isAuto, readWishes, type Wishes } from './request-wishes.js'
 import { weighedOf } from './weighed.js'
@@ -37,7 +37,7 @@ export type RoutingFault = 'understanding' | 'predictor' | 'policy' | 'learning'
 export interface RouterParts {
   readonly understanding: Understanding
   readonly conversations: Conversations
-  about(tenant: string, features: Features, arms: readonly string[]): Belief
+  about(tenant: string, features: Features, arms: readonly string[], user?: string): Belief
   fault(kind: RoutingFault, thrown: unknown): void
 }
 
@@ -68,6 +68,8 @@ export interface Routed {
   readonly reference: LiveArm
   readonly conversation: string
   readonly tenant: string
+  /** Stands for the end user, where the caller names one. */
+  readonly user: string | undefined
   readonly weighed: Weighed
   /** Absent where the decision is no part of the live proof. */
   readonly trial?: TrialRecord | undefined
@@ -149,7 +151,8 @@ export class Router {
     const reference = this.reference(arms, standsIn ? [asked.model] : isAuto(asked.model) ? wishes.models : [])
     const tenant = this.config.learning.shared ? '' : (key.organisation ?? '')
     const conversation = conversationOf(key.id, labels, request)
-    const common = { request, reference, conversation, tenant }
+    const user = userOf(key.id, labels)
+    const common = { request, reference, conversation, tenant, user }
 
     let features: Features
     try {
@@ -160,7 +163,7 @@ export class Router {
     }
     let learned: Belief
     try {
-      learned = this.parts.about(tenant, features, arms.map(({ id }) => id))
+      learned = this.parts.about(tenant, features, arms.map(({ id }) => id), user)
     } catch (thrown) {
       return this.faulted('predictor', thrown, common, wishes.objective, features)
     }
@@ -302,7 +305,7 @@ export class Router {
   private faulted(
     kind: RoutingFault,
     thrown: unknown,
-    common: Pick<Routed, 'request' | 'reference' | 'conversation' | 'tenant'>,
+    common: Pick<Routed, 'request' | 'reference' | 'conversation' | 'tenant' | 'user'>,
     objective: Objective,
     features: Features | undefined,
   ): Routed {

@@ -72,9 +72,9 @@ export class RoutingMemory implements RouterParts {
     this.beliefs?.reset(settings, base)
   }
 
-  about(tenant: string, features: Features, arms: readonly string[]): Belief {
+  about(tenant: string, features: Features, arms: readonly string[], user?: string): Belief {
     if (this.beliefs === undefined) throw new Error('routing is not configured')
-    return this.beliefs.about(tenant, features, arms)
+    return this.beliefs.about(tenant, features, arms, user)
   }
 
   fault(kind: RoutingFault, thrown: unknown): void {
@@ -82,9 +82,9 @@ export class RoutingMemory implements RouterParts {
   }
 
   /** A decision that is about to be followed. */
-  decided(decisionId: string, { decision, features, tenant }: Routed, key: string, run: string | undefined): void {
+  decided(decisionId: string, { decision, features, tenant, user }: Routed, key: string, run: string | undefined): void {
     this.options.onDecision?.(decision.arm.id)
-    if (features) this.decisions.remember(decisionId, { decision, features, tenant, key, run, answeredBy: decision.arm.id })
+    if (features) this.decisions.remember(decisionId, { decision, features, tenant, key, user, run, answeredBy: decision.arm.id })
   }
 
   /** Learns what an answer took, and what the strategy says of its quality. Gives the id of the arm that answered in the end. */
@@ -126,12 +126,14 @@ export class RoutingMemory implements RouterParts {
     for (const remembered of about) this.learnQuality(remembered, outcome, checked, about.length)
   }
 
-  private learnQuality({ decision, features, tenant, answeredBy, key }: RememberedDecision, outcome: OutcomeRecord, checked: boolean, among: number): void {
+  private learnQuality({ decision, features, tenant, answeredBy, key, user }: RememberedDecision, outcome: OutcomeRecord, checked: boolean, among: number): void {
     const { score, arm = answeredBy, source } = outcome
     if (arm === undefined) return
     // Of a whole run each decision gets its share of the word. All that comes from one key is one source, whatever it calls itself.
     const weight = (checked && score === 1 ? PASSED_WEIGHT : 1) / among
-    this.learn(tenant, decision, { features, arm, quality: score, weight, source: isOwnJudge(outcome) ? source : `key:${key}` })
+    const judged = isOwnJudge(outcome)
+    // What a check or a judge says is nobody's taste.
+    this.learn(tenant, decision, { features, arm, quality: score, weight, source: judged ? source : `key:${key}`, ...(checked || judged || user === undefined ? {} : { user }) })
   }
 
   private learn(tenant: string, decision: RememberedDecision['decision'], observation: Observation): void {
