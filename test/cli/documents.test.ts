@@ -97,6 +97,8 @@ describe.each(pages)('%s', (page) => {
   it.skipIf(page === 'docs/strategies.md')('shows configurations that are valid', () => {
     const env = { OPENAI_API_KEY: 'sk-o', ANTHROPIC_API_KEY: 'sk-a', BACKEND_KEY: 'sk-backend-0123456789', EXPERIMENTS_KEY: 'sk-experiments-0123456789', SEARCH_KEY: 'sk-search-0123456789', SEARCH_APP_KEY: 'sk-search-app-0123456789' }
     for (const block of blocks(page, 'yaml')) {
+      // A test set is no configuration: `src/evaluation/suite/documentation.test.ts` reads those of docs/suites.md.
+      if (/^tests:/m.test(block)) continue
       // Pieces of a file stand for what is around them.
       const whole = /^providers:/m.test(block) ? block : `${block}\nproviders:\n${[...new Set([...block.matchAll(/\b(openai|azure|gpu)\//g)].map(([, name]) => `  ${name}:\n    type: openai-compatible\n    base_url: http://127.0.0.1:1/v1\n`))].join('') || '  sandbox:\n'}`
       expect(() => parseConfig(whole, env), `${page}:\n${block}`).not.toThrow()

@@ -139,7 +139,7 @@ async function methodsOf(read: Sourced, prompts: readonly Prompt[], options: Rea
   const named = (['methods', 'providers', 'targets'] as const).filter((field) => within(read, field).value != null)
   if (named.length > 1) throw fault(within(read, named[1] ?? ''), `\`${named[0] ?? ''}\` and \`${named[1] ?? ''}\` say the same: what is compared. Keep one.`)
   const [field] = named
-  if (field === undefined) throw fault(read, 'Nothing says what is compared: name models in `methods` (or `providers`), or with --methods.')
+  if (field === undefined) throw fault(read, 'Nothing says what is compared: name models in `methods` (or `providers`), or with --method.')
   return readMethods(within(read, field), prompts, reader, note)
 }
 

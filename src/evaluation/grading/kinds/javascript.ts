@@ -41,7 +41,7 @@ const told = (result) => process.stdout.write('\\n' + ${JSON.stringify(mark)} + 
  */
 export const javascript: CheckKind = {
   kind: 'javascript',
-  about: 'A JavaScript expression, function body, or module over `output` and `context` gives true, a score, or `{pass, score, reason}`. `threshold`: the least score. It has no network.',
+  about: 'A JavaScript expression, function body, or module over `output` and `context` gives true, a score, or `{pass, score, reason}`. `threshold`: the least score.',
   verbatim: true,
   bind(declared, path) {
     const script = textValue(declared, path)
