@@ -1,0 +1,8 @@
+export { itemMatrix, meanOf, modelsOf, type ItemMatrix } from './matrix.js'
+export { fitItems, type FitOptions, type ItemFit } from './fit.js'
+export { estimateMean, type ItemScore } from './estimate.js'
+export { anchorItems, mostInformative, nextItems, stratifiedItems } from './anchors.js'
+export { clusterAnchors, weightedMean, type WeightedItems } from './clusters.js'
+export { CompetenceAlignment } from './cdas.js'
+export { kendall, ranksOf, reliabilityOf, sameWinner, standings, type Aggregation, type Reliability } from './reliability.js'
+export { placeByTiers, type Placement, type Tier } from './tiers.js'
