@@ -104,17 +104,20 @@ const exportedCached = ['usage.cacheReadTokens', 'usage.cacheReadAudioTokens']
 
 /**
  * Past runs, oldest first: rows of calls with `run`, `input_tokens`, `output_tokens` (in the order they were made, or with `at`), `cached_tokens`, `task`, `text`, `category` if you like; or
- * what `bursar export --what calls` writes. Calls without a run, and those that did not complete, are left out.
+ * what `bursar export --what calls` writes. Calls without a run, embeddings, and calls that did not
+ * complete are left out.
  */
 export function readPastRuns(file: string): readonly PastRun[] {
   const runs = new Map<string, { readonly run: PastRun; readonly steps: { readonly at: string; readonly place: number; readonly step: RunStep }[] }>()
   for (const [place, row] of readMeasured(file).entries()) {
     const id = textIn(row, 'run')
-    const end = textIn(row, 'end')
-    if (id === undefined || (end !== undefined && end !== 'complete')) continue
-    const known = runs.get(id) ?? { run: { task: textIn(row, 'task') ?? textIn(row, 'text') ?? id, text: textIn(row, 'text') ?? '', category: textIn(row, 'category') ?? textIn(row, 'tags.category'), steps: [] }, steps: [] }
+    const [end, operation] = [textIn(row, 'end'), textIn(row, 'operation')]
+    if (id === undefined || (end !== undefined && end !== 'complete') || (operation !== undefined && operation !== 'generate')) continue
+    // A run is known by its name and its key.
+    const name = `${id}\n${textIn(row, 'key') ?? ''}`
+    const known = runs.get(name) ?? { run: { task: textIn(row, 'task') ?? textIn(row, 'text') ?? id, text: textIn(row, 'text') ?? '', category: textIn(row, 'category') ?? textIn(row, 'tags.category'), steps: [] }, steps: [] }
     known.steps.push({ at: textIn(row, 'at') ?? '', place, step: stepOf(row) })
-    runs.set(id, known)
+    runs.set(name, known)
   }
   if (runs.size === 0) throw new InvalidRequest(`${file} has no completed calls with a run. Give each agent run a name (header x-bursar-run) and export with: bursar export --what calls`, { path: 'run' })
   return [...runs.values()]
