@@ -96,6 +96,19 @@ describe('bursar score', () => {
     await expect(run(file, '--strong', large, '--weak', 'b/small', '--scores', join(folder, 'nowhere'))).rejects.toThrow(/can't be read/)
   })
 
+  it('scores the result of a replay by what it tells', async () => {
+    const interval = { value: 0.9, low: 0.88, high: 0.92 }
+    const policies = [['dear', 0.9, 20], ['cheap', 0.6, 1], ['bad', 0.5, 10]].map(([name, quality, usdPerThousand]) => ({ name, quality, usdPerThousand, ...(name === 'dear' ? { qualityInterval: interval } : {}) }))
+    const file = write('replayed.json', [JSON.stringify({ policies, requests: 500 }, null, 2)])
+    const { out } = await run(file, '--html', join(folder, 'replayed.html'))
+    expect(out).toMatch(/^dear +0\.9 \[0\.88, 0\.92\] +\$0\.02$/m)
+    expect(out).toMatch(/^bad +0$/m)
+    expect(out).toContain('500 requests, 3 arms.')
+    expect(readFileSync(join(folder, 'replayed.html'), 'utf8')).toContain('<svg')
+    await expect(run(file, '--metric', 'e3')).rejects.toThrow(/score the outcome table itself/)
+    await expect(run(write('damaged.json', [{ policies: [{ name: 'a', quality: '1' }] }]))).rejects.toThrow(/policies\[0\]\.quality/)
+  })
+
   it('names wrong rows, goes on without them, and exits with 1 unless told to be lenient', async () => {
     const file = outcomes('wrong.jsonl', 10, ['nothing', { id: 'z', request: { messages: [{ role: 'user', content: 'x' }] }, outcomes: { a: { quality: 2 } } }])
     const strict = await run(file, '--resamples', '0')

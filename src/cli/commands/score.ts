@@ -3,7 +3,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { BursarError, InvalidRequest } from '../../errors/index.js'
-import { htmlOf, metricTitle, rankedArms, scoreMetrics, scoreReport, scoreTable, scoreText, type ScoredMetric, type TableScores } from '../../evaluation/index.js'
+import { htmlOf, metricTitle, rankedArms, scoreMetrics, scoreReplay, scoreReport, scoreTable, scoreText, type ScoredMetric, type TableScores } from '../../evaluation/index.js'
 import { printable, table, wrap } from '../table.js'
 import { version } from '../version.js'
 
@@ -52,7 +52,7 @@ export function scoreCommand(program: Command, deps: ScoreDependencies = scorePr
   program
     .command('score')
     .description('Score an outcome table: quality, cost of a success, and what each arm gave for its dollars, tokens, seconds and joules, with 95 % intervals.')
-    .argument('[file]', 'outcome table: JSON Lines, also gzipped; requests with what several arms gave and took')
+    .argument('[file]', 'outcome table (JSON Lines, also gzipped: requests with what several arms gave and took), or what replay --json wrote')
     .option('--metric <id>', 'only this metric; may be repeated (--list names them; default: all that the table allows)', collect, [])
     .option('--list', 'explain each metric: unit, formula, paper; score nothing')
     .option('--arms <names>', 'only these arms, parted by commas')
@@ -75,7 +75,8 @@ export function scoreCommand(program: Command, deps: ScoreDependencies = scorePr
       const began = Date.now()
       const digest = createHash('sha256')
       const progress = progressOf(file, deps)
-      const scores = await scoreTable(file, {
+      const replayed = replayResult(file, options)
+      const scores = replayed ?? (await scoreTable(file, {
         metrics: options.metric.length === 0 ? undefined : options.metric,
         arms: options.arms?.split(',').map((arm) => arm.trim()),
         reference: options.reference,
@@ -94,7 +95,7 @@ export function scoreCommand(program: Command, deps: ScoreDependencies = scorePr
           progress(bytes.byteLength)
         },
         onFault: faultTeller(deps),
-      })
+      }))
       deps.print(scoresText(scores, deps.width))
       if (options.json !== undefined) {
         const { metrics, categories, ...rest } = scores
@@ -105,6 +106,19 @@ export function scoreCommand(program: Command, deps: ScoreDependencies = scorePr
       if (options.html !== undefined) writeFileSync(options.html, htmlOf(scoreReport(scores, basename(file))))
       if (scores.leftOut > 0 && options.lenient !== true) deps.exitWith(1)
     })
+}
+
+/** Larger files are no results of a replay. */
+const mostResultBytes = 8e6
+
+/** The scores of a file that `bursar replay --json` wrote; `null` for any other. */
+function replayResult(file: string, { metric }: ScoreOptions): TableScores | null {
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+  const scores = size === 0 || size > mostResultBytes ? null : scoreReplay(readFileSync(file, 'utf8'))
+  if (scores === null || metric.length === 0) return scores
+  const metrics = scores.metrics.filter((one) => metric.includes(one.metric.id))
+  if (metrics.length === 0) throw new InvalidRequest(`The result of a replay tells ${scores.metrics.map((one) => one.metric.id).join(', ')} only; for ${metric.join(', ')} score the outcome table itself.`, { path: 'metric' })
+  return { ...scores, metrics }
 }
 
 /** Tables of two metrics beside each other: with their intervals no more fit in 80 columns. */

@@ -175,6 +175,7 @@ function missingText({ needs, asks }: Metric, lacks: ReadonlyMap<string, number>
 /** What a table calls a field that is made of others. */
 const fieldOfTable: Readonly<Record<string, string>> = { generatedTokens: 'outputTokens' }
 
-function cardOf({ id, title, unit, formula, source, better }: MetricCard): MetricCard {
+/** What a reader must know of a metric, without what computes it. */
+export function cardOf({ id, title, unit, formula, source, better }: MetricCard): MetricCard {
   return { id, title, unit, formula, source, better }
 }
