@@ -18,8 +18,8 @@ export const publishedSelection: Readonly<Record<string, { readonly acceptThenSt
 }
 
 /**
- * `benchmark/{flan,wmt19,gigaword}.csv` of github.com/linhaowei1/Fine-tuning-Scaling-Law: a row for each model, a column for each number of examples. Throws `DataProblem` with file, row and
- * column. The files are not ours to copy: clone the repository and give its folder `benchmark`.
+ * `benchmark/{flan,wmt19,gigaword}.csv` of github.com/linhaowei1/Fine-tuning-Scaling-Law: a row for each model, a column for each number of examples.
+ * Throws `DataProblem` with file, row and column. The files are not ours to copy: clone the repository and give its folder `benchmark`.
  */
 export function loadLossMatrix(folder: string, name: string): LossMatrix {
   const file = join(folder, `${name}.csv`)

@@ -16,12 +16,15 @@ export interface AdaptationChoice extends AdaptationOption {
   readonly utility: number
 }
 
-/** Multiply-adds of a training token by parameter: forward 2, backward 4 (Kaplan et al. 2020, 2.1). With frozen weights (LoRA) the backward pass needs no weight gradients: 4 of 6. */
+/**
+ * Multiply-adds of a training token by parameter: forward 2, backward 4 (Kaplan et al. 2020, 2.1). With frozen weights (LoRA) the backward pass needs no
+ * weight gradients: 4 of 6.
+ */
 const flopsPerToken = { full: 6, frozen: 4 } as const
 
 /**
- * Dollars to fine-tune: flops/token · parameters · tokens · epochs / (peak · utilisation) seconds of accelerator, by its hourly price. All from the caller; `utilisation` is the share of
- * the peak that training reaches, 0.3 unless told otherwise (ours, on the low side). O(1).
+ * Dollars to fine-tune: flops/token · parameters · tokens · epochs / (peak · utilisation) seconds of accelerator, by its hourly price. All from the caller;
+ * `utilisation` is the share of the peak that training reaches, 0.3 unless told otherwise (ours, on the low side). O(1).
  */
 export function trainingUsd({ parameters, tokens, epochs, kind, peakFlops, usdPerHour, utilisation = 0.3 }: { readonly parameters: number; readonly tokens: number; readonly epochs: number; readonly kind: keyof typeof flopsPerToken; readonly peakFlops: number; readonly usdPerHour: number; readonly utilisation?: number }): number {
   return ((flopsPerToken[kind] * parameters * tokens * epochs) / (peakFlops * utilisation) / 3600) * usdPerHour
@@ -33,8 +36,9 @@ export function shotRequestUsd({ fixedTokens, exampleTokens, outputTokens, input
 }
 
 /**
- * All options by falling utility: what a right answer is worth to the caller, times the accuracy and the requests to come, less training and running (COSMOS's argmax, 044). Options beyond
- * the budget come last, in the same order. Throws `InvalidRequest` where nothing is given or a number is out of range. O(n log n).
+ * All options by falling utility: what a right answer is worth to the caller, times the accuracy and the requests to come, less training and running
+ * (COSMOS's argmax, 044). Options beyond the budget come last, in the same order. Throws `InvalidRequest` where nothing is given or a number is out of
+ * range. O(n log n).
  */
 export function chooseAdaptation(options: readonly AdaptationOption[], { requests, worth, budget = Infinity }: { readonly requests: number; readonly worth: number; readonly budget?: number }): readonly AdaptationChoice[] {
   if (options.length === 0) throw new InvalidRequest('There are no options to choose from.', { path: 'options' })

@@ -25,9 +25,10 @@ export interface ProxyOptions {
 }
 
 /**
- * The cheap stand-in for fine-tuning (COSMOS, 044): features that stay as they are (hashed n-grams of `understanding`) and a linear head trained on the task; how much better than the
- * most frequent label it gets tells how much there is to learn from so many examples. Ridge regression on one-against-rest targets ±1, by stochastic dual coordinate ascent. Throws
- * `InvalidRequest` for fewer than 2 training labels or no test. O(passes × labels × examples × n-grams).
+ * The cheap stand-in for fine-tuning (COSMOS, 044): features that stay as they are (hashed n-grams of `understanding`) and a linear head trained on the
+ * task; how much better than the most frequent label it gets tells how much there is to learn from so many examples. Ridge regression on one-against-rest
+ * targets ±1, by stochastic dual coordinate ascent. Throws `InvalidRequest` for fewer than 2 training labels or no test. O(passes × labels × examples ×
+ * n-grams).
  */
 export function proxyGain(train: readonly TaskExample[], test: readonly TaskExample[], { penalty = 1, passes = 8, seed = 1 }: ProxyOptions = {}): ProxyGain {
   const labels = [...new Set(train.map(({ label }) => label))]
@@ -85,8 +86,9 @@ export interface Probe {
 export const assumedTransfer = 0.5
 
 /**
- * acc_ft ≈ zero_shot + c · proxy gain · (1 − zero_shot) (044; the last factor is ours: what is left to gain, since gains are told as shares of it). c is the least-squares slope through
- * the origin of the probes, with one made-up probe of `assumedTransfer` beside them, so that no probe gives 0.5 and few don't swing it. O(probes).
+ * acc_ft ≈ zero_shot + c · proxy gain · (1 − zero_shot) (044; the last factor is ours: what is left to gain, since gains are told as shares of it). c is
+ * the least-squares slope through the origin of the probes, with one made-up probe of `assumedTransfer` beside them, so that no probe gives 0.5 and few
+ * don't swing it. O(probes).
  */
 export function transferOf(probes: readonly Probe[]): number {
   let [together, squares] = [assumedTransfer * 0.01, 0.01]

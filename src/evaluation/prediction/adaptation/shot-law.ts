@@ -30,14 +30,15 @@ const rates = Array.from({ length: 25 }, (_, at) => Math.exp(-6 + at / 3))
 /** What a point is worth whose questions aren't told. */
 const assumedQuestions = 200
 /**
- * Beliefs before any point, ours: the rate is about 0.4 a shot, e times off being usual; examples bring about 0.3 at most, either way. They settle what two or three points leave
- * open, and fade as points come.
+ * Beliefs before any point, ours: the rate is about 0.4 a shot, e times off being usual; examples bring about 0.3 at most, either way. They settle what two
+ * or three points leave open, and fade as points come.
  */
 const belief = { rate: 0.4, rateSpread: 1, gainSpread: 0.3, topSpread: 1 }
 
 /**
- * Fits the law to few points. For each rate c on a grid, a and b are normal given the points (binomial noise, normal approximation) and the beliefs; rates weigh by their likelihood. `law` is
- * the likeliest of all; forecasts average over all. Throws `InvalidRequest` for fewer than 2 different numbers of shots and numbers out of range. O(rates × points).
+ * Fits the law to few points. For each rate c on a grid, a and b are normal given the points (binomial noise, normal approximation) and the beliefs; rates
+ * weigh by their likelihood. `law` is the likeliest of all; forecasts average over all. Throws `InvalidRequest` for fewer than 2 different numbers of shots
+ * and numbers out of range. O(rates × points).
  */
 export function fitShotLaw(points: readonly ShotPoint[], path = 'points'): ShotFit {
   for (const [at, { shots, accuracy, questions = 1 }] of points.entries()) {

@@ -46,10 +46,11 @@ const floor = 0.01
 const fewest = 8
 
 /**
- * What an agent's run will take, before its first call or after some (`done`): quantiles of what past runs took, each weighing by how alike its task reads (lexical cosine) and whether
- * its category is the same, carried over to this context's size: a call more costs the whole context again, so input grows with the square of the calls. The kernel is the
- * one of least pinball loss where each past run is forecast from the others; intervals are conformalized on the same forecasts (Romano et al. 2019; here leave-one-out, whose guarantee is
- * approximate). For a task never seen, all runs of a task are left out together. A model's own forecast isn't asked: paper 203 measured a correlation of 0.39 at most.
+ * What an agent's run will take, before its first call or after some (`done`): quantiles of what past runs took, each weighing by how alike its task reads
+ * (lexical cosine) and whether its category is the same, carried over to this context's size: a call more costs the whole context again, so input grows
+ * with the square of the calls. The kernel is the one of least pinball loss where each past run is forecast from the others; intervals are conformalized on
+ * the same forecasts (Romano et al. 2019; here leave-one-out, whose guarantee is approximate). For a task never seen, all runs of a task are left out
+ * together. A model's own forecast isn't asked: paper 203 measured a correlation of 0.39 at most.
  *
  * Throws `InvalidRequest` with fewer than 8 past runs (or such that got as far as `done`). O(runs² × (n-grams + log runs)).
  */
@@ -62,7 +63,10 @@ export interface RunForecaster {
   forecast(task: RunTask, done?: readonly RunStep[]): RunForecast
 }
 
-/** The same for many forecasts from one past: what was learned from the past runs is kept, for each number of calls done. Same errors; a forecast after the first O(runs). */
+/**
+ * The same for many forecasts from one past: what was learned from the past runs is kept, for each number of calls done. Same errors; a forecast after the
+ * first O(runs).
+ */
 export function createRunForecaster(past: readonly PastRun[], prices: TokenPrices, { level = 0.9, most = 300 }: RunForecastOptions = {}): RunForecaster {
   const known = past.slice(-most)
   const vectors = known.map(({ text }) => lexicalVector(text, undefined, 0))

@@ -62,8 +62,8 @@ export function contextGrowth(steps: readonly RunStep[]): number {
 }
 
 /**
- * What a past run's remaining calls would have taken had its context been larger (or smaller) by the difference at the `done`-th call: each later call reads that difference again.
- * With nothing done, the difference is that of the first call.
+ * What a past run's remaining calls would have taken had its context been larger (or smaller) by the difference at the `done`-th call: each later call
+ * reads that difference again. With nothing done, the difference is that of the first call.
  */
 export function carriedOver(run: PastRun, done: readonly RunStep[], firstInputTokens: number | undefined): readonly RunStep[] {
   const at = Math.max(0, done.length - 1)

@@ -27,9 +27,9 @@ export type ConfigurationPredictor = (configuration: { readonly name: string; re
 const defaultPenalty = 1
 
 /**
- * Predicts quality and joules of configurations that nobody ran from measured ones (GREEN, 031: the paper's transformer over mixed features is replaced by ridge regression on logarithms, their
- * squares and categories, since measured rows are few). Joules are predicted in logarithms. A quality that is known (from a leaderboard) is kept. Throws `InvalidRequest` for fewer than 4 rows
- * and joules not above 0. O(rows × columns² + columns³).
+ * Predicts quality and joules of configurations that nobody ran from measured ones (GREEN, 031: the paper's transformer over mixed features is replaced by
+ * ridge regression on logarithms, their squares and categories, since measured rows are few). Joules are predicted in logarithms. A quality that is known
+ * (from a leaderboard) is kept. Throws `InvalidRequest` for fewer than 4 rows and joules not above 0. O(rows × columns² + columns³).
  */
 export function learnConfigurations(measured: readonly MeasuredConfiguration[], { penalty = defaultPenalty }: { readonly penalty?: number } = {}): ConfigurationPredictor {
   if (measured.length < 4) throw new InvalidRequest(`There are ${measured.length} measured configurations; at least 4 were expected.`, { path: 'measured' })
@@ -85,8 +85,8 @@ export interface Recommendation {
 }
 
 /**
- * The front, and the one on it that suits: least weighted Chebyshev distance max(w·(q* − q)/range, (1 − w)·(ln j − ln j*)/range) from the best of both (031 names it and the
- * ε-constraint: `leastQuality` leaves out what is worse). Throws `InvalidRequest` where nothing is left. O(n log n).
+ * The front, and the one on it that suits: least weighted Chebyshev distance max(w·(q* − q)/range, (1 − w)·(ln j − ln j*)/range) from the best of both (031
+ * names it and the ε-constraint: `leastQuality` leaves out what is worse). Throws `InvalidRequest` where nothing is left. O(n log n).
  */
 export function recommendConfiguration(forecasts: readonly ConfigurationForecast[], { quality: weight }: Preference, leastQuality = -Infinity): Recommendation {
   if (!(weight >= 0 && weight <= 1)) throw new InvalidRequest(`The weight of quality is ${weight}; a number from 0 to 1 was expected.`, { path: 'weight' })
@@ -100,8 +100,8 @@ export function recommendConfiguration(forecasts: readonly ConfigurationForecast
 }
 
 /**
- * Hypervolume of the configurations that the forecast puts on its front, at their true values, over that of the true front: 1 where the choice loses nothing. Energies in logarithms;
- * the reference is the worst of both. `NaN` where all are alike. O(n log n).
+ * Hypervolume of the configurations that the forecast puts on its front, at their true values, over that of the true front: 1 where the choice loses
+ * nothing. Energies in logarithms; the reference is the worst of both. `NaN` where all are alike. O(n log n).
  */
 export function frontRecovery(forecasts: readonly ConfigurationForecast[], actual: readonly ConfigurationForecast[]): number {
   const truth = new Map(actual.map((one) => [one.name, { cost: Math.log(one.joules), quality: one.quality }]))

@@ -42,15 +42,17 @@ export interface AnnotationPlan {
 }
 
 /**
- * Points of score per e-folding of labels where nothing was measured. Ours, in the order that PolQA's findings (012) give: checked positives of top passages and hard negatives raise retrieval
- * more than labels of random passages. Only the order is from the paper; the sizes are not.
+ * Points of score per e-folding of labels where nothing was measured. Ours, in the order that PolQA's findings (012) give: checked positives of top
+ * passages and hard negatives raise retrieval more than labels of random passages. Only the order is from the paper; the sizes are not.
  */
 export const defaultGains: Readonly<Record<string, number>> = { positive: 3, hard_negative: 2, question_type: 1, random_passage: 0.5 }
 const defaultGain = 1
 /** Labels after which the logarithm begins to bend, where points don't tell. Ours. */
 const defaultScale = 100
 
-/** The learning curve of a kind: least squares on its points (two at least; the scale stays the default with two), else the defaults. O(rounds × points). */
+/**
+ * The learning curve of a kind: least squares on its points (two at least; the scale stays the default with two), else the defaults. O(rounds × points).
+ */
 export function labelCurve({ name, points = [], gain }: LabelKind, path = 'kind'): LabelCurve {
   for (const [at, { labels, score }] of points.entries())
     if (!(labels >= 0 && labels < Infinity) || !Number.isFinite(score)) throw new InvalidRequest(`labels ${labels}, score ${score}: a number of labels of at least 0 and a score were expected.`, { path: `${path}.points[${at}]` })
@@ -69,9 +71,10 @@ export function labelCurve({ name, points = [], gain }: LabelKind, path = 'kind'
 }
 
 /**
- * Splits a budget over kinds of labels so that the summed curves gain most: dollars go where the next label brings most per dollar. The curves are concave and taken as independent of one
- * another (which they are not quite: say so to whoever reads the plan), so the greedy split is the best one, up to a label of each. Solved for the common gain per dollar by bisection, not label by
- * label. Throws `InvalidRequest` for kinds without a price, twice the same name, or a budget below 0. O(kinds · 100).
+ * Splits a budget over kinds of labels so that the summed curves gain most: dollars go where the next label brings most per dollar. The curves are concave
+ * and taken as independent of one another (which they are not quite: say so to whoever reads the plan), so the greedy split is the best one, up to a label
+ * of each. Solved for the common gain per dollar by bisection, not label by label. Throws `InvalidRequest` for kinds without a price, twice the same name,
+ * or a budget below 0. O(kinds · 100).
  */
 export function planAnnotation(kinds: readonly LabelKind[], budget: number): AnnotationPlan {
   if (!(budget >= 0 && budget < Infinity)) throw new InvalidRequest(`The budget is ${budget}; dollars of at least 0 were expected.`, { path: 'budget' })

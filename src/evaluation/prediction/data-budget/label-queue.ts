@@ -28,8 +28,9 @@ export interface LabelQueueOptions {
 }
 
 /**
- * The labels to buy next (012, reconstructed): of each query that isn't done the passage of the lists' first places that tells most, queries where the retrievers disagree most first, by turns between
- * the types of questions. Call it again with the labels that came; no more than `count` are asked for at once, and one for each query, since a positive may end it. O(queries × candidates).
+ * The labels to buy next (012, reconstructed): of each query that isn't done the passage of the lists' first places that tells most, queries where the
+ * retrievers disagree most first, by turns between the types of questions. Call it again with the labels that came; no more than `count` are asked for at
+ * once, and one for each query, since a positive may end it. O(queries × candidates).
  */
 export function nextLabels(queries: readonly QueryToLabel[], count: number, { depth = 5, negatives = 3 }: LabelQueueOptions = {}): readonly LabelRequest[] {
   const byType = new Map<string, { readonly request: LabelRequest; readonly worth: number }[]>()

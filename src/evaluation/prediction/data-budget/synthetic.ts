@@ -5,15 +5,18 @@ import { leastSquares } from '../fitting/least-squares.js'
 export const syntheticStrategies = ['answer_augmentation', 'question_rephrase', 'new_question'] as const
 export type SyntheticStrategy = (typeof syntheticStrategies)[number]
 
-/** How much of a teacher's query counts as new: per seed `capacity` · (1 − e^{−efficiency·ρ/capacity}), ρ queries a seed; endless capacity: efficiency·ρ. */
+/**
+ * How much of a teacher's query counts as new: per seed `capacity` · (1 − e^{−efficiency·ρ/capacity}), ρ queries a seed; endless capacity: efficiency·ρ.
+ */
 export interface Yield {
   readonly efficiency: number
   readonly capacity: number
 }
 
 /**
- * Ours: no measurement. Set so that with equal prices answers win below ρ = 4, rephrased questions from 4 to 16, and new questions above, which are the thresholds that the
- * specification proposes for what the paper found in words (answers for few queries a seed, new questions for many, rephrasing robust between).
+ * Ours: no measurement. Set so that with equal prices answers win below ρ = 4, rephrased questions from 4 to 16, and new questions above, which are the
+ * thresholds that the specification proposes for what the paper found in words (answers for few queries a seed, new questions for many, rephrasing robust
+ * between).
  */
 export const defaultYields: Readonly<Record<SyntheticStrategy, Yield>> = {
   answer_augmentation: { efficiency: 1, capacity: 4 },
@@ -55,9 +58,9 @@ export function effectiveSeeds({ efficiency, capacity }: Yield, seeds: number, q
 }
 
 /**
- * Which strategy makes most of a budget (085, reconstructed): with the queries that the budget pays for, N_eff of each, the largest first. With measured points the shared score curve a + b·ln(1 + N_eff) is fitted, and
- * each strategy's efficiency by a factor that a prior holds near 1 (standard deviation 0.5 in logarithms: ours). Throws `InvalidRequest` for no seeds, prices not above 0 and points out of range.
- * O(rounds × points).
+ * Which strategy makes most of a budget (085, reconstructed): with the queries that the budget pays for, N_eff of each, the largest first. With measured
+ * points the shared score curve a + b·ln(1 + N_eff) is fitted, and each strategy's efficiency by a factor that a prior holds near 1 (standard deviation 0.5
+ * in logarithms: ours). Throws `InvalidRequest` for no seeds, prices not above 0 and points out of range. O(rounds × points).
  */
 export function planSynthetic({ budget, seeds, usdPerQuery, points = [], yields = defaultYields }: { readonly budget: number; readonly seeds: number; readonly usdPerQuery: number | Readonly<Record<SyntheticStrategy, number>>; readonly points?: readonly SyntheticPoint[]; readonly yields?: Readonly<Record<SyntheticStrategy, Yield>> }): SyntheticPlan {
   if (!(budget >= 0 && budget < Infinity)) throw new InvalidRequest(`The budget is ${budget}; dollars of at least 0 were expected.`, { path: 'budget' })

@@ -18,10 +18,10 @@ export interface AcceptedLine {
 }
 
 /**
- * Accept-then-Stop (Lin et al. 2024, algorithm 1; paper 089): from the largest subsets down, points are accepted while they lie on the line through those accepted
- * so far, |residual| / standard deviation of the line's residuals ≤ δ; the first that doesn't is taken for the end of the slow phase. The deviation divides by the number of
- * points, as in the authors' code; and as there, once even the smallest subset is taken as a candidate only the points before it make the line. Throws
- * `InvalidRequest` for fewer than 2 points. O(points²).
+ * Accept-then-Stop (Lin et al. 2024, algorithm 1; paper 089): from the largest subsets down, points are accepted while they lie on the line through those
+ * accepted so far, |residual| / standard deviation of the line's residuals ≤ δ; the first that doesn't is taken for the end of the slow phase. The
+ * deviation divides by the number of points, as in the authors' code; and as there, once even the smallest subset is taken as a candidate only the points
+ * before it make the line. Throws `InvalidRequest` for fewer than 2 points. O(points²).
  */
 export function acceptThenStop(points: readonly LossPoint[], { first = 3, tolerance = 5 }: AcceptThenStopOptions = {}, path = 'points'): AcceptedLine {
   const sorted = curvePoints(points, 2, path)
@@ -39,8 +39,8 @@ export function acceptThenStop(points: readonly LossPoint[], { first = 3, tolera
 }
 
 /**
- * The loss at so many examples by the accepted line, with the prediction interval of a line's new point (Student's t). With two accepted points there is nothing to
- * tell the spread by: the interval is infinite above and 0 below.
+ * The loss at so many examples by the accepted line, with the prediction interval of a line's new point (Student's t). With two accepted points there is
+ * nothing to tell the spread by: the interval is infinite above and 0 below.
  */
 export function lineLossAt({ slope, intercept, accepted }: AcceptedLine, examples: number, level = 0.95): Interval {
   const at = Math.log(examples)

@@ -23,13 +23,15 @@ export interface ModelForecast {
 }
 
 /**
- * What each model's loss will be after fine-tuning on `target` examples, from measured subsets of all models on one task, best first. The forecast is the geometric mean of two: the
- * Accept-then-Stop line (089), and a curve ln L = a + b·u + c·u² through the largest subsets (u = ln D − ln D_max) whose bend c is shrunk to that of
- * the model's family and of all models, by empirical Bayes; beyond D_max the bend dies away. The bend tells which models are still in their slow phase, which a line of few points can't, and one model's points alone tell too
- * noisily. This combination is ours; `npm run bench:prediction` holds it against the published figures. Window and horizon were set while looking at the same three tasks.
+ * What each model's loss will be after fine-tuning on `target` examples, from measured subsets of all models on one task, best first. The forecast is the
+ * geometric mean of two: the Accept-then-Stop line (089), and a curve ln L = a + b·u + c·u² through the largest subsets (u = ln D − ln D_max) whose bend c
+ * is shrunk to that of the model's family and of all models, by empirical Bayes; beyond D_max the bend dies away. The bend tells which models are still in
+ * their slow phase, which a line of few points can't, and one model's points alone tell too noisily. This combination is ours; `npm run bench:prediction`
+ * holds it against the published figures. Window and horizon were set while looking at the same three tasks.
  *
- * Intervals: every model's largest subsets are hidden and forecast from the rest; the quantile of their errors in log loss, by the square
- * of the e-foldings of D (what a wrong bend misses by grows so), is carried to the target. Too few to hide any: 0 to infinity. Throws `InvalidRequest` for no curves, curves of fewer than 3 points and targets not above 0. O(models × points³).
+ * Intervals: every model's largest subsets are hidden and forecast from the rest; the quantile of their errors in log loss, by the square of the e-foldings
+ * of D (what a wrong bend misses by grows so), is carried to the target. Too few to hide any: 0 to infinity. Throws `InvalidRequest` for no curves, curves
+ * of fewer than 3 points and targets not above 0. O(models × points³).
  */
 export function forecastLosses(curves: readonly LossCurve[], target: number, { window = 8, horizon = 1, level = 0.95 }: PooledOptions = {}): readonly ModelForecast[] {
   if (curves.length === 0) throw new InvalidRequest('There are no curves; measured losses of at least one model were expected.', { path: 'curves' })
@@ -85,8 +87,8 @@ function placesOf(points: readonly LossPoint[]): readonly Place[] {
 }
 
 /**
- * The bend of each curve's parabola, shrunk to its family's mean, itself shrunk to the mean of all, each by how much more they differ than noise makes them. `undefined` for curves of
- * fewer than 4 points, which have no noise to tell by.
+ * The bend of each curve's parabola, shrunk to its family's mean, itself shrunk to the mean of all, each by how much more they differ than noise makes
+ * them. `undefined` for curves of fewer than 4 points, which have no noise to tell by.
  */
 function shrunkBends(curves: readonly LossCurve[], windows: readonly (readonly Place[])[]): readonly (number | undefined)[] {
   const fits = windows.map((places) => (places.length < 4 ? undefined : parabola(places)))
@@ -129,7 +131,10 @@ function parabola(places: readonly Place[]): { readonly bend: number; readonly s
   return { bend: weights[2] ?? 0, squares, freedom: places.length - 3, leverage: 1 / unexplained }
 }
 
-/** |error| in log loss by squared e-folding of D, where up to half of each curve's subsets are hidden and forecast: all models are cut alike, as they are for the target. */
+/**
+ * |error| in log loss by squared e-folding of D, where up to half of each curve's subsets are hidden and forecast: all models are cut alike, as they are
+ * for the target.
+ */
 function scaledMisses(curves: readonly LossCurve[], settings: Settings): readonly number[] {
   const misses: number[] = []
   const longest = Math.max(...curves.map(({ points }) => points.length))

@@ -3,8 +3,8 @@ import { leastSquares } from '../fitting/least-squares.js'
 import { curvePoints, type LossPoint } from './loss-curve.js'
 
 /**
- * The rectified scaling law of fine-tuning (Lin et al. 2024, paper 089): L(D) = B / (D_l + D^β) + E. D: training examples; D_l: how many the pre-training was worth (to
- * the power of β); E: the loss that no data removes. Until D^β reaches D_l the loss falls slowly (the pre-power phase), then as a power of D.
+ * The rectified scaling law of fine-tuning (Lin et al. 2024, paper 089): L(D) = B / (D_l + D^β) + E. D: training examples; D_l: how many the pre-training
+ * was worth (to the power of β); E: the loss that no data removes. Until D^β reaches D_l the loss falls slowly (the pre-power phase), then as a power of D.
  */
 export interface RectifiedLaw {
   readonly B: number
@@ -29,8 +29,8 @@ export function lossAt({ B, preLearned, beta, E }: RectifiedLaw, examples: numbe
 }
 
 /**
- * The same law as the authors' code writes it: (A − E)/(1 + e^{β ln D + B'}) + E, with A = E + B/D_l the loss without data and B' = −ln D_l. ln A and ln E as
- * parameters keep both above 0. Overflow of the exponential gives E, as it should.
+ * The same law as the authors' code writes it: (A − E)/(1 + e^{β ln D + B'}) + E, with A = E + B/D_l the loss without data and B' = −ln D_l. ln A and ln E
+ * as parameters keep both above 0. Overflow of the exponential gives E, as it should.
  */
 export function logistic([lnA = 0, lnE = 0, beta = 0, shift = 0]: readonly number[], lnD: number): number {
   const E = Math.exp(lnE)
@@ -43,9 +43,9 @@ export function lawOf([lnA = 0, lnE = 0, beta = 0, shift = 0]: readonly number[]
 }
 
 /**
- * Fits the law in log loss. As the authors do: alternating least squares on a surrogate first (auxiliary Z ≈ e^{β ln D + B'}), then A and E again; from several
- * starts; then all four together by least squares, which the authors leave out. Points without examples are left out. Throws `InvalidRequest` for fewer than 4
- * points. O(starts × rounds × points).
+ * Fits the law in log loss. As the authors do: alternating least squares on a surrogate first (auxiliary Z ≈ e^{β ln D + B'}), then A and E again; from
+ * several starts; then all four together by least squares, which the authors leave out. Points without examples are left out. Throws `InvalidRequest` for
+ * fewer than 4 points. O(starts × rounds × points).
  */
 export function fitRectifiedLaw(points: readonly LossPoint[], path = 'points'): RectifiedFit {
   const sorted = curvePoints(points, 4, path)
@@ -67,9 +67,10 @@ export function fitRectifiedLaw(points: readonly LossPoint[], path = 'points'): 
 }
 
 /**
- * The loss at so many examples with an interval: residual bootstrap. Residuals, widened by √(n/(n − 4)) for the four fitted parameters, are drawn anew onto the curve, and the law is fitted
- * again from where it stood; one more residual is added for what a new measurement scatters. It knows nothing of the law being wrong, so far beyond the largest
- * subset it is too narrow (`npm run bench:prediction` prints its coverage). With 4 points there is no residual to draw: 0 to infinity. O(draws × rounds × points).
+ * The loss at so many examples with an interval: residual bootstrap. Residuals, widened by √(n/(n − 4)) for the four fitted parameters, are drawn anew onto
+ * the curve, and the law is fitted again from where it stood; one more residual is added for what a new measurement scatters. It knows nothing of the law
+ * being wrong, so far beyond the largest subset it is too narrow (`npm run bench:prediction` prints its coverage). With 4 points there is no residual to
+ * draw: 0 to infinity. O(draws × rounds × points).
  */
 export function predictLoss({ law, parameters, points }: RectifiedFit, examples: number, { level = 0.95, draws = 200, seed = 1 }: { readonly level?: number; readonly draws?: number; readonly seed?: number } = {}): Interval {
   const value = lossAt(law, examples)
@@ -104,8 +105,8 @@ function startsOf(x: readonly number[], y: readonly number[]): number[][] {
 }
 
 /**
- * The authors' surrogate: min over Z of (ln(A + E Z) − ln(1 + Z) − y)² + (ln Z − β x − B')², by turns: each ln Z by damped Newton steps given the rest, β and B' by
- * a line through ln Z, A and E by least squares given Z.
+ * The authors' surrogate: min over Z of (ln(A + E Z) − ln(1 + Z) − y)² + (ln Z − β x − B')², by turns: each ln Z by damped Newton steps given the rest, β
+ * and B' by a line through ln Z, A and E by least squares given Z.
  */
 function alternating(x: readonly number[], y: readonly number[], start: readonly number[]): number[] {
   let [lnA = 0, lnE = 0, beta = 0, shift = 0] = start

@@ -32,8 +32,8 @@ export function ranks(values: readonly number[]): number[] {
 }
 
 /**
- * RelAcc of the paper (089): (worst − chosen) / (worst − best), true losses, for the model that was predicted to have the least: 1 for the best choice, 0 for the worst. `NaN`
- * where all models are alike. O(n).
+ * RelAcc of the paper (089): (worst − chosen) / (worst − best), true losses, for the model that was predicted to have the least: 1 for the best choice, 0
+ * for the worst. `NaN` where all models are alike. O(n).
  */
 export function relativeAccuracy(predicted: readonly number[], actual: readonly number[]): number {
   const chosen = predicted.reduce((best, value, at) => (value < (predicted[best] ?? Infinity) ? at : best), 0)

@@ -13,7 +13,8 @@ export interface MeasuredRow {
 const mostBytes = 256 * 2 ** 20
 
 /**
- * Reads CSV with a first line of names, a JSON array of objects, or JSON Lines, by what the file looks like. Throws `InvalidRequest` with file, row and what is wrong. O(bytes).
+ * Reads CSV with a first line of names, a JSON array of objects, or JSON Lines, by what the file looks like. Throws `InvalidRequest` with file, row and
+ * what is wrong. O(bytes).
  */
 export function readMeasured(file: string): readonly MeasuredRow[] {
   const text = textOf(file)

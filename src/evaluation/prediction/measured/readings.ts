@@ -13,7 +13,10 @@ const positive: Bounds = { least: Number.MIN_VALUE, expected: 'a number above 0'
 const share: Bounds = { least: 0, most: 1, expected: 'a share from 0 to 1' }
 const any: Bounds = { expected: 'a number' }
 
-/** Columns `model`, `examples`, `loss`, and `family` if you like: one row for each size that was fine-tuned. All readers here throw `InvalidRequest` with file, row and field. */
+/**
+ * Columns `model`, `examples`, `loss`, and `family` if you like: one row for each size that was fine-tuned. All readers here throw `InvalidRequest` with
+ * file, row and field.
+ */
 export function readLossCurves(file: string): readonly LossCurve[] {
   const curves = new Map<string, { readonly model: string; readonly family: string | undefined; readonly points: LossPoint[] }>()
   for (const row of readMeasured(file)) {
@@ -103,9 +106,9 @@ const exportedInput = ['inputTokens', 'inputAudioTokens', 'inputImageTokens', 'i
 const exportedCached = ['usage.cacheReadTokens', 'usage.cacheReadAudioTokens']
 
 /**
- * Past runs, oldest first: rows of calls with `run`, `input_tokens`, `output_tokens` (in the order they were made, or with `at`), `cached_tokens`, `task`, `text`, `category` if you like; or
- * what `bursar export --what calls` writes. Calls without a run, embeddings, and calls that did not
- * complete are left out.
+ * Past runs, oldest first: rows of calls with `run`, `input_tokens`, `output_tokens` (in the order they were made, or with `at`), `cached_tokens`, `task`,
+ * `text`, `category` if you like; or what `bursar export --what calls` writes. Calls without a run, embeddings, and calls that did not complete are left
+ * out.
  */
 export function readPastRuns(file: string): readonly PastRun[] {
   const runs = new Map<string, { readonly run: PastRun; readonly steps: { readonly at: string; readonly place: number; readonly step: RunStep }[] }>()
