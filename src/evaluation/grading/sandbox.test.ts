@@ -95,6 +95,7 @@ describe('sql', () => {
 
   it.each<[string, DeclaredCheck, string, object]>([
     ['the same rows in any order, under any names', all, '```sql\nSELECT t.name AS n, people * 1.0 FROM town t ORDER BY 2;\n```', { score: 1 }],
+    ['texts in double quotation marks', check("SELECT people FROM town WHERE name = 'Oslo'"), 'SELECT people FROM town WHERE "name" = "Oslo"', { score: 1 }],
     ['fewer rows', all, 'SELECT name, people FROM town WHERE people > 100', { score: 0, reason: 'The statement gives 2 rows, not 3.' }],
     ['another order where it counts', check('SELECT name FROM town ORDER BY people'), 'SELECT name FROM town ORDER BY people DESC', { score: 0, reason: 'The statement gives the expected rows in another order.' }],
     ['sums with NULL', check('SELECT count(area), avg(area) FROM town'), 'You want:\nSELECT count(area), sum(area) / 2 FROM town', { score: 1 }],

@@ -24,6 +24,16 @@ const PROGRAM = `const given = JSON.parse(require('node:fs').readFileSync(0, 'ut
 const Database = require(given.libsql)
 const cell = (value) => value === null ? null : typeof value === 'bigint' ? { i: value.toString() } : typeof value === 'number' ? value : typeof value === 'string' ? value : { b: Buffer.from(value).toString('hex') }
 const tell = (told) => process.stdout.write(JSON.stringify(told))
+// As SQLite is usually built, a name in double quotation marks that no column has is a text; libsql is built without that.
+const prepare = (database, statement, times = 50) => {
+  try {
+    return database.prepare(statement)
+  } catch (fault) {
+    const name = /^no such column: "?([^"]*?)"?(?: - |$)/.exec(String(fault.message))?.[1]
+    if (name === undefined || times === 0 || !statement.includes('"' + name + '"')) throw fault
+    return prepare(database, statement.replaceAll('"' + name + '"', "'" + name.replaceAll("'", "''") + "'"), times - 1)
+  }
+}
 const run = (statement) => {
   const database = given.database ? new Database(given.database, { readonly: true, fileMustExist: true }) : new Database(':memory:')
   try {
@@ -33,7 +43,7 @@ const run = (statement) => {
   }
   try {
     database.exec('PRAGMA query_only = 1')
-    const prepared = database.prepare(statement)
+    const prepared = prepare(database, statement)
     if (!prepared.reader) return { error: 'the statement gives no rows' }
     const rows = []
     for (const row of prepared.safeIntegers(true).raw(true).iterate()) {
@@ -54,7 +64,7 @@ const told = z.object({ expected: resultType, given: resultType })
 
 /**
  * Runs the statement of an answer and the expected one on the same tables, each on a database of its own (in memory, or a file opened for reading only), and compares what they give: the same rows, in the same order where the expected
- * one ends with ORDER BY (else in any), column by column whatever the columns' names; numbers to nine digits. One statement, which may only read. In a process of its own, with limits.
+ * one ends with ORDER BY (else in any), column by column whatever the columns' names; numbers to nine digits. A name in double quotation marks that no column has is a text, as in most builds of SQLite. One statement, which may only read. In a process of its own, with limits.
  */
 export const sql: CheckKind = {
   kind: 'sql',
