@@ -12,6 +12,7 @@ import { createMemoryLedger, type CallRecord, type MemoryLedger, type StoreSetti
 import { noUsage, usd } from '../../quantities/index.js'
 import { textWidth } from '../table.js'
 import type { UsageDependencies } from '../usage/process.js'
+import { callOfSimulated, simulatedTraffic } from '../../evaluation/proof/fixtures/simulated-trials.js'
 import { exportCommand } from './export.js'
 import { reportCommand } from './report.js'
 
@@ -84,14 +85,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-async function run(command: 'report' | 'export', args: readonly string[], env: NodeJS.Dict<string> = {}): Promise<{ out: string; told: string; opened: StoreSettings[]; closed: number }> {
+async function run(command: 'report' | 'export', args: readonly string[], env: NodeJS.Dict<string> = {}, from: MemoryLedger = ledger): Promise<{ out: string; told: string; opened: StoreSettings[]; closed: number }> {
   let [out, told, closed] = ['', '', 0]
   const opened: StoreSettings[] = []
   const deps: UsageDependencies = {
     env,
     openReader: (settings) => {
       opened.push(settings)
-      return Promise.resolve({ ...readerOf(ledger), close: () => Promise.resolve(void closed++) })
+      return Promise.resolve({ ...readerOf(from), close: () => Promise.resolve(void closed++) })
     },
     now: () => now,
     print: (text) => void (out += text),
@@ -218,6 +219,49 @@ describe('bursar report', () => {
     expect((await run('report', ['--config', config], { DATABASE_URL: 'postgres://u:secret@h/d' })).out).not.toContain('secret')
     writeFileSync(config, 'ledger:\n  store: memory\n')
     await expect(run('report', ['--config', config])).rejects.toThrow(/in memory/)
+  })
+})
+
+describe('bursar report savings', () => {
+  const filled = () => {
+    const saved = createMemoryLedger()
+    for (const one of simulatedTraffic({ seed: 2, requests: 1_200, holdout: 0.2, judge: { share: 0.5 }, feedback: 0.3, turns: 2 })) {
+      saved.recordDecision(one.decision)
+      void saved.recordCall(callOfSimulated(one))
+      for (const outcome of one.outcomes) void saved.recordOutcome(outcome)
+    }
+    return saved
+  }
+  const period = ['--from', '2026-10-01', '--to', '2026-10-08']
+
+  it('tells what was saved and whether quality held, within 80 columns, the same each time', async () => {
+    const from = filled()
+    const { out } = await run('report', ['savings', ...direct(), ...period], {}, from)
+    for (const line of out.split('\n')) expect(textWidth(line)).toBeLessThanOrEqual(80)
+    expect(out).toMatch(/^Savings\n=+\n2026-10-01 to 2026-10-08 UTC, from .*bursar\.db\n/)
+    expect(out).toMatch(/Saved: \$\d+\.\d\d, between \$\d+\.\d\d and \$\d+\.\d\d, \d\d\.\d % \(/)
+    expect(out).toMatch(/Quality within 2 points of the reference: not yet \(needs about [\d,]+ more\s+requests\)/)
+    expect(out).toMatch(/the judge is taken\s+at\s+its\s+word/)
+    expect(out).toMatch(/By key\n-+\nkey/)
+    expect((await run('report', ['savings', ...direct(), ...period], {}, from)).out).toBe(out)
+  })
+
+  it('prints JSON, and writes a page', async () => {
+    const from = filled()
+    const { out } = await run('report', ['savings', ...direct(), ...period, '--json', '--by', 'key', '--margin', '0.5'], {}, from)
+    expect(JSON.parse(out)).toMatchObject({ object: 'usage.savings', margin: 0.5, all: { verdict: 'proven' }, scopes: [{ dimension: 'key' }] })
+    const file = join(folder, 'savings.html')
+    const { told, out: nothing } = await run('report', ['savings', ...direct(), ...period, '--html', file], {}, from)
+    expect([told, nothing]).toEqual([`Written to ${file}.\n`, ''])
+    const page = readFileSync(file, 'utf8')
+    for (const words of ['<svg', 'Dollars saved so far', 'against the margin', 'Expected quality', 'Where the money went']) expect(page).toContain(words)
+  })
+
+  it('says what to do where there is nothing to tell, and what does not go together', async () => {
+    expect((await run('report', ['savings', ...direct()])).out).toContain('proof.holdout')
+    await expect(run('report', ['savings', ...direct(), '--csv'])).rejects.toThrow(/--csv does not go with savings/)
+    await expect(run('report', [...direct(), '--margin', '0.1'])).rejects.toThrow(/bursar report savings/)
+    await expect(run('report', ['savings', ...direct(), '--margin', 'x'])).rejects.toThrow(/margin/)
   })
 })
 

@@ -51,6 +51,57 @@ describe('Comparison', () => {
     expect(high).toBeGreaterThan(0)
   })
 
+  it('counts a conversation once: turns that are drawn as one and answered alike say no more than the first', () => {
+    let [clustered, alone] = [0, 0]
+    const runs = 60
+    for (let seed = 0; seed < runs; seed++) {
+      const random = childRandom(seed, 'conversations')
+      const units = new Comparison({ range: 1 })
+      const requests = new Comparison({ range: 1 })
+      for (let conversation = 0; conversation < 300; conversation++) {
+        const heldOut = random.next() < 0.4
+        const outcome = random.next() < 0.5 ? 1 : 0
+        for (let turn = 0; turn < 8; turn++) {
+          units.add({ heldOut, holdout: 0.4, outcome, unit: `c${conversation}` })
+          requests.add({ heldOut, holdout: 0.4, outcome })
+        }
+      }
+      if (Math.abs(units.interval().value) <= (units.interval().high - units.interval().low) / 2) clustered += 1
+      if (Math.abs(requests.interval().value) <= (requests.interval().high - requests.interval().low) / 2) alone += 1
+    }
+    expect(clustered / runs).toBeGreaterThanOrEqual(0.95)
+    expect(alone / runs).toBeLessThan(0.9)
+  })
+
+  it('weighs what was looked at by how seldom it is looked at', () => {
+    const random = childRandom(3, 'sought')
+    const weighted = new Comparison({ range: 1 })
+    const unweighted = new Comparison({ range: 1 })
+    for (let index = 0; index < 40_000; index++) {
+      // Of hard requests, where the policy is worse by 0.4, four times as many are looked at.
+      const hard = random.next() < 0.5
+      const sought = hard ? 0.4 : 0.1
+      if (random.next() >= sought) continue
+      const heldOut = random.next() < 0.5
+      const outcome = random.next() < 0.9 - (hard && !heldOut ? 0.4 : 0) ? 1 : 0
+      weighted.add({ heldOut, holdout: 0.5, outcome, sought })
+      unweighted.add({ heldOut, holdout: 0.5, outcome })
+    }
+    expect(weighted.interval().value).toBeCloseTo(-0.2, 1)
+    expect(weighted.interval().low).toBeGreaterThan(-0.27)
+    expect(unweighted.interval().high).toBeLessThan(-0.27)
+  })
+
+  it('knows that nothing differs where both arms are one, and no more than there is elsewhere', () => {
+    const same = new Comparison({ range: 1 })
+    for (let index = 0; index < 200; index++) same.add({ heldOut: index % 10 === 0, holdout: 0.1, outcome: index % 2, same: true })
+    expect(same.interval()).toMatchObject({ value: 0, low: 0, high: 0, n: 200 })
+    for (let index = 0; index < 10; index++) same.add({ heldOut: index === 0, holdout: 0.1, outcome: 1 })
+    expect(same.interval().high).toBeCloseTo(10 / 210, 12)
+    expect(same.pValue(-0.1)).toBe(0)
+    expect(same.pValue(-0.01)).toBe(1)
+  })
+
   it.each([0, 1, NaN])('refuses a holdout of %s', (holdout) => {
     expect(() => new Comparison().add({ heldOut: true, holdout, outcome: 1 })).toThrow(RangeError)
   })

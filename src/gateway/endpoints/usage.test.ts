@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidRequest } from '../../errors/index.js'
+import { callOfSimulated, simulatedTraffic } from '../../evaluation/proof/fixtures/simulated-trials.js'
 import { createMemoryLedger, type CallRecord, type Ledger } from '../../ledger/index.js'
 import { noUsage, picoUsd, usd } from '../../quantities/index.js'
 import { createUsageApp, type UsageScope } from './usage.js'
@@ -114,6 +115,9 @@ describe('GET /v1/usage', () => {
     ['/v1/usage/anomalies?least=-1', 'least', /number/],
     ['/v1/usage/cost-of-pass?unit=job', 'unit', /"run" or "decision"/],
     ['/v1/usage/cost-of-pass?model=x', 'model', /by key only/],
+    ['/v1/usage/savings?margin=0', 'margin', /between 0 and 1/],
+    ['/v1/usage/savings?by=model', 'by', /route, key, category; got "model"/],
+    ['/v1/usage/savings?model=x', 'model', /by key only/],
     ['/v1/usage/export/outcome-table?format=csv', 'format', /JSON Lines/],
   ])('refuses %s with the name of the parameter', async (path, param, message) => {
     const { get } = await server()
@@ -129,7 +133,7 @@ describe('GET /v1/usage', () => {
       ledger: () => createMemoryLedger(),
       now: () => now,
     })
-    for (const path of ['', '/forecast', '/anomalies', '/runs', '/runs/x', '/cost-of-pass', '/export/calls']) expect((await app.request(`/v1/usage${path}`)).status).toBe(401)
+    for (const path of ['', '/forecast', '/anomalies', '/runs', '/runs/x', '/cost-of-pass', '/savings', '/export/calls']) expect((await app.request(`/v1/usage${path}`)).status).toBe(401)
   })
 })
 
@@ -223,6 +227,38 @@ describe('GET /v1/usage/…', () => {
       }
     })
     expect((await get('/v1/usage/cost-of-pass')).json).toMatchObject({ data: [{ group: { key: 'ci' }, attempts: 2, passed: 1, usd: '0.5', usd_per_success: { value: '0.5', n: 2 } }], forgotten: 0 })
+  })
+
+  it('tells what was saved, less what judges took, and to a key its own without those', async () => {
+    const at = now - 5 * day
+    const fill = async (ledger: Ledger) => {
+      let moment = 0
+      for (const one of simulatedTraffic({ seed: 1, requests: 900, holdout: 0.2, judge: { share: 1 } })) {
+        const decision = { ...one.decision, at: at + moment++ }
+        ledger.recordDecision(decision)
+        await ledger.recordCall({ ...callOfSimulated(one), at: decision.at })
+        for (const outcome of one.outcomes) await ledger.recordOutcome(outcome)
+      }
+      for (const purpose of ['judge', 'shadow']) await ledger.recordCall(call({ organisation: 'bursar:learning', key: 'bursar:learning', tags: { purpose }, cost: { usd: usd(0.125), seconds: 1, joules: null, gramsCO2e: null } }))
+    }
+    const { get } = await server('all', fill)
+    const { json, text } = await get('/v1/usage/savings?margin=0.5')
+    expect(json).toMatchObject({
+      object: 'usage.savings',
+      from: '2026-11-01T00:00:00.000Z',
+      margin: 0.5,
+      all: { requests: 900, verdict: 'proven', evidence: 'judge', joules: { unknown_requests: 900 } },
+      learning: { usd: '0.25', judge_usd: '0.125', shadow_usd: '0.125', other_usd: '0', unpriced: 0 },
+      scopes: [{ dimension: 'route' }, { dimension: 'key', data: [{ name: 'web', requests: 600 }, { name: 'ci', requests: 300 }] }, { dimension: 'category' }],
+    })
+    const all = json['all'] as { usd: { saved: { value: number } } }
+    expect((json['saved_in_the_end_usd'] as { value: number }).value).toBeCloseTo(all.usd.saved.value - 0.25, 9)
+    expect((await get('/v1/usage/savings?margin=0.5')).text).toBe(text)
+    expect((await get('/v1/usage/savings?by=key&key=ci')).json).toMatchObject({ key: 'ci', all: { requests: 300 }, learning: null, saved_in_the_end_usd: null })
+    const own = await server({ key: 'ci' }, fill)
+    expect((await own.get('/v1/usage/savings')).json).toMatchObject({ all: { requests: 300 }, learning: null })
+    expect((await own.get('/v1/usage/savings?key=web')).status).toBe(403)
+    expect((await get('/v1/usage/savings?from=1h')).json).toMatchObject({ all: { requests: 0, verdict: 'none' }, first: null })
   })
 
   it('exports records as they are read', async () => {
