@@ -48,6 +48,7 @@ function show(status: Json, { json }: Options, { print, width }: Dependencies): 
       return [textOf(scope['scope']), textOf(evidence['evidence']), textOf(evidence['trials']), textOf(evidence['held_out']), pointsOf(value), rangeOf(low, high), textOf(evidence['verdict'])]
     }),
   )
+  if (rows.length === 0 && scopes.some((scope) => objectOf(scope['rolled_back']))) return
   if (rows.length === 0) return print(`\n${wrap('No evidence yet. It comes from feedback (POST /v1/feedback), checks of answers, and the judge (proof.judge).', width).join('\n')}\n`)
   const right = { align: 'right' } as const
   print(`\n${table([{ title: 'SCOPE', cut: 'middle', least: 10 }, { title: 'BY' }, { title: 'TRIALS', ...right }, { title: 'HELD OUT', ...right }, { title: 'POINTS', ...right }, { title: 'BETWEEN' }, { title: 'VERDICT' }], rows, width)}`)
