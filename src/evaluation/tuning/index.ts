@@ -1,2 +1,5 @@
 export { aegis, latinHypercube, randomSearch, thompson, type AegisOptions, type Optimiser } from './aegis.js'
 export { GaussianProcess, type GpParameters, type Point } from './gaussian-process.js'
+export { readSpace, type SettingRange, type Settings, type SettingsSpace, type SettingValue } from './space.js'
+export { tune, type Tuned, type TunedTrial, type TuneOptions } from './tune.js'
+export { withSettings } from './with-settings.js'
