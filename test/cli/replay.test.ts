@@ -25,6 +25,8 @@ function log(name: string, rows: number, extra: readonly string[] = []): string 
   return file
 }
 
+let asked: number | undefined
+
 async function run(...args: string[]): Promise<{ out: string; err: string; code: number; width: number }> {
   const said = { out: '', err: '', code: 0, width: 80 }
   const program = new Command().exitOverride().configureOutput({ writeErr: (text) => void (said.err += text), writeOut: (text) => void (said.out += text) })
@@ -35,6 +37,10 @@ async function run(...args: string[]): Promise<{ out: string; err: string; code:
     width: said.width,
     signal: new AbortController().signal,
     now: () => 0,
+    openWorld: (_options, usd) => {
+      asked = usd
+      return Promise.reject(new Error('nobody answers'))
+    },
     exitWith: (code) => void (said.code = code),
   })
   await program.parseAsync(['node', 'bursar', 'replay', ...args])
@@ -107,6 +113,21 @@ describe('bursar replay', () => {
     expect(out).toMatch(/--collect 200/)
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
     expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({ requests: 2, leftOut: 1, withContent: 2, models: [{ model: 'openai/gpt-4o', usd: 0.04 }] })
+  })
+
+  it('shows what asking again costs at most, and asks only when told', async () => {
+    const file = join(folder, 'collect.jsonl')
+    writeFileSync(file, Array.from({ length: 50 }, (_, at) => JSON.stringify({ id: String(at), request: { messages: [{ role: 'user', content: `Which river flows through city ${at}?` }] }, outcomes: { 'openai/gpt-4o': { usd: 0.01, answer: 'The Rhine.' } } })).join('\n'))
+    await expect(run('--log', file, '--collect', '10', '--max-usd', '1')).rejects.toThrow(/--models, --judge, --out/)
+    const args = ['--log', file, '--collect', '10', '--max-usd', '1.5', '--models', 'openai/gpt-4o-mini', '--judge', 'openai/gpt-4o', '--out', join(folder, 'collected.jsonl')]
+    const { out } = await run(...args)
+    expect(out).toMatch(/^REQUESTS ALIKE +IN THE LOG +ASKED/)
+    expect(out).toMatch(/10 of 50 requests, drawn by chance/)
+    expect(out).toMatch(/costs at\s+most\s+\$\d+\.\d\d; usually\s+much\s+less\.\s+It\s+stops\s+before\s+\$1\.50/)
+    expect(out).toMatch(/Nothing was asked/)
+    expect(asked).toBeUndefined()
+    await expect(run(...args, '--yes')).rejects.toThrow('nobody answers')
+    expect(asked).toBe(1.5)
   })
 
   it('says which file is not there', async () => {

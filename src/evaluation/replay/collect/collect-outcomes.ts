@@ -70,8 +70,9 @@ const judgedCharacters = 12_000
 export function mostUsd({ request, row }: SampledRequest, { models, judge: judgeModel, maxOutputTokens, catalog = createCatalog() }: Pick<CollectOptions, 'models' | 'judge' | 'maxOutputTokens' | 'catalog'>): number {
   const asked = models.reduce((sum, model) => sum + priced(catalog, model, sureTokenBound(request), maxOutputTokens), 0)
   const question = Math.min(judgedCharacters * 3, Buffer.byteLength(questionOf(request)))
-  const logged = Object.values(row.outcomes).filter(({ answer }) => answer !== undefined).length
-  return asked + (models.length + logged) * priced(catalog, judgeModel, judgeInputTokens + question + judgedCharacters * 3, judgeOutputTokens)
+  const judged = (answerBytes: number) => priced(catalog, judgeModel, judgeInputTokens + question + Math.min(judgedCharacters * 3, answerBytes), judgeOutputTokens)
+  const logged = Object.values(row.outcomes).reduce((sum, { answer }) => sum + (answer === undefined ? 0 : judged(Buffer.byteLength(answer))), 0)
+  return asked + logged + models.length * judged(Infinity)
 }
 
 function priced(catalog: Catalog, model: string, inputTokens: number, outputTokens: number): number {
