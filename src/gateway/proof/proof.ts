@@ -59,6 +59,8 @@ export class Proof implements TrialSource {
   private readonly trials: WatchedTrials
   private readonly background: Background
   private readonly random: Random
+  /** Of who is held out. A stream of its own, so that it neither begins anew with each reload nor changes what is drawn to explore. */
+  private readonly draws: Random
   private readonly closing = new AbortController()
   private judge: { readonly parts: JudgingParts; readonly plan: ReturnType<typeof sampledJudge> } | undefined
   private recalling: Promise<void> = Promise.resolve()
@@ -73,6 +75,7 @@ export class Proof implements TrialSource {
   ) {
     this.assignments = new Assignments(seed, () => parts.clock.monotonic())
     this.random = childRandom(seed, 'proof')
+    this.draws = childRandom(seed, 'holdout')
     this.background = new Background(parts.background)
     this.trials = new WatchedTrials({ margin: config.margin }, new Map(Object.entries(restored?.since ?? {})), (rolledBack) => this.onRollBack(rolledBack))
     for (const rolledBack of restored?.rolledBack ?? []) this.trials.guardrail.restore(rolledBack)
@@ -111,10 +114,10 @@ export class Proof implements TrialSource {
     return found && `routing was rolled back to the reference, because ${whyRolledBack(found)}`
   }
 
-  assign({ key, labels, request, toolLoop, random }: Parameters<TrialSource['assign']>[0]): Assignment | undefined {
+  assign({ key, labels, request, toolLoop }: Parameters<TrialSource['assign']>[0]): Assignment | undefined {
     const { holdout } = this.config
     if (holdout === 0) return undefined
-    return this.assignments.assign({ holdout, keyId: key.id, session: labels.session, user: labels.user, request, toolLoop, random })
+    return this.assignments.assign({ holdout, keyId: key.id, session: labels.session, user: labels.user, request, toolLoop, random: this.draws })
   }
 
   /** A decision that is about to be followed: draws what is to be done with its answer. `undefined` for one that is no part of the proof. */

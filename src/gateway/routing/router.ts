@@ -46,7 +46,7 @@ export interface TrialSource {
   /** Why routed traffic of this organisation goes to the reference at present: a plain clause; `undefined` while it doesn't. */
   rolledBack(organisation: string | undefined): string | undefined
   /** Whether a request is held out. `undefined` for one that is no part of the proof. */
-  assign(question: Pick<Question, 'key' | 'labels'> & { readonly request: Request; readonly toolLoop: boolean; readonly random: Random }): Assignment | undefined
+  assign(question: Pick<Question, 'key' | 'labels'> & { readonly request: Request; readonly toolLoop: boolean }): Assignment | undefined
 }
 
 export interface Question {
@@ -192,7 +192,7 @@ export class Router {
       decision = back ?? this.policy.choose(backed === undefined ? situation : { ...situation, objective: { ...situation.objective, explore: false } })
       const assignment =
         backed === undefined && mayBeHeldOut(decision, situation)
-          ? this.trials?.assign({ key, labels, request, toolLoop: features.traits.toolLoop, random: this.random })
+          ? this.trials?.assign({ key, labels, request, toolLoop: features.traits.toolLoop })
           : undefined
       if (assignment) ({ decision, trial } = withHoldout(decision, situation, assignment, features.category?.name))
     } catch (thrown) {
