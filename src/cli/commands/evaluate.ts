@@ -15,6 +15,7 @@ import {
   searches,
   suiteOfTable,
   summaryOf,
+  tune,
   type Cells,
   type DecisionRule,
   type Evaluated,
@@ -24,10 +25,12 @@ import {
   type SearchName,
   type Suite,
   type TrialLimits,
+  type Tuned,
+  type TuneOptions,
 } from '../../evaluation/index.js'
 import { edit } from '../../protocol/index.js'
 import { gatewayWorld, remoteWorld, type OpenedWorld } from '../evaluate/gateway-world.js'
-import { evaluationText } from '../evaluate/print.js'
+import { evaluationText, settingsText, tunedText } from '../evaluate/print.js'
 import { EvaluationProgress } from '../evaluate/progress.js'
 import { findConfig, processDependencies, USUAL_FILE } from '../inspection.js'
 import { version } from '../version.js'
@@ -55,6 +58,9 @@ interface EvaluateCommandOptions {
   readonly judge?: string
   readonly method: readonly string[]
   readonly allowOutside?: boolean
+  readonly tune?: boolean
+  readonly trials: number
+  readonly lambda: number
   readonly cells: string
   readonly keep: boolean
   readonly json?: string
@@ -116,6 +122,9 @@ export function evaluateCommand(program: Command, deps: EvaluateDependencies = e
     .option('--check <kind>', 'how to grade items that bring no check, such as numeric or choice')
     .option('--judge <model>', 'the model that judges, where the test set names none')
     .option('--allow-outside', "let file:// names lead out of the test set's folder")
+    .option('--tune', 'tune the settings that the test set lists under "settings" for its first method, and check the best on items kept apart')
+    .option('--trials <number>', 'settings to try with --tune', positive, 30)
+    .option('--lambda <score>', 'with --tune: score that a dollar an answer has to bring', amountOrZero, 0)
     .option('--seed <number>', 'seed of all that is drawn', whole, 1)
     .option('--cells <file>', 'where answers are kept, with their content', '.bursar/cells.db')
     .option('--no-keep', 'keep no answers')
@@ -138,11 +147,9 @@ async function evaluate(files: readonly string[], options: EvaluateCommandOption
   const progress = new EvaluationProgress(suites, limits, { terminal: deps.terminal, write: deps.report, now: deps.now })
   try {
     cells = keeps ? await openCellFile(resolve(options.cells)) : memoryCells()
-    const ended = await evaluateSuites(suites, {
+    const shared = {
       world,
       cells,
-      search,
-      rule,
       parallel: options.parallel,
       grading: options.grading,
       seconds: limits.seconds,
@@ -150,8 +157,9 @@ async function evaluate(files: readonly string[], options: EvaluateCommandOption
       seed: options.seed,
       stop: interrupts.stop,
       signal: interrupts.abort,
-      onCell: (suite, cell) => progress.add(suite, cell),
-    })
+    }
+    if (options.tune === true) return await tuneSuites(suites, options, shared, cells.file, deps)
+    const ended = await evaluateSuites(suites, { ...shared, search, rule, onCell: (suite, cell) => progress.add(suite, cell) })
     progress.end()
     const summaries = ended.map((one) => summaryOf(one, rule))
     deps.print(summaries.map((summary) => evaluationText(summary, cells?.file, deps.width)).join('\n'))
@@ -165,6 +173,27 @@ async function evaluate(files: readonly string[], options: EvaluateCommandOption
     cells?.close()
     await close()
   }
+}
+
+/** Workers of a tuning: what is learned of one trial helps to choose the next, so not too many at once. */
+const TUNING_WORKERS = 4
+
+async function tuneSuites(suites: readonly Suite[], options: EvaluateCommandOptions, shared: Omit<TuneOptions, 'trials' | 'lambda' | 'workers'>, cellsFile: string | undefined, deps: EvaluateDependencies): Promise<void> {
+  const results: { readonly suite: string; readonly tuned: Tuned }[] = []
+  for (const suite of suites) {
+    let done = 0
+    const tuned = await tune(suite, {
+      ...shared,
+      trials: options.trials,
+      lambda: options.lambda,
+      workers: Math.min(TUNING_WORKERS, options.parallel),
+      onTrial: (trial) => deps.report(`${++done} of ${options.trials}: ${settingsText(trial.settings)}: ${(100 * trial.score).toFixed(1)} %\n`),
+    })
+    results.push({ suite: suite.name, tuned })
+    deps.print(tunedText(suite.name, tuned, cellsFile, deps.width))
+  }
+  if (options.html !== undefined) writeFileSync(options.html, htmlOf(evaluationDocument(results.map(({ tuned }) => tuned.check))))
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ command: 'evaluate --tune', seed: options.seed, results, version }, null, 2)}\n`)
 }
 
 async function suitesOf(files: readonly string[], { recorded, limit, maxTokens, check, judge, method, allowOutside }: EvaluateCommandOptions, table: RecordedTable | undefined): Promise<readonly Suite[]> {
@@ -254,6 +283,10 @@ function amount(text: string): number {
   const value = Number(text)
   if (!(value > 0 && value < Infinity)) throw new InvalidArgumentError('A number above 0 was expected, such as 2.')
   return value
+}
+
+function amountOrZero(text: string): number {
+  return text.trim() === '0' ? 0 : amount(text)
 }
 
 function whole(text: string): number {
