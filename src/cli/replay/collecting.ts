@@ -1,5 +1,7 @@
+import { createCatalog, type Catalog } from '../../catalog/index.js'
 import { collectOutcomes, drawSample, mostUsd, type Collected, type Log, type SampleDesign, type TrialWorld } from '../../evaluation/index.js'
 import { InvalidRequest } from '../../errors/index.js'
+import { inspectConfig } from '../../gateway/index.js'
 import { gatewayWorld, remoteWorld } from '../evaluate/gateway-world.js'
 import { findConfig, processDependencies } from '../inspection.js'
 import { printable, table, wrap } from '../table.js'
@@ -38,7 +40,8 @@ export async function collectFromLog(log: Log, options: CollectCommandOptions, d
   if (models === undefined || judge === undefined || maxUsd === undefined || out === undefined)
     throw new InvalidRequest(`--collect needs ${missing.join(', ')} too: which models are asked, who grades, what it may cost, and where the outcomes go.`, { path: missing[0]?.slice(2) })
   const design = await drawSample(log, options.collect, seed, signal)
-  const most = design.sample.reduce((sum, one) => sum + mostUsd(one, { models, judge, maxOutputTokens }), 0)
+  const catalog = deps.openWorld === undefined ? await pricesOf(options) : createCatalog()
+  const most = design.sample.reduce((sum, one) => sum + mostUsd(one, { models, judge, maxOutputTokens, catalog }), 0)
   deps.print(planText(design, options, most, deps.width))
   if (options.yes !== true) {
     deps.print('Nothing was asked. The same command with --yes asks.\n')
@@ -50,7 +53,7 @@ export async function collectFromLog(log: Log, options: CollectCommandOptions, d
       design,
       { environment: (_model, own) => world.forGrading(own) },
       {
-        ...{ models, judge, maxUsd, maxOutputTokens, out, parallel, seed, signal },
+        ...{ models, judge, maxUsd, maxOutputTokens, out, parallel, seed, signal, catalog },
         design: { log: options.log, collect: options.collect, seed, strata: design.strata },
         onRow: progressOf(deps),
       },
@@ -67,6 +70,17 @@ async function openWorld({ url, key, config }: CollectCommandOptions, usd: numbe
   const { env } = processDependencies()
   if (url !== undefined) return remoteWorld(url, key ?? env['BURSAR_KEY'], { usd })
   return gatewayWorld((await findConfig(config, { env })).config, { usd })
+}
+
+/** List prices, and those that the configuration itself sets, such as of a model of one's own. */
+async function pricesOf({ url, config }: CollectCommandOptions): Promise<Catalog> {
+  if (url !== undefined) return createCatalog()
+  const opened = await inspectConfig((await findConfig(config, { env: processDependencies().env })).config)
+  try {
+    return createCatalog({ overrides: Object.fromEntries(opened.models().flatMap(({ id, facts: { prices } }) => (prices === undefined ? [] : [[id, { prices }]]))) })
+  } finally {
+    await opened.close()
+  }
 }
 
 function planText({ strata, sample, requests, passedOver }: SampleDesign, { models = [], judge = '', maxUsd = 0, maxOutputTokens, seed }: CollectCommandOptions, most: number, width: number): string {
