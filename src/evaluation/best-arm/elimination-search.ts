@@ -13,7 +13,8 @@ export interface EliminationOptions {
  * paired; the proof is `Elimination`'s, which holds at every look. Costs more than racing and gives a guarantee for it. O(methods) a cell.
  */
 export function eliminationSearch(size: SearchSize, { confidence = 0.95, indifference = 0 }: EliminationOptions = {}): Search {
-  const board = new Board(size)
+  // The proof takes items for a random sample: balanced categories would break that.
+  const board = new Board({ ...size, categories: undefined })
   const { methods, items } = board
   const elimination = new Elimination(methods, items, 1 - confidence, indifference)
   let alive = Array.from({ length: methods }, (_, method) => method)

@@ -34,7 +34,7 @@ export interface SearchSize {
   readonly methods: number
   readonly items: number
   readonly random: Random
-  /** Each item's category as a number from 0. Where they are known, items are asked so that at every moment all categories have their share. */
+  /** Each item's category as a number from 0. Where they are known, items are asked so that at every moment all categories have their share. Elimination doesn't look at it: its proof needs random items. */
   readonly categories?: ArrayLike<number> | undefined
 }
 
