@@ -68,12 +68,14 @@ function because({ stop, rule, leader, cells, failure, methods, decided }: Pick<
   const within = rule.indifference > 0 ? ` or within ${rule.indifference} of it` : ''
   const left = cells.of - cells.scored
   const open = decided ? '' : ` "${leader}" leads; that it is the best is ${sure} probable.`
+  const tied = methods.filter(({ estimate }) => estimate === methods[0]?.estimate).length
+  const allScored = `All ${cells.of} cells are scored: ${tied > 1 ? `${tied} methods share the highest mean, "${leader}" among them` : `"${leader}" has the highest mean`}.`
   switch (stop) {
     case 'decided':
-      if (left <= 0) return `All ${cells.of} cells are scored: "${leader}" has the highest mean.`
+      if (left <= 0) return allScored
       return `Decided: "${leader}" is the best${within} (${rule.kind === 'guaranteed' ? `proven at ${percentOf(rule.confidence)}` : `${sure} probable, ${percentOf(rule.confidence)} wanted`}). ${left} of ${cells.of} cells needed no call.`
     case 'exhausted':
-      return left <= 0 ? `All ${cells.of} cells are scored: "${leader}" has the highest mean.` : `Nothing is left to ask with ${left} of ${cells.of} cells open.${open}`
+      return left <= 0 ? allScored : `Nothing is left to ask with ${left} of ${cells.of} cells open.${open}`
     case 'budget':
       return `Not decided: the budget has no room for another call.${open}${failure === undefined ? '' : ` ${failure}`}`
     case 'time':
