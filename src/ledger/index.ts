@@ -1,6 +1,6 @@
 export * from './record.js'
 export * from './ledger.js'
-export { eachTrial, type TrialCost, type TrialEvidence, type TrialFilter } from './trial.js'
+export { eachTrial, type TrialCost, type TrialEvidence, type TrialFilter, type TrialReader } from './trial.js'
 export * from './memory-ledger.js'
 export * from './durable-ledger.js'
 export { lostCall } from './lost-call.js'

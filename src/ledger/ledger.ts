@@ -1,6 +1,6 @@
 import type { CallRecord, CorrectionRecord, DecisionRecord, IntentRecord, LedgerTotals, OutcomeRecord } from './record.js'
 import type { Report, ReportQuery } from './report/contract.js'
-import type { TrialEvidence, TrialFilter } from './trial.js'
+import type { TrialReader } from './trial.js'
 
 export interface CallFilter {
   readonly requestId?: string | undefined
@@ -28,7 +28,7 @@ export interface OutcomeFilter extends DecisionFilter {
 }
 
 /** What reads the record. Every answer includes what was recorded (awaited or not) before it was asked for. */
-export interface LedgerReader {
+export interface LedgerReader extends TrialReader {
   decision(decisionId: string): Promise<DecisionRecord | undefined>
   /** The newest first, at most `limit`; `from` (inclusive) and `to` (exclusive) in Unix seconds. */
   decisions(filter: DecisionFilter): Promise<readonly DecisionRecord[]>
@@ -36,8 +36,6 @@ export interface LedgerReader {
   calls(filter: CallFilter): Promise<readonly CallRecord[]>
   /** The newest first, at most `limit`. */
   outcomes(filter: OutcomeFilter): Promise<readonly OutcomeRecord[]>
-  /** Decisions of the live proof with their evidence, the oldest first, at most `limit` (and at most 5,000); all of them: `eachTrial`. */
-  trials(filter: TrialFilter): Promise<readonly TrialEvidence[]>
   /** Sums over all time; exact also when the calls themselves are no longer kept. */
   totals(filter: { readonly key?: string | undefined }): Promise<LedgerTotals>
   /** Sums from roll-ups, which stay exact when raw records are gone. */

@@ -1,4 +1,3 @@
-import type { LedgerReader } from './ledger.js'
 import type { Money } from '../quantities/index.js'
 import type { DecisionRecord, OutcomeRecord, TrialRecord, WeighedArm } from './record.js'
 
@@ -35,10 +34,16 @@ export interface TrialFilter {
   readonly limit: number
 }
 
+/** What trials are read from. */
+export interface TrialReader {
+  /** Decisions of the live proof with their evidence, the oldest first, at most `limit` (and at most 5,000); all of them: `eachTrial`. */
+  trials(filter: TrialFilter): Promise<readonly TrialEvidence[]>
+}
+
 const usualPage = 500
 
 /** Every trial, the oldest first, in pages: memory stays at one page. Trials that are added meanwhile may be missed, none comes twice. */
-export async function* eachTrial(reader: Pick<LedgerReader, 'trials'>, filter: Omit<TrialFilter, 'after' | 'limit'>, page: number = usualPage): AsyncGenerator<TrialEvidence> {
+export async function* eachTrial(reader: TrialReader, filter: Omit<TrialFilter, 'after' | 'limit'>, page: number = usualPage): AsyncGenerator<TrialEvidence> {
   let after: TrialFilter['after']
   for (;;) {
     const trials = await reader.trials({ ...filter, after, limit: page })
