@@ -21,16 +21,18 @@ const worse = ['box/large', 'box/small?refuse']
 const equal = ['box/large', { name: 'twin', model: 'box/large?key=twin' }]
 
 async function start(proof: Record<string, unknown>, { arms = worse, judge = honestJudge, routing = {}, more = {} }: { arms?: readonly unknown[]; judge?: (request: ReceivedRequest) => Behaviour; routing?: Record<string, unknown>; more?: Record<string, unknown> } = {}): Promise<Bench> {
-  const bench = await startBench((config) => {
+  const bench = await startBench((config, upstream) => {
     Object.assign(config['providers'] as object, { box: { type: 'sandbox', speed: 1000 } })
     config['models'] = {}
     config['prices'] = { 'up/judge': { input: 1, output: 4 } }
     config['routing'] = { arms, exploration: { share: 0 }, objective: 'thrifty', objectives: { thrifty: { lambda: 0 } }, ...routing }
     config['proof'] = proof
     config['admin'] = { key: ADMIN }
+    config['budgets'] = { webhook: { url: `${upstream.url}/hook` } }
     Object.assign(config, more)
   })
   bench.upstream.always('/v1/chat/completions', judge)
+  bench.upstream.always('/hook', { status: 204 })
   opened.push(bench)
   return bench
 }
@@ -155,6 +157,9 @@ describe('the guardrail', () => {
     const { propensity, trial } = (await bench.gateway.ledger.decision(after.headers.get('x-bursar-decision') ?? '')) ?? {}
     expect([propensity, trial]).toEqual([1, undefined])
     expect(await metric(bench, 'bursar_proof_rollbacks_total{scope="all"}')).toBe(1)
+    const told = () => bench.upstream.requests.find(({ path }) => path === '/hook')?.json
+    await until(() => told() !== undefined)
+    expect(told()).toMatchObject({ type: 'proof.rolled_back', scope: 'all', margin: 0.02, text: expect.stringContaining('went back to the reference') as string })
     const status = await admin(bench, '/admin/proof')
     expect(status).toMatchObject({ guardrail: 'on', margin: 0.02, scopes: [{ scope: 'all', rolled_back: { evidence: 'judge' } }] })
     await until(() => readFileSync(state, 'utf8').includes('"all"'))
