@@ -73,6 +73,7 @@ export async function evaluateSuites(suites: readonly Suite[], options: Evaluate
       rule,
       seconds: options.seconds,
       ahead,
+      longestFirst: !adaptive,
       retries: options.retries ?? 2,
       seed,
       stop: options.stop,

@@ -34,6 +34,8 @@ export interface EvaluationOptions {
   readonly seconds?: number | undefined
   /** Cells that may wait for a slot: few where what comes back decides what is asked next. */
   readonly ahead: number
+  /** Whether cells that will take long go first; else the one that was asked for first does. */
+  readonly longestFirst: boolean
   /** Further tries of a cell that failed for a reason that may pass. */
   readonly retries: number
   readonly seed: number
@@ -190,7 +192,9 @@ class EvaluationRun {
         this.endIfDone()
       }
     }
-    this.generation.submit({ expectedSeconds: this.durations.expected(cell.method, cell.item), run }).catch((thrown: unknown) => this.fail(thrown))
+    // Where what comes back decides what is asked next, no cell may be overtaken for ever by longer ones: then the first goes first.
+    const expectedSeconds = this.options.longestFirst ? this.durations.expected(cell.method, cell.item) : 0
+    this.generation.submit({ expectedSeconds, run }).catch((thrown: unknown) => this.fail(thrown))
   }
 
   /** In a slot of generation: the answer, by whoever has it. Ends when the grading has taken the answer over. */

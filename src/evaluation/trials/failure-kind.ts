@@ -34,6 +34,8 @@ const kinds: Readonly<Partial<Record<ErrorCode, FailureKind>>> = {
 export function failureKind(thrown: unknown): FailureKind {
   if (!BursarError.is(thrown)) return 'bug'
   if (thrown.code === 'internal_error') return 'bug'
+  // A gateway elsewhere says with the same status that its rate or that a budget doesn't allow a call.
+  if (thrown instanceof UpstreamFailure && thrown.body !== undefined && Buffer.from(thrown.body).includes('"budget_exceeded"')) return 'budget'
   const kind = kinds[thrown.code] ?? 'final'
   return kind === 'passing' && thrown instanceof UpstreamFailure && !thrown.retryable ? 'final' : kind
 }
