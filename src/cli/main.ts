@@ -2,6 +2,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
 import { BursarError } from '../errors/index.js'
+import { printable } from './table.js'
 import { version } from './version.js'
 
 // V8 lets the old heap of a busy server grow to several times what is alive before it looks at it. Doubling is enough, and trades
@@ -51,6 +52,6 @@ try {
   await program.parseAsync()
 } catch (thrown) {
   // Errors of ours are for people; anything else is a bug, and its stack helps to find it.
-  process.stderr.write(BursarError.is(thrown) ? `bursar: ${thrown.message}\n` : `bursar: unexpected fault\n${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
+  process.stderr.write(BursarError.is(thrown) ? `bursar: ${thrown.message.split('\n').map(printable).join('\n')}\n` : `bursar: unexpected fault\n${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
   process.exitCode = 1
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -100,7 +101,9 @@ describe('bursar score', () => {
     const interval = { value: 0.9, low: 0.88, high: 0.92 }
     const policies = [['dear', 0.9, 20], ['cheap', 0.6, 1], ['bad', 0.5, 10]].map(([name, quality, usdPerThousand]) => ({ name, quality, usdPerThousand, ...(name === 'dear' ? { qualityInterval: interval } : {}) }))
     const file = write('replayed.json', [JSON.stringify({ policies, requests: 500 }, null, 2)])
-    const { out } = await run(file, '--html', join(folder, 'replayed.html'))
+    const { out } = await run(file, '--html', join(folder, 'replayed.html'), '--json', join(folder, 'replayed-scores.json'))
+    const told: unknown = JSON.parse(readFileSync(join(folder, 'replayed-scores.json'), 'utf8'))
+    expect(told).toMatchObject({ data: [{ sha256: createHash('sha256').update(readFileSync(file)).digest('hex') }] })
     expect(out).toMatch(/^dear +0\.9 \[0\.88, 0\.92\] +\$0\.02$/m)
     expect(out).toMatch(/^bad +0$/m)
     expect(out).toContain('500 requests, 3 arms.')
@@ -117,6 +120,32 @@ describe('bursar score', () => {
     expect(strict.out).toContain('2 rows of the table were wrong and left out.')
     expect(strict.code).toBe(1)
     expect((await run(file, '--resamples', '0', '--lenient')).code).toBe(0)
+  })
+
+  it('scores what the others are held against too, and names nothing twice', async () => {
+    const { out } = await run(outcomes('chosen.jsonl', 12), '--arms', 'b/small,b/small', '--reference', large, '--metric', 'quality-difference,quality', '--resamples', '0')
+    expect(out).toContain('12 requests, 2 arms.')
+    expect(out).toMatch(/^b\/small +0\.667 +-0\.167$/m)
+  })
+
+  it('draws what differs by three hundred powers of ten, and steers no terminal', async () => {
+    const row = (id: string) => ({ id, request: { messages: [{ role: 'user', content: 'x' }] }, outcomes: { 'a|\u001b[31m': { quality: 1, usd: 1e-9 }, '<b>': { quality: 0, usd: 1e300 } } })
+    const file = write('hostile.jsonl', [row('1'), row('2'), '\u001b[2J'])
+    const page = join(folder, 'hostile.html')
+    const { out, err } = await run(file, '--html', page, '--strong', '<b>', '--weak', 'a|\u001b[31m')
+    expect(out).toContain('apgr, cpt50, cpt80. "<b>" is no better than "a|?[31m" on')
+    expect(err).toContain('row 3: is not JSON')
+    expect(out + err).not.toContain('\u001b')
+    const html = readFileSync(page, 'utf8')
+    expect(html).toContain('<svg')
+    expect(html).not.toMatch(/NaN|Infinity|<b>|\u001b/)
+  })
+
+  it('says what to do where a file cannot be read or written', async () => {
+    const file = outcomes('fine.jsonl', 3)
+    await expect(run(folder)).rejects.toSatisfy((thrown) => BursarError.is(thrown) && thrown.message.includes('is a folder. Name the outcome table'))
+    for (const option of ['--json', '--html'])
+      await expect(run(file, '--resamples', '0', option, join(folder, 'none', 'x'))).rejects.toSatisfy((thrown) => BursarError.is(thrown) && thrown.message.startsWith(`${option}: `))
   })
 
   it('explains each metric', async () => {

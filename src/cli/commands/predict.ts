@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs'
 import { InvalidArgumentError, type Command } from 'commander'
 import { InvalidRequest } from '../../errors/index.js'
 import { htmlOf, readCallsDone, readCandidates, readConfigurations, readExamples, readLabelKinds, readLossCurves, readPastRuns, readShots, readSyntheticPoints, textOf } from '../../evaluation/index.js'
@@ -8,6 +7,7 @@ import { configurationReport } from '../predict/configuration-report.js'
 import { annotationReport, syntheticReport } from '../predict/data-budget-report.js'
 import { fineTuningReport } from '../predict/fine-tuning-report.js'
 import { withoutPlots, type PredictionReport } from '../predict/prediction-report.js'
+import { writeResult } from '../written-file.js'
 
 export interface PredictDependencies {
   readonly print: (text: string) => void
@@ -26,8 +26,8 @@ export function predictCommand(program: Command, deps: PredictDependencies = pre
   const predict = program.command('predict').description('Forecast, from few measured points: fine-tuning, adaptation, configurations, labels, synthetic data, agent runs. Files are CSV, JSON or JSON Lines.')
   const told = (report: PredictionReport, { json, html }: Output) => {
     deps.print(textOf(withoutPlots(report.document), deps.width))
-    if (json !== undefined) written(json, `${JSON.stringify(report.figures, (_, value: unknown) => (value === Infinity ? null : value), 2)}\n`)
-    if (html !== undefined) written(html, htmlOf(report.document))
+    if (json !== undefined) writeResult('--json', json, `${JSON.stringify(report.figures, (_, value: unknown) => (value === Infinity ? null : value), 2)}\n`)
+    if (html !== undefined) writeResult('--html', html, htmlOf(report.document))
   }
   const sub = (name: string, description: string) => predict.command(name).description(description).option('--json <file>', 'write the figures as JSON too').option('--html <file>', 'write the report as one HTML page too')
 
@@ -125,14 +125,6 @@ interface AgentRunOptions {
   readonly firstInput?: number
   readonly calls?: string
   readonly level: number
-}
-
-function written(file: string, text: string): void {
-  try {
-    writeFileSync(file, text)
-  } catch (thrown) {
-    throw new InvalidRequest(`${file} could not be written (${thrown instanceof Error ? thrown.message : 'unknown reason'}).`, { path: file, cause: thrown })
-  }
 }
 
 function number(text: string): number {

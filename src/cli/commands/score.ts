@@ -1,11 +1,23 @@
-import { createHash } from 'node:crypto'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { createHash, type Hash } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { BursarError, InvalidRequest } from '../../errors/index.js'
-import { htmlOf, metricTitle, rankedArms, scoreMetrics, scoreReplay, scoreReport, scoreTable, scoreText, type ScoredMetric, type TableScores } from '../../evaluation/index.js'
+import {
+  htmlOf,
+  metricTitle,
+  rankedArms,
+  scoreMetrics,
+  scoreReplay,
+  scoreReport,
+  scoreTable,
+  scoreText,
+  type ScoredMetric,
+  type TableScores,
+} from '../../evaluation/index.js'
 import { printable, table, wrap } from '../table.js'
 import { version } from '../version.js'
+import { writeResult } from '../written-file.js'
 
 interface ScoreOptions {
   readonly metric: readonly string[]
@@ -75,7 +87,7 @@ export function scoreCommand(program: Command, deps: ScoreDependencies = scorePr
       const began = Date.now()
       const digest = createHash('sha256')
       const progress = progressOf(file, deps)
-      const replayed = replayResult(file, options)
+      const replayed = replayResult(file, options, digest)
       const scores = replayed ?? (await scoreTable(file, {
         metrics: options.metric.length === 0 ? undefined : options.metric,
         arms: options.arms?.split(',').map((arm) => arm.trim()),
@@ -101,9 +113,12 @@ export function scoreCommand(program: Command, deps: ScoreDependencies = scorePr
         const { metrics, categories, ...rest } = scores
         const data = [{ name: basename(file), rows: scores.requests, sha256: digest.digest('hex') }]
         const command = `bursar score ${file}`
-        writeFileSync(options.json, jsonText({ command, seed: options.seed, data, settings: { ...options, metric: metrics.map(({ metric }) => metric.id) }, baselines: {}, results: { ...rest, metrics, categories }, seconds: (Date.now() - began) / 1_000, version }))
+        const settings = { ...options, metric: metrics.map(({ metric }) => metric.id) }
+        const results = { ...rest, metrics, categories }
+        const seconds = (Date.now() - began) / 1_000
+        writeResult('--json', options.json, jsonText({ command, seed: options.seed, data, settings, baselines: {}, results, seconds, version }))
       }
-      if (options.html !== undefined) writeFileSync(options.html, htmlOf(scoreReport(scores, basename(file))))
+      if (options.html !== undefined) writeResult('--html', options.html, htmlOf(scoreReport(scores, basename(file))))
       if (scores.leftOut > 0 && options.lenient !== true) deps.exitWith(1)
     })
 }
@@ -111,15 +126,23 @@ export function scoreCommand(program: Command, deps: ScoreDependencies = scorePr
 /** Larger files are no results of a replay. */
 const mostResultBytes = 8e6
 
-/** The scores of a file that `bursar replay --json` wrote; `null` for any other. */
-function replayResult(file: string, { metric }: ScoreOptions): TableScores | null {
-  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0
-  const scores = size === 0 || size > mostResultBytes ? null : scoreReplay(readFileSync(file, 'utf8'))
-  if (scores === null || metric.length === 0) return scores
+/** The scores of a file that `bursar replay --json` wrote, whose bytes go into `digest`; `null` for any other. Throws `InvalidRequest` for what is no file. */
+function replayResult(file: string, { metric }: ScoreOptions, digest: Hash): TableScores | null {
+  const found = statSync(file, { throwIfNoEntry: false })
+  if (found?.isDirectory()) throw new InvalidRequest(`${file} is a folder. Name the outcome table in it: bursar score ${join(file, 'outcomes.jsonl')}.`, { path: 'file' })
+  if (!found?.isFile() || found.size === 0 || found.size > mostResultBytes) return null
+  const bytes = readFileSync(file)
+  const scores = scoreReplay(bytes.toString('utf8'))
+  if (scores === null) return null
+  digest.update(bytes)
+  if (metric.length === 0) return scores
   const metrics = scores.metrics.filter((one) => metric.includes(one.metric.id))
   if (metrics.length === 0) throw new InvalidRequest(`The result of a replay tells ${scores.metrics.map((one) => one.metric.id).join(', ')} only; for ${metric.join(', ')} score the outcome table itself.`, { path: 'metric' })
   return { ...scores, metrics }
 }
+
+/** What is told of rankings of requests, not of arms. */
+const rankingIds: readonly string[] = ['apgr', 'cpt50', 'cpt80']
 
 /** Tables of two metrics beside each other: with their intervals no more fit in 80 columns. */
 function scoresText(scores: TableScores, width: number): string {
@@ -140,7 +163,7 @@ function scoresText(scores: TableScores, width: number): string {
 
 function tablesOf(arms: readonly string[], metrics: readonly ScoredMetric[], side: number, width: number): string[] {
   const told = metrics.filter(({ scores }) => Object.keys(scores).length > 0)
-  const isArm = ({ scores }: ScoredMetric) => Object.keys(scores).some((name) => arms.includes(name))
+  const isArm = ({ metric, scores }: ScoredMetric) => !rankingIds.includes(metric.id) && !('' in scores)
   const ofArms = told.filter(isArm)
   const others = told.filter((one) => !isArm(one))
   const sets = others.filter(({ scores }) => '' in scores)
@@ -165,16 +188,13 @@ function counted(number: number, what: string): string {
 
 /** Why metrics couldn't be told or lack outcomes, those of one reason together. */
 function whyNot(metrics: readonly ScoredMetric[]): string[] {
-  const reasons = new Map<string, string[]>()
-  for (const { metric, missing, scores } of metrics) {
-    if (missing === undefined) continue
-    const text = `${Object.keys(scores).length === 0 ? 'Not told' : 'In part'}|${missing}`
-    reasons.set(text, [...(reasons.get(text) ?? []), metric.id])
+  const told = (kind: string, some: readonly ScoredMetric[]) => {
+    const reasons = new Map<string, string[]>()
+    for (const { metric, missing } of some) if (missing !== undefined) reasons.set(missing, [...(reasons.get(missing) ?? []), metric.id])
+    return [...reasons].map(([why, ids]) => `${kind}: ${ids.join(', ')}. ${why}`)
   }
-  return [...reasons].map(([text, ids]) => {
-    const [kind, why] = text.split('|')
-    return `${kind}: ${ids.join(', ')}. ${why}`
-  })
+  const isTold = ({ scores }: ScoredMetric) => Object.keys(scores).length > 0
+  return [...told('Not told', metrics.filter((one) => !isTold(one))), ...told('In part', metrics.filter(isTold))]
 }
 
 function listText(wanted: readonly string[], width: number): string {
@@ -239,7 +259,7 @@ function faultTeller(deps: ScoreDependencies): (fault: BursarError) => void {
   let told = 0
   return (fault) => {
     told += 1
-    if (told <= mostFaultsTold) deps.report(`bursar: ${fault.message} Left out.\n`)
+    if (told <= mostFaultsTold) deps.report(`bursar: ${printable(fault.message)} Left out.\n`)
     else if (told === mostFaultsTold + 1) deps.report('bursar: more rows are wrong; the rest are counted only.\n')
   }
 }

@@ -5,6 +5,7 @@ import { columns, dollars, short, type PredictionReport } from './prediction-rep
 export function annotationReport(kinds: readonly LabelKind[], budget: number): PredictionReport {
   const plan = planAnnotation(kinds, budget)
   const guessed = plan.shares.filter(({ curve }) => !curve.measured).map(({ name }) => name)
+  const measured = plan.shares.some(({ curve }) => curve.measured)
   const bought = plan.shares.filter(({ labels }) => labels > 0)
   return {
     figures: plan,
@@ -20,7 +21,7 @@ export function annotationReport(kinds: readonly LabelKind[], budget: number): P
               columns: columns('kind', ['labels'], ['cost'], ['points'], 'learning curve'),
               rows: plan.shares.map(({ name, labels, usd, gain, curve }) => [name, labels.toLocaleString('en-US'), dollars(usd), short(gain), `${curve.measured ? 'measured' : 'assumed'}: ${short(curve.gain)}·ln(1 + n/${short(curve.scale)})`]),
             },
-            { kind: 'text', text: `One more dollar would bring ${short(plan.nextPerDollar)} points. Kinds are taken as independent of one another.${guessed.length > 0 ? ` The curves of ${guessed.join(', ')} are assumptions of ours: measure the score with two numbers of labels at least and give them with --points.` : ''}` },
+            { kind: 'text', text: `One more dollar would bring ${short(plan.nextPerDollar)} points. Kinds are taken as independent of one another.${guessed.length > 0 ? ` The curves of ${guessed.join(', ')} are assumptions of ours${measured ? ', in the unit of the measured scores' : ''}: measure the score with two numbers of labels at least and give them with --points.` : ''}` },
           ],
         },
       ],

@@ -12,16 +12,18 @@ export function fineTuningReport(curves: readonly LossCurve[], target: number, l
     return { ...forecast, rectifiedLaw: fit ? { ...fit.law, loss: lossAt(fit.law, target), rootMeanSquare: fit.rootMeanSquare } : null }
   })
   const [best, second] = figures
-  const close = best && second && second.loss.low < best.loss.high
+  const known = best !== undefined && Number.isFinite(best.loss.high)
+  const close = best && second && known && second.loss.value < best.loss.high
+  const unsure = ' How sure that is these few points do not tell: they are too few to hide the largest subsets and forecast them.'
   const largest = Math.max(...curves.flatMap(({ points }) => points.map(({ examples }) => examples)))
   const sentence = best
-    ? `Fine-tune ${best.model}: its loss on ${short(target)} examples is forecast at ${short(best.loss.value)}.${close ? ` ${second.model} (${short(second.loss.value)}) lies within its interval: fine-tune both on the next larger subset before you decide.` : ''}`
+    ? `Fine-tune ${best.model}: its loss on ${short(target)} examples is forecast at ${short(best.loss.value)}.${close ? ` ${second.model} (${short(second.loss.value)}) lies within its interval: fine-tune both on the next larger subset before you decide.` : ''}${known ? '' : unsure}`
     : 'No model to choose.'
   return {
     figures: { target, level, models: figures },
     document: {
       title: `Fine-tuning on ${short(target)} examples`,
-      subtitle: `${curves.length} models, measured on up to ${short(largest)} examples`,
+      subtitle: `${curves.length} ${curves.length === 1 ? 'model' : 'models'}, measured on up to ${short(largest)} examples`,
       sections: [
         {
           heading: 'Forecast',

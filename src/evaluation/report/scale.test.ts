@@ -34,6 +34,17 @@ describe('scaleOf', () => {
     expect(at(log, 1, 100).at(10)).toBeCloseTo(50, 9)
   })
 
+  it('stays finite however far numbers are apart', () => {
+    for (const [low, high] of [[1e-300, 1e300], [0.02, 1e300], [1e-300, 1e-299]] as const) {
+      const scale = at({ title: '', scale: 'log' }, low, high)
+      expect(scale.ticks.length).toBeGreaterThan(0)
+      expect(scale.ticks.length).toBeLessThan(20)
+      for (const { value, text } of scale.ticks) expect([Number.isFinite(scale.at(value)), /e\+|NaN/.test(text)]).toEqual([true, false])
+      expect(scale.at(low)).toBeLessThan(scale.at(high))
+    }
+    expect(at({ title: '' }, -1e300, 1e300).at(0)).toBeCloseTo(50, 9)
+  })
+
   it('has days, hours or months, as the span asks', () => {
     const days = { title: '', as: 'days' } as const
     expect(texts(days, time('2026-11-01T00:00'), time('2026-11-21T00:00'))).toEqual(['2026-11-02', '2026-11-09', '2026-11-16'])
@@ -57,6 +68,8 @@ describe('extentOf', () => {
     expect(extentOf([{ value: 0, low: 0, high: 0 }], { title: '', scale: 'log' })).toBeNull()
     expect(extentOf(sure, { title: '' }, [-7])?.low).toBe(-7)
     expect([placeable(0, { title: '' }), placeable(0, { title: '', scale: 'log' }), placeable(Infinity, { title: '' })]).toEqual([true, false, false])
+    // Sums and powers of these would have no number, and `Date` no day.
+    expect([placeable(1e308, { title: '' }), placeable(1e-308, { title: '', scale: 'log' }), placeable(1e14, { title: '', as: 'days' })]).toEqual([false, false, false])
   })
 })
 

@@ -24,22 +24,38 @@ export interface Extent {
   readonly high: number
 }
 
+/** Beyond it the room beside the points, or the span between them, would have no number any more. */
+const mostDrawn = 1e300
+/** Unix seconds that `Date` can tell. */
+const mostSeconds = 8.64e12 - 366 * 86_400
+
 /** Whether a number can be drawn on an axis at all. */
 export function placeable(value: number, axis: Axis): boolean {
-  return Number.isFinite(value) && (axis.scale !== 'log' || value > 0)
+  const most = axis.as === 'days' ? mostSeconds : mostDrawn
+  return Math.abs(value) <= most && (axis.scale !== 'log' || value >= 1 / most)
 }
 
-/** Share of the values' own span that intervals may add on either side: beyond it their whiskers leave the plot, so that one unsure point doesn't squeeze the rest. */
+/**
+ * Share of the values' own span that intervals may add on either side: beyond it their whiskers leave the plot, so that one unsure point doesn't squeeze
+ * the rest.
+ */
 const mostAdded = 1
 
+/** A value with the ends of its interval. */
+interface Unsure extends Extent {
+  readonly value: number
+}
+
 /** The extent of values and their intervals; `null` where there is nothing to show. `also`: what must be within in any case. */
-export function extentOf(spans: readonly { readonly value: number; readonly low: number; readonly high: number }[], axis: Axis, also: readonly number[] = []): Extent | null {
-  const sizes = (values: readonly number[]) => values.filter((value) => placeable(value, axis)).map((value) => (axis.scale === 'log' ? Math.log10(value) : value))
+export function extentOf(spans: readonly Unsure[], axis: Axis, also: readonly number[] = []): Extent | null {
+  const size = axis.scale === 'log' ? Math.log10 : (value: number) => value
+  const sizes = (values: readonly number[]) => values.filter((value) => placeable(value, axis)).map(size)
   const core = sizes([...spans.map(({ value }) => value), ...also])
   if (core.length === 0) return null
   const [low, high] = [least(core), most(core)]
   const room = high > low ? mostAdded * (high - low) : Infinity
-  const ends = sizes(spans.flatMap((span) => (placeable(span.value, axis) ? [span.low, span.high] : []))).filter((end) => end >= low - room && end <= high + room)
+  const ends = sizes(spans.flatMap((span) => (placeable(span.value, axis) ? [span.low, span.high] : [])))
+    .filter((end) => end >= low - room && end <= high + room)
   const reach = { low: Math.min(low, least(ends)), high: Math.max(high, most(ends)) }
   return axis.scale === 'log' ? { low: 10 ** reach.low, high: 10 ** reach.high } : reach
 }
@@ -68,8 +84,8 @@ function linearScale(axis: Axis, { low, high }: Extent, from: number, to: number
 }
 
 function logScale(axis: Axis, extent: Extent, from: number, to: number, wanted: number): Scale {
-  const decades = Math.log10(extent.high / extent.low)
-  const room = 10 ** Math.max(0.04, 0.05 * decades)
+  const decades = Math.log10(extent.high) - Math.log10(extent.low)
+  const room = 10 ** Math.min(5, Math.max(0.04, 0.05 * decades))
   const [low, high] = [extent.low / room, extent.high * room]
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))]
   const every = Math.max(1, Math.ceil((last - first) / Math.max(1, wanted)))
@@ -82,8 +98,8 @@ function logScale(axis: Axis, extent: Extent, from: number, to: number, wanted: 
     within(powers.filter((power) => (power - first) % every === 0).map((power) => 10 ** power)),
   ]
   const chosen = candidates.find((values) => values.length >= 2 && values.length <= wanted + 2) ?? []
-  const values = chosen.length >= 2 ? chosen : linearScale(axis, { low, high }, from, to, wanted).ticks.map(({ value }) => value).filter((value) => value >= low && value <= high)
-  const ticks = values.map((value) => ({ value, text: withUnit(Math.abs(value) >= 1e6 ? shortText(value, 0) : numberText(value), axis.unit) }))
+  const even = () => within(linearScale(axis, { low, high }, from, to, wanted).ticks.map(({ value }) => value))
+  const ticks = (chosen.length >= 2 ? chosen : even()).map((value) => ({ value, text: withUnit(value >= 1e6 ? shortText(value, 0) : numberText(value), axis.unit) }))
   return placed(low, high, ticks, from, to, Math.log10)
 }
 
@@ -142,6 +158,7 @@ function roundStep(least: number): number {
 
 function shortText(value: number, digits: number): string {
   const size = Math.abs(value)
+  if (size >= 1e15) return numberText(value)
   for (const [unit, letter] of [[1e12, 'T'], [1e9, 'B'], [1e6, 'M']] as const) if (size >= unit) return `${Number((value / unit).toPrecision(4))}${letter}`
   return fixedText(value, digits)
 }

@@ -18,10 +18,11 @@ export interface PairMeasures {
 }
 
 /**
- * `gains`: quality of the strong arm less the weak's, by request; `order`: requests, the first to be sent to the strong arm first; `counts`: how often each
- * request counts (bootstrap). APGR is the exact area below PGR over shares, not a mean over ten of them as in the paper. O(requests).
+ * `gains`: quality of the strong arm less the weak's, by request; `order`: requests, the first to be sent to the strong arm first; `counts`: how much each
+ * request counts (its weight, times how often a bootstrap drew it; absent: all alike). APGR is the exact area below PGR over shares, not a mean over ten of
+ * them as in the paper. O(requests).
  */
-export function pairMeasures(gains: Float64Array, order: Uint32Array, counts?: Uint16Array): PairMeasures {
+export function pairMeasures(gains: Float64Array, order: Uint32Array, counts?: ArrayLike<number>): PairMeasures {
   let total = 0
   let rows = 0
   for (const row of order) {

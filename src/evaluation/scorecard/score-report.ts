@@ -81,7 +81,7 @@ function frontPlot({ metrics, cost }: TableScores, arms: readonly string[]): Rep
     { name: 'on the front in at least half of the draws', joined: true, points: points.filter(({ on }) => on) },
     { name: 'other arms', points: points.filter(({ on }) => !on) },
   ]
-  return { kind: 'plot', shape: 'scatter', caption: 'Mean cost and quality of a request', x: { title: `Cost of a request (${cost})`, unit: units[cost], scale: log ? 'log' : 'linear' }, y: { title: 'Quality' }, series: series.filter((one) => one.points.length > 0) }
+  return { kind: 'plot', shape: 'scatter', caption: 'Mean cost and quality of a request', x: { title: 'Cost of a request', unit: units[cost], scale: log ? 'log' : 'linear' }, y: { title: 'Quality' }, series: series.filter((one) => one.points.length > 0) }
 }
 
 function shownScore({ value, low, high }: Score) {

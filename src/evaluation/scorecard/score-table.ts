@@ -11,6 +11,8 @@ import { setMetrics } from './set-metrics.js'
 const rowsLookedAt = 1_000
 /** Categories that are scored on their own; the rest are scored together. */
 const mostCategories = 60
+/** Arms that are scored at once: each takes some 300 KB of sums, whatever the length of the table. */
+const mostArms = 1_000
 /** Draws for rankings, each of which goes through all requests. */
 const mostRankDraws = 200
 /** What is told of each category where no metrics are named: the whole card of each would be a book. */
@@ -22,7 +24,7 @@ export const scoreMetrics: readonly MetricCard[] = [...armMetrics, ...setMetrics
 export interface TableScoring {
   /** Ids of metrics; absent: all. */
   readonly metrics?: readonly string[] | undefined
-  /** Arms that count; absent: those of the table's first thousand rows. */
+  /** Arms that count, with `reference`, `strong` and `weak` where they are told; absent: those of the table's first thousand rows. */
   readonly arms?: readonly string[] | undefined
   readonly reference?: string | undefined
   readonly strong?: string | undefined
@@ -57,8 +59,8 @@ export interface TableScores {
 }
 
 /**
- * Scores an outcome table in one pass (and a look at its first rows for the arms). Memory: sums by arm, metric and draw, and 8 bytes a request and
- * ranking where `strong` and `weak` are told. Throws `InvalidRequest` for metrics or arms that aren't there, `invalid_configuration` for a file that can't be
+ * Scores an outcome table in one pass (and a look at its first rows for the arms). Memory: sums by arm, metric and draw, and 16 bytes a request and 8
+ * for each ranking of it where `strong` and `weak` are told. Throws `InvalidRequest` for metrics or arms that aren't there and for more than 1,000 arms, `invalid_configuration` for a file that can't be
  * read or holds no row that is right, and the signal's reason when it is aborted.
  */
 export async function scoreTable(file: string, options: TableScoring): Promise<TableScores> {
@@ -126,7 +128,11 @@ async function armsOf(file: string, { arms, reference, strong, weak }: TableScor
   }
   for (const [path, arm] of [...(arms ?? []).map((one) => ['arms', one] as const), ['reference', reference] as const, ['strong', strong] as const, ['weak', weak] as const])
     if (arm !== undefined && !found.has(arm)) throw new InvalidRequest(`--${path}: "${arm}" is none of the table's arms (${[...found].sort().join(', ')}).`, { path })
-  return arms ?? [...found].sort()
+  // What the others are held against is scored with them, whether or not it was named twice.
+  const chosen = arms && new Set([...arms, ...[reference, strong, weak].filter((arm) => arm !== undefined)])
+  const all = [...(chosen ?? [...found].sort())]
+  if (all.length <= mostArms) return all
+  throw new InvalidRequest(`${all.length} arms are more than can be scored at once (${mostArms}). --arms names those that count.`, { path: 'arms' })
 }
 
 /** False for a request that the router's scores leave out. */
@@ -142,7 +148,7 @@ function rankRow(row: OutcomeRow, ranked: RankedGap, { strong, weak, scores }: T
   const told = scores?.get(row.id)
   if (scores && told === undefined) return false
   const gain = best - least
-  ranked.add(gain, { '--scores': told ?? 0, 'prompt length': JSON.stringify(row.request.messages).length, oracle: gain })
+  ranked.add(gain, { '--scores': told ?? 0, 'prompt length': JSON.stringify(row.request.messages).length, oracle: gain }, row.weight)
   return true
 }
 

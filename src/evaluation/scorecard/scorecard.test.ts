@@ -126,7 +126,13 @@ describe('Scorecard, by hand', () => {
     // An arm that never answered has no figure, and no request has all arms.
     const alone = scored([{ large: { quality: 1, usd: 1 } }])
     expect(alone.of('quality').scores['small']).toBeUndefined()
-    expect(alone.of('pareto').missing).toMatch(/No request has quality and usd of all arms/)
+    expect(alone.of('pareto').missing).toMatch(/No request has "quality" and "usd" of all arms/)
+    expect(scored([{ large: { quality: 1, usd: 1 } }], { cost: 'generatedTokens' }).of('pareto').missing).toMatch(/"outputTokens" of all arms/)
+    // Fields that some outcomes have aren't told to be in none: here each lacks another one.
+    expect(scored([{ large: { outputTokens: 5 } }, { large: { seconds: 1 } }]).of('rle').missing).toBe(
+      'No request tells enough for it. Some outcomes have no "seconds" (1), "outputTokens" (1): not counted.',
+    )
+    expect(scored([{ large: { outputTokens: 5, seconds: 1 } }]).of('runtime-slope').missing).toBe('No request tells enough for it.')
   })
 
   it('prices tokens where no dollars are told, and weighs samples of a log', () => {
@@ -191,6 +197,12 @@ describe('intervals', () => {
     expect(run(3)['large']?.value).toBeLessThan(0.8)
   })
 
+  it('puts arms that are alike on the front together', () => {
+    const data = [{ a: { quality: 1, usd: 1 }, b: { quality: 1, usd: 1 }, c: { quality: 1, usd: 2 } }]
+    const front = scored(data, { arms: ['a', 'b', 'c'], armMetrics: [] }).of('pareto').scores
+    expect([front['a']?.value, front['b']?.value, front['c']?.value]).toEqual([1, 1, 0])
+  })
+
   it('rest on weights with the mean and variance of a Poisson number', () => {
     const weights = new PoissonWeights(200_000, 4).next(1).slice(1)
     const mean = weights.reduce((sum, weight) => sum + weight, 0) / weights.length
@@ -208,6 +220,15 @@ describe('RankedGap', () => {
     expect(cpt50['good']?.value).toBe(1 / 8)
     expect(apgr['good']?.low).toBeLessThanOrEqual(0.875)
     expect(apgr['none']?.value).toBeLessThan(0.875)
+    // A request of weight 3 counts as three requests do.
+    const [weighed, thrice] = [new RankedGap(['score']), new RankedGap(['score'])]
+    for (const [gain, score] of [[0, 3], [1, 2], [1, 1]] as const) {
+      weighed.add(gain, { score }, gain === 0 ? 3 : 1)
+      for (let time = 0; time < (gain === 0 ? 3 : 1); time++) thrice.add(gain, { score })
+    }
+    expect(weighed.results(0, 1).apgr['score']?.value).toBeCloseTo((0.5 + 1.5) / 2 / 5, 12)
+    expect(weighed.results(0, 1).apgr['score']?.value).toBeCloseTo(thrice.results(0, 1).apgr['score']?.value ?? NaN, 12)
+    expect(weighed.results(0, 1).cpt50['score']?.value).toBeCloseTo(4 / 5, 12)
     const nothing = new RankedGap(['good'])
     nothing.add(0, { good: 1 })
     expect(nothing.results(10, 1).apgr).toEqual({})

@@ -40,6 +40,8 @@ interface Tally {
   readonly sums: WeightedSums
   /** By field, how many outcomes of the arm lacked it. */
   readonly lacks: Map<string, number>
+  /** Outcomes of the arm. */
+  outcomes: number
 }
 
 /** Share of requests in an interval. */
@@ -60,7 +62,7 @@ export class Scorecard {
   constructor(private readonly options: ScorecardOptions) {
     const { arms, armMetrics, draws, seed } = options
     this.weights = new PoissonWeights(draws, seed)
-    this.tallies = new Map(arms.map((arm) => [arm, armMetrics.map(({ width }) => ({ sums: new WeightedSums(width, draws), lacks: new Map() }))]))
+    this.tallies = new Map(arms.map((arm) => [arm, armMetrics.map(({ width }) => ({ sums: new WeightedSums(width, draws), lacks: new Map(), outcomes: 0 }))]))
     this.complete = new Map(arms.map((arm) => [arm, new WeightedSums(2, draws)]))
   }
 
@@ -87,6 +89,7 @@ export class Scorecard {
       for (const [place, metric] of armMetrics.entries()) {
         const tally = this.tallies.get(arm)?.[place]
         if (!tally) continue
+        tally.outcomes += 1
         const lacking = metric.needs.filter((field) => outcome[field] === undefined)
         for (const field of lacking) tally.lacks.set(field, (tally.lacks.get(field) ?? 0) + 1)
         if (lacking.length > 0) continue
@@ -107,10 +110,12 @@ export class Scorecard {
     const { arms, draws } = this.options
     const scores: Record<string, Score> = {}
     const lacks = new Map<string, number>()
+    let outcomes = 0
     for (const arm of arms) {
       const tally = this.tallies.get(arm)?.[place]
       const means = tally?.sums.means(0) ?? null
       const value = means === null ? null : metric.of(means)
+      outcomes += tally?.outcomes ?? 0
       for (const [field, times] of tally?.lacks ?? []) lacks.set(field, (lacks.get(field) ?? 0) + times)
       if (!tally || means === null || value === null) continue
       const drawn: number[] = []
@@ -121,15 +126,15 @@ export class Scorecard {
       }
       scores[arm] = score(value, drawn, tally.sums.count, draws, () => metric.alike?.(means, tally.sums.count))
     }
-    return { metric: cardOf(metric), scores, missing: missingText(metric, lacks, Object.keys(scores).length, this.options) }
+    return { metric: cardOf(metric), scores, missing: missingText(metric, { lacks, outcomes }, Object.keys(scores).length, this.options) }
   }
 
   private ofSet(metric: SetMetric): ScoredMetric {
-    const { arms, draws, strong, weak } = this.options
+    const { arms, draws, strong, weak, cost } = this.options
     const names = metric.of === 'arms' ? arms : ['']
     const whole = this.points(0)
     if (metric.asks !== undefined && (strong === undefined || weak === undefined)) return { metric: cardOf(metric), scores: {}, missing: 'Say which arms are the ends of the gap: --strong ARM --weak ARM.' }
-    if (whole === null || arms.length < 2) return { metric: cardOf(metric), scores: {}, missing: arms.length < 2 ? 'It takes two arms.' : `No request has quality and ${this.options.cost} of all arms.` }
+    if (whole === null || arms.length < 2) return { metric: cardOf(metric), scores: {}, missing: arms.length < 2 ? 'It takes two arms.' : `No request has "quality" and "${fieldOfTable[cost] ?? cost}" of all arms.` }
     const values = metric.values(whole, whole, this.options)
     const drawn: (readonly (number | null)[])[] = []
     for (let draw = 1; draw <= draws; draw++) {
@@ -165,11 +170,20 @@ function score(value: number, drawn: number[], n: number, draws: number, alike?:
   return { value, low, high, n, method: `Poisson bootstrap over requests, ${sorted.length} of ${draws} draws, 95 %` }
 }
 
-function missingText({ needs, asks }: Metric, lacks: ReadonlyMap<string, number>, scored: number, { reference }: ScoreSettings): string | undefined {
+interface Lacking {
+  /** By field, how many outcomes lacked it. */
+  readonly lacks: ReadonlyMap<string, number>
+  readonly outcomes: number
+}
+
+function missingText({ asks }: Metric, { lacks, outcomes }: Lacking, scored: number, { reference }: ScoreSettings): string | undefined {
   if (asks === 'reference' && reference === undefined) return 'Say which arm the others are held against: --reference ARM.'
-  const named = [...lacks.keys()].map((field) => `"${fieldOfTable[field] ?? field}"`)
-  if (scored > 0) return lacks.size === 0 ? undefined : `Some outcomes have no ${[...lacks].map(([field, times]) => `"${fieldOfTable[field] ?? field}" (${times})`).join(', ')}: not counted.`
-  return needs.length > 0 && named.length > 0 ? `No outcome has ${named.join(' and ')}.` : 'No request tells enough for it.'
+  const named = (field: string) => `"${fieldOfTable[field] ?? field}"`
+  const some = `Some outcomes have no ${[...lacks].map(([field, times]) => `${named(field)} (${times})`).join(', ')}: not counted.`
+  if (scored > 0) return lacks.size === 0 ? undefined : some
+  const none = [...lacks].filter(([, times]) => times === outcomes).map(([field]) => named(field))
+  if (none.length > 0) return `No outcome has ${none.join(' and ')}.`
+  return lacks.size === 0 ? 'No request tells enough for it.' : `No request tells enough for it. ${some}`
 }
 
 /** What a table calls a field that is made of others. */

@@ -27,14 +27,15 @@ const front: SetMetric = {
   id: 'pareto',
   title: 'On the Pareto front',
   unit: '',
-  formula: 'share of bootstrap draws in which no other arm is both as cheap and as good (cost by --cost): the confidence region of the front',
+  formula: 'share of bootstrap draws in which no other arm is as cheap and as good and better in one (cost by --cost): the confidence region of the front',
   source: '122, Toward efficient agents',
   better: 'higher',
   of: 'arms',
   told: 'share',
   values(points) {
-    const on = new Set(paretoFront(points).map(({ arm }) => arm))
-    return points.map(({ arm }) => (on.has(arm) ? 1 : 0))
+    // Arms that are alike in both stand on it together: which comes first in the alphabet says nothing.
+    const on = paretoFront(points)
+    return points.map(({ cost, quality }) => (on.some((point) => point.cost === cost && point.quality === quality) ? 1 : 0))
   },
 }
 

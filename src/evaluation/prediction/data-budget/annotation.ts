@@ -7,7 +7,7 @@ export interface LabelKind {
   readonly usdPerLabel: number
   /** Measured scores with so many labels of this kind, all else equal. */
   readonly points?: readonly { readonly labels: number; readonly score: number }[] | undefined
-  /** Points of score that the first e-folding of labels brings, where nothing was measured; see `defaultGains`. */
+  /** Score that the first e-folding of labels brings, where nothing was measured, in the unit of the measured scores; see `defaultGains`. */
   readonly gain?: number | undefined
   /** So many there are to be labelled at most. */
   readonly available?: number | undefined
@@ -50,13 +50,21 @@ const defaultGain = 1
 /** Labels after which the logarithm begins to bend, where points don't tell. Ours. */
 const defaultScale = 100
 
+function defaultGainOf(name: string): number {
+  return (Object.hasOwn(defaultGains, name) ? defaultGains[name] : undefined) ?? defaultGain
+}
+
 /**
- * The learning curve of a kind: least squares on its points (two at least; the scale stays the default with two), else the defaults. O(rounds × points).
+ * The learning curve of a kind: least squares on its points (two at least; the scale stays the default with two), else the defaults, times `unit`: what a
+ * point of the defaults is in the scores of the kinds that were measured. O(rounds × points).
  */
-export function labelCurve({ name, points = [], gain }: LabelKind, path = 'kind'): LabelCurve {
-  for (const [at, { labels, score }] of points.entries())
-    if (!(labels >= 0 && labels < Infinity) || !Number.isFinite(score)) throw new InvalidRequest(`labels ${labels}, score ${score}: a number of labels of at least 0 and a score were expected.`, { path: `${path}.points[${at}]` })
-  if (new Set(points.map(({ labels }) => labels)).size < 2) return { base: points[0]?.score ?? 0, gain: gain ?? defaultGains[name] ?? defaultGain, scale: defaultScale, measured: false }
+export function labelCurve({ name, points = [], gain }: LabelKind, path = 'kind', unit = 1): LabelCurve {
+  for (const [at, { labels, score }] of points.entries()) {
+    if (labels >= 0 && labels < Infinity && Number.isFinite(score)) continue
+    throw new InvalidRequest(`labels ${labels}, score ${score}: a number of labels of at least 0 and a score were expected.`, { path: `${path}.points[${at}]` })
+  }
+  if (new Set(points.map(({ labels }) => labels)).size < 2)
+    return { base: points[0]?.score ?? 0, gain: gain ?? unit * defaultGainOf(name), scale: defaultScale, measured: false }
   const fitScale = points.length >= 3
   const first = points[0]?.score ?? 0
   const { parameters } = leastSquares(
@@ -79,13 +87,17 @@ export function labelCurve({ name, points = [], gain }: LabelKind, path = 'kind'
 export function planAnnotation(kinds: readonly LabelKind[], budget: number): AnnotationPlan {
   if (!(budget >= 0 && budget < Infinity)) throw new InvalidRequest(`The budget is ${budget}; dollars of at least 0 were expected.`, { path: 'budget' })
   if (kinds.length === 0) throw new InvalidRequest('There are no kinds of labels.', { path: 'kinds' })
+  const unit = unitOf(kinds)
   const curves = kinds.map((kind, at) => {
-    if (!(kind.usdPerLabel > 0 && kind.usdPerLabel < Infinity)) throw new InvalidRequest(`usdPerLabel is ${kind.usdPerLabel}; dollars above 0 were expected.`, { path: `kinds[${at}].usdPerLabel` })
+    if (!(kind.usdPerLabel > 0 && kind.usdPerLabel < Infinity))
+      throw new InvalidRequest(`usdPerLabel is ${kind.usdPerLabel}; dollars above 0 were expected.`, { path: `kinds[${at}].usdPerLabel` })
     if (kinds.findIndex(({ name }) => name === kind.name) !== at) throw new InvalidRequest(`"${kind.name}" is told twice.`, { path: `kinds[${at}].name` })
-    return { kind, already: kind.already ?? 0, most: Math.max(0, (kind.available ?? Infinity) - (kind.already ?? 0)), curve: labelCurve(kind, `kinds[${at}]`) }
+    const already = kind.already ?? 0
+    return { kind, already, most: Math.max(0, (kind.available ?? Infinity) - already), curve: labelCurve(kind, `kinds[${at}]`, unit) }
   })
   /** Labels of a kind at which one more brings less than `rate` points a dollar: gain/(scale + n) = rate · usd. */
-  const labelsAt = ({ kind, already, most, curve }: (typeof curves)[number], rate: number) => Math.min(most, Math.max(0, curve.gain / (rate * kind.usdPerLabel) - curve.scale - already))
+  const labelsAt = ({ kind, already, most, curve }: (typeof curves)[number], rate: number) =>
+    Math.min(most, Math.max(0, curve.gain / (rate * kind.usdPerLabel) - curve.scale - already))
   const spentAt = (rate: number) => curves.reduce((sum, one) => sum + labelsAt(one, rate) * one.kind.usdPerLabel, 0)
   let [low, high] = [1e-15, 1e9]
   for (let step = 0; step < 100; step++) {
@@ -98,7 +110,10 @@ export function planAnnotation(kinds: readonly LabelKind[], budget: number): Ann
     const labels = Math.floor(labelsAt(one, high) + 1e-6)
     return { name: one.kind.name, labels, usd: labels * one.kind.usdPerLabel, gain: gainOf(one, labels), curve: one.curve }
   })
-  const next = curves.map((one, at) => ((shares[at]?.labels ?? 0) + 1 > one.most ? 0 : one.curve.gain / (one.curve.scale + one.already + (shares[at]?.labels ?? 0)) / one.kind.usdPerLabel))
+  const next = curves.map(({ kind, already, most, curve }, at) => {
+    const labels = shares[at]?.labels ?? 0
+    return labels + 1 > most ? 0 : curve.gain / (curve.scale + already + labels) / kind.usdPerLabel
+  })
   return {
     shares,
     usd: shares.reduce((sum, { usd }) => sum + usd, 0),
@@ -106,4 +121,14 @@ export function planAnnotation(kinds: readonly LabelKind[], budget: number): Ann
     evenGain: curves.reduce((sum, one) => sum + gainOf(one, Math.min(one.most, Math.floor(budget / curves.length / one.kind.usdPerLabel))), 0),
     nextPerDollar: Math.max(...next),
   }
+}
+
+/**
+ * What a point of the defaults is in the scores that were measured: those may be shares or per cent, and a guess in another unit would outweigh whatever
+ * was measured. The measured kinds' gains over their defaults; 1 where no kind was measured.
+ */
+function unitOf(kinds: readonly LabelKind[]): number {
+  const measured = kinds.map((kind, at) => ({ name: kind.name, curve: labelCurve(kind, `kinds[${at}]`) })).filter(({ curve }) => curve.measured)
+  if (measured.length === 0) return 1
+  return measured.reduce((sum, { curve }) => sum + curve.gain, 0) / measured.reduce((sum, { name }) => sum + defaultGainOf(name), 0)
 }

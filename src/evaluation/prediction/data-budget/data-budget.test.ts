@@ -42,6 +42,21 @@ describe('a budget for labels', () => {
     expect(curve.scale).toBeCloseTo(80, -1)
     expect(labelCurve({ name: 'positive', usdPerLabel: 1 })).toMatchObject({ gain: 3, measured: false })
   })
+
+  it('guesses in the unit of the scores that were measured: shares and per cent give the same plan', () => {
+    const plan = (unit: number) => {
+      const points = [0, 50, 200, 800].map((labels) => ({ labels, score: unit * (0.6 + 0.03 * Math.log1p(labels / 100)) }))
+      return planAnnotation([{ name: 'positive', usdPerLabel: 0.5, points }, { name: 'constructor', usdPerLabel: 0.2 }], 150)
+    }
+    const [shares, percent] = [plan(1), plan(100)]
+    // A point of the defaults is 0.03 / 3 here: what was measured over the default of its kind.
+    expect(shares.shares[1]?.curve.gain).toBeCloseTo(0.01, 3)
+    for (const [at, { labels }] of shares.shares.entries()) {
+      expect(labels).toBeGreaterThan(0)
+      expect(Math.abs((percent.shares[at]?.labels ?? NaN) - labels)).toBeLessThanOrEqual(0.1 * labels)
+    }
+    expect(planAnnotation([{ name: 'positive', usdPerLabel: 1, points: [{ labels: 0, score: 0.1 }, { labels: 100, score: 0.2 }] }, { name: 'mine', usdPerLabel: 1, gain: 0.3 }], 9).shares[1]?.curve.gain).toBe(0.3)
+  })
 })
 
 describe('the next labels', () => {
