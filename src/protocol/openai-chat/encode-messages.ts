@@ -2,7 +2,7 @@ import type { DropPolicy } from '../codec.js'
 import type { Message, Part, ReasoningPart, ToolResultPart } from '../conversation.js'
 import { urlOfSource } from '../data-url.js'
 import { isObject } from '../json-value.js'
-import type { ExtraFields } from './extras.js'
+import type { ExtraFields } from '../extra-fields.js'
 import { cacheControl, type OpenAiChatOptions } from './options.js'
 import { reasoningDetails } from './reasoning-details.js'
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { DropPolicy } from '../codec.js'
 import type { Request, ResponseFormat, Tool } from '../conversation.js'
 import { encodeMessages, type MessageContext } from './encode-messages.js'
-import { ExtraFields } from './extras.js'
+import { chatExtras } from './extras.js'
 import { cacheControl, type OpenAiChatOptions } from './options.js'
 import { askedEffort } from './reasoning.js'
 
@@ -12,7 +12,7 @@ import { askedEffort } from './reasoning.js'
  * reasoning of earlier turns that another family wrote.
  */
 export function encodeRequest(request: Request, model: string, drop: DropPolicy, options: OpenAiChatOptions = {}): Record<string, unknown> {
-  const extras = new ExtraFields(request.extra, drop)
+  const extras = chatExtras(request.extra, drop)
   const context: MessageContext = { drop, options, extras }
   const body: Record<string, unknown> = { model, messages: encodeMessages(request.messages, context) }
   const set = (name: string, value: unknown): void => {

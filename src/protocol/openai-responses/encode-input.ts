@@ -1,7 +1,7 @@
 import type { DropPolicy } from '../codec.js'
 import type { Message, Part, ReasoningPart, Role, ToolResultPart } from '../conversation.js'
 import { urlOfSource } from '../data-url.js'
-import type { ExtraFields } from './extras.js'
+import type { ResponsesExtras } from './extras.js'
 import { isContentType } from './content-type.js'
 
 type Wire = Record<string, unknown>
@@ -9,7 +9,7 @@ type Wire = Record<string, unknown>
 /** What the encoding of messages needs beside them. */
 export interface InputContext {
   readonly drop: DropPolicy
-  readonly extras: ExtraFields
+  readonly extras: ResponsesExtras
   /** Whether the caller wrote this format itself, so that its cache marks and ids mean here what they meant there. */
   readonly own: boolean
 }

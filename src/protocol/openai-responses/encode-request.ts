@@ -5,7 +5,7 @@ import { shortUser } from '../openai-chat/encode-request.js'
 import { askedEffort, reasons } from '../openai-chat/reasoning.js'
 import { includeLogprobs, includeSeals } from './decode-request.js'
 import { encodeInput, leadingInstructions, type InputContext } from './encode-input.js'
-import { ExtraFields } from './extras.js'
+import { ResponsesExtras } from './extras.js'
 
 /**
  * Writes a body of `POST /v1/responses`. What it can't say goes to `drop.unsupported` with the caller's path. Left out
@@ -14,7 +14,7 @@ import { ExtraFields } from './extras.js'
  */
 export function encodeRequest(request: Request, model: string, drop: DropPolicy): Record<string, unknown> {
   refuseInexpressible(request, drop)
-  const extras = new ExtraFields(request.extra, drop)
+  const extras = new ResponsesExtras(request.extra, drop)
   const own = writtenHere(request)
   const context: InputContext = { drop, extras, own }
   const { instructions, first } = leadingInstructions(request.messages, drop)
@@ -154,7 +154,7 @@ function encodeReasoning(request: Request, model: string, drop: DropPolicy): Rec
 /** The caller's settings as a response echoes them. */
 export function echoedSettings(request: Request): Record<string, unknown> {
   const kept = new Map(request.extra.filter((field) => field.format === 'openai-responses').map((field) => [field.path, field.value]))
-  const context: InputContext = { drop: { unsupported() {} }, extras: new ExtraFields(request.extra, { unsupported() {} }), own: writtenHere(request) }
+  const context: InputContext = { drop: { unsupported() {} }, extras: new ResponsesExtras(request.extra, { unsupported() {} }), own: writtenHere(request) }
   const text = encodeText(request)
   const byInstructions = leadingInstructions(request.messages, context.drop).instructions
   const safety = request.paths['user'] === 'safety_identifier'
