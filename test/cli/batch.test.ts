@@ -1,6 +1,7 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { Command } from 'commander'
 import { afterAll, describe, expect, it } from 'vitest'
 import { batchCommand } from '../../src/cli/commands/batch.js'
@@ -71,6 +72,40 @@ describe('bursar batch', () => {
     expect(code).toBe(1)
     const { fault } = await run(AbortSignal.abort(new Error('stopped')), questions, '--out', join(folder, 'd.jsonl'))
     expect(fault).toMatchObject({ code: 'client_closed_request' })
+  })
+
+  it('reads lines that hold other ends of lines, packed ones too, and names what is no text', async () => {
+    const odd = question('odd', 'What is 3\u2028 * 7?\u2029')
+    expect(odd).toContain('\u2028')
+    const packed = join(folder, 'packed.jsonl')
+    writeFileSync(packed, gzipSync(Buffer.concat([Buffer.from(`\ufeff${odd}\r\n\n`), Buffer.from([0xff, 0xfe, 0x0a]), Buffer.from('\u001b[2J {\n')])))
+    const out = join(folder, 'odd-answers.jsonl')
+    const first = await run(going(), packed, '--out', out)
+    expect(first.err).toContain('line 3: the line is not UTF-8')
+    expect(first.err).toContain('line 4: no JSON')
+    expect(first.err).not.toContain('\u001b')
+    expect(answers('odd-answers.jsonl').map(({ custom_id: id, error }) => [id, error])).toEqual([['odd', null]])
+    // The answer repeats the question with its U+2028: the file is one line, and nothing is asked and paid for twice.
+    expect(readFileSync(out, 'utf8')).toContain('\u2028')
+    expect((await run(going(), packed, '--out', out)).out).toContain('0 questions answered, 1 were before')
+  })
+
+  it('counts what was spent before against the limit', async () => {
+    const questions = file('limit.jsonl', [question('one', 'What is 2 * 3?'), question('two', 'What is 2 * 4?')])
+    const out = join(folder, 'limit-answers.jsonl')
+    const before = (cost: unknown) => writeFileSync(out, `${JSON.stringify({ custom_id: 'one', response: { status_code: 200, body: { usage: { cost } } }, error: null })}\n`)
+    before(0.5)
+    expect((await run(going(), questions, '--out', out, '--max-usd', '0.5')).fault).toMatchObject({ path: 'max-usd', message: expect.stringContaining('$0.5') })
+    expect((await run(going(), questions, '--out', out, '--max-usd', '0.50000001')).out).toContain('It stopped because of a limit')
+    before('nobody knows')
+    expect((await run(going(), questions, '--out', out, '--max-usd', '0.5')).out).toContain('1 questions answered, 1 were before')
+  })
+
+  it('refuses what cannot be read or written before anything is asked', async () => {
+    const questions = file('u.jsonl', [question('one', 'x')])
+    expect((await run(going(), folder, '--out', join(folder, 'f.jsonl'))).fault).toMatchObject({ path: 'questions' })
+    expect((await run(going(), questions, '--out', folder)).fault).toMatchObject({ path: 'out' })
+    expect((await run(going(), questions, '--out', join(folder, 'none', 'g.jsonl'))).fault).toMatchObject({ path: 'out' })
   })
 
   it('refuses to write answers over the questions, and a file that is not there', async () => {

@@ -31,8 +31,9 @@ export interface Answered {
 }
 
 /**
- * Answers questions as they are read. Those of a model share calls where they may (`answerBatch`, DRQA as a batching policy, 107); `auto` and arms are decided for each by itself. Stops reading
- * when a hard limit refuses a call. Throws the signal's reason when it is aborted; what was answered has been told by then.
+ * Answers questions as they are read. Those of a model share calls where they may (`answerBatch`, DRQA as a batching policy, 107); `auto` and arms are
+ * decided for each by itself. Stops reading when a hard limit refuses a call. Throws the signal's reason when it is aborted; what was answered has been told
+ * by then.
  */
 export async function answerQuestions(questions: AsyncIterable<BatchQuestion>, own: OwnRequests, options: AnsweringOptions): Promise<Answered> {
   const sizes = new Map<string, BatchSizes>()
@@ -71,13 +72,19 @@ export async function answerQuestions(questions: AsyncIterable<BatchQuestion>, o
   async function shared(model: string, group: readonly BatchQuestion[]): Promise<void> {
     let known = sizes.get(model)
     if (!known) sizes.set(model, (known = createBatchSizes()))
-    const items = await Promise.all(group.map(async ({ request }) => ({ request, tenant: '', level: (await understanding.of(request, options.signal)).difficulty.level })))
-    const answers = await answerBatch(items, own.environment(model, options.signal), { use: { model }, sizes: known, parallel: options.parallel })
-    answers.forEach(({ text, completion, together, usage, cost: taken, fault }, at) => {
-      const question = group[at]
-      if (!question) return
-      if (fault || text === null || !completion) return tell(question, { fault: fault ?? new BursarError('No answer came.', { code: 'upstream_malformed', status: 502 }) })
-      tell(question, { reply: together === 1 && completion.answer.kind === 'reply' ? completion.answer.reply : replyOf(text, model), usage, cost: taken, together })
+    const levelOf = async (request: BatchQuestion['request']) => (await understanding.of(request, options.signal)).difficulty.level
+    const items = await Promise.all(group.map(async ({ request }) => ({ request, tenant: '', level: await levelOf(request) })))
+    await answerBatch(items, own.environment(model, options.signal), {
+      use: { model },
+      sizes: known,
+      parallel: options.parallel,
+      // Told as they come: whoever stops in the middle has paid for them.
+      onAnswer(at, { text, completion, together, usage, cost: taken, fault }) {
+        const question = group[at]
+        if (!question) return
+        if (fault || text === null || !completion) return tell(question, { fault: fault ?? new BursarError('No answer came.', { code: 'upstream_malformed', status: 502 }) })
+        tell(question, { reply: together === 1 && completion.answer.kind === 'reply' ? completion.answer.reply : replyOf(text, model), usage, cost: taken, together })
+      },
     })
   }
 

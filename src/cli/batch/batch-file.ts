@@ -1,6 +1,6 @@
-import { createReadStream, existsSync } from 'node:fs'
-import { createInterface } from 'node:readline'
+import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
+import { lineBatches, UnreadableFile, type FileLine } from '../../environment/index.js'
 import { BursarError, InvalidRequest } from '../../errors/index.js'
 import { openaiChat, type Request } from '../../protocol/index.js'
 
@@ -11,7 +11,7 @@ export interface BatchQuestion {
   readonly request: Request
 }
 
-/** Characters of a line that is looked at. */
+/** Bytes of a line that is looked at. */
 const LONGEST_LINE = 16 * 1024 * 1024
 
 const line = z.looseObject({
@@ -22,18 +22,17 @@ const line = z.looseObject({
 })
 
 /**
- * Questions of an OpenAI batch file: JSON Lines of `{custom_id, method, url, body}` with bodies of `/v1/chat/completions`. One line at a time is in memory. What is wrong with a line
- * is told to `onFault` with its number and field, and the rest goes on; a file that can't be read ends it. `model`: asked in place of the one that a line names.
+ * Questions of an OpenAI batch file, also gzipped: JSON Lines of `{custom_id, method, url, body}` with bodies of `/v1/chat/completions`. Some lines and all
+ * ids are in memory. What is wrong with a line is told to `onFault` with its number and field, and the rest goes on; a file that can't be read ends it with
+ * `InvalidRequest`. `model`: asked in place of the one that a line names.
  */
 export async function* readBatch(file: string, model: string | undefined, onFault: (fault: BursarError) => void): AsyncGenerator<BatchQuestion> {
-  if (!existsSync(file)) throw new InvalidRequest(`There is no file ${file}.`, { path: 'questions' })
   const seen = new Set<string>()
-  let number = 0
-  for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-    number += 1
-    if (text.trim() === '') continue
+  for await (const { bytes, number } of linesOf(file, 'questions')) {
+    if (bytes.length === 0) continue
     try {
-      const question = questionOf(text, model)
+      const question = questionOf(bytes, model)
+      if (question === null) continue
       if (seen.has(question.id)) throw new InvalidRequest(`"${question.id}" stands in an earlier line already.`, { path: 'custom_id' })
       seen.add(question.id)
       yield question
@@ -44,8 +43,22 @@ export async function* readBatch(file: string, model: string | undefined, onFaul
   }
 }
 
-function questionOf(text: string, model: string | undefined): BatchQuestion {
-  if (text.length > LONGEST_LINE) throw new InvalidRequest(`the line is longer than ${LONGEST_LINE} characters.`, { path: 'line' })
+/** Lines are split at line feeds alone: texts in JSON may hold U+2028, at which readline would split too. */
+async function* linesOf(file: string, path: string): AsyncGenerator<FileLine> {
+  try {
+    for await (const lines of lineBatches(file)) yield* lines
+  } catch (cause) {
+    if (!(cause instanceof UnreadableFile)) throw cause
+    throw new InvalidRequest(cause.reason === 'missing' ? `There is no file ${file}.` : `${file} can't be read: ${cause.message}.`, { path, cause })
+  }
+}
+
+/** `null` for an empty line. */
+function questionOf(bytes: Buffer, model: string | undefined): BatchQuestion | null {
+  if (bytes.length > LONGEST_LINE) throw new InvalidRequest(`the line is longer than ${LONGEST_LINE} bytes.`, { path: 'line' })
+  if (!isUtf8(bytes)) throw new InvalidRequest('the line is not UTF-8.', { path: 'line' })
+  const text = bytes.toString('utf8').replace(/^\ufeff/, '')
+  if (text.trim() === '') return null
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -69,18 +82,38 @@ function questionOf(text: string, model: string | undefined): BatchQuestion {
   }
 }
 
-/** Names of questions that a file of answers has answered already; those that failed are asked again. Lines that were cut by a crash are passed over. */
-export async function answeredIn(file: string): Promise<ReadonlySet<string>> {
-  const answered = new Set<string>()
-  if (!existsSync(file)) return answered
-  for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-    const read = answerLine.safeParse(jsonOf(text))
-    if (read.success && read.data.error == null) answered.add(read.data.custom_id)
-  }
-  return answered
+/** What a file of answers holds from before. */
+export interface AnsweredBefore {
+  /** Names of questions that were answered; those that failed are asked again. */
+  readonly ids: ReadonlySet<string>
+  /** Dollars that the answers did cost; those of unknown cost count nothing. */
+  readonly usd: number
 }
 
-const answerLine = z.looseObject({ custom_id: z.string(), error: z.unknown() })
+/** Reads it; nothing was answered where there is no file yet. Lines that were cut by a crash are passed over. Throws `InvalidRequest` for what can't be read. */
+export async function answeredIn(file: string): Promise<AnsweredBefore> {
+  const ids = new Set<string>()
+  let usd = 0
+  try {
+    for await (const { bytes } of linesOf(file, 'out')) {
+      const read = answerLine.safeParse(jsonOf(bytes.toString('utf8')))
+      if (!read.success || read.data.error != null) continue
+      ids.add(read.data.custom_id)
+      usd += read.data.response?.body?.usage?.cost ?? 0
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof InvalidRequest && thrown.cause instanceof UnreadableFile && thrown.cause.reason === 'missing')) throw thrown
+  }
+  return { ids, usd }
+}
+
+const usage = z.looseObject({ cost: z.number().nonnegative().nullish().catch(null) })
+const answerBody = z.looseObject({ usage: usage.nullish().catch(null) })
+const answerLine = z.looseObject({
+  custom_id: z.string(),
+  error: z.unknown(),
+  response: z.looseObject({ body: answerBody.nullish().catch(null) }).nullish().catch(null),
+})
 
 function jsonOf(text: string): unknown {
   try {

@@ -8,7 +8,7 @@ import { AnswerFile } from '../batch/answer-file.js'
 import { answerQuestions } from '../batch/answer-questions.js'
 import { answeredIn, readBatch, type BatchQuestion } from '../batch/batch-file.js'
 import { findConfig, processDependencies, USUAL_FILE, type InspectionDependencies } from '../inspection.js'
-import { wrap } from '../table.js'
+import { printable, wrap } from '../table.js'
 import { version } from '../version.js'
 
 interface BatchSettings {
@@ -39,12 +39,14 @@ function batchProcess(): BatchDependencies {
 export function batchCommand(program: Command, deps: BatchDependencies = batchProcess()): void {
   program
     .command('batch')
-    .description('Answer a file of questions (the form of OpenAI batches). Short ones with the same instructions share calls, which saves tokens; the same command goes on where it was stopped.')
+    .description(
+      'Answer a file of questions (the form of OpenAI batches). Short ones with the same instructions share calls, which saves tokens; the same command goes on where it was stopped.',
+    )
     .argument('<questions>', 'JSON Lines of {"custom_id", "method", "url", "body"}, bodies as for /v1/chat/completions')
     .requiredOption('-o, --out <file>', 'answers, appended as they come; questions that it has answers of are not asked again')
     .option('-m, --model <name>', 'model that is asked, or auto, in place of the one that each line names')
     .option('-c, --config <file>', `configuration file (default: ${USUAL_FILE} in this folder, if there is one)`)
-    .option('--max-usd <dollars>', 'hard limit of what all of it may cost, reserved before each call', dollars)
+    .option('--max-usd <dollars>', 'hard limit of what all of it may cost, with the answers that are there already; reserved before each call', dollars)
     .option('--parallel <calls>', 'calls at once', whole, 4)
     .option('--alone', 'ask every question by itself')
     .option('--lenient', 'exit with 0 even if lines were wrong or questions failed')
@@ -52,22 +54,28 @@ export function batchCommand(program: Command, deps: BatchDependencies = batchPr
       if (resolve(file) === resolve(settings.out)) throw new InvalidRequest('--out: answers need a file of their own.', { path: 'out' })
       const { config } = await findConfig(settings.config, deps)
       const done = await answeredIn(settings.out)
+      const left = settings.maxUsd === undefined ? undefined : settings.maxUsd - done.usd
+      if (left !== undefined && left <= 0) throw new InvalidRequest(`--max-usd: the answers in ${settings.out} did cost $${formatUsd(usd(done.usd))} already. Name a higher limit to go on.`, { path: 'max-usd' })
       let wrong = 0
       const questions = notYet(
         readBatch(file, settings.model, (fault) => {
           wrong += 1
-          if (wrong <= MOST_FAULTS_TOLD) deps.report(`bursar: ${fault.message} Left out.\n`)
+          if (wrong <= MOST_FAULTS_TOLD) deps.report(`bursar: ${printable(fault.message)} Left out.\n`)
           else if (wrong === MOST_FAULTS_TOLD + 1) deps.report('bursar: more lines are wrong; the rest are counted only.\n')
         }),
-        done,
+        done.ids,
       )
-      const gateway = await Gateway.create({ config: quiet(config), version })
+      // What can't be written is told before anything is paid for.
       const out = new AnswerFile(settings.out)
+      const gateway = await Gateway.create({ config: quiet(config), version }).catch((thrown: unknown) => {
+        out.close()
+        throw thrown
+      })
       try {
         const own = gateway.ownRequests({
           key: BATCH_KEY,
           run: `batch-${randomUUID()}`,
-          limits: settings.maxUsd === undefined ? [] : [{ unit: 'usd', limit: usd(settings.maxUsd), per: 'total', hard: true }],
+          limits: left === undefined ? [] : [{ unit: 'usd', limit: usd(left), per: 'total', hard: true }],
         })
         let told = Date.now()
         let count = 0
@@ -84,8 +92,14 @@ export function batchCommand(program: Command, deps: BatchDependencies = batchPr
           },
           onChunk: () => out.flush(),
         })
+        const counts = [
+          `${answered} questions answered`,
+          ...(done.ids.size > 0 ? [`${done.ids.size} were before`] : []),
+          ...(failed > 0 ? [`${failed} failed`] : []),
+          ...(wrong > 0 ? [`${wrong} lines were wrong and left out`] : []),
+        ]
         const lines = [
-          `${answered} questions answered${done.size > 0 ? `, ${done.size} were before` : ''}${failed > 0 ? `, ${failed} failed` : ''}${wrong > 0 ? `, ${wrong} lines were wrong and left out` : ''}. ${cost.usd === null ? 'What it cost is unknown: a price is missing' : `Cost: $${formatUsd(cost.usd)}`}.`,
+          `${counts.join(', ')}. ${cost.usd === null ? 'What it cost is unknown: a price is missing' : `Cost: $${formatUsd(cost.usd)}`}.`,
           ...(shared > 0 ? [`${shared} of them shared calls with others.`] : []),
           ...(stopped ? [`It stopped because of a limit: ${stopped.message}`] : []),
         ]

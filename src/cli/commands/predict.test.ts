@@ -57,11 +57,20 @@ describe('bursar predict', () => {
     expect(await run('adaptation', '--points', bare, '--requests', '1000000', '--worth', '1', '--input-price', '5', '--output-price', '5', '--budget', '1')).toContain('No option fits the budget of $1.00')
   })
 
+  it('stays readable with numbers that nobody can read', async () => {
+    const points = put('huge.csv', 'model,shots,accuracy,questions,input_price,output_price\nm,0,0.5,200,1,1\nm,2,0.6,200,1,1\nm,4,0.6,200,1,1\n')
+    expect(await run('adaptation', '--points', points, '--requests', '1e300', '--worth', '1')).toMatch(/10³⁰⁰ requests to come/)
+  })
+
   it('configuration: the front, and what suits', async () => {
     const measured = put('measured.csv', `name,quality,joules,params\n${[1, 2, 4, 8, 16].map((params) => `m${params},${40 + 5 * Math.log2(params)},${10 * params},${params}`).join('\n')}\n`)
     const candidates = put('candidates.csv', 'name,params,quality\nsmall,3,47\nmiddle,6,53\nlarge,12,58\nbad,14,40\n')
     expect(await run('configuration', '--measured', measured, '--candidates', candidates, '--weight', '1')).toContain('Run large: quality 58')
     expect(await run('configuration', '--measured', measured, '--candidates', candidates, '--weight', '0', '--least-quality', '50')).toContain('Run middle')
+    const lacking = put('lacking.csv', 'name,params,quality\nsmall,3,47\nbare,,53\n')
+    expect(await run('configuration', '--measured', measured, '--candidates', lacking)).toContain('Features that are missing count as average: bare (params).')
+    const strange = put('strange.csv', 'name,usd\nsmall,3\n')
+    await expect(run('configuration', '--measured', measured, '--candidates', strange)).rejects.toThrow(/No candidate has a feature of the measured configurations \(params\)/)
   })
 
   it('annotation and synthetic data: plans that say what is assumed', async () => {

@@ -1,6 +1,6 @@
 import { InvalidRequest } from '../../errors/index.js'
 import { chooseAdaptation, fineTunedAccuracy, fitShotLaw, predictAccuracy, proxyGain, shotRequestUsd, transferOf, type ShotPoint, type TaskExample } from '../../evaluation/index.js'
-import { columns, dollars, percent, type PredictionReport } from './prediction-report.js'
+import { columns, dollars, percent, short, type PredictionReport } from './prediction-report.js'
 
 export interface AdaptationQuestion {
   readonly models: readonly { readonly model: string; readonly points: readonly ShotPoint[]; readonly inputPrice: number | undefined; readonly outputPrice: number | undefined }[]
@@ -41,7 +41,7 @@ export function adaptationReport({ models, shots, requests, worth, budget, fixed
     figures: { requests, worth, options: ranked, proxy: gain ?? null },
     document: {
       title: 'How to adapt a model',
-      subtitle: `${requests.toLocaleString('en-US')} requests to come, a right answer worth ${dollars(worth)}`,
+      subtitle: `${short(requests)} requests to come, a right answer worth ${dollars(worth)}`,
       sections: [
         {
           heading: 'Forecast',

@@ -1,4 +1,4 @@
-import type { ReportDocument } from '../../evaluation/index.js'
+import { numberText, type ReportDocument } from '../../evaluation/index.js'
 
 /** What a forecast hands to the printers: the report, and its figures for `--json`. */
 export interface PredictionReport {
@@ -6,9 +6,12 @@ export interface PredictionReport {
   readonly figures: unknown
 }
 
+/** From here on all digits would fill the line, and mean nothing. */
+const tooLong = 1e15
+
 /** Three significant digits, thousands parted. */
 export function short(value: number): string {
-  if (!Number.isFinite(value)) return value === Infinity ? '∞' : '?'
+  if (!Number.isFinite(value) || Math.abs(value) >= tooLong) return numberText(value)
   return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)))
 }
 
@@ -18,6 +21,7 @@ export function span({ low, high }: { readonly low: number; readonly high: numbe
 
 export function dollars(value: number): string {
   const size = Math.abs(value)
+  if (!(size < tooLong)) return `${value < 0 ? '-' : ''}$${numberText(size)}`
   return `${value < 0 ? '-' : ''}$${size >= 1000 ? Math.round(size).toLocaleString('en-US') : size >= 1 ? size.toFixed(2) : String(Number(size.toPrecision(3)))}`
 }
 

@@ -28,6 +28,8 @@ export interface BatchOptions {
   readonly usable?: ((request: Request, text: string) => boolean) | undefined
   /** Calls at once; 4 when absent. */
   readonly parallel?: number | undefined
+  /** Told of each question once, as soon as it is answered or has failed: before the batch is over, which may end with a fault of its own. */
+  readonly onAnswer?: ((index: number, answer: BatchAnswer) => void) | undefined
 }
 
 /** What became of a question: its answer, with its share of the call it came in, or the fault that left it without. */
@@ -73,6 +75,8 @@ export async function answerBatch(items: readonly BatchItem[], env: Environment,
   const settle = (index: number, change: Partial<BatchAnswer>, usage: Usage, cost: Cost): void => {
     const before = results[index]
     if (before !== undefined) results[index] = { ...before, ...change, usage: addUsage(before.usage, usage), cost: addCost(before.cost, cost) }
+    const now = results[index]
+    if (now !== undefined && ((change.text ?? null) !== null || change.fault !== undefined)) options.onAnswer?.(index, now)
   }
 
   async function together(indexes: readonly number[]): Promise<void> {
@@ -104,14 +108,15 @@ export async function answerBatch(items: readonly BatchItem[], env: Environment,
   async function alone(index: number): Promise<void> {
     const item = items[index]
     if (item === undefined) return
+    let completion: Completion
     try {
-      const completion = await finish(env.call(use.model, withThinking(item.request, use)))
-      settle(index, { text: textOf(completion), completion, together: 1 }, completion.usage, completion.cost)
-      if (mayShare(item)) sizes.answeredAlone(item.category ?? '')
+      completion = await finish(env.call(use.model, withThinking(item.request, use)))
     } catch (thrown) {
       env.signal.throwIfAborted()
-      settle(index, { fault: toBursarError(thrown) }, noUsage, noCost)
+      return settle(index, { fault: toBursarError(thrown) }, noUsage, noCost)
     }
+    if (mayShare(item)) sizes.answeredAlone(item.category ?? '')
+    settle(index, { text: textOf(completion), completion, together: 1 }, completion.usage, completion.cost)
   }
 
   for (const group of groups.values()) {

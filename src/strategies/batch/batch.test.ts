@@ -104,6 +104,28 @@ describe('a batch', () => {
     expect(await answerBatch([], answering(), { use })).toEqual([])
   })
 
+  it('tells answers as they come, so that those before a cancel are not lost', async () => {
+    const gone = new AbortController()
+    let calls = 0
+    const env = scriptedEnvironment(() => ((calls += 1) === 3 && gone.abort(new Error('gone')), 'x'), { signal: gone.signal })
+    const told: [number, string | null][] = []
+    const onAnswer = (index: number, { text }: { readonly text: string | null }) => void told.push([index, text])
+    await expect(answerBatch(Array.from({ length: 9 }, (_, index) => item(`q${index}`, { level: 5 })), env, { use, parallel: 1, onAnswer })).rejects.toThrow('gone')
+    expect(told.slice(0, 2)).toEqual([[0, 'x'], [1, 'x']])
+    expect(told.length).toBeLessThan(4)
+  })
+
+  it('tells each answer once, with all that it took', async () => {
+    const told = new Map<number, unknown>()
+    const onAnswer = (index: number, answer: unknown) => {
+      expect(told.has(index)).toBe(false)
+      told.set(index, answer)
+    }
+    // Every third is missing from its shared call and asked again by itself.
+    const answers = await answerBatch(Array.from({ length: 9 }, (_, index) => item(`q${index}`)), answering((number) => (Number(number) % 3 === 0 ? undefined : `a${number}`)), { use, sizes: createBatchSizes(3), parallel: 1, onAnswer })
+    expect(answers.map((_, index) => told.get(index))).toEqual(answers)
+  })
+
   it('answers every question once, whatever models say', async () => {
     const random = seededRandom(5)
     for (let run = 0; run < 60; run++) {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { readFileSync, statSync } from 'node:fs'
 import { InvalidRequest } from '../../../errors/index.js'
 import { CsvFault, CsvSplitter } from '../../logs/csv.js'
@@ -27,7 +28,9 @@ function textOf(file: string): string {
   try {
     const { size } = statSync(file)
     if (size > mostBytes) throw new InvalidRequest(`${file} has ${size} bytes; files of up to ${mostBytes} are read.`, { path: file })
-    return readFileSync(file, 'utf8').replace(/^\ufeff/, '')
+    const bytes = readFileSync(file)
+    if (!isUtf8(bytes) || bytes.includes(0)) throw new InvalidRequest(`${file} is no text in UTF-8; CSV, a JSON array or JSON Lines was expected.`, { path: file })
+    return bytes.toString('utf8').replace(/^\ufeff/, '')
   } catch (thrown) {
     if (thrown instanceof InvalidRequest) throw thrown
     throw new InvalidRequest(`${file} could not be read (${thrown instanceof Error ? thrown.message : 'unknown reason'}). Check the path.`, { path: file, cause: thrown })
@@ -64,7 +67,8 @@ function csvRows(file: string, text: string): MeasuredRow[] {
     const names = (head?.cells ?? []).map((name) => name.trim())
     return records.map(({ cells }, at) => {
       const place = `${file}, row ${at + 1}`
-      if (cells.length !== names.length) throw new InvalidRequest(`${place}: has ${cells.length} cells; ${names.length} were expected, as in the first line (${names.join(', ')}).`, { path: place })
+      if (cells.length !== names.length)
+        throw new InvalidRequest(`${place}: has ${cells.length} cells; ${names.length} were expected, as in the first line (${cutText(names.join(', '))}).`, { path: place })
       return { place, fields: Object.fromEntries(names.map((name, index) => [name, cells[index]?.trim() ?? ''])) }
     })
   } catch (thrown) {
@@ -125,6 +129,9 @@ export function faultOf({ place }: MeasuredRow, field: string, wrong: string, ex
 }
 
 function shown(value: unknown): string {
-  const text = typeof value === 'string' ? `"${value}"` : JSON.stringify(value)
+  return cutText(typeof value === 'string' ? `"${value}"` : JSON.stringify(value))
+}
+
+function cutText(text: string): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text
 }

@@ -30,6 +30,8 @@ describe('files of measured points', () => {
     ['model,examples,loss\na,200,\n', /row 1, field loss: is missing/],
     ['model,examples,loss\na,200,3\na,200,2\n', /row 2, field examples: is 200 a second time/],
     ['model,examples,loss\na,200\n', /row 1: has 2 cells; 3 were expected/],
+    [`${'x'.repeat(5_000)},y\na\n`, /2 were expected, as in the first line \(x{60}…\)\.$/],
+    ['model,examples,loss\na,1,\u0000\n', /is no text in UTF-8/],
     ['model,examples,loss\n"a,200,3\n', /ends within quotation marks/],
     ['[{"model": "a"}]', /row 1, field examples: is missing/],
     ['[{"model": "a"}, 3]', /row 2: an object with named fields/],
