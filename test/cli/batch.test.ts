@@ -49,6 +49,7 @@ describe('bursar batch', () => {
     expect(err).toContain('line 14: no JSON')
     expect(err).toContain('"q1" stands in an earlier line')
     expect(out.replace(/\s+/g, ' ')).toMatch(/13 questions answered, 1 failed, 3 lines were wrong and left out\. Cost: \$0\.000/)
+    expect(out.replace(/\s+/g, ' ')).toMatch(/The first that failed is "lost": .*nobody/)
     expect(code).toBe(1)
   })
 

@@ -48,11 +48,28 @@ async function run(...args: string[]): Promise<{ out: string; err: string; code:
 }
 
 describe('bursar replay', () => {
+  it('keeps to 80 columns against a reference that is far cheaper, and steers no terminal', async () => {
+    const row = (id: string) => JSON.stringify({ id, request: { messages: [{ role: 'user', content: 'x' }] }, outcomes: { 'vendor/a-model-with-a-long-name': { quality: 1, usd: 12.5 }, 'b/small': { quality: Number(id) % 3 > 0 ? 1 : 0, usd: 0.00004 } } })
+    const file = join(folder, 'far.jsonl')
+    writeFileSync(file, [...Array.from({ length: 200 }, (_, at) => row(String(at))), '\u001b[2J'].join('\n'))
+    const { out, err } = await run('--log', file, '--reference', 'b/small', '--policies', 'fixed')
+    for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
+    expect(out).toMatch(/name +100\.0 % +\+33\.5 .* \$12,500 +costs 313,000× +proven$/m)
+    expect(err).toContain('row 201: is not JSON')
+    expect(err).not.toContain('\u001b')
+  })
+
+  it('says where a result could not be written', async () => {
+    const file = log('unwritable.jsonl', 20)
+    for (const option of ['--json', '--html'])
+      await expect(run('--log', file, '--reference', 'a/large', '--policies', 'fixed', option, join(folder, 'none', 'x'))).rejects.toSatisfy((thrown) => BursarError.is(thrown) && thrown.message.startsWith(`${option}: `))
+  })
+
   it('prints a table of 80 columns and writes the same figures as JSON', async () => {
     const json = join(folder, 'out.json')
     const { out, code } = await run('--log', log('log.jsonl', 120), '--reference', 'a/large', '--warm-up', '20', '--objective', 'best', '--objective', '0.002', '--json', json)
     expect(code).toBe(0)
-    for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
+    for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
     expect(out).toMatch(/^a\/large +100\.0 % .* \$10\.0 +0 % .* proven$/m)
     expect(out).toMatch(/^b\/small .* \$1\.00 +90 % \[90, 90\] +worse$/m)
     expect(out).toMatch(/^λ = \$0\.002 /m)

@@ -79,12 +79,14 @@ export function batchCommand(program: Command, deps: BatchDependencies = batchPr
         })
         let told = Date.now()
         let count = 0
+        let refused: string | undefined
         const { answered, failed, shared, cost, stopped } = await answerQuestions(questions, own, {
           parallel: settings.parallel,
           together: settings.alone !== true,
           signal: deps.signal,
           onResult(question, result) {
             out.write(question, result)
+            if ('fault' in result) refused ??= `The first that failed is "${printable(question.id)}": ${printable(result.fault.message)}`
             count += 1
             if (Date.now() - told < 3_000) return
             told = Date.now()
@@ -100,6 +102,7 @@ export function batchCommand(program: Command, deps: BatchDependencies = batchPr
         ]
         const lines = [
           `${counts.join(', ')}. ${cost.usd === null ? 'What it cost is unknown: a price is missing' : `Cost: $${formatUsd(cost.usd)}`}.`,
+          ...(refused !== undefined && !stopped ? [refused] : []),
           ...(shared > 0 ? [`${shared} of them shared calls with others.`] : []),
           ...(stopped ? [`It stopped because of a limit: ${stopped.message}`] : []),
         ]

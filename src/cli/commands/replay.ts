@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { BursarError, InvalidRequest } from '../../errors/index.js'
 import { htmlOf, logFormatNames, logSpending, openLog, replayLog, replayReport, surveyLog, type Log } from '../../evaluation/index.js'
@@ -7,6 +7,7 @@ import { collectFromLog, type CollectCommandOptions, type CollectDependencies } 
 import { readingProgress } from '../replay/progress.js'
 import { replayText, spendingText } from '../replay/tables.js'
 import { printable } from '../table.js'
+import { writeResult } from '../written-file.js'
 
 interface ReplayOptions extends CollectCommandOptions {
   readonly format?: string
@@ -123,8 +124,8 @@ async function replay(log: Log, arms: readonly string[], options: ReplayOptions,
     })
     progress.end()
     deps.print(replayText(summary, deps.width))
-    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(summary, null, 2)}\n`)
-    if (options.html !== undefined) writeFileSync(options.html, htmlOf(replayReport(options.log, summary)))
+    if (options.json !== undefined) writeResult('--json', options.json, `${JSON.stringify(summary, null, 2)}\n`)
+    if (options.html !== undefined) writeResult('--html', options.html, htmlOf(replayReport(options.log, summary)))
     return summary.leftOut
   } catch (thrown) {
     progress.end()
@@ -137,7 +138,7 @@ async function spending(log: Log, options: ReplayOptions, deps: ReplayDependenci
   const progress = readingProgress(statSync(options.log).size, deps)
   const summary = await logSpending(log, { candidates: options.candidates, signal, onProgress: progress.show, onFault: faultTeller(deps) }).finally(progress.end)
   deps.print(spendingText(summary, options.log, log.title, deps.width))
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(summary, null, 2)}\n`)
+  if (options.json !== undefined) writeResult('--json', options.json, `${JSON.stringify(summary, null, 2)}\n`)
   return summary.leftOut
 }
 
@@ -146,7 +147,7 @@ function faultTeller(deps: ReplayDependencies): (fault: BursarError) => void {
   let told = 0
   return (fault) => {
     told += 1
-    if (told <= mostFaultsTold) deps.report(`bursar: ${fault.message} Left out.\n`)
+    if (told <= mostFaultsTold) deps.report(`bursar: ${printable(fault.message)} Left out.\n`)
     else if (told === mostFaultsTold + 1) deps.report('bursar: more rows are wrong; the rest are counted only.\n')
   }
 }

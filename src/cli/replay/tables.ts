@@ -1,10 +1,16 @@
-import { shortName, type LogSpending, type ReplaySummary } from '../../evaluation/index.js'
+import { numberText, shortName, type LogSpending, type PolicySummary, type ReplaySummary } from '../../evaluation/index.js'
 import { printable, table, wrap } from '../table.js'
 
 const percent = (value: number, digits = 1) => (Number.isFinite(value) ? `${(100 * value).toFixed(digits)} %` : '?')
 const bare = (value: number) => (Number.isFinite(value) ? (100 * value).toFixed(0) : '?')
 const points = (value: number) => (Number.isFinite(value) ? `${value >= 0 ? '+' : ''}${(100 * value).toFixed(1)}` : '?')
-const dollars = (value: number | null) => (value === null || !Number.isFinite(value) ? '?' : `$${value >= 1000 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)}`)
+const dollars = (value: number | null) => {
+  if (value === null || !Number.isFinite(value)) return '?'
+  return `$${value >= 1e15 ? numberText(value) : value >= 1000 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)}`
+}
+/** What costs ten times as much and more is told as that: its per cents would be too long for a line, and hard to read. */
+const savedText = ({ value, low, high }: PolicySummary['saved']) =>
+  value <= -9 ? `costs ${numberText(Number((1 - value).toPrecision(3)))}×` : `${percent(value, 0)} [${bare(low)}, ${bare(high)}]`
 
 /** Single models first, then what only compares, then what decides. */
 function rank(name: string): number {
@@ -17,13 +23,13 @@ export function replayText({ policies, requests, warmUp, leftOut, reference, mar
     shortName(name),
     percent(quality),
     `${points(difference.value)} [${points(difference.low)}, ${points(difference.high)}]`,
-    Number.isFinite(usdPerThousand) ? `$${usdPerThousand.toPrecision(3)}` : '?',
-    `${percent(saved.value, 0)} [${bare(saved.low)}, ${bare(saved.high)}]`,
+    dollars(usdPerThousand),
+    savedText(saved),
     verdict,
   ])
   const lines = table(
     [
-      { title: 'POLICY', cut: 'middle', least: 14 },
+      { title: 'POLICY', cut: 'middle', least: 12 },
       { title: 'QUALITY', align: 'right' },
       { title: 'POINTS [95 %]', align: 'right' },
       { title: '$/1000', align: 'right' },

@@ -222,6 +222,8 @@ describe('what is wrong', () => {
 
   it('is told for files that are nothing of the kind', async () => {
     await expect(openLog(write(lines({ colour: 'red' })))).rejects.toMatchObject({ path: 'log', message: expect.stringContaining('colour') })
+    // Nothing but line feeds: looked at in one pass, where trying again from each would take minutes.
+    await expect(openLog(write(`x${'\n'.repeat(600_000)}`))).rejects.toMatchObject({ code: 'invalid_configuration' })
     await expect(openLog(write('a,b\n1,2\n'), { format: 'prose' })).rejects.toMatchObject({ path: 'format' })
     await expect(openLog(join(folder, 'nothing'))).rejects.toThrow(/doesn't exist/)
     await expect(openLog(write(''))).rejects.toThrow(/no records/)

@@ -72,7 +72,7 @@ async function containerOf(file: string): Promise<Container> {
   let more = false
   const decoder = new StringDecoder('utf8')
   for await (const chunk of fileContent(file)) {
-    if (text.length > lookedAtBytes || /\S\s*\n\s*\S/.test(text)) {
+    if (text.length > lookedAtBytes || /\S[^\S\n]*\n\s*\S/.test(text)) {
       more = true
       break
     }

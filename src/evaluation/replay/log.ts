@@ -195,13 +195,15 @@ async function predictorFor(kind: PredictorKind, { arms, trainFile, seed, signal
   return kind.train(learned, factsOf(arms), {}, seed)
 }
 
-function summaryOf({ name, quality, usd, seconds, chosen, unknown }: ReplayedPolicy, { arms, margin }: LogReplay): PolicySummary {
-  const difference = quality.difference()
+function summaryOf({ name, quality, usd, seconds, chosen, unknown }: ReplayedPolicy, { arms, margin, reference }: LogReplay): PolicySummary {
+  // The reference is as good as itself, however few requests there are.
+  const same = chosen.every((count, place) => count === 0 || arms[place] === reference)
+  const difference = same ? quality.difference() : quality.qualityDifference()
   const counts = arms.map((arm, place): [ArmId, number] => [arm, chosen[place] ?? 0]).filter(([, count]) => count > 0)
   return {
     name,
     quality: quality.policy(),
-    qualityInterval: quality.policyInterval(),
+    qualityInterval: quality.policyQuality(),
     usdPerThousand: 1_000 * usd.policy(),
     secondsPerRequest: seconds.pairs === 0 ? null : seconds.policy(),
     difference,

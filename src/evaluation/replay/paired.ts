@@ -1,4 +1,4 @@
-import { normalQuantile, type Interval } from '../../statistics/index.js'
+import { normalQuantile, shareInterval, type Interval } from '../../statistics/index.js'
 
 /** Sums of pairs: weight, means, and centred squares and products (Welford's updates, West 1979 with weights). */
 interface Moments {
@@ -64,9 +64,22 @@ export class Paired {
     return this.around(this.plain.policy - this.plain.reference, this.spread(1, -1), level, 'paired normal')
   }
 
+  /** `policyInterval` of qualities in [0, 1], not beyond these; where all are alike, as when a policy never failed, the exact one. */
+  policyQuality(level = 0.95): Interval {
+    return this.cautious(this.policyInterval(level), 0, level)
+  }
+
+  /**
+   * `difference` of qualities in [0, 1], within [-1, 1]. Where no pair differs from the others the normal interval has no width, however few they are; then the share of
+   * requests that may differ is bounded exactly (Clopper & Pearson 1934, of none among n; n after Kish with weights), and those as much as can be.
+   */
+  qualityDifference(level = 0.95): Interval {
+    return this.cautious(this.difference(level), -1, level)
+  }
+
   /** 1 - Σ policy / Σ reference, by linearising the ratio (Cochran 1977, 6.3). `NaN` where the reference took nothing. */
   saved(level = 0.95): Interval {
-    const ratio = this.plain.policy / this.plain.reference
+    const ratio = this.plain.reference === 0 ? NaN : this.plain.policy / this.plain.reference
     return this.around(1 - ratio, this.spread(1, -ratio) / (this.plain.reference * this.plain.reference), level, 'ratio of paired means, normal')
   }
 
@@ -80,6 +93,15 @@ export class Paired {
     fill(paired.plain, plain)
     fill(paired.squared, squared)
     return paired
+  }
+
+  private cautious(interval: Interval, least: number, level: number): Interval {
+    const { value, low, high } = interval
+    if (this.n === 0) return interval
+    if (this.n > 1 && high - low > 1e-9) return { ...interval, low: Math.max(least, low), high: Math.min(1, high) }
+    const others = shareInterval(0, this.plain.weight ** 2 / this.squared.weight, level).high
+    const method = `exact share of requests that may differ, ${Math.round(level * 100)} %`
+    return { ...interval, low: value - others * (value - least), high: value + others * (1 - value), method }
   }
 
   /** Variance of the weighted mean of a·policy + b·reference. */

@@ -125,6 +125,23 @@ describe('replayLog', () => {
     expect(existsSync(checkpoint)).toBe(false)
   })
 
+  it('proves nothing by a few requests that all went alike', async () => {
+    const alike = (rows: number) => log(rows).map((row) => ({ ...row, outcomes: { small: { quality: 1, usd: 1 }, large: { quality: 1, usd: 2 } } }))
+    const verdicts = async (rows: number) => {
+      const { policies } = await replayLog(write(`alike-${rows}.jsonl`, alike(rows)), { ...settings, objectives: {}, warmUp: 0 })
+      return Object.fromEntries(policies.map((policy) => [policy.name, policy]))
+    }
+    const few = await verdicts(3)
+    expect([few['always large']?.verdict, few['always small']?.verdict]).toEqual(['proven', 'not yet'])
+    // Of none among 3: 1 − 0.025^(1/3).
+    expect(few['always small']?.difference.low).toBeCloseTo(-(1 - 0.025 ** (1 / 3)), 6)
+    expect(few['always small']?.qualityInterval.low).toBeCloseTo(0.025 ** (1 / 3), 6)
+    expect((await verdicts(1))['always small']?.verdict).toBe('not yet')
+    // 1 − 0.025^(1/n) is below 0.05 from n = 72 on.
+    expect((await verdicts(71))['always small']?.verdict).toBe('not yet')
+    expect((await verdicts(72))['always small']?.verdict).toBe('proven')
+  })
+
   it('refuses a damaged checkpoint', async () => {
     const file = write('damaged.jsonl', log(30))
     const checkpoint = join(folder, 'damaged')
@@ -205,5 +222,14 @@ describe('Paired', () => {
     expect(paired.difference().value).toBe(-2)
     expect(() => paired.add(NaN, 1)).toThrow(RangeError)
     expect(new Paired().saved().value).toBeNaN()
+    const free = new Paired()
+    free.add(1, 0)
+    expect(free.saved().value).toBeNaN()
+    // Qualities lie in [0, 1], and so do their intervals: here the normal one would reach from −1.47.
+    const wide = new Paired()
+    for (const [policy, reference] of [[0, 1], [0, 1], [1, 1]] as const) wide.add(policy, reference)
+    expect(wide.difference().low).toBeLessThan(-1)
+    expect(wide.qualityDifference()).toMatchObject({ value: expect.closeTo(-2 / 3, 9), low: -1 })
+    expect(wide.policyQuality().low).toBe(0)
   })
 })
