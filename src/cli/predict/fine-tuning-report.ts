@@ -14,7 +14,7 @@ export function fineTuningReport(curves: readonly LossCurve[], target: number, l
   const [best, second] = figures
   const known = best !== undefined && Number.isFinite(best.loss.high)
   const close = best && second && known && second.loss.value < best.loss.high
-  const unsure = ' How sure that is these few points do not tell: they are too few to hide the largest subsets and forecast them.'
+  const unsure = ` How sure that is these few points do not tell: hiding the largest subsets and forecasting them gives too few errors for an interval of ${Math.round(100 * level)} %.`
   const largest = Math.max(...curves.flatMap(({ points }) => points.map(({ examples }) => examples)))
   const sentence = best
     ? `Fine-tune ${best.model}: its loss on ${short(target)} examples is forecast at ${short(best.loss.value)}.${close ? ` ${second.model} (${short(second.loss.value)}) lies within its interval: fine-tune both on the next larger subset before you decide.` : ''}${known ? '' : unsure}`

@@ -112,6 +112,10 @@ describe('forecasts of many models', () => {
     expect(() => forecastLosses([{ model: 'm', points: cut[0]?.points.slice(0, 2) ?? [] }], 1e6)).toThrow(expect.objectContaining({ path: 'curves[0].points' }))
     expect(() => forecastLosses(cut, 0)).toThrow(expect.objectContaining({ path: 'target' }))
     expect(forecastLosses([{ model: 'alone', points: cut[0]?.points.slice(0, 3) ?? [] }], 1e6)[0]?.loss.high).toBe(Infinity)
+    // Two models of six sizes give a dozen errors: enough for one in two, not for 19 of 20.
+    const two = cut.slice(0, 2).map(({ model, points }) => ({ model, points: points.slice(0, 6) }))
+    expect(forecastLosses(two, 1e6)[0]?.loss.high).toBe(Infinity)
+    expect(forecastLosses(two, 1e6, { level: 0.5 })[0]?.loss.high).toBeLessThan(Infinity)
   })
 })
 

@@ -30,7 +30,7 @@ export interface ModelForecast {
  * holds it against the published figures. Window and horizon were set while looking at the same three tasks.
  *
  * Intervals: every model's largest subsets are hidden and forecast from the rest; the quantile of their errors in log loss, by the square of the e-foldings
- * of D (what a wrong bend misses by grows so), is carried to the target. Too few to hide any: 0 to infinity. Throws `InvalidRequest` for no curves, curves
+ * of D (what a wrong bend misses by grows so), is carried to the target. Fewer errors than the level needs (19 for 95 %): 0 to infinity. Throws `InvalidRequest` for no curves, curves
  * of fewer than 3 points and targets not above 0. O(models × points³).
  */
 export function forecastLosses(curves: readonly LossCurve[], target: number, { window = 8, horizon = 1, level = 0.95 }: PooledOptions = {}): readonly ModelForecast[] {
@@ -40,8 +40,10 @@ export function forecastLosses(curves: readonly LossCurve[], target: number, { w
   const settings = { window, horizon }
   const logs = pooledLogs(sorted, target, settings)
   const misses = scaledMisses(sorted, settings)
-  // The share that a new error among these lies below: (n + 1)/n makes up for the one to come, as in split conformal prediction.
-  const reach = misses.length < 5 ? Infinity : quantile(misses, Math.min(1, (level * (misses.length + 1)) / misses.length))
+  // The share that a new error among these lies below: (n + 1)/n makes up for the one to come, as in split conformal prediction. Where that is more than all
+  // of them, the largest is no bound of this level.
+  const wanted = (level * (misses.length + 1)) / misses.length
+  const reach = misses.length < 5 || wanted > 1 ? Infinity : quantile(misses, wanted)
   const forecasts = sorted.map(({ model, points }, at): Omit<ModelForecast, 'rank'> => {
     const folded = Math.max(1, Math.log(target / (points.at(-1)?.examples ?? 1)) ** 2)
     const { log, line } = logs[at] ?? { log: NaN, line: NaN }
