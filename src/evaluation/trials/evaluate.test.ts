@@ -87,6 +87,15 @@ describe('failures', () => {
     expect([end?.stop, end?.failure?.message]).toEqual(['failing', 'no'])
   })
 
+  it.each(['upstream_error', 'upstream_rejected'] as const)('for good (%s) wake calls that wait for money, so that it ends', async (code) => {
+    const world = simulatedWorld(models, {}, (name) => {
+      if (name.startsWith('good')) throw new BursarError('Too dear.', { code: 'budget_exceeded', status: 402 })
+      throw failure(code)
+    })
+    const [end] = await evaluateSuites([simulatedSuite(['good', 'fair'], 1)], optionsFor(world, { search: 'uniform', rule: all }))
+    expect(['budget', 'failing']).toContain(end?.stop)
+  })
+
   it("of a method's own give no points, and a method that never answers gets no more calls", async () => {
     let refused = 0
     const world = simulatedWorld(models, {}, (name) => {

@@ -294,6 +294,8 @@ class EvaluationRun {
     this.letGo(cell)
     this.inARow += 1
     if (this.inARow >= FAILURES_IN_A_ROW) this.stopFor('failing')
+    // It holds no money any more, and nobody else may be left who could wake those that wait for some.
+    this.unpark()
   }
 
   /** The method can't answer this: nothing for it, as its users would get. */
@@ -304,6 +306,7 @@ class EvaluationRun {
     this.failures[method] = (this.failures[method] ?? 0) + 1
     this.withoutAnswer(method, item)
     if (this.options.suite.methods.every((_, index) => this.isDead(index))) this.stopFor('failing')
+    this.unpark()
   }
 
   private withoutAnswer(method: number, item: number): void {
