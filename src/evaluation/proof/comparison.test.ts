@@ -138,4 +138,16 @@ describe('nonInferiority', () => {
     expect(nonInferiority(new Comparison(), 0.05)).toMatchObject({ verdict: 'not yet' })
     expect(() => nonInferiority(new Comparison(), 0)).toThrow(RangeError)
   })
+
+  it('has no bounds for a margin before there is enough, unless the arms alone settle it', () => {
+    const few = (differing: number) => {
+      const quality = new Comparison({ range: 1 })
+      for (let index = 0; index < 400; index++) quality.add({ heldOut: index % 20 === 0, holdout: 0.05, outcome: index % 2, same: index >= differing })
+      return quality
+    }
+    expect(few(400).intervalAt(0.02)).toMatchObject({ low: -Infinity, high: Infinity })
+    expect(few(4).intervalAt(0.02)).toMatchObject({ low: -0.01, high: 0.01 })
+    expect(nonInferiority(few(4), 0.02).verdict).toBe('proven')
+    expect(nonInferiority(few(400), 0.02).verdict).toBe('not yet')
+  })
 })

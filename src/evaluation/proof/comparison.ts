@@ -153,6 +153,15 @@ export class Comparison {
     return { ...interval, value: within(interval.value), low: within(low), high: within(high) }
   }
 
+  /**
+   * The interval for a question about a margin: of too few requests it has no bounds, unless so few of them went to another arm than the reference that no more than the
+   * margin can differ. So a bounded one always has something to say.
+   */
+  intervalAt(margin: number): Interval {
+    const interval = this.interval()
+    return this.isEarly() && !(this.mostDifference < margin) ? { ...interval, low: -Infinity, high: Infinity } : interval
+  }
+
   /** Only where the policy's arm isn't the reference can anything differ, and there by no more than the range. */
   private get mostDifference(): number {
     const { all, differing } = this.weights

@@ -63,6 +63,18 @@ describe('SavingsEstimator', () => {
     expect(estimated({ seed: 2, requests: 500 }).all).toMatchObject({ verdict: 'none', quality: [], evidence: undefined })
   })
 
+  it('takes the verdict from evidence of which there is enough, before any of which there is too little', () => {
+    // The judge looked at few of the held-out answers; verifiers looked at all.
+    const all = estimated({ seed: 2, requests: 1_500, holdout: 0.2, judge: { share: 0.1, people: 0.5 } }, (trial) => ({
+      ...trial,
+      outcomes: [...trial.outcomes, { outcomeId: 'check', at: trial.decision.at, decisionId: trial.decision.decisionId, key: 'k', source: 'verifier:json_schema', score: 1 }],
+    })).all
+    const judge = all.quality.find(({ kind }) => kind === 'judge')
+    expect(judge?.observed.heldOut).toBeLessThan(50)
+    expect(judge?.difference.low).toBe(-Infinity)
+    expect(all.evidence).toBe('check')
+  })
+
   it('is misled by a judge who flatters as long as no person labels, and not any more when some do', () => {
     const flattered = estimated({ seed: 4, requests: 4_000, holdout: 0.3, judge: { share: 0.5, flatters: 0.15 } }).all.quality[0]
     expect(flattered?.difference.low).toBeGreaterThan(0)

@@ -132,7 +132,7 @@ export class ScopeEstimate {
   private comparedEstimate(kind: Exclude<EvidenceKind, 'pair'>, margin: number): QualityEstimate[] {
     const comparison = this.qualities.get(kind)
     if (comparison === undefined) return []
-    const difference = comparison.interval()
+    const difference = comparison.intervalAt(margin)
     const p = comparison.pValue(-margin)
     const more = comparison.requestsUntil(roomOf(difference, margin)) * (this.count / Math.max(1, comparison.requests))
     return [{ kind, difference, observed: comparison.observed, labels: comparison.labels, ...sides(difference, margin, p), more: Math.ceil(more) }]

@@ -15,7 +15,7 @@ export type Verdict =
  */
 export function nonInferiority(quality: Comparison, margin: number): Verdict {
   if (!(margin > 0)) throw new RangeError('a margin of non-inferiority is above 0')
-  const difference = quality.interval()
+  const difference = quality.intervalAt(margin)
   if (difference.low > -margin) return { verdict: 'proven', difference, margin }
   if (difference.high < -margin) return { verdict: 'worse', difference, margin }
   // As far as the estimate itself is above the margin; where it is below, as if there were no difference.

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import type { TrialEvidence } from '../../ledger/index.js'
 import type { Message, Role } from '../../protocol/index.js'
 import { usd, zeroMoney } from '../../quantities/index.js'
 import type { Decision, Situation } from '../../routing/index.js'
@@ -13,6 +14,7 @@ import { DailyAllowance } from './daily-allowance.js'
 import { mayBeHeldOut, withHoldout } from './holdout.js'
 import { answerText, gradeIn, gradeRequest, gradesIn, pairRequest } from './judge-prompt.js'
 import { readProofState, writeProofState } from './proof-state.js'
+import { ALL, WatchedTrials } from './watched-trials.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'bursar-proof-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -193,6 +195,25 @@ describe('dollars a day', () => {
     expect([allowance.take(usd(0.95)), allowance.open]).toEqual([true, true])
     allowance.settle(usd(0.95), null)
     expect(allowance.remaining()).toBe(usd(0.05))
+  })
+})
+
+describe('trials that are watched', () => {
+  it('say that nothing differs where the policy’s own arm is the reference, live and from the ledger', async () => {
+    const trial = (index: number) => ({ heldOut: index % 2 === 0, holdout: 0.5, policyArm: 'large', unit: `u${index}` })
+    const outcome = (index: number) => ({ outcomeId: `o${index}`, at: 1, decisionId: `d${index}`, key: 'test', source: 'judge:m', score: index % 2, sought: 1 })
+    const live = new WatchedTrials({ margin: 0.02 }, new Map(), () => undefined)
+    const again = new WatchedTrials({ margin: 0.02 }, new Map(), () => undefined)
+    const records: TrialEvidence[] = []
+    for (let index = 0; index < 200; index++) {
+      live.began(`d${index}`, { trial: trial(index), organisation: undefined, same: true, expectedOfPolicy: undefined, expectedOfReference: undefined })
+      live.told(outcome(index))
+      const weighed = { objective: {}, reference: 'large', familiarity: 1, explored: false, arms: [], excluded: [] }
+      const decision: TrialEvidence['decision'] = { decisionId: `d${index}`, requestId: `r${index}`, at: 1, key: 'test', requestedModel: 'auto', arm: 'large', propensity: 1, policy: 'p', reason: 'best', weighed }
+      records.push({ decision, trial: trial(index), expected: { policy: undefined, reference: undefined }, cost: { calls: 1, usd: zeroMoney, seconds: 0, joules: null }, outcomes: [outcome(index)] })
+    }
+    expect(await again.recall({ trials: () => Promise.resolve(records) }, 2, () => Promise.resolve(undefined), new AbortController().signal)).toBe(200)
+    for (const { guardrail } of [live, again]) expect(guardrail.evidence(ALL)).toMatchObject([{ kind: 'judge', verdict: 'proven', trials: 200, difference: { value: 0, low: 0, high: 0 } }])
   })
 })
 

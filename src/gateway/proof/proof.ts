@@ -135,6 +135,7 @@ export class Proof implements TrialSource {
     const watched: WatchedTrial = {
       trial,
       organisation: key.organisation,
+      same: trial.policyArm === reference.id,
       expectedOfPolicy: quality(trial.policyArm),
       expectedOfReference: quality(reference.id),
       ...(feedbackWanted && plan ? { peopleSought: plan.probability * peopleShare } : {}),

@@ -17,6 +17,8 @@ const LOOK_BACK_SECONDS = 30 * 86_400
 export interface WatchedTrial {
   readonly trial: TrialRecord
   readonly organisation: string | undefined
+  /** Whether the policy's own arm is the reference: nothing can differ then, whatever was drawn. */
+  readonly same: boolean
   /** What was expected of the quality of both arms. */
   readonly expectedOfPolicy: number | undefined
   readonly expectedOfReference: number | undefined
@@ -76,20 +78,21 @@ export class WatchedTrials {
     return read
   }
 
-  private recount({ decision: { at }, trial, expected, outcomes }: TrialEvidence, organisation: string | undefined): void {
-    const watched: WatchedTrial = { trial, organisation, expectedOfPolicy: expected.policy?.quality ?? undefined, expectedOfReference: expected.reference?.quality ?? undefined }
+  private recount({ decision: { at, weighed }, trial, expected, outcomes }: TrialEvidence, organisation: string | undefined): void {
+    const same = trial.policyArm === weighed?.reference
+    const watched: WatchedTrial = { trial, organisation, same, expectedOfPolicy: expected.policy?.quality ?? undefined, expectedOfReference: expected.reference?.quality ?? undefined }
     for (const outcome of outcomes) this.count(watched, outcome, at)
     const pair = outcomes.filter(({ source }) => source.startsWith(PAIR_SOURCE))
     const [given, reference] = [pair.find(({ arm }) => arm === undefined), pair.find(({ arm }) => arm !== undefined)]
     if (given && reference) this.toldPair(watched, given.score, reference.score, at)
   }
 
-  private count({ trial, organisation, expectedOfPolicy, expectedOfReference }: WatchedTrial, outcome: OutcomeRecord, at: number): void {
+  private count({ trial, organisation, same, expectedOfPolicy, expectedOfReference }: WatchedTrial, outcome: OutcomeRecord, at: number): void {
     const kind = kindOf(outcome)
     if (kind === undefined) return
     const { heldOut, holdout, unit, stratum } = trial
     for (const scope of this.scopesOf(organisation, at))
-      this.tell(this.guardrail.add(scope, kind, { heldOut, holdout, unit, stratum, outcome: outcome.score, expectedOfPolicy, expectedOfReference }, outcome.at))
+      this.tell(this.guardrail.add(scope, kind, { heldOut, holdout, unit, stratum, same, outcome: outcome.score, expectedOfPolicy, expectedOfReference }, outcome.at))
   }
 
   private tell(rolledBack: RolledBack | undefined): void {
