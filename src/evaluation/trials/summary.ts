@@ -83,7 +83,7 @@ function because({ stop, rule, leader, cells, failure, methods, decided }: Pick<
     case 'interrupted':
       return `Interrupted.${open}`
     case 'failing':
-      return `Stopped, because calls fail again and again${failure === undefined ? '' : `: ${failure}`}.${open}`
+      return `Stopped, because calls fail again and again${failure === undefined ? '' : `: ${failure.replace(/\.+$/, '')}`}.${open}`
   }
 }
 
