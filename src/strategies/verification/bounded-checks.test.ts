@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { afterAll, expect, it } from 'vitest'
 import { BoundedChecks } from './index.js'
 
@@ -14,4 +16,13 @@ it('finds patterns in a thread, and gives up on those that take for ever', async
   expect(await pattern('^(a+)+$', `${'a'.repeat(40)}b`)).toEqual(['not_checked'])
   expect(await checks.check('after', [{ pattern: 'a', flags: '', text: 'a' }, { pattern: 'b', flags: '', text: 'a' }])).toEqual(['held', 'broken'])
   expect(faults).toEqual([])
+})
+
+it('keeps a process alive while somebody waits for a check, and not for a moment longer', async () => {
+  const script = `import { BoundedChecks } from ${JSON.stringify(new URL('./bounded-checks.ts', import.meta.url).href)}
+const checks = new BoundedChecks({ startSeconds: 60 }, () => undefined)
+console.log(String(await checks.check('one', [{ pattern: 'x', flags: '', text: 'axb' }])), String(await checks.check('one', [{ pattern: 'y', flags: '', text: 'axb' }])))`
+  // The thread would stay for a minute.
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', script], { timeout: 28_000 })
+  expect(stdout.trim()).toBe('held broken')
 })

@@ -111,6 +111,8 @@ export class BoundedChecks {
     const job = this.waiting.shift()
     clearTimeout(this.idle)
     if (!job) {
+      // A thread that has nothing to do keeps no process alive; one that has does, since somebody waits for its word.
+      this.thread?.unref()
       if (this.thread) this.idle = setTimeout(() => void this.end(), this.settings.idleSeconds * 1000).unref()
       return
     }
@@ -120,6 +122,7 @@ export class BoundedChecks {
       return this.next()
     }
     const thread = this.ensureThread()
+    thread.ref()
     this.running = { job, timer: setTimeout(() => this.tookTooLong(job), this.settings.startSeconds * 1000).unref() }
     // Its time begins when the thread can work on it.
     if (this.ready) this.ask(thread, job)
@@ -134,7 +137,6 @@ export class BoundedChecks {
   private ensureThread(): Worker {
     if (this.thread) return this.thread
     const thread = new Worker(entry(), { execArgv: [], env: {}, resourceLimits: { maxOldGenerationSizeMb: THREAD_MEMORY_MB } })
-    thread.unref()
     thread.on('message', (message: CheckAnswer | 'ready') => {
       if (this.thread !== thread) return
       if (message === 'ready') {
