@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { drive, tableName, type DriveReport } from '../drive/drive.js'
 import { driveFormats, type DriveFormat } from '../drive/formats.js'
 import { reportLines } from '../drive/report.js'
 import { version } from '../version.js'
+import { writeResult } from '../written-file.js'
 
 interface CommandOptions {
   readonly requests: string
@@ -58,7 +58,7 @@ async function run(options: CommandOptions): Promise<void> {
     })
     progress.end()
     process.stdout.write(`${reportLines(report).join('\n')}\n`)
-    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(driveJson(report, options), null, 2)}\n`)
+    if (options.json !== undefined) writeResult('--json', options.json, `${JSON.stringify(driveJson(report, options), null, 2)}\n`)
     if (!report.ok) process.exitCode = 1
   } catch (thrown) {
     progress.end()

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { BursarError, InvalidRequest } from '../../errors/index.js'
@@ -34,6 +34,7 @@ import { evaluationText, settingsText, tunedText } from '../evaluate/print.js'
 import { EvaluationProgress } from '../evaluate/progress.js'
 import { findConfig, processDependencies, USUAL_FILE } from '../inspection.js'
 import { version } from '../version.js'
+import { writeResult } from '../written-file.js'
 
 interface EvaluateCommandOptions {
   readonly config?: string
@@ -192,8 +193,8 @@ async function tuneSuites(suites: readonly Suite[], options: EvaluateCommandOpti
     results.push({ suite: suite.name, tuned })
     deps.print(tunedText(suite.name, tuned, cellsFile, deps.width))
   }
-  if (options.html !== undefined) writeFileSync(options.html, htmlOf(evaluationDocument(results.map(({ tuned }) => tuned.check))))
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ command: 'evaluate --tune', seed: options.seed, results, version }, null, 2)}\n`)
+  if (options.html !== undefined) writeResult('--html', options.html, htmlOf(evaluationDocument(results.map(({ tuned }) => tuned.check))))
+  if (options.json !== undefined) writeResult('--json', options.json, `${JSON.stringify({ command: 'evaluate --tune', seed: options.seed, results, version }, null, 2)}\n`)
 }
 
 async function suitesOf(files: readonly string[], { recorded, limit, maxTokens, check, judge, method, allowOutside }: EvaluateCommandOptions, table: RecordedTable | undefined): Promise<readonly Suite[]> {
@@ -260,11 +261,12 @@ function exitCodeOf(summaries: readonly EvaluationSummary[]): number {
 function writeFiles(options: EvaluateCommandOptions, files: readonly string[], ended: readonly Evaluated[], summaries: readonly EvaluationSummary[]): void {
   const { key: _secret, json, html, export: table, ...settings } = options
   if (json !== undefined)
-    writeFileSync(
+    writeResult(
+      '--json',
       json,
       `${JSON.stringify({ command: 'evaluate', seed: options.seed, data: ended.map(({ suite }, index) => ({ name: files[index] ?? suite.name, rows: suite.items.length })), settings, baselines: {}, results: summaries, seconds: Math.max(0, ...summaries.map(({ spent }) => spent.seconds)), version }, null, 2)}\n`,
     )
-  if (html !== undefined) writeFileSync(html, htmlOf(evaluationDocument(summaries)))
+  if (html !== undefined) writeResult('--html', html, htmlOf(evaluationDocument(summaries)))
   if (table === undefined) return
   const several = ended.length > 1
   const out = openSync(table, 'w')

@@ -33,8 +33,11 @@ async function stateOf({ state: file }: ProofConfig, { onFault, note }: OpenProo
   }
 }
 
+const MOST_KEYS = 10_000
+
 /** The organisation of a key by the key's name, from the configuration or the database; each is looked up once. */
 function organisations({ current }: OpenProofParts): (key: string) => Promise<string | undefined> {
+  // Bounded, and forgotten as a whole now and then: a key may have moved to another organisation.
   const known = new Map<string, string | undefined>()
   return async (name) => {
     if (known.has(name)) return known.get(name)
@@ -42,6 +45,7 @@ function organisations({ current }: OpenProofParts): (key: string) => Promise<st
     const key = keyring.keysOfConfiguration().find((one) => one.name === name) ?? (await accounts?.store.keys({ name, revoked: true, limit: 1 }))?.items[0]
     const chain = key && chainOf(key, (kind, id) => keyring.account(kind, id))
     const organisation = chain === undefined || isBroken(chain) ? undefined : chain.find(({ kind }) => kind === 'organisation')?.id
+    if (known.size >= MOST_KEYS) known.clear()
     known.set(name, organisation)
     return organisation
   }
