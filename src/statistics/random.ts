@@ -40,6 +40,18 @@ export function childRandom(seed: number, name: string): Random {
   return seededRandom(hash)
 }
 
+/** 0 … count − 1 in random order, each order as likely as any other (Fisher and Yates). O(count). */
+export function shuffled(count: number, random: Random): Uint32Array {
+  const order = Uint32Array.from({ length: count }, (_, at) => at)
+  for (let at = count - 1; at > 0; at--) {
+    const other = Math.floor(random.next() * (at + 1))
+    const kept = order[at] ?? 0
+    order[at] = order[other] ?? 0
+    order[other] = kept
+  }
+  return order
+}
+
 function rotateLeft(value: number, bits: number): number {
   return (value << bits) | (value >>> (32 - bits))
 }

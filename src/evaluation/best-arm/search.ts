@@ -1,4 +1,4 @@
-import type { Random } from '../../statistics/index.js'
+import { shuffled, type Random } from '../../statistics/index.js'
 
 /** One method (model, prompt, configuration) on one item of a test set. */
 export interface Cell {
@@ -50,7 +50,7 @@ export class Board {
   private readonly given: readonly Uint8Array[]
   private readonly open: Int32Array
   private readonly cursor: Int32Array
-  readonly order: Int32Array
+  readonly order: Uint32Array
 
   constructor({ methods, items, random, categories }: SearchSize) {
     if (!(methods >= 1) || !(items >= 1)) throw new RangeError('a search needs a method and an item at least')
@@ -144,19 +144,8 @@ export class Board {
   }
 }
 
-function shuffled(count: number, random: Random): Int32Array {
-  const order = Int32Array.from({ length: count }, (_, index) => index)
-  for (let index = count - 1; index > 0; index--) {
-    const other = Math.floor(random.next() * (index + 1))
-    const held = order[index] ?? 0
-    order[index] = order[other] ?? 0
-    order[other] = held
-  }
-  return order
-}
-
 /** The same items so that every stretch of the order has each category's share: the j-th of a category's k items stands at (j + a random start) / k. */
-function balanced(order: Int32Array, categories: ArrayLike<number>, random: Random): Int32Array {
+function balanced(order: Uint32Array, categories: ArrayLike<number>, random: Random): Uint32Array {
   const size = new Map<number, number>()
   for (const item of order) size.set(categories[item] ?? 0, (size.get(categories[item] ?? 0) ?? 0) + 1)
   const next = new Map<number, number>()

@@ -39,8 +39,8 @@ const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
 
 /**
  * Fits items and models by joint maximum a posteriori, Newton's steps in turn; a_i and d_i have normal priors about their category's mean, whose spread is
- * estimated as it goes (empirical Bayes), so that with ten models an item says little for itself and its category much. O(rounds × models × items) time:
- * some 5 s for 4,000 models × 2,000 items; memory of a few numbers an item. Throws `RangeError` for fewer than 3 models.
+ * estimated as it goes (empirical Bayes), so that with ten models an item says little for itself and its category much. O(rounds × models × items) time;
+ * memory of a few numbers an item. Throws `RangeError` for fewer than 3 models.
  */
 export function fitItems(matrix: ItemMatrix, options: FitOptions = {}): ItemFit {
   const { rounds, shrinkage, widening, own } = { ...FIT_DEFAULTS, ...options }

@@ -1,4 +1,4 @@
-import { normalDraw, type Random } from '../../statistics/index.js'
+import { normalDraw, shuffled, type Random } from '../../statistics/index.js'
 import { GaussianProcess, type GpParameters, type Point } from './gaussian-process.js'
 
 /** Looks for the least of a function whose values come one by one, in any order, while others are still being computed. Points lie in the unit cube. */
@@ -111,15 +111,6 @@ function randomPoint(dimensions: number, random: Random): Point {
 
 /** Points of which each dimension has one in each of `count` equal strips. */
 export function latinHypercube(count: number, dimensions: number, random: Random): Point[] {
-  const strips = Array.from({ length: dimensions }, () => {
-    const order = Array.from({ length: count }, (_, index) => index)
-    for (let index = count - 1; index > 0; index--) {
-      const other = Math.floor(random.next() * (index + 1))
-      const held = order[index] ?? 0
-      order[index] = order[other] ?? 0
-      order[other] = held
-    }
-    return order
-  })
+  const strips = Array.from({ length: dimensions }, () => shuffled(count, random))
   return Array.from({ length: count }, (_, index) => strips.map((order) => ((order[index] ?? 0) + random.next()) / count))
 }

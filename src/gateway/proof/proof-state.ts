@@ -1,6 +1,7 @@
-import { open, readFile, rename, unlink } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { evidenceKinds, type RolledBack } from '../../evaluation/index.js'
+import { writeWhole } from '../write-whole.js'
 
 /** What the guardrail keeps beyond the process. Evidence lies in the ledger and is read again. */
 export interface ProofState {
@@ -39,19 +40,6 @@ export async function readProofState(file: string): Promise<ProofState | undefin
 
 /** Writes the whole file or leaves the one that was there. */
 export async function writeProofState(file: string, { rolledBack, since }: ProofState): Promise<void> {
-  const part = `${file}.${process.pid}.part`
   const plain = rolledBack.map(({ scope, at, kind, difference: { value, low, high, n }, margin }) => ({ scope, at, kind, difference: { value, low, high, n }, margin }))
-  try {
-    const handle = await open(part, 'w', 0o600)
-    try {
-      await handle.writeFile(`${JSON.stringify({ bursar: 'proof 1', rolledBack: plain, since }, null, 2)}\n`)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(part, file)
-  } catch (thrown) {
-    await unlink(part).catch(() => undefined)
-    throw thrown
-  }
+  await writeWhole(file, `${JSON.stringify({ bursar: 'proof 1', rolledBack: plain, since }, null, 2)}\n`)
 }

@@ -1,5 +1,6 @@
-import { open, readFile, rename, unlink } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { BursarError } from '../../errors/index.js'
+import { writeWhole } from '../write-whole.js'
 
 /** What predictors have learned, by whose it is. */
 export interface RoutingState {
@@ -100,20 +101,7 @@ export async function readStateFile(file: string): Promise<RoutingState | undefi
 
 /** Writes the whole file or leaves the one that was there: to another name first, to the disk, then in its place. */
 export async function writeStateFile(file: string, state: RoutingState): Promise<void> {
-  const part = `${file}.${process.pid}.part`
-  try {
-    const handle = await open(part, 'w', 0o600)
-    try {
-      await handle.writeFile(encodeState(state))
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(part, file)
-  } catch (thrown) {
-    await unlink(part).catch(() => undefined)
-    throw thrown
-  }
+  await writeWhole(file, encodeState(state))
 }
 
 function refused(name: string, why: string, cause?: unknown): BursarError {

@@ -1,11 +1,10 @@
 import { BursarError } from '../../errors/index.js'
-import { childRandom, fitPlatt, type PlattCurve } from '../../statistics/index.js'
+import { childRandom, fitPlatt, type PlattCurve, shuffled } from '../../statistics/index.js'
 import type { Features } from '../../understanding/index.js'
 import type { ArmFacts, ArmId, Estimate, Observation, Predictor, PredictorKind } from '../contracts.js'
 import { createArmMeans, type ArmMeans } from './arm-means.js'
 import { createWriter, openReader } from './bytes.js'
 import { observed } from './observed.js'
-import { shuffled } from './shuffled.js'
 import { average, fitStack, type Stack, type StackRow } from './stack.js'
 
 export interface MemberSettings {

@@ -1,5 +1,5 @@
 import { BursarError } from '../../errors/index.js'
-import { childRandom } from '../../statistics/index.js'
+import { childRandom, shuffled } from '../../statistics/index.js'
 import type { Features } from '../../understanding/index.js'
 import type { ArmFacts, ArmId, Observation, Predictor, PredictorKind } from '../contracts.js'
 import { createArmCosts } from './arm-costs.js'
@@ -10,7 +10,6 @@ import { estimateOf } from './estimates.js'
 import { createFamiliarity } from './familiarity.js'
 import { observed } from './observed.js'
 import { createSharedWeights, type Penalties, type SharedWeights } from './shared-weights.js'
-import { shuffled } from './shuffled.js'
 
 export interface LinearSettings {
   /** λu: of what all arms share. Chosen on a held-out fifth of the training rows when absent. */

@@ -1,13 +1,12 @@
 import { BursarError } from '../../errors/index.js'
 import { toDollars } from '../../quantities/index.js'
-import { childRandom } from '../../statistics/index.js'
+import { childRandom, shuffled } from '../../statistics/index.js'
 import type { Features } from '../../understanding/index.js'
 import type { ArmId, Estimate, Observation, Predictor, PredictorKind } from '../contracts.js'
 import { createWriter, openReader, type ByteReader } from './bytes.js'
 import type { MemberSettings } from './ensemble.js'
 import { observed } from './observed.js'
 import { createOnlineLogistic, type OnlineLogistic } from './online-logistic.js'
-import { shuffled } from './shuffled.js'
 
 export interface PreferenceSettings {
   /** What is expected of any user: the predictor that is learned from all of them. Ridge when absent. */

@@ -1,4 +1,4 @@
-import { childRandom, type Random } from '../../statistics/index.js'
+import { childRandom, type Random, shuffled } from '../../statistics/index.js'
 import type { Features } from '../../understanding/index.js'
 import type { ArmFacts, ArmId, Observation, Predictor, PredictorKind } from '../contracts.js'
 import { createArmCosts } from './arm-costs.js'
@@ -8,7 +8,6 @@ import { traitValues } from './design.js'
 import { estimateOf } from './estimates.js'
 import { createFamiliarity } from './familiarity.js'
 import { observed } from './observed.js'
-import { shuffled } from './shuffled.js'
 import { binEdges, binOf, growTree, leafOf, type Binned, type Residuals, type Tree } from './tree.js'
 
 export interface TreesSettings {
