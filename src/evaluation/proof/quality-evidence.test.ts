@@ -18,8 +18,9 @@ describe('qualityEvidence', () => {
     expect(qualityEvidence({ outcomes: pair.slice(1) })).toEqual({ unusable: 0 })
   })
 
-  it('has no use for a judge who was asked nobody knows how often, nor for words on answers nobody was given', () => {
-    expect(qualityEvidence({ outcomes: [word('judge:m', 1), word('user', 1, { arm: 'large' })] })).toEqual({ unusable: 1 })
+  it('takes the word of a judge of the caller’s own for feedback, as the guardrail does, and has no use for pairs nobody knows the share of, nor for words on answers nobody was given', () => {
+    expect(qualityEvidence({ outcomes: [word('judge:m', 1), word('user', 0.5, { arm: 'large' })] })).toEqual({ feedback: 1, unusable: 0 })
+    expect(qualityEvidence({ outcomes: [word('judge-pair:m', 1)] })).toEqual({ unusable: 1 })
   })
 
   it('believes a judge whom people correct first, and feedback last', () => {

@@ -27,7 +27,7 @@ export interface QualityEvidence {
   readonly check?: number | undefined
   /** What callers said of their own accord. */
   readonly feedback?: number | undefined
-  /** Words of judges that nobody knows the probability of: of no use. */
+  /** Halves of pairs that nobody knows the probability of: of no use. */
   readonly unusable: number
 }
 
@@ -44,7 +44,8 @@ export function qualityEvidence({ outcomes }: Pick<TrialEvidence, 'outcomes'>): 
     if (source.startsWith('verifier:')) {
       if (arm === undefined) checks.set(source, score)
     } else if (isJudge(source) && sought !== undefined) (arm === undefined ? given : ofReference).push(outcome)
-    else if (isJudge(source)) unusable += 1
+    else if (source.startsWith(pairSource)) unusable += 1
+    // A judge of the caller's own, too: nobody knows how it chose what to judge.
     else if (arm !== undefined) continue
     else if (sought === undefined) feedback = score
     else label = { score, sought }
