@@ -45,7 +45,13 @@ async function main(): Promise<number> {
     const subjects: Subject[] = []
     if (baseUrl !== undefined) {
       say(`the gateway has to send "${values.model}" on to ${upstream.url}/v1`)
-      subjects.push({ name: values.name, url: baseUrl.replace(/\/(?:v1\/?)?$/, ''), headers: headersOf(values.header), model: values.model, hasKeys: !values['no-keys'] })
+      subjects.push({
+        name: values.name,
+        url: baseUrl.replace(/\/(?:v1\/?)?$/, ''),
+        headers: headersOf(values.header),
+        model: values.model,
+        hasKeys: !values['no-keys'],
+      })
     } else {
       subjects.push(...(await ourSubjects(upstream, children)))
       if (subjects.length === 0) return 2
@@ -70,7 +76,8 @@ async function main(): Promise<number> {
     })
     for (const one of tally) console.log(`${one.name}: ${one.pass} pass, ${one.fail} fail, ${one.notApplicable} n.a. of ${chosen.length}`)
     if (values.json !== undefined) {
-      const of = (index: number) => Object.fromEntries(chosen.map((check) => [check.id, { expects: check.expects, ...outcomes.get(check.id)?.[index] }]))
+      const of = (index: number) =>
+        Object.fromEntries(chosen.map((check) => [check.id, { expects: check.expects, ...outcomes.get(check.id)?.[index] }]))
       const all = subjects.map((subject, index) => ({ name: subject.name, checks: of(index), ...tally[index] }))
       writeReport(values.json, {
         command: commandLine('bench:conformance'),
@@ -117,8 +124,24 @@ async function ourSubjects(upstream: Upstream, children: Child[]): Promise<reado
       const child = await startPortkey()
       children.push(child)
       // Its retries are off by default; here it is shown at its best.
-      const config = { provider: 'openai', custom_host: `${upstream.url}/v1`, retry: { attempts: 2, on_status_codes: [429, 500, 502, 503, 504], use_retry_after_header: true }, request_timeout: 4_000 }
-      subjects.push({ name, url: child.url, headers: { ...authorization, 'x-portkey-provider': 'openai', 'x-portkey-custom-host': `${upstream.url}/v1`, 'x-portkey-config': JSON.stringify(config) }, model: 'mock', hasKeys: false })
+      const config = {
+        provider: 'openai',
+        custom_host: `${upstream.url}/v1`,
+        retry: { attempts: 2, on_status_codes: [429, 500, 502, 503, 504], use_retry_after_header: true },
+        request_timeout: 4_000,
+      }
+      subjects.push({
+        name,
+        url: child.url,
+        headers: {
+          ...authorization,
+          'x-portkey-provider': 'openai',
+          'x-portkey-custom-host': `${upstream.url}/v1`,
+          'x-portkey-config': JSON.stringify(config),
+        },
+        model: 'mock',
+        hasKeys: false,
+      })
     }
   }
   return subjects

@@ -1,5 +1,6 @@
-// How often the intervals of the live proof hold what they promise: simulated experiments with drifting traffic, a biased judge of whom few answers
-// are checked by people, and a policy that learns. Usage: npm run bench:coverage [-- --runs N] [--requests N] [--seed N] [--json FILE]
+// How often the intervals of the live proof hold what they promise: simulated experiments with drifting traffic, a biased judge of whom
+// few answers are checked by people, and a policy that learns. Usage: npm run bench:coverage [-- --runs N] [--requests N] [--seed N]
+// [--json FILE]
 import { parseArgs } from 'node:util'
 import { Comparison, nonInferiority } from '../src/evaluation/index.js'
 import { childRandom, normalDraw, quantile, shareInterval } from '../src/statistics/index.js'
@@ -36,7 +37,14 @@ const scenarios: readonly Scenario[] = [
   { name: 'nearly always right (99 %)', gap: () => 0, holdout: () => 0.05, drift: 0, quality: { reference: 0.99 } },
 ]
 
-const { values } = parseArgs({ options: { runs: { type: 'string', default: '2000' }, requests: { type: 'string', default: '10000' }, seed: { type: 'string', default: '1' }, json: { type: 'string' } } })
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '2000' },
+    requests: { type: 'string', default: '10000' },
+    seed: { type: 'string', default: '1' },
+    json: { type: 'string' },
+  },
+})
 const runs = Number(values.runs)
 const requests = Number(values.requests)
 const seed = Number(values.seed)
@@ -82,7 +90,10 @@ for (const scenario of scenarios) {
       const policy = reference - (hard ? scenario.gap(time) : 0)
       truth += policy - reference
       const right = random.next() < (heldOut ? reference : policy) ? 1 : 0
-      const judged = scenario.labelled === undefined ? right : Math.min(1, Math.max(0, 0.7 * right + 0.2 + (heldOut ? 0 : 0.1) + 0.1 * normalDraw(random)))
+      const judged =
+        scenario.labelled === undefined
+          ? right
+          : Math.min(1, Math.max(0, 0.7 * right + 0.2 + (heldOut ? 0 : 0.1) + 0.1 * normalDraw(random)))
       const asked = scenario.labelled !== undefined && random.next() < scenario.labelled
       const outcome = judged
       const sought = scenario.looked === undefined ? 1 : scenario.looked * (hard ? 2 : 1)
@@ -91,7 +102,16 @@ for (const scenario of scenarios) {
       const hint = (hard ? -0.1 : 0.1) + 0.2 * normalDraw(random)
       if (looked)
         comparison.add({
-          ...{ heldOut, holdout, outcome, sought, unit, stratum: hard ? 'hard' : 'easy', expectedOfPolicy: hint, expectedOfReference: hint },
+          ...{
+            heldOut,
+            holdout,
+            outcome,
+            sought,
+            unit,
+            stratum: hard ? 'hard' : 'easy',
+            expectedOfPolicy: hint,
+            expectedOfReference: hint,
+          },
           label: asked && scenario.labelled !== undefined ? { score: right, sought: sought * scenario.labelled } : undefined,
         })
       const group = heldOut ? groups.held : groups.other
@@ -135,10 +155,28 @@ for (const scenario of scenarios) {
     const { low, high } = shareInterval(count, runs)
     return { value: count / runs, low, high, n: runs, method: 'Clopper-Pearson, 95 %' }
   }
-  const found = { heldAtEveryLook: share(heldAlways), heldAtTheEnd: share(heldAtEnd), proven: share(proven), worse: share(worse), naiveHeldAtEveryLook: share(naive), meanWidth: width / bounded, ...singleLooks(heldAtLook, boundedAtLook), widthIfTheEndWereKnown: quantile(furthest, 0.95) }
+  const found = {
+    heldAtEveryLook: share(heldAlways),
+    heldAtTheEnd: share(heldAtEnd),
+    proven: share(proven),
+    worse: share(worse),
+    naiveHeldAtEveryLook: share(naive),
+    meanWidth: width / bounded,
+    ...singleLooks(heldAtLook, boundedAtLook),
+    widthIfTheEndWereKnown: quantile(furthest, 0.95),
+  }
   results[scenario.name] = found
   const percent = (of: { readonly value: number }) => `${(of.value * 100).toFixed(1)} %`
-  rows.push([scenario.name, percent(found.heldAtEveryLook), `${(found.leastAtOneLook * 100).toFixed(1)} to ${(found.mostAtOneLook * 100).toFixed(1)} %`, percent({ value: found.widthIfTheEndWereKnown }), percent(found.naiveHeldAtEveryLook), percent(found.proven), percent(found.worse), found.meanWidth.toFixed(3)])
+  rows.push([
+    scenario.name,
+    percent(found.heldAtEveryLook),
+    `${(found.leastAtOneLook * 100).toFixed(1)} to ${(found.mostAtOneLook * 100).toFixed(1)} %`,
+    percent({ value: found.widthIfTheEndWereKnown }),
+    percent(found.naiveHeldAtEveryLook),
+    percent(found.proven),
+    percent(found.worse),
+    found.meanWidth.toFixed(3),
+  ])
   process.stderr.write(`${scenario.name}: done\n`)
 }
 /** Coverage of each look by itself, of looks at which nearly all experiments had an interval. */
@@ -149,7 +187,16 @@ function singleLooks(held: Float64Array, bounded: Float64Array): { readonly leas
 
 process.stdout.write(
   `${table(
-    ['experiments', { title: 'held, all looks together', align: 'right' }, { title: 'at each look alone', align: 'right' }, { title: 'width for 95 % of all looks', align: 'right' }, { title: 'fixed-n interval, every look', align: 'right' }, { title: `proven at ${margin}`, align: 'right' }, { title: 'worse', align: 'right' }, { title: 'mean width', align: 'right' }],
+    [
+      'experiments',
+      { title: 'held, all looks together', align: 'right' },
+      { title: 'at each look alone', align: 'right' },
+      { title: 'width for 95 % of all looks', align: 'right' },
+      { title: 'fixed-n interval, every look', align: 'right' },
+      { title: `proven at ${margin}`, align: 'right' },
+      { title: 'worse', align: 'right' },
+      { title: 'mean width', align: 'right' },
+    ],
     rows,
   )}\n\n${runs} experiments of ${requests} requests each, a look every ${lookEvery}; seed ${seed}. Fixed-n: difference of means ± 1.96 standard errors, from request 500 on.
 What has to be at least 95 % is "all looks together": an interval that may be looked at for ever keeps some of its error for looks to come, so at any finite number of
@@ -157,4 +204,13 @@ looks it holds more often, and at a single look about 99.7 %. 94 to 97 % at each
 all looks": the share of our width at which just 95 % of experiments would have held at all of these looks, had it been known beforehand when they end.\n`,
 )
 if (values.json !== undefined)
-  writeReport(values.json, { command: commandLine('bench:coverage'), seed, data: [], settings: { runs, requests, margin, lookEvery }, baselines: { 'fixed-n': 'in the results' }, results, seconds: (performance.now() - startedAt) / 1_000, version: packageVersion() })
+  writeReport(values.json, {
+    command: commandLine('bench:coverage'),
+    seed,
+    data: [],
+    settings: { runs, requests, margin, lookEvery },
+    baselines: { 'fixed-n': 'in the results' },
+    results,
+    seconds: (performance.now() - startedAt) / 1_000,
+    version: packageVersion(),
+  })

@@ -1,6 +1,6 @@
-// Makespan of evaluations whose answers are graded by something slow: grading in the slot of the call (coupled) against stages of their own (decoupled), in a simulated
-// world on a virtual clock, beside the lower bound.
-// Usage: npm run bench:evaluate [-- --seeds N --slots 8 --grading 8 --seed N --json FILE]
+// Makespan of evaluations whose answers are graded by something slow: grading in the slot of the call (coupled) against stages of their
+// own (decoupled), in a simulated world on a virtual clock, beside the lower bound. Usage: npm run bench:evaluate [-- --seeds N --slots
+// 8 --grading 8 --seed N --json FILE]
 import { parseArgs } from 'node:util'
 import { virtualClock } from '../src/environment/index.js'
 import { Stage } from '../src/evaluation/index.js'
@@ -8,7 +8,15 @@ import { childRandom, mean, normalDraw, type Random } from '../src/statistics/in
 import { commandLine, packageVersion, table, writeReport } from './report.js'
 
 const { values } = parseArgs({
-  options: { seeds: { type: 'string', default: '20' }, slots: { type: 'string', default: '8' }, grading: { type: 'string', default: '8' }, seed: { type: 'string', default: '1' }, train: { type: 'string' }, test: { type: 'string' }, json: { type: 'string' } },
+  options: {
+    seeds: { type: 'string', default: '20' },
+    slots: { type: 'string', default: '8' },
+    grading: { type: 'string', default: '8' },
+    seed: { type: 'string', default: '1' },
+    train: { type: 'string' },
+    test: { type: 'string' },
+    json: { type: 'string' },
+  },
 })
 
 interface Job {
@@ -25,7 +33,12 @@ function jobsOf(random: Random, evaluations: number, cells: number): readonly Jo
     const pace = Math.exp(0.6 * normalDraw(random))
     return Array.from({ length: cells }, (): Job => {
       const call = 4 * pace * Math.exp(0.8 * normalDraw(random))
-      return { evaluation, call, grade: (evaluation % 3 === 0 ? 6 : 0.3) * Math.exp(0.5 * normalDraw(random)), expected: call * Math.exp(0.4 * normalDraw(random)) }
+      return {
+        evaluation,
+        call,
+        grade: (evaluation % 3 === 0 ? 6 : 0.3) * Math.exp(0.5 * normalDraw(random)),
+        expected: call * Math.exp(0.4 * normalDraw(random)),
+      }
     })
   }).flat()
 }
@@ -37,12 +50,22 @@ interface Outcome {
 }
 
 /** `coupled`: an answer is graded in its call's slot. `longest`: the longest of what waits goes first; else as they come. */
-async function run(jobs: readonly Job[], slots: number, grading: number, { coupled, longest }: { readonly coupled: boolean; readonly longest: boolean }): Promise<Outcome> {
+async function run(
+  jobs: readonly Job[],
+  slots: number,
+  grading: number,
+  { coupled, longest }: { readonly coupled: boolean; readonly longest: boolean },
+): Promise<Outcome> {
   const clock = virtualClock()
   const generation = new Stage({ slots, queue: Number.MAX_SAFE_INTEGER, clock })
   const graders = new Stage({ slots: grading, queue: 16 * grading, clock })
   const ends = new Map<number, number>()
-  const lanes = new Map([...new Set(jobs.map(({ evaluation }) => evaluation))].map((evaluation) => [evaluation, { generation: generation.lane(), grading: graders.lane() }]))
+  const lanes = new Map(
+    [...new Set(jobs.map(({ evaluation }) => evaluation))].map((evaluation) => [
+      evaluation,
+      { generation: generation.lane(), grading: graders.lane() },
+    ]),
+  )
   await Promise.all(
     jobs.map(
       (job) =>
@@ -97,11 +120,29 @@ for (const [evaluations, cells] of [[3, 40], [6, 40], [6, 200]] as const) {
   }
   for (const [way, all] of ratios) {
     const makespan = mean(all.map((one) => one.makespan))
-    results.push({ evaluations, cells, way, makespanOverBound: makespan, worst: Math.max(...all.map((one) => one.makespan)), evenness: mean(all.map(({ evenness }) => evenness)) })
+    results.push({
+      evaluations,
+      cells,
+      way,
+      makespanOverBound: makespan,
+      worst: Math.max(...all.map((one) => one.makespan)),
+      evenness: mean(all.map(({ evenness }) => evenness)),
+    })
     rows.push([String(evaluations), String(cells), way, makespan.toFixed(3), Math.max(...all.map((one) => one.makespan)).toFixed(3)])
   }
 }
 const right = (title: string) => ({ title, align: 'right' as const })
-process.stdout.write(`Makespan over its lower bound, mean and worst of ${seeds} draws; ${slots} slots for calls, ${grading} for grading.\n\n${table([right('evaluations'), right('cells each'), 'way', right('mean'), right('worst')], rows)}\n`)
+process.stdout.write(
+  `Makespan over its lower bound, mean and worst of ${seeds} draws; ${slots} slots for calls, ${grading} for grading.\n\n${table([right('evaluations'), right('cells each'), 'way', right('mean'), right('worst')], rows)}\n`,
+)
 if (values.json !== undefined)
-  writeReport(values.json, { command: commandLine('bench:evaluate'), seed, data: [], settings: values, baselines: { coupled: 'in the results' }, results, seconds: (performance.now() - startedAt) / 1_000, version: packageVersion() })
+  writeReport(values.json, {
+    command: commandLine('bench:evaluate'),
+    seed,
+    data: [],
+    settings: values,
+    baselines: { coupled: 'in the results' },
+    results,
+    seconds: (performance.now() - startedAt) / 1_000,
+    version: packageVersion(),
+  })

@@ -1,5 +1,6 @@
 // Evaluation on a budget: the best of many models from few cells, an unseen model's mean from few items, and how reliable that is.
-// Usage: npm run bench:evaluation [-- --test DIR --part arms,items,reliability --data NAME --seeds N --shares 0.05,0.1 --batches 1,8,32 --items 10,30,100,300 --lrf --json FILE]
+// Usage: npm run bench:evaluation [-- --test DIR --part arms,items,reliability --data NAME --seeds N --shares 0.05,0.1 --batches 1,8,32
+// --items 10,30,100,300 --lrf --json FILE]
 import { parseArgs } from 'node:util'
 import { decisionBound, searches, type SearchName } from '../src/evaluation/index.js'
 import { scoreMatrices, type ScoreMatrix } from './data/score-matrices.js'
@@ -34,12 +35,16 @@ const percent = (value: number) => `${Math.round(100 * value)} %`
 const print = (text: string) => process.stdout.write(`${text}\n`)
 const progress = (text: string) => process.stderr.write(`${text}\n`)
 
-const ways = (Object.keys(searches) as SearchName[]).filter((way) => way !== 'ucb-e-lrf' || values.lrf).sort((a, b) => Number(b === 'uniform') - Number(a === 'uniform'))
+const ways = (Object.keys(searches) as SearchName[])
+  .filter((way) => way !== 'ucb-e-lrf' || values.lrf)
+  .sort((a, b) => Number(b === 'uniform') - Number(a === 'uniform'))
 
 function arms(matrix: ScoreMatrix): SearchResult[] {
   const bound = decisionBound(matrix.scores)
   const all = matrix.methods.length * matrix.items
-  const known = bound ? `the best leads by ${bound.gap.toFixed(4)}; an oracle that knew the two best needs ${bound.cells} cells (${((100 * bound.cells) / all).toFixed(1)} %) to tell them apart in 90 %` : 'the two best have the same mean'
+  const known = bound
+    ? `the best leads by ${bound.gap.toFixed(4)}; an oracle that knew the two best needs ${bound.cells} cells (${((100 * bound.cells) / all).toFixed(1)} %) to tell them apart in 90 %`
+    : 'the two best have the same mean'
   print(`\n## ${matrix.name}: ${matrix.methods.length} models × ${matrix.items} items; ${known}.\n`)
   const results: SearchResult[] = []
   for (const batch of numbers(values.batches))
@@ -51,8 +56,28 @@ function arms(matrix: ScoreMatrix): SearchResult[] {
   const right = { align: 'right' as const }
   print(
     table(
-      ['batch', 'cells', 'search', { title: `best found, of ${seeds}`, ...right }, { title: '95 % interval', ...right }, { title: `within ${100 * INDIFFERENCE} points`, ...right }, { title: 'regret, points', ...right }, { title: 'worst', ...right }, { title: 'says', ...right }],
-      results.map((row) => [row.batch, percent(row.share), row.way, percent(row.right.value), `${percent(row.right.low)} to ${percent(row.right.high)}`, percent(row.near.value), figure(100 * row.regret), figure(100 * row.worst), row.probability === null ? '–' : percent(row.probability)]),
+      [
+        'batch',
+        'cells',
+        'search',
+        { title: `best found, of ${seeds}`, ...right },
+        { title: '95 % interval', ...right },
+        { title: `within ${100 * INDIFFERENCE} points`, ...right },
+        { title: 'regret, points', ...right },
+        { title: 'worst', ...right },
+        { title: 'says', ...right },
+      ],
+      results.map((row) => [
+        row.batch,
+        percent(row.share),
+        row.way,
+        percent(row.right.value),
+        `${percent(row.right.low)} to ${percent(row.right.high)}`,
+        percent(row.near.value),
+        figure(100 * row.regret),
+        figure(100 * row.worst),
+        row.probability === null ? '–' : percent(row.probability),
+      ]),
     ),
   )
   return results
@@ -60,13 +85,33 @@ function arms(matrix: ScoreMatrix): SearchResult[] {
 
 function fewItems(matrix: ScoreMatrix) {
   const runs = Math.min(seeds, 5)
-  print(`\n## ${matrix.name}: the mean of an unseen model from few items; ${matrix.methods.length} models left out in turn, ${runs} draws of items each.\n`)
-  const results = measureFewItems(matrix, numbers(values.items).filter((size) => size < matrix.items), runs, seed, (done, all) => progress(`${matrix.name}, unseen model ${done} of ${all}`))
+  print(
+    `\n## ${matrix.name}: the mean of an unseen model from few items; ${matrix.methods.length} models left out in turn, ${runs} draws of items each.\n`,
+  )
+  const results = measureFewItems(
+    matrix,
+    numbers(values.items).filter((size) => size < matrix.items),
+    runs,
+    seed,
+    (done, all) => progress(`${matrix.name}, unseen model ${done} of ${all}`),
+  )
   const right = { align: 'right' as const }
   print(
     table(
-      [{ title: 'items', ...right }, 'way', { title: 'mean absolute error, points', ...right }, { title: 'worst model', ...right }, { title: '95 % interval holds', ...right }],
-      results.map((row) => [row.items, row.estimator, `${figure(row.error)} ± ${figure(row.standardError)}`, figure(row.worst), row.coverage === null ? '–' : percent(row.coverage)]),
+      [
+        { title: 'items', ...right },
+        'way',
+        { title: 'mean absolute error, points', ...right },
+        { title: 'worst model', ...right },
+        { title: '95 % interval holds', ...right },
+      ],
+      results.map((row) => [
+        row.items,
+        row.estimator,
+        `${figure(row.error)} ± ${figure(row.standardError)}`,
+        figure(row.worst),
+        row.coverage === null ? '–' : percent(row.coverage),
+      ]),
     ),
   )
   return results
@@ -78,16 +123,46 @@ function reliability(matrix: ScoreMatrix) {
   print(`\n## ${matrix.name}: reliability of a decision (DIoR), 40 draws.\n`)
   print(
     table(
-      [{ title: 'items', ...right }, 'put together by', { title: "ranking, Kendall's τ", ...right }, { title: 'at least', ...right }, { title: 'DIoR', ...right }, { title: 'same winner', ...right }, { title: 'at least', ...right }],
-      decisions.map((row) => [row.items, row.aggregation, figure(row.ranking.agreement.value), figure(row.ranking.conservative), figure(row.ranking.impact), percent(row.winner.agreement.value), percent(row.winner.conservative)]),
+      [
+        { title: 'items', ...right },
+        'put together by',
+        { title: "ranking, Kendall's τ", ...right },
+        { title: 'at least', ...right },
+        { title: 'DIoR', ...right },
+        { title: 'same winner', ...right },
+        { title: 'at least', ...right },
+      ],
+      decisions.map((row) => [
+        row.items,
+        row.aggregation,
+        figure(row.ranking.agreement.value),
+        figure(row.ranking.conservative),
+        figure(row.ranking.impact),
+        percent(row.winner.agreement.value),
+        percent(row.winner.conservative),
+      ]),
     ),
   )
   const tiers = [1, 2].map((z) => measureTiers(matrix, Math.min(seeds, 10), seed, z))
   print(`\nA new model placed by tiers (Flash-HELM); rank error of 1 at most for the best five, 3 for the rest.\n`)
   print(
     table(
-      [{ title: 'z', ...right }, { title: 'items scored', ...right }, { title: 'best five', ...right }, { title: 'rest', ...right }, { title: 'same cost for all: best five', ...right }, { title: 'rest', ...right }],
-      tiers.map((row) => [row.z, `${figure(100 * row.share, 1)} %`, percent(row.topWithin1), percent(row.restWithin3), percent(row.uniformTop), percent(row.uniformRest)]),
+      [
+        { title: 'z', ...right },
+        { title: 'items scored', ...right },
+        { title: 'best five', ...right },
+        { title: 'rest', ...right },
+        { title: 'same cost for all: best five', ...right },
+        { title: 'rest', ...right },
+      ],
+      tiers.map((row) => [
+        row.z,
+        `${figure(100 * row.share, 1)} %`,
+        percent(row.topWithin1),
+        percent(row.restWithin3),
+        percent(row.uniformTop),
+        percent(row.uniformRest),
+      ]),
     ),
   )
   return { decisions, tiers }
@@ -107,11 +182,24 @@ for (const [name, load] of Object.entries(scoreMatrices)) {
   }
   sources.push(matrix.source)
   if (matrix.note) print(`\n${name}: ${matrix.note}.`)
-  results[name] = { ...(parts.has('arms') ? { arms: arms(matrix) } : {}), ...(parts.has('items') ? { items: fewItems(matrix) } : {}), ...(parts.has('reliability') ? { reliability: reliability(matrix) } : {}) }
+  results[name] = {
+    ...(parts.has('arms') ? { arms: arms(matrix) } : {}),
+    ...(parts.has('items') ? { items: fewItems(matrix) } : {}),
+    ...(parts.has('reliability') ? { reliability: reliability(matrix) } : {}),
+  }
 }
 if (sources.length === 0) {
   process.stderr.write(`No data under ${root}. Set BURSAR_DATA, or give --test DIR.\n`)
   process.exitCode = 1
 }
 if (values.json !== undefined)
-  writeReport(values.json, { command: commandLine('bench:evaluation'), seed, data: sources, settings: values, baselines: { uniform: 'in the results', 'random items': 'in the results' }, results, seconds: (performance.now() - startedAt) / 1_000, version: packageVersion() })
+  writeReport(values.json, {
+    command: commandLine('bench:evaluation'),
+    seed,
+    data: sources,
+    settings: values,
+    baselines: { uniform: 'in the results', 'random items': 'in the results' },
+    results,
+    seconds: (performance.now() - startedAt) / 1_000,
+    version: packageVersion(),
+  })

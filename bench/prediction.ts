@@ -1,5 +1,6 @@
-// Prediction without running, against the published figures and against baselines: fine-tuning (089), shots (044), configurations (031), agent runs (203).
-// Usage: npm run bench:prediction [-- --curves DIR --test DIR --only fine-tuning,shots,configuration,agent-run --seed N --json FILE]
+// Prediction without running, against the published figures and against baselines: fine-tuning (089), shots (044), configurations
+// (031), agent runs (203). Usage: npm run bench:prediction [-- --curves DIR --test DIR --only fine-tuning,shots,configuration,agent-run
+// --seed N --json FILE]
 import { parseArgs } from 'node:util'
 import { agentRunResults } from './prediction/agent-runs.js'
 import { configurationResults } from './prediction/configuration.js'
@@ -37,7 +38,8 @@ const parts: Readonly<Record<string, { readonly title: string; run(): Part | Pro
   'fine-tuning': {
     title: 'Which model to fine-tune (089)',
     run() {
-      if (values.curves === undefined) throw new DataProblem('Clone github.com/linhaowei1/Fine-tuning-Scaling-Law and give its folder benchmark with --curves.')
+      if (values.curves === undefined)
+        throw new DataProblem('Clone github.com/linhaowei1/Fine-tuning-Scaling-Law and give its folder benchmark with --curves.')
       return fineTuningResults(values.curves, seed)
     },
   },

@@ -14,7 +14,13 @@ import { reasons } from './prices/reasons.js'
 import { commandLine, dataSource, packageVersion, table, writeReport } from './report.js'
 
 const { values: options } = parseArgs({
-  options: { test: { type: 'string' }, train: { type: 'string' }, 'price-data': { type: 'string' }, at: { type: 'string' }, json: { type: 'string' } },
+  options: {
+    test: { type: 'string' },
+    train: { type: 'string' },
+    'price-data': { type: 'string' },
+    at: { type: 'string' },
+    json: { type: 'string' },
+  },
 })
 
 /** How an entry fared with one price table. */
@@ -64,7 +70,9 @@ function main(): void {
   const at = timeOf(tableFile)
   const installed = createCatalog()
   const catalogs: readonly Catalog[] =
-    tableFile === undefined ? [installed] : [createCatalog({ data: readPriceData(JSON.parse(readText(tableFile)), basename(tableFile)) }), installed]
+    tableFile === undefined
+      ? [installed]
+      : [createCatalog({ data: readPriceData(JSON.parse(readText(tableFile)), basename(tableFile)) }), installed]
 
   const disagreements: Disagreement[] = []
   const results: Result[] = []
@@ -87,7 +95,10 @@ function main(): void {
         return verdict
       })
       // A model that one table doesn't know is unexplained there only if no other table explains it.
-      results.push({ entry, verdicts: verdicts.map((one) => (one === 'unexplained' && verdicts.includes('explained') ? 'other data' : one)) })
+      results.push({
+        entry,
+        verdicts: verdicts.map((one) => (one === 'unexplained' && verdicts.includes('explained') ? 'other data' : one)),
+      })
       if (entry.price && catalogs[0] && naiveAgrees(catalogs[0], entry, reported, at)) naive++
     }
   }
@@ -95,7 +106,9 @@ function main(): void {
   const cases = files.reduce((sum, file) => sum + file.rows.length, 0)
   const count = (some: readonly Result[], test: (result: Result) => boolean) => some.filter(test).length
   const priced = count(results, (result) => result.entry.price !== undefined)
-  console.log(`${cases} cases, ${results.length} entries, ${priced} of them with a price; calls dated ${new Date(at * 1000).toISOString()}\n`)
+  console.log(
+    `${cases} cases, ${results.length} entries, ${priced} of them with a price; calls dated ${new Date(at * 1000).toISOString()}\n`,
+  )
 
   const summary = catalogs.map((catalog, index) => ({
     prices: catalog.source,
@@ -108,11 +121,20 @@ function main(): void {
   const number = (title: string) => ({ title, align: 'right' }) as const
   console.log(
     table(
-      ['price table', number('agree'), number('of the priced'), number('table has other prices'), number('case is wrong'), number('unexplained')],
+      [
+        'price table',
+        number('agree'),
+        number('of the priced'),
+        number('table has other prices'),
+        number('case is wrong'),
+        number('unexplained'),
+      ],
       summary.map((one) => [one.prices, one.agree, `${one.agreePriced} of ${priced}`, one.otherData, one.explained, one.unexplained]),
     ),
   )
-  console.log(`\nWithout the details (all input and output at one rate each) ${naive} of ${priced} priced entries agree with the first table.\n`)
+  console.log(
+    `\nWithout the details (all input and output at one rate each) ${naive} of ${priced} priced entries agree with the first table.\n`,
+  )
 
   const groups = new Map<string, Result[]>()
   for (const result of results) {
@@ -125,7 +147,15 @@ function main(): void {
     const [provider = '', flavour = ''] = name.split('\t')
     const either = (verdict: Verdict) => count(some, ({ verdicts }) => verdicts.includes(verdict))
     const unexplained = count(some, ({ verdicts }) => verdicts.includes('unexplained'))
-    return { provider, flavour, entries: some.length, priced: count(some, ({ entry }) => entry.price !== undefined), agree: either('agrees'), differ: some.length - either('agrees') - unexplained, unexplained }
+    return {
+      provider,
+      flavour,
+      entries: some.length,
+      priced: count(some, ({ entry }) => entry.price !== undefined),
+      agree: either('agrees'),
+      differ: some.length - either('agrees') - unexplained,
+      unexplained,
+    }
   })
   console.log(
     table(
@@ -146,22 +176,37 @@ function main(): void {
   }
   const unexplained = results.filter(({ verdicts }) => verdicts.includes('unexplained'))
   for (const { entry } of unexplained)
-    console.log(`\nUNEXPLAINED: case ${entry.row.id} as ${entry.provider}/${entry.flavour}, model ${entry.row.model ?? '(none)'}: expected ${entry.price ? JSON.stringify(entry.price, bigints) : 'no price'}; ours ${catalogs
-      .map((catalog) => `${JSON.stringify(price(catalog, entry, read(entry), at), bigints)} with ${catalog.source}`)
-      .join('; ')}; counts that differ: ${wrongTokens(entry, read(entry)?.usage ?? noUsage).join(', ') || 'none'}`)
+    console.log(
+      `\nUNEXPLAINED: case ${entry.row.id} as ${entry.provider}/${entry.flavour}, model ${entry.row.model ?? '(none)'}: expected ${entry.price ? JSON.stringify(entry.price, bigints) : 'no price'}; ours ${catalogs
+        .map((catalog) => `${JSON.stringify(price(catalog, entry, read(entry), at), bigints)} with ${catalog.source}`)
+        .join('; ')}; counts that differ: ${wrongTokens(entry, read(entry)?.usage ?? noUsage).join(', ') || 'none'}`,
+    )
 
   if (options.json !== undefined)
     writeReport(options.json, {
       command: commandLine('bench:prices'),
       seed: null,
-      data: [...files.map((file) => dataSource('prices', file.file, file.rows.length)), ...(tableFile === undefined ? [] : [dataSource('prices', tableFile, 1)])],
+      data: [
+        ...files.map((file) => dataSource('prices', file.file, file.rows.length)),
+        ...(tableFile === undefined ? [] : [dataSource('prices', tableFile, 1)]),
+      ],
       settings: { at: new Date(at * 1000).toISOString(), tables: catalogs.map((catalog) => catalog.source), train: options.train ?? null },
       baselines: { withoutDetails: { agree: naive, of: priced } },
-      results: { cases, entries: results.length, priced, tables: summary, byProvider: rows, disagreements, reasons: reasons.map(({ name, text }) => ({ name, text })) },
+      results: {
+        cases,
+        entries: results.length,
+        priced,
+        tables: summary,
+        byProvider: rows,
+        disagreements,
+        reasons: reasons.map(({ name, text }) => ({ name, text })),
+      },
       seconds: (performance.now() - started) / 1000,
       version: packageVersion(),
     })
-  console.log(unexplained.length === 0 ? '\nEvery disagreement is explained.' : `\n${unexplained.length} entries disagree without a reason.`)
+  console.log(
+    unexplained.length === 0 ? '\nEvery disagreement is explained.' : `\n${unexplained.length} entries disagree without a reason.`,
+  )
   if (unexplained.length > 0) process.exitCode = 1
 }
 

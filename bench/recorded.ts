@@ -52,7 +52,9 @@ const settings = command.opts<Settings>()
 try {
   process.exitCode = (await bench()) ? 0 : 1
 } catch (thrown) {
-  process.stderr.write(`bench:recorded: ${thrown instanceof DataProblem ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
+  process.stderr.write(
+    `bench:recorded: ${thrown instanceof DataProblem ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}\n`,
+  )
   process.exitCode = 1
 }
 
@@ -81,7 +83,9 @@ async function measure(table: LoadedTable, folder: string): Promise<Run> {
   try {
     const { concurrency, format, stream, limit } = settings
     const report = await drive({ requests: file, baseUrl: gateway.url, key: KEY, concurrency, format, stream, limit })
-    console.log(`\n${table.name}: ${rows} rows, ${format}${stream ? ' streaming' : ''}, concurrency ${concurrency}; ${table.notes.join('; ')}`)
+    console.log(
+      `\n${table.name}: ${rows} rows, ${format}${stream ? ' streaming' : ''}, concurrency ${concurrency}; ${table.notes.join('; ')}`,
+    )
     console.log(reportLines(report).join('\n'))
     return { name: table.name, notes: table.notes, report }
   } finally {
@@ -99,7 +103,10 @@ async function serve(file: string): Promise<{ child: ChildProcess; url: string }
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4_000)))
   const lines = createInterface({ input: child.stdout })
   const url = await new Promise<string>((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error(`bursar serve said no address within ${START_SECONDS} s\n${said}`)), START_SECONDS * 1000)
+    const late = setTimeout(
+      () => reject(new Error(`bursar serve said no address within ${START_SECONDS} s\n${said}`)),
+      START_SECONDS * 1000,
+    )
     lines.on('line', (line) => {
       const found = /listening on (http:\/\/\S+)/.exec(line)
       if (!found) return
@@ -138,7 +145,15 @@ function reportOf(tables: readonly LoadedTable[], runs: readonly Run[], started:
     results: Object.fromEntries(
       runs.map(({ name, notes, report }) => [
         name,
-        { ok: report.ok, rows: report.rows, notes, total: report.total, models: Object.fromEntries(report.models), mismatches: report.mismatches, seconds: report.seconds },
+        {
+          ok: report.ok,
+          rows: report.rows,
+          notes,
+          total: report.total,
+          models: Object.fromEntries(report.models),
+          mismatches: report.mismatches,
+          seconds: report.seconds,
+        },
       ]),
     ),
     seconds: (performance.now() - started) / 1000,

@@ -42,7 +42,9 @@ export function packageVersion(): string {
 
 /** The npm command that started this process, with its arguments. */
 export function commandLine(script: string, args: readonly string[] = process.argv.slice(2)): string {
-  return args.length === 0 ? `npm run ${script}` : `npm run ${script} -- ${args.map((arg) => (/^[\w./:=,@-]+$/.test(arg) ? arg : `'${arg}'`)).join(' ')}`
+  return args.length === 0
+    ? `npm run ${script}`
+    : `npm run ${script} -- ${args.map((arg) => (/^[\w./:=,@-]+$/.test(arg) ? arg : `'${arg}'`)).join(' ')}`
 }
 
 export function writeReport(file: string, report: Report): void {

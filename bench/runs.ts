@@ -1,7 +1,8 @@
 /**
- * `npm run bench:runs`: what a report of agent runs says of recorded ones (papers 203 and 174): input:output ratio, growth of the input by step, what is
- * repeated and could have been cached, spread between runs of one task, cost of a success, runs flagged as out of hand; and how long the gateway's
- * memory of runs takes for a request. Options: `--test DIR` (dataset root), `--json FILE`. Nothing is fitted, so there is no `--train`.
+ * `npm run bench:runs`: what a report of agent runs says of recorded ones (papers 203 and 174): input:output ratio, growth of the input
+ * by step, what is repeated and could have been cached, spread between runs of one task, cost of a success, runs flagged as out of
+ * hand; and how long the gateway's memory of runs takes for a request. Options: `--test DIR` (dataset root), `--json FILE`. Nothing is
+ * fitted, so there is no `--train`.
  */
 import { parseArgs } from 'node:util'
 import { judgeRun, profileRun, spreadOf, type InputParts, type RunProfile } from '../src/ledger/index.js'
@@ -42,7 +43,9 @@ function summarise({ runs }: RecordedRuns): { readonly summary: Summary; readonl
   const input = total(({ inputTokens }) => inputTokens)
   const part = (name: keyof InputParts) => total(({ parts }) => parts?.[name] ?? 0) / input
   const byTask = new Map<string, number[]>()
-  runs.forEach(({ task }, index) => byTask.set(task, [...(byTask.get(task) ?? []), (profiles[index]?.inputTokens ?? 0) + (profiles[index]?.outputTokens ?? 0)]))
+  runs.forEach(({ task }, index) =>
+    byTask.set(task, [...(byTask.get(task) ?? []), (profiles[index]?.inputTokens ?? 0) + (profiles[index]?.outputTokens ?? 0)]),
+  )
   const ratios = [...byTask.values()].filter((tokens) => tokens.length > 1).map((tokens) => spreadOf(tokens)?.ratio ?? NaN)
   const flagged = profiles.flatMap((profile) => judgeRun(profile, profiles)?.words ?? [])
   const saved = total(({ cache }) => (cache?.missedUsd ? toDollars(cache.missedUsd) : 0))
@@ -51,14 +54,24 @@ function summarise({ runs }: RecordedRuns): { readonly summary: Summary; readonl
     callsPerRun: total(({ calls }) => calls) / runs.length,
     inputPerOutput: input / total(({ outputTokens }) => outputTokens),
     growthPerStep: median(profiles.flatMap(({ growthPerStep }) => growthPerStep ?? [])),
-    parts: measured ? { system: part('system'), toolSchemas: part('toolSchemas'), observations: part('observations'), assistant: part('assistant'), user: part('user') } : null,
+    parts: measured
+      ? {
+          system: part('system'),
+          toolSchemas: part('toolSchemas'),
+          observations: part('observations'),
+          assistant: part('assistant'),
+          user: part('user'),
+        }
+      : null,
     repeatedShare: measured ? total(({ inputTokens, repeatedShare }) => inputTokens * (repeatedShare ?? 0)) / input : null,
     multiplicity: measured ? input / total(({ inputTokens, repeatedShare }) => inputTokens * (1 - (repeatedShare ?? 0))) : null,
     cacheableShare: measured ? total(({ inputTokens, cache }) => inputTokens * (cache?.cacheableShare ?? 0)) / input : null,
     cacheSavings: measured ? saved / total(({ usd }) => toDollars(usd)) : null,
     taskSpread: { tasks: ratios.length, median: median(ratios), most: Math.max(...ratios) },
     passed: judged ? runs.filter(({ passed }) => passed).length : null,
-    costOfPass: judged ? costPerSuccess(runs.map(({ passed }, index) => ({ cost: toDollars(profiles[index]?.usd ?? zeroMoney), success: passed ? 1 : 0 }))) : null,
+    costOfPass: judged
+      ? costPerSuccess(runs.map(({ passed }, index) => ({ cost: toDollars(profiles[index]?.usd ?? zeroMoney), success: passed ? 1 : 0 })))
+      : null,
     firstCallMultiple: median(profiles.map(({ inputTokens, steps }) => inputTokens / (steps[0] ?? NaN))),
     runaways: flagged.length,
   }
@@ -96,7 +109,9 @@ function main(): void {
         line('runs of one task apart, most / least tokens: median task', ({ taskSpread }) => figure(taskSpread.median, 1)),
         line('… the widest task', ({ taskSpread }) => figure(taskSpread.most, 1)),
         line('passed', ({ passed, runs }) => (passed === null ? '–' : `${passed} (${share(passed / runs)})`)),
-        line('dollars a success [95 %], declared prices', ({ costOfPass }) => (costOfPass === null ? '–' : `${figure(costOfPass.value, 4)} [${figure(costOfPass.low, 4)}, ${figure(costOfPass.high, 4)}]`)),
+        line('dollars a success [95 %], declared prices', ({ costOfPass }) =>
+          costOfPass === null ? '–' : `${figure(costOfPass.value, 4)} [${figure(costOfPass.low, 4)}, ${figure(costOfPass.high, 4)}]`,
+        ),
         line('runs flagged as out of hand', ({ runaways }) => String(runaways)),
       ],
     )}\n\n`,
@@ -107,7 +122,9 @@ function main(): void {
   }
   const times = sets.flatMap(({ composeMicroseconds }) => composeMicroseconds)
   const warm = times.slice(Math.floor(times.length / 4))
-  process.stdout.write(`\nrun memory, µs a request (${warm.length} requests of τ-bench, the first quarter left out as warm-up): p50 ${figure(median(warm), 1)}, p95 ${figure(quantile(warm, 0.95), 1)}\n`)
+  process.stdout.write(
+    `\nrun memory, µs a request (${warm.length} requests of τ-bench, the first quarter left out as warm-up): p50 ${figure(median(warm), 1)}, p95 ${figure(quantile(warm, 0.95), 1)}\n`,
+  )
   if (options.json !== undefined)
     writeReport(options.json, {
       command: commandLine('bench:runs'),
@@ -115,7 +132,10 @@ function main(): void {
       data: sets.flatMap(({ sources }) => sources),
       settings: {},
       baselines: {},
-      results: { sets: Object.fromEntries(results.map(({ set, summary }) => [set.name, summary])), composeMicroseconds: { p50: median(warm), p95: quantile(warm, 0.95), n: warm.length } },
+      results: {
+        sets: Object.fromEntries(results.map(({ set, summary }) => [set.name, summary])),
+        composeMicroseconds: { p50: median(warm), p95: quantile(warm, 0.95), n: warm.length },
+      },
       seconds: (performance.now() - started) / 1000,
       version: packageVersion(),
     })

@@ -1,7 +1,8 @@
 /**
- * `npm run bench:savings`: the live proof on recorded data whose counterfactuals are known: what every arm gave and took on every request. Traffic is drawn from
- * rows that no predictor has seen, a share is held out at random, and the product's own estimator sees only what a gateway would. `--train DIR --test DIR`: learns
- * from the one split and is measured on the other; only `--train` (or neither): learns from one half of the rows and is measured on the other half.
+ * `npm run bench:savings`: the live proof on recorded data whose counterfactuals are known: what every arm gave and took on every
+ * request. Traffic is drawn from rows that no predictor has seen, a share is held out at random, and the product's own estimator sees
+ * only what a gateway would. `--train DIR --test DIR`: learns from the one split and is measured on the other; only `--train` (or
+ * neither): learns from one half of the rows and is measured on the other half.
  */
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
@@ -39,7 +40,10 @@ const loaders: Readonly<Record<string, (root: string) => RoutingProblem>> = {
 /** The proof's own default. */
 const holdout = 0.05
 const margin = 0.02
-/** λ in reference calls a right answer: one trade-off for all data sets. It was set three times (10, 3, 5) while looking at runs on this data, so that policies differ from the reference. */
+/**
+ * λ in reference calls a right answer: one trade-off for all data sets. It was set three times (10, 3, 5) while looking at runs on this
+ * data, so that policies differ from the reference.
+ */
 const lambdaInReferenceCalls = 5
 
 const settings = new Command('bench:savings')
@@ -79,7 +83,16 @@ async function routed(problem: RoutingProblem, tested: RoutingProblem | undefine
     const policyArm = choose(features, predictor.familiarity(features), estimates, lambda)
     const weighed = (arm: string): WeighedArm => {
       const estimate = estimates[arms.indexOf(arm)]
-      return { arm, quality: estimate?.quality?.mean ?? null, qualityDeviation: null, usd: estimate?.cost.usd === null || estimate?.cost.usd === undefined ? null : Number(estimate.cost.usd) / 1e12, outputTokens: null, seconds: null, joules: null, support: 0 }
+      return {
+        arm,
+        quality: estimate?.quality?.mean ?? null,
+        qualityDeviation: null,
+        usd: estimate?.cost.usd === null || estimate?.cost.usd === undefined ? null : Number(estimate.cost.usd) / 1e12,
+        outputTokens: null,
+        seconds: null,
+        joules: null,
+        support: 0,
+      }
     }
     const outcomeOf = (arm: string) => row.outcomes[arm] ?? missing(problem, row, arm)
     const evidence = (heldOutTo: boolean): TrialEvidence => {
@@ -87,7 +100,16 @@ async function routed(problem: RoutingProblem, tested: RoutingProblem | undefine
       const outcome = outcomeOf(arm)
       const expected = { policy: weighed(policyArm), reference: weighed(reference) }
       const decision = {
-        ...{ decisionId: `dec_${at}`, requestId: `req_${at}`, at, key: 'bench', requestedModel: 'auto', arm, policy: 'bench', reason: 'recorded' },
+        ...{
+          decisionId: `dec_${at}`,
+          requestId: `req_${at}`,
+          at,
+          key: 'bench',
+          requestedModel: 'auto',
+          arm,
+          policy: 'bench',
+          reason: 'recorded',
+        },
         propensity: heldOutTo ? holdout : 1 - holdout,
         weighed: { objective: {}, reference, familiarity: 1, explored: false, arms: [expected.policy, expected.reference], excluded: [] },
         trial: { heldOut: heldOutTo, holdout, policyArm },
@@ -95,10 +117,18 @@ async function routed(problem: RoutingProblem, tested: RoutingProblem | undefine
       return {
         ...{ decision, trial: decision.trial, expected },
         cost: { calls: 1, usd: usd(outcome.usd.toFixed(12)), seconds: 0, joules: null },
-        outcomes: [{ outcomeId: `out_${at}`, at, decisionId: decision.decisionId, key: 'bench', source: 'verifier:answer', score: outcome.quality }],
+        outcomes: [
+          { outcomeId: `out_${at}`, at, decisionId: decision.decisionId, key: 'bench', source: 'verifier:answer', score: outcome.quality },
+        ],
       }
     }
-    return { evidence: { policy: evidence(false), reference: evidence(true) }, category: row.category, differs: policyArm !== reference, policy: outcomeOf(policyArm), reference: outcomeOf(reference) }
+    return {
+      evidence: { policy: evidence(false), reference: evidence(true) },
+      category: row.category,
+      differs: policyArm !== reference,
+      policy: outcomeOf(policyArm),
+      reference: outcomeOf(reference),
+    }
   })
 }
 
@@ -142,7 +172,10 @@ function resample(rows: readonly Routed[], random: Random, blindToo: boolean, ta
     for (const measure of measures) {
       truth[measure] += (row.policy[measure] - row.reference[measure]) / settings.requests
       const reward = (held ? row.reference : row.policy)[measure]
-      plain[measure].add(doublyRobustScore({ propensity: held ? 1 : 1 - holdout, target: held ? 0 : 1, reward }) - doublyRobustScore({ propensity: held ? holdout : 1, target: held ? 1 : 0, reward }))
+      plain[measure].add(
+        doublyRobustScore({ propensity: held ? 1 : 1 - holdout, target: held ? 0 : 1, reward }) -
+          doublyRobustScore({ propensity: held ? holdout : 1, target: held ? 1 : 0, reward }),
+      )
     }
   }
   for (const measure of measures) {
@@ -173,7 +206,9 @@ function differenceOf(estimator: SavingsEstimator, measure: Measure): { readonly
 const started = performance.now()
 try {
   const { resamples, requests, seed } = settings
-  console.log(`${commandLine('bench:savings')}; seed ${seed}; ${resamples} resamples of ${requests} requests, ${holdout * 100} % held out; ${settings.test === undefined ? 'learned from one half of the rows, measured on the other' : `learned from ${settings.train}, measured on ${settings.test}`}`)
+  console.log(
+    `${commandLine('bench:savings')}; seed ${seed}; ${resamples} resamples of ${requests} requests, ${holdout * 100} % held out; ${settings.test === undefined ? 'learned from one half of the rows, measured on the other' : `learned from ${settings.train}, measured on ${settings.test}`}`,
+  )
   const rows: string[][] = []
   const results: Record<string, unknown> = {}
   const sources = []
@@ -185,10 +220,16 @@ try {
     sources.push(...problem.sources, ...(tested?.sources ?? []))
     const traffic = await routed(problem, tested)
     const tallies: Record<Measure, Tally> = { usd: noTally(), quality: noTally() }
-    for (let index = 0; index < resamples; index++) resample(traffic, childRandom(seed, `${name} ${index}`), index < blindResamples, tallies)
+    for (let index = 0; index < resamples; index++)
+      resample(traffic, childRandom(seed, `${name} ${index}`), index < blindResamples, tallies)
     const mean = (of: (row: Routed) => number) => traffic.reduce((sum, row) => sum + of(row), 0) / traffic.length
     const referenceUsd = mean(({ reference }) => reference.usd)
-    const facts = { rows: traffic.length, routedElsewhere: mean(({ differs }) => (differs ? 1 : 0)), savedShare: 1 - mean(({ policy }) => policy.usd) / referenceUsd, qualityDifference: mean(({ policy, reference }) => policy.quality - reference.quality) }
+    const facts = {
+      rows: traffic.length,
+      routedElsewhere: mean(({ differs }) => (differs ? 1 : 0)),
+      savedShare: 1 - mean(({ policy }) => policy.usd) / referenceUsd,
+      qualityDifference: mean(({ policy, reference }) => policy.quality - reference.quality),
+    }
     const found = Object.fromEntries(
       measures.map((measure) => {
         const { held, width, blindWidth, blind: blindly, plainWidth, plainHeld, unbounded } = tallies[measure]
@@ -206,7 +247,18 @@ try {
           `${((100 * plainWidth) / bounded / scale / 2).toFixed(2)}`,
           percent(width / plainWidth),
         ])
-        return [measure, { held: { value: held / resamples, low, high, n: resamples, method: 'Clopper-Pearson, 95 %' }, plainHeld: plainHeld / resamples, meanWidth: width / bounded, meanWidthWithoutExpectations: blindWidth / blindly, meanWidthPlain: plainWidth / bounded, widthRatio: width / plainWidth, unbounded }]
+        return [
+          measure,
+          {
+            held: { value: held / resamples, low, high, n: resamples, method: 'Clopper-Pearson, 95 %' },
+            plainHeld: plainHeld / resamples,
+            meanWidth: width / bounded,
+            meanWidthWithoutExpectations: blindWidth / blindly,
+            meanWidthPlain: plainWidth / bounded,
+            widthRatio: width / plainWidth,
+            unbounded,
+          },
+        ]
       }),
     )
     results[name] = { ...facts, ...found, notes: problem.notes }
@@ -214,16 +266,37 @@ try {
   }
   console.log(
     `\n${table(
-      ['data', 'truth', 'routed elsewhere', { title: 'truth in the interval', align: 'right' }, { title: 'in plain IPW’s', align: 'right' }, { title: '± ours', align: 'right' }, { title: '± without expectations', align: 'right' }, { title: '± plain IPW', align: 'right' }, { title: 'width, of IPW’s', align: 'right' }],
+      [
+        'data',
+        'truth',
+        'routed elsewhere',
+        { title: 'truth in the interval', align: 'right' },
+        { title: 'in plain IPW’s', align: 'right' },
+        { title: '± ours', align: 'right' },
+        { title: '± without expectations', align: 'right' },
+        { title: '± plain IPW', align: 'right' },
+        { title: 'width, of IPW’s', align: 'right' },
+      ],
       rows,
     )}\n\n± is half the mean width: percent of the reference's mean dollars, and points of quality. All intervals are 95 % confidence sequences over the same requests; the truth is\nthat of the requests drawn. Goals: truth in ≥ 95 % of intervals, width ≤ 70 % of plain inverse propensity's.`,
   )
   if (settings.json !== undefined) {
     const { json: _file, ...kept } = settings
-    writeReport(settings.json, { command: commandLine('bench:savings'), seed, data: sources, settings: { ...kept, holdout, lambdaInReferenceCalls }, baselines: { 'plain inverse propensity': 'in the results' }, results, seconds: (performance.now() - started) / 1000, version: packageVersion() })
+    writeReport(settings.json, {
+      command: commandLine('bench:savings'),
+      seed,
+      data: sources,
+      settings: { ...kept, holdout, lambdaInReferenceCalls },
+      baselines: { 'plain inverse propensity': 'in the results' },
+      results,
+      seconds: (performance.now() - started) / 1000,
+      version: packageVersion(),
+    })
   }
 } catch (thrown) {
-  process.stderr.write(`bench:savings: ${thrown instanceof DataProblem ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
+  process.stderr.write(
+    `bench:savings: ${thrown instanceof DataProblem ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}\n`,
+  )
   process.exitCode = 1
 }
 

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:tables -- --out DIR`: recorded data sets as outcome tables, in a seeded random order, for `bursar replay`, `score` and `train`. The folder must lie outside the repository: the
- * data's licences forbid copies in it.
+ * `npm run bench:tables -- --out DIR`: recorded data sets as outcome tables, in a seeded random order, for `bursar replay`, `score` and
+ * `train`. The folder must lie outside the repository: the data's licences forbid copies in it.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
@@ -14,7 +14,14 @@ import { loadRouterBench } from './data/routerbench.js'
 import type { RoutingProblem } from './data/routing-problem.js'
 import { dataRoot, DataProblem } from './data/source.js'
 
-const { values } = parseArgs({ options: { out: { type: 'string' }, train: { type: 'string' }, data: { type: 'string', multiple: true }, seed: { type: 'string', default: '1' } } })
+const { values } = parseArgs({
+  options: {
+    out: { type: 'string' },
+    train: { type: 'string' },
+    data: { type: 'string', multiple: true },
+    seed: { type: 'string', default: '1' },
+  },
+})
 const loaders: Readonly<Record<string, (root: string) => RoutingProblem>> = {
   llmrouter: (root) => loadLlmRouter(join(root, 'llmrouter_9models')),
   routerbench: (root) => loadRouterBench(join(root, 'routerbench_subset')),
@@ -34,7 +41,9 @@ try {
     const { rows } = load(values.train ?? dataRoot())
     const random = childRandom(Number(values.seed), `order of ${name}`)
     const ordered = rows.map((row) => ({ row, place: random.next() })).sort((a, b) => a.place - b.place)
-    const lines = ordered.map(({ row: { id, text, category, outcomes } }) => JSON.stringify({ id, request: { messages: [{ role: 'user', content: text }] }, category, outcomes }))
+    const lines = ordered.map(({ row: { id, text, category, outcomes } }) =>
+      JSON.stringify({ id, request: { messages: [{ role: 'user', content: text }] }, category, outcomes }),
+    )
     const file = join(folder, `${name}.jsonl`)
     writeFileSync(file, `${lines.join('\n')}\n`)
     console.log(`${file}: ${lines.length} rows`)

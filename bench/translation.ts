@@ -87,7 +87,11 @@ function measure(loaded: LoadedConversations): Row[] {
     const random = childRandom(settings.seed, `${loaded.name}/${format}`)
     for (const conversation of loaded.conversations) {
       requests.add(safely(() => checkRequest(conversation, format)), conversation.id)
-      for (const [index, answer] of conversation.answers.entries()) answers.add(safely(() => checkAnswer(answer, format, random)), `${conversation.id}, answer ${index}`)
+      for (const [index, answer] of conversation.answers.entries())
+        answers.add(
+          safely(() => checkAnswer(answer, format, random)),
+          `${conversation.id}, answer ${index}`,
+        )
     }
     return { dataset: loaded.name, format, requests, answers }
   })
@@ -114,7 +118,10 @@ function time(loaded: LoadedConversations): Readonly<Record<string, number>> {
   for (const format of formats) {
     // What a format refuses takes no time worth telling.
     const kept = requests.filter((request) => safely(() => (writtenText(request, format), { kind: 'same' })).kind === 'same')
-    figures[format] = kept.length === 0 ? Number.NaN : (perRequest(() => kept.forEach((request) => writtenText(request, format))) * sample.length) / kept.length
+    figures[format] =
+      kept.length === 0
+        ? Number.NaN
+        : (perRequest(() => kept.forEach((request) => writtenText(request, format))) * sample.length) / kept.length
   }
   return figures
 }
@@ -156,21 +163,39 @@ async function main(): Promise<boolean> {
     return settings.limit === undefined ? all : { ...all, conversations: all.conversations.slice(0, settings.limit) }
   })
   const number = (title: string) => ({ title, align: 'right' }) as const
-  console.log(`seed ${settings.seed}; data in ${settings.test}${settings.limit === undefined ? '' : `; at most ${settings.limit} conversations of each`}\n`)
-  for (const { name, conversations, notes } of loaded) console.log(`- ${name}: ${conversations.length} conversations${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`)
+  console.log(
+    `seed ${settings.seed}; data in ${settings.test}${settings.limit === undefined ? '' : `; at most ${settings.limit} conversations of each`}\n`,
+  )
+  for (const { name, conversations, notes } of loaded)
+    console.log(`- ${name}: ${conversations.length} conversations${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`)
 
   const rows = loaded.flatMap(measure)
-  console.log(`\nChat-completions requests written for each format and back, and answers read from chat completions and Gemini and written for each caller:\n`)
+  console.log(
+    `\nChat-completions requests written for each format and back, and answers read from chat completions and Gemini and written for each caller:\n`,
+  )
   console.log(
     table(
       ['data', 'format', number('requests same'), number('refused'), number('lost'), number('answers same'), number('lost')],
-      rows.map(({ dataset, format, requests, answers }) => [dataset, format, requests.same, requests.refused, requests.lost, answers.same, answers.lost]),
+      rows.map(({ dataset, format, requests, answers }) => [
+        dataset,
+        format,
+        requests.same,
+        requests.refused,
+        requests.lost,
+        answers.same,
+        answers.lost,
+      ]),
     ),
   )
   const gateway = settings.gateway === 0 ? [] : await throughGateway(loaded)
   if (gateway.length > 0) {
     console.log('\nThrough a running gateway, by the official clients, whole and streamed:\n')
-    console.log(table(['caller → provider', number('same'), number('refused'), number('lost')], gateway.map(({ pair, tally }) => [pair, tally.same, tally.refused, tally.lost])))
+    console.log(
+      table(
+        ['caller → provider', number('same'), number('refused'), number('lost')],
+        gateway.map(({ pair, tally }) => [pair, tally.same, tally.refused, tally.lost]),
+      ),
+    )
   }
   const tallies = [...rows.flatMap((row) => [row.requests, row.answers]), ...gateway.map(({ tally }) => tally)]
   const reasons = new Map<string, number>()
@@ -179,9 +204,16 @@ async function main(): Promise<boolean> {
   for (const [reason, count] of reasons) console.log(`- ${count} × ${reason}`)
 
   const times = loaded.map((one) => ({ name: one.name, figures: time(one) }))
-  console.log('\nMicroseconds a request (read: the caller’s JSON value to the canonical form; then from there to each provider’s JSON text; median of 5 rounds):\n')
+  console.log(
+    '\nMicroseconds a request (read: the caller’s JSON value to the canonical form; then from there to each provider’s JSON text; median of 5 rounds):\n',
+  )
   const names = ['kilobytes', 'JSON.stringify', 'read', ...formats]
-  console.log(table(['data', ...names.map(number)], times.map(({ name, figures }) => [name, ...names.map((one) => figure(figures[one], one === 'kilobytes' ? 1 : 0))])))
+  console.log(
+    table(
+      ['data', ...names.map(number)],
+      times.map(({ name, figures }) => [name, ...names.map((one) => figure(figures[one], one === 'kilobytes' ? 1 : 0))]),
+    ),
+  )
 
   const lost = tallies.reduce((sum, tally) => sum + tally.lost, 0)
   for (const tally of tallies) for (const example of tally.examples) console.log(`\nLOST ${example}`)
@@ -194,7 +226,12 @@ async function main(): Promise<boolean> {
       settings: { limit: settings.limit ?? null, gateway: settings.gateway, train: settings.train ?? null },
       baselines: { stringifyMicroseconds: Object.fromEntries(times.map(({ name, figures }) => [name, figures['JSON.stringify']])) },
       results: {
-        translations: rows.map(({ dataset, format, requests, answers }) => ({ dataset, format, requests: counts(requests), answers: counts(answers) })),
+        translations: rows.map(({ dataset, format, requests, answers }) => ({
+          dataset,
+          format,
+          requests: counts(requests),
+          answers: counts(answers),
+        })),
         gateway: gateway.map(({ pair, tally }) => ({ pair, ...counts(tally) })),
         refused: Object.fromEntries(reasons),
         microseconds: Object.fromEntries(times.map(({ name, figures }) => [name, figures])),
@@ -218,6 +255,8 @@ function whole(text: string): number {
 try {
   process.exitCode = (await main()) ? 0 : 1
 } catch (thrown) {
-  console.error(`bench:translation: ${thrown instanceof DataProblem ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}`)
+  console.error(
+    `bench:translation: ${thrown instanceof DataProblem ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}`,
+  )
   process.exitCode = 1
 }

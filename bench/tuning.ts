@@ -1,5 +1,5 @@
-// Asynchronous Bayesian optimisation (AEGiS, 105) against Thompson sampling and random search on standard functions, with jobs of unequal duration.
-// Usage: npm run bench:tuning [-- --seeds N --budget N --workers 4,8,16 --functions branin,... --seed N --json FILE]
+// Asynchronous Bayesian optimisation (AEGiS, 105) against Thompson sampling and random search on standard functions, with jobs of
+// unequal duration. Usage: npm run bench:tuning [-- --seeds N --budget N --workers 4,8,16 --functions branin,... --seed N --json FILE]
 import { parseArgs } from 'node:util'
 import { aegis, randomSearch, thompson, type Optimiser } from '../src/evaluation/index.js'
 import { virtualClock } from '../src/environment/index.js'
@@ -54,8 +54,19 @@ const functions: Readonly<Record<string, TestFunction>> = {
     at(x) {
       const alpha = [1, 1.2, 3, 3.2]
       const a = [[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]]
-      const p = [[1312, 1696, 5569, 124, 8283, 5886], [2329, 4135, 8307, 3736, 1004, 9991], [2348, 1451, 3522, 2883, 3047, 6650], [4047, 8828, 8732, 5743, 1091, 381]]
-      return -alpha.reduce((sum, weight, row) => sum + weight * Math.exp(-x.reduce((inner, value, place) => inner + (a[row]?.[place] ?? 0) * (value - (p[row]?.[place] ?? 0) / 1e4) ** 2, 0)), 0)
+      const p = [
+        [1312, 1696, 5569, 124, 8283, 5886],
+        [2329, 4135, 8307, 3736, 1004, 9991],
+        [2348, 1451, 3522, 2883, 3047, 6650],
+        [4047, 8828, 8732, 5743, 1091, 381],
+      ]
+      return -alpha.reduce(
+        (sum, weight, row) =>
+          sum +
+          weight *
+            Math.exp(-x.reduce((inner, value, place) => inner + (a[row]?.[place] ?? 0) * (value - (p[row]?.[place] ?? 0) / 1e4) ** 2, 0)),
+        0,
+      )
     },
   },
   'rosenbrock-4': {
@@ -74,8 +85,17 @@ const ways: Readonly<Record<string, (dimensions: number, workers: number, random
   random: (dimensions, _workers, random) => randomSearch({ dimensions, random }),
 }
 
-/** The least value that was found: q workers on one virtual clock, each job as long as a half-normal draw (scale √(π/2), so a second on average). */
-async function leastFound({ dimensions, at }: TestFunction, make: (dimensions: number, workers: number, random: Random) => Optimiser, workers: number, budget: number, run: number): Promise<number> {
+/**
+ * The least value that was found: q workers on one virtual clock, each job as long as a half-normal draw (scale √(π/2), so a second on
+ * average).
+ */
+async function leastFound(
+  { dimensions, at }: TestFunction,
+  make: (dimensions: number, workers: number, random: Random) => Optimiser,
+  workers: number,
+  budget: number,
+  run: number,
+): Promise<number> {
   const clock = virtualClock()
   const durations = childRandom(run, 'durations')
   const optimiser = make(dimensions, workers, childRandom(run, 'optimiser'))
@@ -107,7 +127,8 @@ for (const [name, target] of chosen)
     const regrets = new Map<string, number[]>()
     for (let run = 0; run < seeds; run++) {
       const found: [string, number][] = []
-      for (const [way, make] of Object.entries(ways)) found.push([way, Math.log10(Math.max(1e-12, (await leastFound(target, make, workers, budget, seed + run)) - target.least))])
+      for (const [way, make] of Object.entries(ways))
+        found.push([way, Math.log10(Math.max(1e-12, (await leastFound(target, make, workers, budget, seed + run)) - target.least))])
       for (const [way, regret] of found) {
         regrets.set(way, [...(regrets.get(way) ?? []), regret])
         ranks.set(way, [...(ranks.get(way) ?? []), 1 + found.filter(([, other]) => other < regret).length])
@@ -117,8 +138,23 @@ for (const [name, target] of chosen)
     rows.push([name, String(workers), ...Object.keys(ways).map((way) => median(regrets.get(way) ?? []).toFixed(2))])
   }
 const titles = Object.keys(ways).map((title) => ({ title, align: 'right' as const }))
-process.stdout.write(`Median log10 of the regret after ${budget} jobs, ${seeds} seeds (lower is better).\n\n${table(['function', 'workers', ...titles], rows)}\n\n`)
+process.stdout.write(
+  `Median log10 of the regret after ${budget} jobs, ${seeds} seeds (lower is better).\n\n${table(['function', 'workers', ...titles], rows)}\n\n`,
+)
 const meanRank = (way: string) => (ranks.get(way) ?? []).reduce((sum, rank) => sum + rank, 0) / (ranks.get(way)?.length ?? 1)
-process.stdout.write(`Mean rank over all of them (1 is best): ${Object.keys(ways).map((way) => `${way} ${meanRank(way).toFixed(2)}`).join(', ')}\n`)
+process.stdout.write(
+  `Mean rank over all of them (1 is best): ${Object.keys(ways)
+    .map((way) => `${way} ${meanRank(way).toFixed(2)}`)
+    .join(', ')}\n`,
+)
 if (values.json !== undefined)
-  writeReport(values.json, { command: commandLine('bench:tuning'), seed, data: [], settings: values, baselines: { random: 'in the results', thompson: 'in the results' }, results, seconds: (performance.now() - startedAt) / 1_000, version: packageVersion() })
+  writeReport(values.json, {
+    command: commandLine('bench:tuning'),
+    seed,
+    data: [],
+    settings: values,
+    baselines: { random: 'in the results', thompson: 'in the results' },
+    results,
+    seconds: (performance.now() - startedAt) / 1_000,
+    version: packageVersion(),
+  })

@@ -58,7 +58,11 @@ const endpoints: readonly Endpoint[] = [
     path: '/admin/',
     text: "Keys, accounts, their usage and the audit, with the admin key only. LiteLLM's `/key/…`, `/user/new`, `/team/new` and `/spend/logs` are understood as well. See [Keys](keys.md#the-admin-api).",
   },
-  { method: 'GET', path: '/health', text: '200 while the gateway takes requests; 503 while it drains before a stop, or can record no calls (`ledger` says why). Needs no key.' },
+  {
+    method: 'GET',
+    path: '/health',
+    text: '200 while the gateway takes requests; 503 while it drains before a stop, or can record no calls (`ledger` says why). Needs no key.',
+  },
   { method: 'GET', path: '/metrics', text: 'Prometheus metrics, unless `telemetry.prometheus` is `false`. Needs no key.' },
 ]
 

@@ -1,7 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { UnsupportedParameter } from '../src/errors/index.js'
-import { edit, inboundCodec, outboundCodec, type DropPolicy, type InboundCodec, type Message, type OutboundCodec, type Part, type Request, type WireFormat } from '../src/protocol/index.js'
+import {
+  edit,
+  inboundCodec,
+  outboundCodec,
+  type DropPolicy,
+  type InboundCodec,
+  type Message,
+  type OutboundCodec,
+  type Part,
+  type Request,
+  type WireFormat,
+} from '../src/protocol/index.js'
 import { conversations, type Caller, type Target } from './translation/conversations.js'
 import { meaningOf, meaningOfGemini, plain, type Meaning } from './translation/meaning.js'
 
@@ -11,7 +22,12 @@ import { meaningOf, meaningOfGemini, plain, type Meaning } from './translation/m
  */
 
 const callers: readonly Caller[] = ['openai-chat', 'openai-responses', 'anthropic-messages']
-const models: Readonly<Record<Target, string>> = { 'openai-chat': 'gpt-5', 'openai-responses': 'gpt-5', 'anthropic-messages': 'claude-opus-4-6', gemini: 'gemini-3.1-flash' }
+const models: Readonly<Record<Target, string>> = {
+  'openai-chat': 'gpt-5',
+  'openai-responses': 'gpt-5',
+  'anthropic-messages': 'claude-opus-4-6',
+  gemini: 'gemini-3.1-flash',
+}
 const targets = Object.keys(models) as readonly Target[]
 
 function inbound(format: WireFormat): InboundCodec {
@@ -53,7 +69,16 @@ function sayable(meaning: Meaning, target: Target): Meaning {
 const cases = conversations.flatMap((conversation) =>
   callers.flatMap((caller) => {
     const body = conversation.bodies[caller]
-    return body === undefined ? [] : targets.map((target) => ({ name: conversation.name, caller, target, body, refused: conversation.refused?.[caller]?.[target] ?? [], moved: conversation.moved?.[caller]?.[target] ?? [] }))
+    return body === undefined
+      ? []
+      : targets.map((target) => ({
+          name: conversation.name,
+          caller,
+          target,
+          body,
+          refused: conversation.refused?.[caller]?.[target] ?? [],
+          moved: conversation.moved?.[caller]?.[target] ?? [],
+        }))
   }),
 )
 
@@ -104,11 +129,13 @@ describe('a request', () => {
 
   it('keeps cache marks for the provider that takes them', () => {
     const marked = conversations.find(({ name }) => name === 'cache marks')?.bodies
-    const marks = (body: unknown): unknown[] => [...JSON.stringify(body).matchAll(/"cache_control":(\{[^}]*\})/g)].map((match): unknown => JSON.parse(match[1] ?? ''))
+    const marks = (body: unknown): unknown[] =>
+      [...JSON.stringify(body).matchAll(/"cache_control":(\{[^}]*\})/g)].map((match): unknown => JSON.parse(match[1] ?? ''))
     for (const caller of ['openai-chat', 'anthropic-messages'] as const) {
       const request = inbound(caller).decodeRequest(marked?.[caller] ?? {})
       expect(marks(send(request, 'anthropic-messages').body)).toEqual([{ type: 'ephemeral', ttl: '1h' }, { type: 'ephemeral' }])
-      for (const target of ['openai-chat', 'openai-responses', 'gemini'] as const) expect(JSON.stringify(send(request, target).body)).not.toMatch(/cache_control|breakpoint/)
+      for (const target of ['openai-chat', 'openai-responses', 'gemini'] as const)
+        expect(JSON.stringify(send(request, target).body)).not.toMatch(/cache_control|breakpoint/)
     }
     const request = inbound('openai-responses').decodeRequest(marked?.['openai-responses'] ?? {})
     expect(marks(send(request, 'anthropic-messages').body)).toEqual([{ type: 'ephemeral' }])
@@ -123,7 +150,13 @@ describe('a request', () => {
     ]
     for (const [family, part] of seals)
       for (const target of targets) {
-        const request: Request = { model: 'm', stream: false, paths: {}, extra: [], messages: [user('a'), { role: 'assistant', parts: [part, { type: 'text', text: 'b' }] }, user('c')] }
+        const request: Request = {
+          model: 'm',
+          stream: false,
+          paths: {},
+          extra: [],
+          messages: [user('a'), { role: 'assistant', parts: [part, { type: 'text', text: 'b' }] }, user('c')],
+        }
         const sent = send(request, target)
         expect(sent.refused).toEqual([])
         expect(/seal[AOG]/.test(JSON.stringify(sent.body)), `${family} to ${target}`).toBe(family === target)
@@ -137,15 +170,26 @@ function user(text: string): Message {
 
 describe('any conversation', () => {
   // Not blank: Anthropic takes no blank text. No `Error` in front, which marks a failed call in some formats.
-  const words = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }).filter((text) => text.trim() !== '' && !/^\W*error/i.test(text))
+  const words = fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
+    .filter((text) => text.trim() !== '' && !/^\W*error/i.test(text))
   const text: fc.Arbitrary<Part> = words.map((value) => ({ type: 'text', text: value }))
   const image = fc.constantFrom<Part>(
     { type: 'image', source: { kind: 'url', url: 'https://example.org/a.png' } },
     { type: 'image', source: { kind: 'base64', mediaType: 'image/webp', data: 'AAAA' } },
     { type: 'file', source: { kind: 'base64', mediaType: 'application/pdf', data: 'AAAA' }, name: 'a.pdf' },
   )
-  const call = fc.record({ name: fc.constantFrom('weather', 'now'), arguments: fc.dictionary(words, fc.oneof(words, fc.integer(), fc.constant(null)), { maxKeys: 2 }).map((value) => JSON.stringify(value)), result: words, failed: fc.boolean() })
-  const exchange = fc.record({ asked: fc.array(fc.oneof(text, image), { minLength: 1, maxLength: 3 }), answered: fc.option(text, { nil: undefined }), calls: fc.array(call, { maxLength: 3 }) })
+  const call = fc.record({
+    name: fc.constantFrom('weather', 'now'),
+    arguments: fc.dictionary(words, fc.oneof(words, fc.integer(), fc.constant(null)), { maxKeys: 2 }).map((value) => JSON.stringify(value)),
+    result: words,
+    failed: fc.boolean(),
+  })
+  const exchange = fc.record({
+    asked: fc.array(fc.oneof(text, image), { minLength: 1, maxLength: 3 }),
+    answered: fc.option(text, { nil: undefined }),
+    calls: fc.array(call, { maxLength: 3 }),
+  })
   const request = fc
     .record({
       system: fc.option(words, { nil: undefined }),
@@ -156,7 +200,11 @@ describe('any conversation', () => {
           temperature: fc.constantFrom(0, 0.5, 1),
           maxOutputTokens: fc.integer({ min: 2000, max: 9000 }),
           toolChoice: fc.constantFrom<Request['toolChoice']>('auto', 'none', 'required', { name: 'weather' }),
-          responseFormat: fc.constant<Request['responseFormat']>({ type: 'json_schema', name: 'answer', schema: { type: 'object', properties: { a: { type: 'string' } }, required: ['a'], additionalProperties: false } }),
+          responseFormat: fc.constant<Request['responseFormat']>({
+            type: 'json_schema',
+            name: 'answer',
+            schema: { type: 'object', properties: { a: { type: 'string' } }, required: ['a'], additionalProperties: false },
+          }),
         },
         { requiredKeys: ['maxOutputTokens'] },
       ),
@@ -170,13 +218,24 @@ describe('any conversation', () => {
         for (const { name, arguments: json, result, failed } of one.calls) {
           const id = `call_${calls++}`
           answer.push({ type: 'tool_call', id, name, arguments: json })
-          results.push({ role: 'tool', parts: [{ type: 'tool_result', callId: id, content: [{ type: 'text', text: result }], isError: failed || undefined }] })
+          results.push({
+            role: 'tool',
+            parts: [{ type: 'tool_result', callId: id, content: [{ type: 'text', text: result }], isError: failed || undefined }],
+          })
         }
         messages.push({ role: 'user', parts: one.asked })
         if (answer.length > 0) messages.push({ role: 'assistant', parts: answer }, ...results)
       }
       messages.push(user(last))
-      const tools = [{ type: 'function' as const, name: 'weather', description: 'Weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } }, { type: 'function' as const, name: 'now' }]
+      const tools = [
+        {
+          type: 'function' as const,
+          name: 'weather',
+          description: 'Weather',
+          parameters: { type: 'object', properties: { city: { type: 'string' } } },
+        },
+        { type: 'function' as const, name: 'now' },
+      ]
       return { model: 'm', messages, tools, stream: false, paths: {}, extra: [], ...settings }
     })
 

@@ -7,7 +7,10 @@ import { at, call, eventData, parsed, type Answer } from './client.js'
 function exactUsd(bill: Bill): string {
   const pico = (dollarsPerMillion: number) => BigInt(Math.round(dollarsPerMillion * 1e6))
   const cached = bill.cached ?? 0
-  const total = BigInt(bill.input - cached) * pico(benchPrices.input) + BigInt(cached) * pico(benchPrices.cache_read) + BigInt(bill.output) * pico(benchPrices.output)
+  const total =
+    BigInt(bill.input - cached) * pico(benchPrices.input) +
+    BigInt(cached) * pico(benchPrices.cache_read) +
+    BigInt(bill.output) * pico(benchPrices.output)
   return `0.${total.toString().padStart(12, '0')}`.replace(/0+$/, '')
 }
 
@@ -18,7 +21,10 @@ function costHeader(answer: Answer): string | undefined {
 }
 
 const plain = (value: unknown): string => (typeof value === 'number' ? value.toFixed(12).replace(/0+$/, '') : String(value))
-const usages = (answer: Answer) => eventData(answer.body).flatMap((data) => (typeof at(parsed(data), 'usage') === 'object' && at(parsed(data), 'usage') !== null ? [at(parsed(data), 'usage')] : []))
+const usages = (answer: Answer) =>
+  eventData(answer.body).flatMap((data) =>
+    typeof at(parsed(data), 'usage') === 'object' && at(parsed(data), 'usage') !== null ? [at(parsed(data), 'usage')] : [],
+  )
 const awkward: Bill = { input: 12_347, cached: 4_096, output: 777, reasoning: 512 }
 
 export const accountingChecks: readonly Check[] = [
@@ -27,10 +33,15 @@ export const accountingChecks: readonly Check[] = [
     group: 'accounting',
     expects: 'a stream tells its usage also when the caller did not ask',
     async run(subject, upstream) {
-      upstream.always('/chat/completions', (request) => chatStream(at(request.json, 'stream_options', 'include_usage') === true ? {} : { usage: null }))
+      upstream.always('/chat/completions', (request) =>
+        chatStream(at(request.json, 'stream_options', 'include_usage') === true ? {} : { usage: null }),
+      )
       const answer = await call(subject, { body: chat(subject, { stream: true }) })
       const told = usages(answer).at(-1)
-      return judge(at(told, 'completion_tokens') === plainUsage.output, told === undefined ? 'no usage' : `completion_tokens ${String(at(told, 'completion_tokens'))}`)
+      return judge(
+        at(told, 'completion_tokens') === plainUsage.output,
+        told === undefined ? 'no usage' : `completion_tokens ${String(at(told, 'completion_tokens'))}`,
+      )
     },
   },
   {
@@ -40,8 +51,16 @@ export const accountingChecks: readonly Check[] = [
     async run(subject, upstream) {
       upstream.enqueue(chatReply({ usage: awkward }))
       const usage = at(parsed((await call(subject, { body: chat(subject) })).body), 'usage')
-      const got = [at(usage, 'prompt_tokens'), at(usage, 'prompt_tokens_details', 'cached_tokens'), at(usage, 'completion_tokens'), at(usage, 'completion_tokens_details', 'reasoning_tokens')]
-      return judge(JSON.stringify(got) === JSON.stringify([awkward.input, awkward.cached, awkward.output, awkward.reasoning]), got.join(' / '))
+      const got = [
+        at(usage, 'prompt_tokens'),
+        at(usage, 'prompt_tokens_details', 'cached_tokens'),
+        at(usage, 'completion_tokens'),
+        at(usage, 'completion_tokens_details', 'reasoning_tokens'),
+      ]
+      return judge(
+        JSON.stringify(got) === JSON.stringify([awkward.input, awkward.cached, awkward.output, awkward.reasoning]),
+        got.join(' / '),
+      )
     },
   },
   {
@@ -55,7 +74,10 @@ export const accountingChecks: readonly Check[] = [
       const header = costHeader(answer)
       if (cost === undefined && header === undefined) return notApplicable('tells no cost')
       const wanted = exactUsd(awkward)
-      return judge(plain(cost) === wanted && header !== undefined && plain(Number(header)) === wanted, `body ${plain(cost)}, header ${header ?? 'none'}, exact ${wanted}`)
+      return judge(
+        plain(cost) === wanted && header !== undefined && plain(Number(header)) === wanted,
+        `body ${plain(cost)}, header ${header ?? 'none'}, exact ${wanted}`,
+      )
     },
   },
   {

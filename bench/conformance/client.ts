@@ -54,8 +54,16 @@ const agent = new Agent({ keepAlive: false, maxSockets: 1_000 })
 
 /** Starts a call; never throws. */
 export function open(subject: Pick<Subject, 'url' | 'headers'>, options: CallOptions = {}): OpenCall {
-  const body = options.body === undefined ? undefined : options.body instanceof Uint8Array ? Buffer.from(options.body) : Buffer.from(JSON.stringify(options.body))
-  const headers: Record<string, string | string[]> = { ...subject.headers, ...(body && { 'content-type': 'application/json', 'content-length': String(body.length) }) }
+  const body =
+    options.body === undefined
+      ? undefined
+      : options.body instanceof Uint8Array
+        ? Buffer.from(options.body)
+        : Buffer.from(JSON.stringify(options.body))
+  const headers: Record<string, string | string[]> = {
+    ...subject.headers,
+    ...(body && { 'content-type': 'application/json', 'content-length': String(body.length) }),
+  }
   for (const [name, value] of Object.entries(options.headers ?? {})) {
     if (value === undefined) delete headers[name]
     else headers[name] = typeof value === 'string' ? value : [...value]
@@ -73,24 +81,36 @@ export function open(subject: Pick<Subject, 'url' | 'headers'>, options: CallOpt
       if (over) return
       over = true
       clearTimeout(patience)
-      resolve({ status, headers: incoming, body: Buffer.concat(pieces.map((piece) => piece.bytes)), end, firstByteMs: pieces[0]?.atMs ?? NaN, totalMs: performance.now() - startedAt, pieces })
+      resolve({
+        status,
+        headers: incoming,
+        body: Buffer.concat(pieces.map((piece) => piece.bytes)),
+        end,
+        firstByteMs: pieces[0]?.atMs ?? NaN,
+        totalMs: performance.now() - startedAt,
+        pieces,
+      })
       for (const check of waiting) check()
     }
   })
   let pauseOrResume: (pause: boolean) => void = () => {}
-  const sent = request(`${subject.url}${options.path ?? '/v1/chat/completions'}`, { method: options.method ?? (body ? 'POST' : 'GET'), headers, agent }, (response) => {
-    status = response.statusCode ?? 0
-    incoming = response.headers
-    pauseOrResume = (pause) => (pause ? response.pause() : response.resume())
-    response.on('data', (bytes: Buffer) => {
-      pieces.push({ atMs: performance.now() - startedAt, bytes })
-      text += bytes.toString('latin1')
-      for (const check of waiting) check()
-    })
-    response.once('end', () => settle(response.complete ? 'clean' : 'broken'))
-    response.once('close', () => settle(response.complete ? 'clean' : 'broken'))
-    response.once('error', () => settle('broken'))
-  })
+  const sent = request(
+    `${subject.url}${options.path ?? '/v1/chat/completions'}`,
+    { method: options.method ?? (body ? 'POST' : 'GET'), headers, agent },
+    (response) => {
+      status = response.statusCode ?? 0
+      incoming = response.headers
+      pauseOrResume = (pause) => (pause ? response.pause() : response.resume())
+      response.on('data', (bytes: Buffer) => {
+        pieces.push({ atMs: performance.now() - startedAt, bytes })
+        text += bytes.toString('latin1')
+        for (const check of waiting) check()
+      })
+      response.once('end', () => settle(response.complete ? 'clean' : 'broken'))
+      response.once('close', () => settle(response.complete ? 'clean' : 'broken'))
+      response.once('error', () => settle('broken'))
+    },
+  )
   sent.once('error', () => settle('broken'))
   const patience = setTimeout(() => {
     settle('gave up')
@@ -130,7 +150,11 @@ export function call(subject: Pick<Subject, 'url' | 'headers'>, options: CallOpt
 }
 
 /** Sends raw bytes to the gateway's port; resolves to what came back within `ms` or until the connection ended. */
-export function raw(subject: Pick<Subject, 'url'>, bytes: string | Buffer, ms = 5_000): Promise<{ readonly text: string; readonly ended: boolean }> {
+export function raw(
+  subject: Pick<Subject, 'url'>,
+  bytes: string | Buffer,
+  ms = 5_000,
+): Promise<{ readonly text: string; readonly ended: boolean }> {
   const { hostname, port } = new URL(subject.url)
   return new Promise((resolve) => {
     let text = ''
@@ -190,7 +214,10 @@ export function streamedText(body: Buffer): string {
 
 /** Whether a stream tells of an error: an `error` event, or data with an `error`. */
 export function hasErrorEvent(body: Buffer): boolean {
-  return /^event: ?error/m.test(body.toString()) || eventData(body).some((data) => at(parsed(data), 'error') !== undefined && at(parsed(data), 'error') !== null)
+  return (
+    /^event: ?error/m.test(body.toString()) ||
+    eventData(body).some((data) => at(parsed(data), 'error') !== undefined && at(parsed(data), 'error') !== null)
+  )
 }
 
 export function hasDone(body: Buffer): boolean {

@@ -5,7 +5,9 @@ import { at, call, hasDone, parsed, type Answer } from './client.js'
 
 /** Whether the body is an error as OpenAI's clients read it: JSON with `error.message`. */
 export function isErrorBody(answer: Answer): boolean {
-  return typeof at(parsed(answer.body), 'error', 'message') === 'string' && (answer.headers['content-type'] ?? '').includes('application/json')
+  return (
+    typeof at(parsed(answer.body), 'error', 'message') === 'string' && (answer.headers['content-type'] ?? '').includes('application/json')
+  )
 }
 
 function describe(answer: Answer): string {
@@ -25,7 +27,10 @@ export const faultChecks: readonly Check[] = [
       upstream.enqueue(openaiError(429, 'slow down', 'rate_limit_exceeded', { 'retry-after': '1' }))
       const answer = await call(subject, { body: chat(subject) })
       const gap = (upstream.requests[1]?.arrivedAt ?? NaN) - (upstream.requests[0]?.arrivedAt ?? NaN)
-      return judge(answered(answer) && gap >= 900, `${describe(answer)}, ${upstream.requests.length} attempts${Number.isNaN(gap) ? '' : `, ${figure(gap / 1_000, 1)} s apart`}`)
+      return judge(
+        answered(answer) && gap >= 900,
+        `${describe(answer)}, ${upstream.requests.length} attempts${Number.isNaN(gap) ? '' : `, ${figure(gap / 1_000, 1)} s apart`}`,
+      )
     },
   },
   {
@@ -56,7 +61,10 @@ export const faultChecks: readonly Check[] = [
       upstream.always('/chat/completions', openaiError(429, 'slow down', 'rate_limit_exceeded', { 'retry-after': '3600' }))
       const answer = await call(subject, { body: chat(subject), patienceMs: 10_000 })
       const told = answer.headers['retry-after']
-      return judge(answer.status === 429 && told !== undefined && answer.totalMs < 5_000, `${describe(answer)}, ${told === undefined ? 'no retry-after' : `retry-after ${told}`}, ${figure(answer.totalMs / 1_000, 1)} s`)
+      return judge(
+        answer.status === 429 && told !== undefined && answer.totalMs < 5_000,
+        `${describe(answer)}, ${told === undefined ? 'no retry-after' : `retry-after ${told}`}, ${figure(answer.totalMs / 1_000, 1)} s`,
+      )
     },
   },
   {
@@ -98,7 +106,10 @@ export const faultChecks: readonly Check[] = [
     group: 'faults',
     expects: "a 200 whose JSON breaks off: a 5xx with an error in OpenAI's form, not half an answer",
     async run(subject, upstream) {
-      upstream.always('/chat/completions', { body: Buffer.from('{"id":"x","object":"chat.completion","choices":[{"index":0,"mess'), headers: { 'content-type': 'application/json' } })
+      upstream.always('/chat/completions', {
+        body: Buffer.from('{"id":"x","object":"chat.completion","choices":[{"index":0,"mess'),
+        headers: { 'content-type': 'application/json' },
+      })
       const answer = await call(subject, { body: chat(subject) })
       return judge(answer.status >= 500 && isErrorBody(answer), describe(answer))
     },
@@ -120,12 +131,23 @@ export const faultChecks: readonly Check[] = [
     async run(subject, upstream) {
       upstream.always('/chat/completions', {
         status: 400,
-        body: { error: { message: 'max_tokens is too large: 99999999', type: 'invalid_request_error', param: 'max_tokens', code: 'invalid_value' } },
+        body: {
+          error: {
+            message: 'max_tokens is too large: 99999999',
+            type: 'invalid_request_error',
+            param: 'max_tokens',
+            code: 'invalid_value',
+          },
+        },
       })
       const answer = await call(subject, { body: chat(subject, { max_tokens: 99_999_999 }) })
       const error = at(parsed(answer.body), 'error')
-      const good = answer.status === 400 && String(at(error, 'message')).includes('max_tokens is too large') && at(error, 'param') === 'max_tokens'
-      return judge(good && upstream.requests.length === 1, `${describe(answer)}, param ${String(at(error, 'param'))}, ${upstream.requests.length} attempts`)
+      const good =
+        answer.status === 400 && String(at(error, 'message')).includes('max_tokens is too large') && at(error, 'param') === 'max_tokens'
+      return judge(
+        good && upstream.requests.length === 1,
+        `${describe(answer)}, param ${String(at(error, 'param'))}, ${upstream.requests.length} attempts`,
+      )
     },
   },
   {
@@ -136,7 +158,8 @@ export const faultChecks: readonly Check[] = [
       upstream.enqueue({ neverAnswer: true })
       const answer = await call(subject, { body: chat(subject, streamed), patienceMs: 12_000 })
       if (answer.end === 'gave up') return fail('still waiting after 12 s')
-      const good = (answer.status === 200 && hasDone(answer.body)) || ((answer.status === 408 || answer.status === 504) && isErrorBody(answer))
+      const good =
+        (answer.status === 200 && hasDone(answer.body)) || ((answer.status === 408 || answer.status === 504) && isErrorBody(answer))
       return judge(good, `${describe(answer)} after ${figure(answer.totalMs / 1_000, 1)} s, ${upstream.requests.length} attempts`)
     },
   },
@@ -148,7 +171,8 @@ export const faultChecks: readonly Check[] = [
       upstream.enqueue({ ...chatStream(), stallAfter: 0 })
       const answer = await call(subject, { body: chat(subject, streamed), patienceMs: 12_000 })
       if (answer.end === 'gave up') return fail('still waiting after 12 s')
-      if (answer.status === 200 && hasDone(answer.body)) return pass(`200 after ${figure(answer.totalMs / 1_000, 1)} s, ${upstream.requests.length} attempts`)
+      if (answer.status === 200 && hasDone(answer.body))
+        return pass(`200 after ${figure(answer.totalMs / 1_000, 1)} s, ${upstream.requests.length} attempts`)
       const refused = (answer.status === 408 || answer.status === 504) && isErrorBody(answer)
       return judge(refused, `${describe(answer)}, ${answer.end} end`)
     },

@@ -7,7 +7,12 @@ const TRIES = 5
 /** How soon an upstream must hear that a caller has left. */
 const ABORT_MS = 1_000
 
-async function abortTimes(subject: Subject, upstream: Upstream, body: Record<string, unknown>, ready: (call: ReturnType<typeof open>, count: number) => Promise<boolean>): Promise<Outcome> {
+async function abortTimes(
+  subject: Subject,
+  upstream: Upstream,
+  body: Record<string, unknown>,
+  ready: (call: ReturnType<typeof open>, count: number) => Promise<boolean>,
+): Promise<Outcome> {
   const times: number[] = []
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const under = open(subject, { body })
@@ -20,7 +25,10 @@ async function abortTimes(subject: Subject, upstream: Upstream, body: Record<str
     const received: ReceivedRequest | undefined = upstream.requests[attempt]
     if (await eventually(() => received?.abortedAt !== undefined, ABORT_MS)) times.push((received?.abortedAt ?? NaN) - leftAt)
   }
-  return judge(times.length === TRIES, `upstream told ${times.length}/${TRIES}${times.length > 0 ? `, after ${figure(median(times), 1)} ms` : ''}`)
+  return judge(
+    times.length === TRIES,
+    `upstream told ${times.length}/${TRIES}${times.length > 0 ? `, after ${figure(median(times), 1)} ms` : ''}`,
+  )
 }
 
 /** An upstream that broke off must not look like an answer that is complete. */
@@ -71,7 +79,11 @@ export const streamChecks: readonly Check[] = [
     expects: 'each event goes out as it comes: seen while the upstream is silent after it',
     async run(subject, upstream) {
       let resume = () => {}
-      upstream.enqueue({ ...chatStream({ text: ['first ', 'second ', 'third '] }), stallAfter: 3, resume: new Promise<void>((resolve) => (resume = resolve)) })
+      upstream.enqueue({
+        ...chatStream({ text: ['first ', 'second ', 'third '] }),
+        stallAfter: 3,
+        resume: new Promise<void>((resolve) => (resume = resolve)),
+      })
       const under = open(subject, { body: chat(subject, streamed) })
       const seen = await under.until((body) => body.includes('second'), 1_500)
       resume()
@@ -85,14 +97,20 @@ export const streamChecks: readonly Check[] = [
     expects: "the stream's bytes as the upstream sent them, apart from the usage event",
     async run(subject, upstream) {
       const script = chatStream({ text: ['Plain, ', 'ünïcode, ', '"quotes" & \\slashes, ', '<tags> ', '🦊 ', ' and\nlines'] })
-      const odd = (script.events ?? []).map((event, index) => (index === 2 ? event.toString().replace('"choices"', '"x_unknown":{"b":1,"a":[1.0,2e3]},"choices"') : event.toString()))
+      const odd = (script.events ?? []).map((event, index) =>
+        index === 2 ? event.toString().replace('"choices"', '"x_unknown":{"b":1,"a":[1.0,2e3]},"choices"') : event.toString(),
+      )
       upstream.enqueue({ ...script, events: odd })
       const answer = await call(subject, { body: chat(subject, streamed) })
       const received = answer.body.toString()
       if (received === odd.join('')) return pass('identical')
       const noUsage = (text: string) => text.split(/(?<=\n\n)/).filter((event) => !/"usage":\{/.test(event)).join('')
       if (noUsage(received) === noUsage(odd.join(''))) return pass('identical apart from usage')
-      return fail(streamedText(answer.body) === streamedText(Buffer.from(odd.join(''))) ? 'same text, other bytes' : `text differs (${answer.status}, ${answer.end})`)
+      return fail(
+        streamedText(answer.body) === streamedText(Buffer.from(odd.join('')))
+          ? 'same text, other bytes'
+          : `text differs (${answer.status}, ${answer.end})`,
+      )
     },
   },
   {
@@ -111,7 +129,10 @@ export const streamChecks: readonly Check[] = [
       upstream.enqueue({ ...script, events: odd })
       const answer = await call(subject, { body: chat(subject, streamed) })
       const text = streamedText(answer.body)
-      return judge(text === 'one two three four ' && hasDone(answer.body), text === 'one two three four ' ? 'text kept' : `text became "${text}" (${answer.status})`)
+      return judge(
+        text === 'one two three four ' && hasDone(answer.body),
+        text === 'one two three four ' ? 'text kept' : `text became "${text}" (${answer.status})`,
+      )
     },
   },
   {
@@ -131,14 +152,28 @@ export const streamChecks: readonly Check[] = [
     expects: 'deltas of parallel tool calls arrive one by one, byte for byte',
     async run(subject, upstream) {
       const pieces = ['{"city":', '"Zü', 'rich","n"', ':1.0', ',"q":"\\u00e9\\n"}']
-      const script = chatStream({ toolCalls: [{ id: 'call_a', name: 'weather', arguments: pieces }, { id: 'call_b', name: 'clock', arguments: ['{}'] }] })
+      const script = chatStream({
+        toolCalls: [
+          { id: 'call_a', name: 'weather', arguments: pieces },
+          { id: 'call_b', name: 'clock', arguments: ['{}'] },
+        ],
+      })
       upstream.enqueue(script)
-      const tools = ['weather', 'clock'].map((name) => ({ type: 'function', function: { name, parameters: { type: 'object', properties: {} } } }))
+      const tools = ['weather', 'clock'].map((name) => ({
+        type: 'function',
+        function: { name, parameters: { type: 'object', properties: {} } },
+      }))
       const answer = await call(subject, { body: chat(subject, { ...streamed, tools }) })
-      const deltas = (body: Buffer | string) => eventData(body).map((data) => JSON.stringify(at(parsed(data), 'choices', 0, 'delta', 'tool_calls'))).filter((text) => text !== undefined)
+      const deltas = (body: Buffer | string) =>
+        eventData(body)
+          .map((data) => JSON.stringify(at(parsed(data), 'choices', 0, 'delta', 'tool_calls')))
+          .filter((text) => text !== undefined)
       const wanted = deltas((script.events ?? []).join(''))
       const got = deltas(answer.body)
-      return judge(JSON.stringify(got) === JSON.stringify(wanted), `${got.length} of ${wanted.length} deltas${JSON.stringify(got) === JSON.stringify(wanted) ? ', identical' : ', different'}`)
+      return judge(
+        JSON.stringify(got) === JSON.stringify(wanted),
+        `${got.length} of ${wanted.length} deltas${JSON.stringify(got) === JSON.stringify(wanted) ? ', identical' : ', different'}`,
+      )
     },
   },
   {
@@ -165,9 +200,14 @@ export const streamChecks: readonly Check[] = [
     expects: 'an error event of the upstream reaches the caller, without [DONE]',
     async run(subject, upstream) {
       const events = (chatStream({ text: words(3) }).events ?? []).slice(0, 3)
-      upstream.enqueue({ events: [...events, 'data: {"error":{"message":"the model fell over","type":"server_error","code":"overloaded"}}\n\n'] })
+      upstream.enqueue({
+        events: [...events, 'data: {"error":{"message":"the model fell over","type":"server_error","code":"overloaded"}}\n\n'],
+      })
       const answer = await call(subject, { body: chat(subject, streamed) })
-      return judge(hasErrorEvent(answer.body) && !hasDone(answer.body), `${hasErrorEvent(answer.body) ? 'error event' : 'no error event'}${hasDone(answer.body) ? ', [DONE]' : ''}`)
+      return judge(
+        hasErrorEvent(answer.body) && !hasDone(answer.body),
+        `${hasErrorEvent(answer.body) ? 'error event' : 'no error event'}${hasDone(answer.body) ? ', [DONE]' : ''}`,
+      )
     },
   },
   {
@@ -217,7 +257,10 @@ export const streamChecks: readonly Check[] = [
       under.resume()
       const answer = await under.answer
       const arrived = streamedText(answer.body).length === filler.length * 1_024 && hasDone(answer.body)
-      return judge(taken < 16 << 20 && arrived, `${figure(taken / (1 << 20), 1)} MB taken${arrived ? '' : `, but not all arrived (${answer.end})`}`)
+      return judge(
+        taken < 16 << 20 && arrived,
+        `${figure(taken / (1 << 20), 1)} MB taken${arrived ? '' : `, but not all arrived (${answer.end})`}`,
+      )
     },
   },
   {
@@ -226,8 +269,12 @@ export const streamChecks: readonly Check[] = [
     expects: '200 slow streams at once all arrive whole',
     async run(subject, upstream) {
       upstream.always('/chat/completions', { ...chatStream({ text: words(20) }), gapMs: 50 })
-      const answers = await Promise.all(Array.from({ length: 200 }, () => call(subject, { body: chat(subject, streamed), patienceMs: 30_000 })))
-      const whole = answers.filter((answer) => answer.status === 200 && streamedText(answer.body) === words(20).join('') && hasDone(answer.body)).length
+      const answers = await Promise.all(
+        Array.from({ length: 200 }, () => call(subject, { body: chat(subject, streamed), patienceMs: 30_000 })),
+      )
+      const whole = answers.filter(
+        (answer) => answer.status === 200 && streamedText(answer.body) === words(20).join('') && hasDone(answer.body),
+      ).length
       return judge(whole === 200, `${whole}/200`)
     },
   },

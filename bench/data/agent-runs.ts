@@ -35,7 +35,10 @@ export function scienceWorldRuns(folder: string): AgentRuns {
       }))
       .sort((a, b) => a.round - b.round),
     sources: [source],
-    notes: ['category: the first three words after "Your task is to"', 'calls that led to no step are in the total of some runs, not in ours'],
+    notes: [
+      'category: the first three words after "Your task is to"',
+      'calls that led to no step are in the total of some runs, not in ours',
+    ],
   }
 }
 
@@ -60,14 +63,18 @@ export async function tauBenchRuns(folder: string): Promise<AgentRuns> {
       context += size
     }
     // What was said last is no part of the body.
-    for (const { text, calls } of answers.slice(steps.length)) steps.push({ inputTokens: context, outputTokens: await tokensOf(`${text ?? ''}${JSON.stringify(calls)}`) })
+    for (const { text, calls } of answers.slice(steps.length))
+      steps.push({ inputTokens: context, outputTokens: await tokensOf(`${text ?? ''}${JSON.stringify(calls)}`) })
     if (steps.length > 0) runs.push({ task, text: messages.find(({ role }) => role === 'user')?.text ?? '', round: Number(round), steps })
   }
   return {
     name: 'tau_bench_airline',
     runs: [...runs].sort((a, b) => a.round - b.round),
     sources,
-    notes: ['tokens counted with o200k_base, 4 more a message; schemas of tools made from the calls', 'text: the customer\'s first message, which is all that the agent sees before its first call'],
+    notes: [
+      'tokens counted with o200k_base, 4 more a message; schemas of tools made from the calls',
+      "text: the customer's first message, which is all that the agent sees before its first call",
+    ],
   }
 }
 
@@ -77,5 +84,11 @@ const perMessage = 4
 const message = z.looseObject({ role: z.string(), content: z.unknown(), tool_calls: z.unknown().optional() })
 
 function messagesOf(body: Readonly<Record<string, unknown>>): readonly { readonly role: string; readonly text: string }[] {
-  return z.array(message).parse(body['messages']).map(({ role, content, tool_calls: calls }) => ({ role, text: `${typeof content === 'string' ? content : ''}${calls === undefined ? '' : JSON.stringify(calls)}` }))
+  return z
+    .array(message)
+    .parse(body['messages'])
+    .map(({ role, content, tool_calls: calls }) => ({
+      role,
+      text: `${typeof content === 'string' ? content : ''}${calls === undefined ? '' : JSON.stringify(calls)}`,
+    }))
 }

@@ -7,7 +7,11 @@ import { o200kTokens } from './tokens.js'
 
 const instructionSchema = z.object({ instruction_id: z.int(), dataset: z.string(), instruction: z.string() })
 const outputSchema = z.object({ instruction_id: z.int(), model: z.string().min(1), output: z.string() })
-const scoreSchema = z.object({ instruction_id: z.int(), model: z.string().min(1), preference_vs_gpt4_1106_preview: z.number().min(0).max(1) })
+const scoreSchema = z.object({
+  instruction_id: z.int(),
+  model: z.string().min(1),
+  preference_vs_gpt4_1106_preview: z.number().min(0).max(1),
+})
 
 /**
  * Dollars per million tokens, declared for this benchmark: the data has none. They are near list prices where a model was sold, and
@@ -33,14 +37,16 @@ const OTHERS = { input: 0.071, output: 0.193 }
 export function loadAlpacaEval(folder: string): LoadedTable {
   const instructions = readRows(oneFile(folder, /^instructions.*\.jsonl(\.gz)?$/), instructionSchema)
   const outputs = readRows(oneFile(folder, /^outputs_\d+_models.*\.jsonl(\.gz)?$/), outputSchema)
-  const scored = existsSync(folder) && readdirSync(folder).some((name) => SCORES.test(name)) ? readRows(oneFile(folder, SCORES), scoreSchema) : undefined
+  const scored =
+    existsSync(folder) && readdirSync(folder).some((name) => SCORES.test(name)) ? readRows(oneFile(folder, SCORES), scoreSchema) : undefined
   const quality = new Map(scored?.rows.map((row) => [`${row.instruction_id}\0${row.model}`, row.preference_vs_gpt4_1106_preview]))
 
   const answers = new Map<number, Map<string, string>>()
   outputs.rows.forEach(({ instruction_id: id, model, output }, index) => {
     let byModel = answers.get(id)
     if (!byModel) answers.set(id, (byModel = new Map()))
-    if (byModel.has(model)) throw new DataProblem(`${outputs.source.name}, row ${index + 1}, field model: "${model}" answers instruction ${id} twice.`)
+    if (byModel.has(model))
+      throw new DataProblem(`${outputs.source.name}, row ${index + 1}, field model: "${model}" answers instruction ${id} twice.`)
     byModel.set(model, output)
   })
   const models = [...new Set(outputs.rows.map(({ model }) => model))]
@@ -51,7 +57,12 @@ export function loadAlpacaEval(folder: string): LoadedTable {
       const outcomes: OutcomeRow['outcomes'] = {}
       for (const [model, answer] of answers.get(id) ?? []) {
         const preference = quality.get(`${id}\0${model}`)
-        outcomes[model] = { answer, inputTokens, outputTokens: o200kTokens(answer), ...(preference === undefined ? {} : { quality: preference }) }
+        outcomes[model] = {
+          answer,
+          inputTokens,
+          outputTokens: o200kTokens(answer),
+          ...(preference === undefined ? {} : { quality: preference }),
+        }
       }
       if (Object.keys(outcomes).length > 0) yield { id: `alpaca-${id}`, request: { messages: [{ role: 'user', content: instruction }] }, category: dataset, outcomes }
     }

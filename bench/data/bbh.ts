@@ -21,8 +21,8 @@ const schema = z.object({
 export const bbhArms = { instant: 'direct', reasoned: 'cot' } as const
 
 /**
- * BIG-Bench-Hard with the direct and the chain-of-thought answers of code-davinci-002. `category` is the task. The data has no token counts: a
- * "token" here is a character, of prompts (their examples included) and of answers.
+ * BIG-Bench-Hard with the direct and the chain-of-thought answers of code-davinci-002. `category` is the task. The data has no token
+ * counts: a "token" here is a character, of prompts (their examples included) and of answers.
  */
 export function loadBbh(folder: string): LoadedTable {
   const { rows: read, source } = readRows(oneFile(folder, /direct_vs_cot.*\.jsonl(\.gz)?$/), schema)
@@ -33,8 +33,18 @@ export function loadBbh(folder: string): LoadedTable {
       request: { messages: [{ role: 'user', content: row.question }] },
       category: row.task,
       outcomes: {
-        [bbhArms.instant]: { answer: row.direct_answer, quality: Number(row.direct_correct), inputTokens: row.direct_prompt_chars, outputTokens: row.direct_output_chars },
-        [bbhArms.reasoned]: { answer: row.cot_output, quality: Number(row.cot_correct), inputTokens: row.cot_prompt_chars, outputTokens: row.cot_output_chars },
+        [bbhArms.instant]: {
+          answer: row.direct_answer,
+          quality: Number(row.direct_correct),
+          inputTokens: row.direct_prompt_chars,
+          outputTokens: row.direct_output_chars,
+        },
+        [bbhArms.reasoned]: {
+          answer: row.cot_output,
+          quality: Number(row.cot_correct),
+          inputTokens: row.cot_prompt_chars,
+          outputTokens: row.cot_output_chars,
+        },
       },
     })),
     sources: [source],

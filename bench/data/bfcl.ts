@@ -2,7 +2,14 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { DataSource } from '../report.js'
-import { assistantMessage, functionTool, type LoadedConversations, type RecordedAnswer, type RecordedCall, type RecordedConversation } from './conversation.js'
+import {
+  assistantMessage,
+  functionTool,
+  type LoadedConversations,
+  type RecordedAnswer,
+  type RecordedCall,
+  type RecordedConversation,
+} from './conversation.js'
 import { parsePythonCall } from './python-call.js'
 import { DataProblem, readRows } from './source.js'
 
@@ -15,7 +22,12 @@ const singleTurn = z.object({
   function: z.array(z.object({ name: z.string().min(1), description: z.string(), parameters: z.record(z.string(), z.unknown()) })),
   ground_truth: z.array(callValues).optional(),
 })
-const multiTurn = z.object({ id: z.string().min(1), question: turns, path: z.array(z.string()), ground_truth: z.array(z.array(z.string())) })
+const multiTurn = z.object({
+  id: z.string().min(1),
+  question: turns,
+  path: z.array(z.string()),
+  ground_truth: z.array(z.array(z.string())),
+})
 
 const FILES = /^(?:live_|simple|multiple|parallel|irrelevance|multi_turn).*\.jsonl(?:\.gz)?$/
 
@@ -44,7 +56,11 @@ export function loadBfcl(folder: string): LoadedConversations {
     name: 'bfcl',
     conversations,
     sources,
-    notes: ['dict, float, tuple and any are object, number, array and no type', 'dots in names are underscores', 'results of the multi-turn calls are made up: the data has none'],
+    notes: [
+      'dict, float, tuple and any are object, number, array and no type',
+      'dots in names are underscores',
+      'results of the multi-turn calls are made up: the data has none',
+    ],
   }
 }
 
@@ -53,16 +69,32 @@ function oneTurn(row: z.infer<typeof singleTurn>): RecordedConversation {
     id: row.id,
     body: {
       messages: row.question.flat(),
-      ...(row.function.length === 0 ? {} : { tools: row.function.map((tool) => functionTool(clientName(tool.name), tool.description, jsonSchema(tool.parameters))), tool_choice: 'auto' }),
+      ...(row.function.length === 0
+        ? {}
+        : {
+            tools: row.function.map((tool) => functionTool(clientName(tool.name), tool.description, jsonSchema(tool.parameters))),
+            tool_choice: 'auto',
+          }),
       temperature: 0,
     },
-    answers: row.ground_truth === undefined ? [] : [{ calls: row.ground_truth.flatMap((calls) => Object.entries(calls).map(([name, values], index) => expectedCall(name, values, index))) }],
+    answers:
+      row.ground_truth === undefined
+        ? []
+        : [
+            {
+              calls: row.ground_truth.flatMap((calls) =>
+                Object.entries(calls).map(([name, values], index) => expectedCall(name, values, index)),
+              ),
+            },
+          ],
   }
 }
 
 /** The first value that the leaderboard accepts of each argument; an empty string there means that it may be left out. */
 function expectedCall(name: string, values: Readonly<Record<string, readonly unknown[]>>, index: number): RecordedCall {
-  const given = Object.entries(values).flatMap(([key, accepted]) => (accepted.length === 0 || accepted[0] === '' ? [] : [[key, accepted[0]] as const]))
+  const given = Object.entries(values).flatMap(([key, accepted]) =>
+    accepted.length === 0 || accepted[0] === '' ? [] : [[key, accepted[0]] as const],
+  )
   return { id: `call_${index}`, name: clientName(name), arguments: JSON.stringify(Object.fromEntries(given)) }
 }
 
@@ -79,18 +111,39 @@ function severalTurns(row: z.infer<typeof multiTurn>, file: string): RecordedCon
     })
     if (calls.length > 0) answers.push({ calls })
     if (turn === row.question.length - 1) return
-    if (calls.length > 0) messages.push(assistantMessage({ calls }), ...calls.map(({ id }) => ({ role: 'tool', tool_call_id: id, content: `{"turn": ${turn}, "ok": true}` })))
+    if (calls.length > 0)
+      messages.push(
+        assistantMessage({ calls }),
+        ...calls.map(({ id }) => ({ role: 'tool', tool_call_id: id, content: `{"turn": ${turn}, "ok": true}` })),
+      )
     messages.push(assistantMessage({ text: `Turn ${turn + 1} is done.`, calls: [] }))
   })
-  const names = new Set([...row.path.map((path) => path.slice(path.lastIndexOf('.') + 1)), ...answers.flatMap((answer) => answer.calls.map((call) => call.name))])
-  return { id: row.id, body: { messages, tools: [...names].map((name) => functionTool(name, `The function ${name}.`, { type: 'object', properties: {} })), parallel_tool_calls: true }, answers }
+  const names = new Set([
+    ...row.path.map((path) => path.slice(path.lastIndexOf('.') + 1)),
+    ...answers.flatMap((answer) => answer.calls.map((call) => call.name)),
+  ])
+  return {
+    id: row.id,
+    body: {
+      messages,
+      tools: [...names].map((name) => functionTool(name, `The function ${name}.`, { type: 'object', properties: {} })),
+      parallel_tool_calls: true,
+    },
+    answers,
+  }
 }
 
 function clientName(name: string): string {
   return name.replaceAll('.', '_')
 }
 
-const types: Readonly<Record<string, string | undefined>> = { dict: 'object', float: 'number', tuple: 'array', list: 'array', any: undefined }
+const types: Readonly<Record<string, string | undefined>> = {
+  dict: 'object',
+  float: 'number',
+  tuple: 'array',
+  list: 'array',
+  any: undefined,
+}
 
 /** Python's names of types as JSON Schema's, at every depth where a schema stands. */
 export function jsonSchema(schema: Readonly<Record<string, unknown>>): Record<string, unknown> {

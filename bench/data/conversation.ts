@@ -39,7 +39,11 @@ export function assistantMessage(answer: RecordedAnswer): Record<string, unknown
   return {
     role: 'assistant',
     content: answer.text ?? null,
-    ...(answer.calls.length === 0 ? {} : { tool_calls: answer.calls.map(({ id, name, arguments: json }) => ({ id, type: 'function', function: { name, arguments: json } })) }),
+    ...(answer.calls.length === 0
+      ? {}
+      : {
+          tool_calls: answer.calls.map(({ id, name, arguments: json }) => ({ id, type: 'function', function: { name, arguments: json } })),
+        }),
   }
 }
 

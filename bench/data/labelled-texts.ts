@@ -14,7 +14,8 @@ export interface LabelledTexts {
 const utterance = z.object({ text: z.string(), intent: z.string().min(1) })
 
 function filesLike(folder: string, pattern: RegExp): readonly string[] {
-  if (!existsSync(folder)) throw new DataProblem(`The data folder ${folder} doesn't exist. Set BURSAR_DATA to the folder that holds the data sets.`)
+  if (!existsSync(folder))
+    throw new DataProblem(`The data folder ${folder} doesn't exist. Set BURSAR_DATA to the folder that holds the data sets.`)
   const files = readdirSync(folder)
     .filter((name) => pattern.test(name))
     .sort()
@@ -39,7 +40,8 @@ export function loadBanking(folder: string): LabelledTexts {
     const [header, ...body] = records
     if (header?.[0] !== 'text' || header[1] !== 'category') throw new DataProblem(`${file}, row 1: expected the columns text and category.`)
     const rows = body.map(([text, label], index) => {
-      if (text === undefined || label === undefined || label === '') throw new DataProblem(`${file}, row ${index + 2}, field category: is missing.`)
+      if (text === undefined || label === undefined || label === '')
+        throw new DataProblem(`${file}, row ${index + 2}, field category: is missing.`)
       return { text, label }
     })
     return { rows, source: dataSource(basename(file), file, rows.length) }
@@ -84,13 +86,19 @@ const pair = z.object({ text_a: z.string(), text_b: z.string(), is_duplicate: z.
 
 export function loadQuestionPairs(folder: string): { readonly pairs: readonly QuestionPair[]; readonly sources: readonly DataSource[] } {
   const read = filesLike(folder, /pairs.*\.jsonl(\.gz)?$/).map((file) => readRows(file, pair))
-  return { pairs: read.flatMap(({ rows }) => rows.map(({ text_a, text_b, is_duplicate }) => ({ a: text_a, b: text_b, same: is_duplicate === 1 }))), sources: read.map(({ source }) => source) }
+  return {
+    pairs: read.flatMap(({ rows }) => rows.map(({ text_a, text_b, is_duplicate }) => ({ a: text_a, b: text_b, same: is_duplicate === 1 }))),
+    sources: read.map(({ source }) => source),
+  }
 }
 
 const leveled = z.object({ problem: z.string().min(1), level: z.int().min(1).max(5) })
 
 /** MATH-500: problems with their level, 1 to 5. */
-export function loadLeveledProblems(folder: string): { readonly problems: readonly { readonly problem: string; readonly level: number }[]; readonly sources: readonly DataSource[] } {
+export function loadLeveledProblems(folder: string): {
+  readonly problems: readonly { readonly problem: string; readonly level: number }[]
+  readonly sources: readonly DataSource[]
+} {
   const read = filesLike(folder, /\.jsonl(\.gz)?$/).map((file) => readRows(file, leveled))
   return { problems: read.flatMap(({ rows }) => rows), sources: read.map(({ source }) => source) }
 }

@@ -4,7 +4,12 @@ import { DataProblem, oneFile, readRows } from './source.js'
 import { o200kTokens } from './tokens.js'
 import type { RoutingProblem } from './routing-problem.js'
 
-const schema = z.object({ id: z.string().min(1), task_name: z.string().min(1), question: z.string(), scores: z.record(z.string(), z.number().min(0).max(1)) })
+const schema = z.object({
+  id: z.string().min(1),
+  task_name: z.string().min(1),
+  question: z.string(),
+  scores: z.record(z.string(), z.number().min(0).max(1)),
+})
 const priceSchema = z.record(z.string(), z.looseObject({ input_price: z.number().nonnegative(), output_price: z.number().nonnegative() }))
 
 /** The data has no answers: every model is billed for as many output tokens. */
@@ -23,10 +28,18 @@ export function loadLlmRouter(folder: string): RoutingProblem {
     arms,
     rows: rows.map(({ id, question, task_name, scores }) => {
       const input = o200kTokens(question)
-      const usdOf = (arm: string) => (input * (prices.data[arm]?.input_price ?? 0) + assumedOutputTokens * (prices.data[arm]?.output_price ?? 0)) / 1e6
-      return { id, text: question, category: task_name, outcomes: Object.fromEntries(Object.entries(scores).map(([arm, quality]) => [arm, { quality, usd: usdOf(arm) }])) }
+      const usdOf = (arm: string) =>
+        (input * (prices.data[arm]?.input_price ?? 0) + assumedOutputTokens * (prices.data[arm]?.output_price ?? 0)) / 1e6
+      return {
+        id,
+        text: question,
+        category: task_name,
+        outcomes: Object.fromEntries(Object.entries(scores).map(([arm, quality]) => [arm, { quality, usd: usdOf(arm) }])),
+      }
     }),
     sources: [source],
-    notes: [`prices from ${priceFile.split('/').at(-1)}; ${assumedOutputTokens} output tokens assumed for every model, the data has no answers`],
+    notes: [
+      `prices from ${priceFile.split('/').at(-1)}; ${assumedOutputTokens} output tokens assumed for every model, the data has no answers`,
+    ],
   }
 }

@@ -5,7 +5,12 @@ import { dataSource } from '../report.js'
 import type { LoadedConversations, RecordedConversation } from './conversation.js'
 import { DataProblem, oneFile } from './source.js'
 
-const turn = z.object({ speaker: z.string().min(1), text: z.string(), img_url: z.array(z.string()).optional(), blip_caption: z.string().optional() })
+const turn = z.object({
+  speaker: z.string().min(1),
+  text: z.string(),
+  img_url: z.array(z.string()).optional(),
+  blip_caption: z.string().optional(),
+})
 const sample = z.object({
   sample_id: z.string().min(1),
   conversation: z.looseObject({ speaker_a: z.string().min(1), speaker_b: z.string().min(1) }),
@@ -13,16 +18,29 @@ const sample = z.object({
 })
 type Turn = z.infer<typeof turn>
 
-/** LoCoMo's long chats of two people with pictures by URL: one speaker is the user, the other the assistant; a question of the data ends it. */
+/**
+ * LoCoMo's long chats of two people with pictures by URL: one speaker is the user, the other the assistant; a question of the data ends
+ * it.
+ */
 export function loadLocomo(folder: string): LoadedConversations {
   const { samples, source } = read(folder)
   return {
     name: 'locomo',
     conversations: samples.map(({ sample_id: id, conversation, qa }): RecordedConversation => {
-      const messages = sessions(conversation, id).flatMap(({ date, turns }) => [{ role: 'user', content: `(${date})` }, ...turns.map((said) => messageOf(said, conversation.speaker_a))])
+      const messages = sessions(conversation, id).flatMap(({ date, turns }) => [
+        { role: 'user', content: `(${date})` },
+        ...turns.map((said) => messageOf(said, conversation.speaker_a)),
+      ])
       return {
         id,
-        body: { messages: [{ role: 'system', content: `You are ${conversation.speaker_b}.` }, ...messages, { role: 'user', content: qa[0]?.question }], max_tokens: 1000 },
+        body: {
+          messages: [
+            { role: 'system', content: `You are ${conversation.speaker_b}.` },
+            ...messages,
+            { role: 'user', content: qa[0]?.question },
+          ],
+          max_tokens: 1000,
+        },
         answers: qa.flatMap(({ answer }) => (answer === undefined ? [] : [{ text: String(answer), calls: [] }])),
       }
     }),
@@ -52,15 +70,22 @@ function read(folder: string): { readonly samples: readonly z.infer<typeof sampl
   const file = oneFile(folder, /^locomo.*\.json(\.gz)?$/)
   const packed = readFileSync(file)
   const parsed = z.array(sample).safeParse(JSON.parse((packed[0] === 0x1f ? gunzipSync(packed) : packed).toString('utf8')))
-  if (!parsed.success) throw new DataProblem(`${file}, field ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}.`)
+  if (!parsed.success)
+    throw new DataProblem(`${file}, field ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}.`)
   return { samples: parsed.data, source: dataSource('locomo', file, parsed.data.length) }
 }
 
-function sessions(conversation: z.infer<typeof sample>['conversation'], id: string): { readonly date: string; readonly turns: readonly Turn[] }[] {
+function sessions(
+  conversation: z.infer<typeof sample>['conversation'],
+  id: string,
+): { readonly date: string; readonly turns: readonly Turn[] }[] {
   const found: { date: string; turns: readonly Turn[] }[] = []
   for (let number = 1; conversation[`session_${number}`] !== undefined; number++) {
     const turns = z.array(turn).min(1).safeParse(conversation[`session_${number}`])
-    if (!turns.success) throw new DataProblem(`locomo ${id}, session ${number}, field ${turns.error.issues[0]?.path.join('.')}: ${turns.error.issues[0]?.message}.`)
+    if (!turns.success)
+      throw new DataProblem(
+        `locomo ${id}, session ${number}, field ${turns.error.issues[0]?.path.join('.')}: ${turns.error.issues[0]?.message}.`,
+      )
     found.push({ date: String(conversation[`session_${number}_date_time`] ?? `session ${number}`), turns: turns.data })
   }
   return found

@@ -23,7 +23,10 @@ export interface EnergyRow extends MeasuredConfiguration {
   readonly gpu: string
 }
 
-/** ML.ENERGY v3: configurations with measured joules a token. It tells no quality: ln of all parameters stands for it, so that fronts have two sides. */
+/**
+ * ML.ENERGY v3: configurations with measured joules a token. It tells no quality: ln of all parameters stands for it, so that fronts
+ * have two sides.
+ */
 export function loadMlEnergy(root: string): { readonly rows: readonly EnergyRow[]; readonly source: DataSource } {
   const { rows, source } = readRows(oneFile(join(root, 'ml_energy'), /v3.*\.jsonl(\.gz)?$/), row)
   return {

@@ -25,8 +25,9 @@ export const motNames = ['date', 'gsm', 'crepe', 'asdiv', 'tabmwp', 'navigate'] 
 export type MotName = (typeof motNames)[number]
 
 /**
- * One task of the MoT-cascade outputs: an arm is `model/prompt` (such as `GPT3/pot1`), its samples are in the order drawn. An answer is right where it normalises to
- * the same key as the recorded solution. A sample whose program failed has an empty answer. Tokens: a quarter of the recorded characters.
+ * One task of the MoT-cascade outputs: an arm is `model/prompt` (such as `GPT3/pot1`), its samples are in the order drawn. An answer is
+ * right where it normalises to the same key as the recorded solution. A sample whose program failed has an empty answer. Tokens: a
+ * quarter of the recorded characters.
  */
 export function loadMotCascade(folder: string, name: MotName): LoadedRows {
   const file = oneFile(folder, new RegExp(`^${name}\\b.*\\.jsonl(\\.gz)?$|^${name}_.*\\.jsonl(\\.gz)?$`))
@@ -38,10 +39,19 @@ export function loadMotCascade(folder: string, name: MotName): LoadedRows {
       const solution = keyOf(answer)
       const outcomes = Object.entries(runs).flatMap(([arm, { results, generated_chars = [] }]) => {
         if (results.length === 0) return []
-        const samples = results.map((one, at) => ({ answer: one === null ? '' : String(one), quality: one !== null && keyOf(one) === solution ? 1 : 0, outputTokens: Math.ceil((generated_chars[at] ?? 0) / 4) }))
+        const samples = results.map((one, at) => ({
+          answer: one === null ? '' : String(one),
+          quality: one !== null && keyOf(one) === solution ? 1 : 0,
+          outputTokens: Math.ceil((generated_chars[at] ?? 0) / 4),
+        }))
         return [[arm, { samples }] as const]
       })
-      return { id: `${name}-${index}`, category: name, request: { messages: [{ role: 'user', content: question }] }, outcomes: Object.fromEntries(outcomes) }
+      return {
+        id: `${name}-${index}`,
+        category: name,
+        request: { messages: [{ role: 'user', content: question }] },
+        outcomes: Object.fromEntries(outcomes),
+      }
     }),
   }
 }

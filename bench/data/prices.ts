@@ -4,7 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { z } from 'zod'
 
-/** One reading of a case's usage, as the providers in `extractors` are said to bill it. Prices are decimal dollars; absent where none is known. */
+/**
+ * One reading of a case's usage, as the providers in `extractors` are said to bill it. Prices are decimal dollars; absent where none is
+ * known.
+ */
 const reading = z.object({
   usage: z.record(z.string(), z.number()),
   extractors: z.array(
@@ -38,10 +41,14 @@ export function dataRoot(): string {
   return process.env['BURSAR_DATA'] ?? fileURLToPath(new URL('../../../shared/data', import.meta.url))
 }
 
-/** Reads every `prices/usage_to_price_cases*.jsonl(.gz)` under a dataset root. Throws with the file, row number and field when a row has another shape. */
+/**
+ * Reads every `prices/usage_to_price_cases*.jsonl(.gz)` under a dataset root. Throws with the file, row number and field when a row has
+ * another shape.
+ */
 export function loadPriceCases(root: string): readonly PriceCases[] {
   const files = find(root, /^usage_to_price_cases.*\.jsonl(\.gz)?$/)
-  if (files.length === 0) throw new Error(`no usage_to_price_cases*.jsonl.gz in ${join(resolve(root), 'prices')}; set BURSAR_DATA or give --test DIR`)
+  if (files.length === 0)
+    throw new Error(`no usage_to_price_cases*.jsonl.gz in ${join(resolve(root), 'prices')}; set BURSAR_DATA or give --test DIR`)
   return files.map((file) => ({
     file,
     rows: readText(file)

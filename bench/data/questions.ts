@@ -24,14 +24,23 @@ export function loadAlpacaQuestions(folder: string): LoadedConversations {
 const problem = z.looseObject({ id: z.string().min(1), question: z.string().min(1) })
 const solved = z.object({ solution: z.string() })
 
-/** GSM8K's problems as an evaluation harness sends them (temperature 0, a seed, a stop sequence), with the recorded solutions as answers. */
+/**
+ * GSM8K's problems as an evaluation harness sends them (temperature 0, a seed, a stop sequence), with the recorded solutions as
+ * answers.
+ */
 export function loadGsm8kQuestions(folder: string): LoadedConversations {
   const { rows, source } = readRows(oneFile(folder, /^test_with_.*solutions.*\.jsonl(\.gz)?$/), problem)
   return {
     name: 'gsm8k',
     conversations: rows.map((row): RecordedConversation => ({
       id: row.id,
-      body: { messages: [{ role: 'user', content: `Question: ${row.question}\nAnswer:` }], temperature: 0, seed: 1234, stop: ['Question:'], max_tokens: 512 },
+      body: {
+        messages: [{ role: 'user', content: `Question: ${row.question}\nAnswer:` }],
+        temperature: 0,
+        seed: 1234,
+        stop: ['Question:'],
+        max_tokens: 512,
+      },
       answers: Object.values(row).flatMap((value) => {
         const read = solved.safeParse(value)
         return read.success ? [{ text: read.data.solution, calls: [] }] : []
@@ -42,7 +51,12 @@ export function loadGsm8kQuestions(folder: string): LoadedConversations {
   }
 }
 
-const natural = z.object({ question: z.string().min(1), answers: z.array(z.string()).min(1), gold_title: z.string(), gold_passage: z.string() })
+const natural = z.object({
+  question: z.string().min(1),
+  answers: z.array(z.string()).min(1),
+  gold_title: z.string(),
+  gold_passage: z.string(),
+})
 
 /** Natural Questions with their passage, as retrieval pipelines send them. */
 export function loadNaturalQuestions(folder: string): LoadedConversations {
@@ -54,7 +68,13 @@ export function loadNaturalQuestions(folder: string): LoadedConversations {
       body: {
         messages: [
           { role: 'system', content: 'Answer from the passage.' },
-          { role: 'user', content: [{ type: 'text', text: `${row.gold_title}\n\n${row.gold_passage}` }, { type: 'text', text: row.question }] },
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: `${row.gold_title}\n\n${row.gold_passage}` },
+              { type: 'text', text: row.question },
+            ],
+          },
         ],
       },
       answers: row.answers.map((text) => ({ text, calls: [] })),
@@ -65,7 +85,12 @@ export function loadNaturalQuestions(folder: string): LoadedConversations {
 }
 
 const query = z.object({ question: z.string().min(1), sql: z.string().min(1) })
-const answerSchema = { type: 'object', properties: { sql: { type: 'string', description: 'One SQLite statement.' } }, required: ['sql'], additionalProperties: false }
+const answerSchema = {
+  type: 'object',
+  properties: { sql: { type: 'string', description: 'One SQLite statement.' } },
+  required: ['sql'],
+  additionalProperties: false,
+}
 
 /** Questions to two databases, with the schema in the instructions and an answer held to a JSON schema. */
 export function loadText2Sql(folder: string): LoadedConversations {
@@ -88,5 +113,10 @@ export function loadText2Sql(folder: string): LoadedConversations {
       sources: [source, dataSource(`${database}_schema`, schemaFile, tables.trimEnd().split('\n').length)],
     }
   })
-  return { name: 'text2sql', conversations: loaded.flatMap(({ conversations }) => conversations), sources: loaded.flatMap(({ sources }) => sources), notes: [] }
+  return {
+    name: 'text2sql',
+    conversations: loaded.flatMap(({ conversations }) => conversations),
+    sources: loaded.flatMap(({ sources }) => sources),
+    notes: [],
+  }
 }

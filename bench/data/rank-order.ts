@@ -1,7 +1,7 @@
 /**
- * Evaluation harnesses that spread a task over w processes give process r the documents r, r + w, r + 2w … and write the processes' answers one after
- * the other. So rows of the same number are different documents for models that ran on different numbers of processes. What is left of it is told
- * here: which w makes models agree on which documents are hard.
+ * Evaluation harnesses that spread a task over w processes give process r the documents r, r + w, r + 2w … and write the processes'
+ * answers one after the other. So rows of the same number are different documents for models that ran on different numbers of
+ * processes. What is left of it is told here: which w makes models agree on which documents are hard.
  */
 
 /** Of the row that stands at each place, the document: `order[place] = document`. `workers` 1 is the identity. */
@@ -16,10 +16,10 @@ export function rankOrder(documents: number, workers: number): Int32Array {
 const WORKERS = [1, 2, 4, 8] as const
 
 /**
- * For each model, the number of processes that it ran on. `tasks[t][model]` are the scores of one task's rows in file order; all tasks of one call ran
- * together. Starts from the rows as they are and moves one model at a time to where it agrees most with the others (sum of correlations within tasks), until
- * nobody moves; from several starts, since the first may be caught. What can't be told (all right, all wrong) stays at 1.
- * O(models × items) a pass.
+ * For each model, the number of processes that it ran on. `tasks[t][model]` are the scores of one task's rows in file order; all tasks
+ * of one call ran together. Starts from the rows as they are and moves one model at a time to where it agrees most with the others (sum
+ * of correlations within tasks), until nobody moves; from several starts, since the first may be caught. What can't be told (all right,
+ * all wrong) stays at 1. O(models × items) a pass.
  */
 export function workersOf(tasks: readonly (readonly ArrayLike<number>[])[]): readonly number[] {
   const models = tasks[0]?.length ?? 0

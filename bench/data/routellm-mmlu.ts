@@ -5,7 +5,13 @@ import type { RoutingProblem } from './routing-problem.js'
 
 const weak = 'mixtral-8x7b-instruct'
 const strong = 'gpt-4-1106-preview'
-const shared = { id: z.string().min(1), prompt: z.string(), mixtral_8x7b_instruct_correct: z.boolean(), gpt4_1106_preview_correct: z.boolean(), in_contaminated_list: z.boolean() }
+const shared = {
+  id: z.string().min(1),
+  prompt: z.string(),
+  mixtral_8x7b_instruct_correct: z.boolean(),
+  gpt4_1106_preview_correct: z.boolean(),
+  in_contaminated_list: z.boolean(),
+}
 const mmlu = z.object({ ...shared, subject: z.string().min(1) })
 const gsm8k = z.object({ ...shared, mixtral_response: z.string(), gpt4_response: z.string() })
 
@@ -55,8 +61,16 @@ export function loadRouteLlmGsm8kRouting(folder: string): RoutingProblem {
           id: row.id,
           text: row.prompt,
           outcomes: {
-            [weak]: { quality: row.mixtral_8x7b_instruct_correct ? 1 : 0, usd: (0.24 * (input + weakTokens)) / 1e6, outputTokens: weakTokens },
-            [strong]: { quality: row.gpt4_1106_preview_correct ? 1 : 0, usd: (10 * input + 30 * strongTokens) / 1e6, outputTokens: strongTokens },
+            [weak]: {
+              quality: row.mixtral_8x7b_instruct_correct ? 1 : 0,
+              usd: (0.24 * (input + weakTokens)) / 1e6,
+              outputTokens: weakTokens,
+            },
+            [strong]: {
+              quality: row.gpt4_1106_preview_correct ? 1 : 0,
+              usd: (10 * input + 30 * strongTokens) / 1e6,
+              outputTokens: strongTokens,
+            },
           },
         }
       }),

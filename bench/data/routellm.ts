@@ -23,7 +23,12 @@ export function loadRouteLlmGsm8k(folder: string): LoadedTable {
   function* rows(): Generator<OutcomeRow> {
     for (const row of read) {
       const inputTokens = o200kTokens(row.prompt)
-      const outcome = (answer: string, right: boolean) => ({ answer, inputTokens, outputTokens: o200kTokens(answer), quality: right ? 1 : 0 })
+      const outcome = (answer: string, right: boolean) => ({
+        answer,
+        inputTokens,
+        outputTokens: o200kTokens(answer),
+        quality: right ? 1 : 0,
+      })
       yield {
         id: row.id,
         request: { messages: [{ role: 'user', content: row.prompt }] },

@@ -3,7 +3,13 @@ import { oneFile, readRows } from './source.js'
 import type { RoutingProblem } from './routing-problem.js'
 
 const numbers = z.record(z.string(), z.number().nullable())
-const schema = z.object({ sample_id: z.string().min(1), eval_name: z.string().min(1), question: z.string(), score: numbers, total_cost_usd: numbers })
+const schema = z.object({
+  sample_id: z.string().min(1),
+  eval_name: z.string().min(1),
+  question: z.string(),
+  score: numbers,
+  total_cost_usd: numbers,
+})
 
 /** RouterBench's 0-shot rows of three tasks with eleven models and measured dollars. Rows without a model's score lack its outcome. */
 export function loadRouterBench(folder: string): RoutingProblem {

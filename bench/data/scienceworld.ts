@@ -3,7 +3,13 @@ import { assistantMessage, functionTool, schemaOf, type LoadedConversations, typ
 import { oneFile, readRows } from './source.js'
 
 const step = z.object({ tool_name: z.string().nullable(), inputs: z.record(z.string(), z.unknown()).nullable(), observation: z.unknown() })
-const trajectory = z.object({ run: z.int(), trajectory_id: z.int(), goal: z.string(), initial_observation: z.string(), steps: z.array(step) })
+const trajectory = z.object({
+  run: z.int(),
+  trajectory_id: z.int(),
+  goal: z.string(),
+  initial_observation: z.string(),
+  steps: z.array(step),
+})
 
 /** ScienceWorld's recorded runs of an agent as a conversation with tool calls, an observation being the result. */
 export function loadScienceWorld(folder: string): LoadedConversations {
@@ -21,7 +27,14 @@ export function loadScienceWorld(folder: string): LoadedConversations {
     name: 'scienceworld_react',
     conversations: rows.map(({ run, trajectory_id: id, goal, initial_observation: first, steps }): RecordedConversation => {
       const done = steps.flatMap(({ tool_name: name, inputs, observation }, index) =>
-        name === null || name === '' ? [] : [{ call: { id: `call_${index}`, name, arguments: JSON.stringify(inputs ?? {}) }, observation: typeof observation === 'string' ? observation : JSON.stringify(observation ?? null) }],
+        name === null || name === ''
+          ? []
+          : [
+              {
+                call: { id: `call_${index}`, name, arguments: JSON.stringify(inputs ?? {}) },
+                observation: typeof observation === 'string' ? observation : JSON.stringify(observation ?? null),
+              },
+            ],
       )
       return {
         id: `${run}/${id}`,
@@ -29,7 +42,10 @@ export function loadScienceWorld(folder: string): LoadedConversations {
           messages: [
             { role: 'system', content: goal },
             { role: 'user', content: first },
-            ...done.flatMap(({ call, observation }) => [assistantMessage({ calls: [call] }), { role: 'tool', tool_call_id: call.id, content: observation }]),
+            ...done.flatMap(({ call, observation }) => [
+              assistantMessage({ calls: [call] }),
+              { role: 'tool', tool_call_id: call.id, content: observation },
+            ]),
           ],
           tools,
           tool_choice: 'required',

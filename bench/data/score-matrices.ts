@@ -22,7 +22,11 @@ export interface ScoreMatrix {
 }
 
 const alpaca = z.object({ instruction_id: z.int(), model: z.string().min(1), preference_vs_gpt4_1106_preview: z.number().min(0).max(1) })
-const nineModels = z.looseObject({ id: z.string().min(1), task_name: z.string().optional(), scores: z.record(z.string(), z.number().min(0).max(1)) })
+const nineModels = z.looseObject({
+  id: z.string().min(1),
+  task_name: z.string().optional(),
+  scores: z.record(z.string(), z.number().min(0).max(1)),
+})
 
 /** Matrices of a data root, each as a function, so that one that is absent doesn't keep the others from being measured. */
 export const scoreMatrices: Readonly<Record<string, (root: string) => ScoreMatrix>> = {
@@ -60,8 +64,9 @@ interface Task {
 }
 
 /**
- * The leaderboard's table. Rows of one number aren't the same document for all models (see `rank-order.ts`): where a task is there in full they are put
- * back into one order, all tasks of one benchmark together. Where it isn't, the rows stay as they are, and the note says so.
+ * The leaderboard's table. Rows of one number aren't the same document for all models (see `rank-order.ts`): where a task is there in
+ * full they are put back into one order, all tasks of one benchmark together. Where it isn't, the rows stay as they are, and the note
+ * says so.
  */
 function openLeaderboard(file: string): ScoreMatrix {
   const packed = readFileSync(file)
@@ -71,7 +76,8 @@ function openLeaderboard(file: string): ScoreMatrix {
   let left = 0
   for (const [index, line] of lines.entries()) {
     const [name = '', item, ...texts] = line.trim().split(',')
-    if (texts.length !== methods.length) throw new DataProblem(`${file}, row ${index + 2}: has ${texts.length} scores, not ${methods.length}.`)
+    if (texts.length !== methods.length)
+      throw new DataProblem(`${file}, row ${index + 2}: has ${texts.length} scores, not ${methods.length}.`)
     const task = tasks.get(name) ?? { name, rows: methods.map((): number[] => []), whole: true }
     tasks.set(name, task)
     const values = texts.map((text) => (text.trim() === '' ? NaN : Number(text)))
@@ -112,7 +118,11 @@ function inOrder(scores: readonly number[], workers: number): number[] {
   return byDocument
 }
 
-function matrix(name: string, rows: readonly { readonly category: string; readonly scores: ReadonlyMap<string, number> }[], source: DataSource): ScoreMatrix {
+function matrix(
+  name: string,
+  rows: readonly { readonly category: string; readonly scores: ReadonlyMap<string, number> }[],
+  source: DataSource,
+): ScoreMatrix {
   const methods = [...new Set(rows.flatMap(({ scores }) => [...scores.keys()]))].sort()
   const whole = rows.filter(({ scores }) => methods.every((method) => scores.has(method)))
   if (whole.length === 0) throw new DataProblem(`${source.name}: no item has a score of every method.`)

@@ -42,6 +42,10 @@ export function loadQwenSolutions(folder: string): SolutionTexts {
   return {
     name: 'qwen25_math',
     source,
-    questions: rows.map(({ idx, question, responses, correct }) => ({ id: `qwen-${idx}`, question, solutions: responses.map((text, index) => ({ text, right: correct[index] ?? false })) })),
+    questions: rows.map(({ idx, question, responses, correct }) => ({
+      id: `qwen-${idx}`,
+      question,
+      solutions: responses.map((text, index) => ({ text, right: correct[index] ?? false })),
+    })),
   }
 }

@@ -17,7 +17,8 @@ export function dataRoot(): string {
 
 /** The one file of a folder that the pattern fits. Throws `DataProblem` when there is none or several. */
 export function oneFile(folder: string, pattern: RegExp): string {
-  if (!existsSync(folder)) throw new DataProblem(`The data folder ${folder} doesn't exist. Set BURSAR_DATA to the folder that holds the data sets.`)
+  if (!existsSync(folder))
+    throw new DataProblem(`The data folder ${folder} doesn't exist. Set BURSAR_DATA to the folder that holds the data sets.`)
   const found = readdirSync(folder).filter((name) => pattern.test(name))
   if (found.length === 1) return join(folder, found[0] as string)
   throw new DataProblem(`${folder}: expected one file like ${pattern.source}, found ${found.length === 0 ? 'none' : found.join(', ')}.`)

@@ -36,16 +36,25 @@ export function loadTauBench(folder: string): LoadedConversations {
         body: {
           messages: [
             { role: 'system', content: policy },
-            ...messages.slice(0, last + 1).map((said) =>
-              said.role === 'assistant' && said.tool_calls ? { ...said, tool_calls: said.tool_calls.map((one) => ({ ...one, type: 'function' })) } : said,
-            ),
+            ...messages
+              .slice(0, last + 1)
+              .map((said) =>
+                said.role === 'assistant' && said.tool_calls
+                  ? { ...said, tool_calls: said.tool_calls.map((one) => ({ ...one, type: 'function' })) }
+                  : said,
+              ),
           ],
           tools,
           temperature: 0,
         },
         answers: messages.flatMap((said) =>
           said.role === 'assistant'
-            ? [{ ...(said.content === null ? {} : { text: said.content }), calls: (said.tool_calls ?? []).map(({ id, function: { name, arguments: json } }) => ({ id, name, arguments: json })) }]
+            ? [
+                {
+                  ...(said.content === null ? {} : { text: said.content }),
+                  calls: (said.tool_calls ?? []).map(({ id, function: { name, arguments: json } }) => ({ id, name, arguments: json })),
+                },
+              ]
             : [],
         ),
       }

@@ -29,9 +29,15 @@ export function trueMeans({ scores, items }: ScoreMatrix): number[] {
 }
 
 /** Lets one search score `cells` cells of the matrix, `batch` at a time. */
-export function searchOnce({ methods, items, scores, categoryOf }: ScoreMatrix, way: SearchName, cells: number, batch: number, seed: number): Leader {
+export function searchOnce(
+  { methods, items, scores, categoryOf }: ScoreMatrix,
+  way: SearchName,
+  cells: number,
+  batch: number,
+  seed: number,
+): Leader {
   const search = searches[way].make({ methods: methods.length, items, categories: categoryOf, random: childRandom(seed, 'search') }, cells)
-  for (let left = cells; left > 0; ) {
+  for (let left = cells; left > 0;) {
     const asked = search.next(Math.min(batch, left))
     if (asked.length === 0) break
     left -= asked.length
@@ -41,7 +47,16 @@ export function searchOnce({ methods, items, scores, categoryOf }: ScoreMatrix, 
 }
 
 /** One way of searching over seeds. */
-export function measureSearch(matrix: ScoreMatrix, { way, batch, share, seeds, seed }: { readonly way: SearchName; readonly batch: number; readonly share: number; readonly seeds: number; readonly seed: number }): SearchResult {
+export function measureSearch(
+  matrix: ScoreMatrix,
+  {
+    way,
+    batch,
+    share,
+    seeds,
+    seed,
+  }: { readonly way: SearchName; readonly batch: number; readonly share: number; readonly seeds: number; readonly seed: number },
+): SearchResult {
   const means = trueMeans(matrix)
   const most = Math.max(...means)
   const cells = Math.floor(share * matrix.methods.length * matrix.items)
@@ -55,7 +70,18 @@ export function measureSearch(matrix: ScoreMatrix, { way, batch, share, seeds, s
     worst = Math.max(worst, lost)
     if (probability !== null) [sure, told] = [sure + probability, told + 1]
   }
-  return { data: matrix.name, way, batch, share, cells, right: shareOf(right, seeds), near: shareOf(near, seeds), regret: regret / seeds, worst, probability: told > 0 ? sure / told : null }
+  return {
+    data: matrix.name,
+    way,
+    batch,
+    share,
+    cells,
+    right: shareOf(right, seeds),
+    near: shareOf(near, seeds),
+    regret: regret / seeds,
+    worst,
+    probability: told > 0 ? sure / told : null,
+  }
 }
 
 function shareOf(hits: number, trials: number): Estimate {

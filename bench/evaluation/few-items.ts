@@ -1,9 +1,30 @@
-import { anchorItems, clusterAnchors, estimateMean, fitItems, itemMatrix, meanOf, modelsOf, nextItems, stratifiedItems, weightedMean, type ItemFit, type ItemMatrix, type ItemScore } from '../../src/evaluation/index.js'
+import {
+  anchorItems,
+  clusterAnchors,
+  estimateMean,
+  fitItems,
+  itemMatrix,
+  meanOf,
+  modelsOf,
+  nextItems,
+  stratifiedItems,
+  weightedMean,
+  type ItemFit,
+  type ItemMatrix,
+  type ItemScore,
+} from '../../src/evaluation/index.js'
 import { childRandom, type Random } from '../../src/statistics/index.js'
 import type { ScoreMatrix } from '../data/score-matrices.js'
 
 /** Ways to tell an unseen model's mean from few items. Random items come first: they are what the others are held against. */
-export const estimators = ['random items, plain mean', 'random items by category, plain mean', 'anchor points (k-means), weighted mean', 'random items by category, item response', 'anchor items, item response', 'adaptive items, item response'] as const
+export const estimators = [
+  'random items, plain mean',
+  'random items by category, plain mean',
+  'anchor points (k-means), weighted mean',
+  'random items by category, item response',
+  'anchor items, item response',
+  'adaptive items, item response',
+] as const
 export type Estimator = (typeof estimators)[number]
 
 export interface FewItemsResult {
@@ -20,12 +41,21 @@ export interface FewItemsResult {
 }
 
 /** Every model in turn is the unseen one; items are fitted and chosen on the others alone. */
-export function measureFewItems(data: ScoreMatrix, sizes: readonly number[], seeds: number, seed: number, progress: (done: number, all: number) => void): FewItemsResult[] {
+export function measureFewItems(
+  data: ScoreMatrix,
+  sizes: readonly number[],
+  seeds: number,
+  seed: number,
+  progress: (done: number, all: number) => void,
+): FewItemsResult[] {
   const matrix = itemMatrix(data.scores, data.categoryOf)
   const errors = new Map<string, number[][]>()
   const held = new Map<string, number[]>()
   for (let unseen = 0; unseen < matrix.models; unseen++) {
-    const others = modelsOf(matrix, [...Array(matrix.models).keys()].filter((model) => model !== unseen))
+    const others = modelsOf(
+      matrix,
+      [...Array(matrix.models).keys()].filter((model) => model !== unseen),
+    )
     const fit = fitItems(others)
     const truth = meanOf(matrix, unseen)
     const scoreOf = (item: number) => matrix.scores[unseen * matrix.items + item] ?? NaN
@@ -49,7 +79,15 @@ export function measureFewItems(data: ScoreMatrix, sizes: readonly number[], see
       const error = mean(byModel)
       const spread = Math.sqrt(byModel.reduce((sum, value) => sum + (value - error) ** 2, 0) / (byModel.length - 1))
       const covered = held.get(`${items} ${estimator}`)
-      return { data: data.name, items, estimator, error, standardError: spread / Math.sqrt(byModel.length), worst: Math.max(...byModel), coverage: covered ? mean(covered) : null }
+      return {
+        data: data.name,
+        items,
+        estimator,
+        error,
+        standardError: spread / Math.sqrt(byModel.length),
+        worst: Math.max(...byModel),
+        coverage: covered ? mean(covered) : null,
+      }
     }),
   )
 }
@@ -63,7 +101,10 @@ interface Task {
   readonly random: Random
 }
 
-function estimateBy(estimator: Estimator, { fit, others, anchors, size, scoreOf, random }: Task): { readonly value: number; readonly interval?: { readonly low: number; readonly high: number } } {
+function estimateBy(
+  estimator: Estimator,
+  { fit, others, anchors, size, scoreOf, random }: Task,
+): { readonly value: number; readonly interval?: { readonly low: number; readonly high: number } } {
   const seen = (items: readonly number[]): ItemScore[] => items.map((item) => ({ item, score: scoreOf(item) }))
   const plain = (items: readonly number[]) => ({ value: items.reduce((sum, item) => sum + scoreOf(item), 0) / items.length })
   const byItems = (items: readonly number[]) => {

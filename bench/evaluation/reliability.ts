@@ -1,4 +1,16 @@
-import { itemMatrix, kendall, placeByTiers, ranksOf, reliabilityOf, sameWinner, standings, stratifiedItems, type Aggregation, type Reliability, type Tier } from '../../src/evaluation/index.js'
+import {
+  itemMatrix,
+  kendall,
+  placeByTiers,
+  ranksOf,
+  reliabilityOf,
+  sameWinner,
+  standings,
+  stratifiedItems,
+  type Aggregation,
+  type Reliability,
+  type Tier,
+} from '../../src/evaluation/index.js'
 import { childRandom } from '../../src/statistics/index.js'
 import type { ScoreMatrix } from '../data/score-matrices.js'
 import { trueMeans } from './best-arm.js'
@@ -18,7 +30,11 @@ export function measureReliability(data: ScoreMatrix, sizes: readonly number[], 
   return sizes.flatMap((items) =>
     aggregations.map((aggregation) => {
       const of = (agreement: typeof kendall) =>
-        reliabilityOf((random) => standings(matrix, stratifiedItems(matrix.categoryOf, items, random), aggregation), childRandom(seed, `${items} ${aggregation}`), { agreement })
+        reliabilityOf(
+          (random) => standings(matrix, stratifiedItems(matrix.categoryOf, items, random), aggregation),
+          childRandom(seed, `${items} ${aggregation}`),
+          { agreement },
+        )
       return { data: data.name, items, aggregation, ranking: of(kendall), winner: of(sameWinner) }
     }),
   )
@@ -40,7 +56,10 @@ export interface TierResult {
 /** Every model in turn is new and placed among the others (Flash-HELM, 098). */
 export function measureTiers(data: ScoreMatrix, seeds: number, seed: number, z: number): TierResult {
   const { items, scores, name } = data
-  const tiers: Tier[] = [0.02, 0.05, 0.15, 0.5].map((share, stage) => ({ items: Math.max(5, Math.round(share * items)), place: [10, 6, 5, 1][stage] ?? 1 }))
+  const tiers: Tier[] = [0.02, 0.05, 0.15, 0.5].map((share, stage) => ({
+    items: Math.max(5, Math.round(share * items)),
+    place: [10, 6, 5, 1][stage] ?? 1,
+  }))
   const truth = ranksOf(trueMeans(data))
   const outcomes: { readonly rank: number; readonly error: number; readonly items: number }[] = []
   const plain: { readonly rank: number; readonly error: number }[] = []
@@ -58,10 +77,19 @@ export function measureTiers(data: ScoreMatrix, seeds: number, seed: number, z: 
   }
   for (let run = 0; run < seeds; run++) for (let model = 0; model < scores.length; model++) outcomes.push(place(model, tiers, run))
   const cost = Math.round(outcomes.reduce((sum, one) => sum + one.items, 0) / outcomes.length)
-  for (let run = 0; run < seeds; run++) for (let model = 0; model < scores.length; model++) plain.push(place(model, [{ items: cost, place: 1 }], run))
+  for (let run = 0; run < seeds; run++)
+    for (let model = 0; model < scores.length; model++) plain.push(place(model, [{ items: cost, place: 1 }], run))
   const share = (rows: readonly { readonly rank: number; readonly error: number }[], top: boolean) => {
     const chosen = rows.filter(({ rank }) => rank <= 5 === top)
     return chosen.filter(({ error }) => error <= (top ? 1 : 3)).length / chosen.length
   }
-  return { data: name, z, share: cost / items, topWithin1: share(outcomes, true), restWithin3: share(outcomes, false), uniformTop: share(plain, true), uniformRest: share(plain, false) }
+  return {
+    data: name,
+    z,
+    share: cost / items,
+    topWithin1: share(outcomes, true),
+    restWithin3: share(outcomes, false),
+    uniformTop: share(plain, true),
+    uniformRest: share(plain, false),
+  }
 }

@@ -46,11 +46,17 @@ const ways: Readonly<Record<string, Way>> = {
 }
 
 /** Agent runs: what they took against what was forecast before them, and after three calls. */
-export async function agentRunResults(root: string, folds: number): Promise<{ readonly text: string; readonly results: readonly object[]; readonly sources: readonly DataSource[] }> {
+export async function agentRunResults(
+  root: string,
+  folds: number,
+): Promise<{ readonly text: string; readonly results: readonly object[]; readonly sources: readonly DataSource[] }> {
   const lines: string[] = []
   const results: object[] = []
   const sources: DataSource[] = []
-  for (const load of [async () => scienceWorldRuns(join(root, 'scienceworld_react')), () => tauBenchRuns(join(root, 'tau_bench_airline'))]) {
+  for (const load of [
+    async () => scienceWorldRuns(join(root, 'scienceworld_react')),
+    () => tauBenchRuns(join(root, 'tau_bench_airline')),
+  ]) {
     let data: AgentRuns
     try {
       data = await load()
@@ -74,11 +80,32 @@ export async function agentRunResults(root: string, folds: number): Promise<{ re
         const rows = Object.entries(ways).map(([name, way]) => {
           const result = { data: data.name, split, callsKnown: calls, way: name, ...judge(parts, way, calls) }
           results.push(result)
-          return [name, figure(result.pinball50, 0), figure(result.pinball90, 0), figure(result.spearman), result.coverage ? `${figure(100 * result.coverage.value, 1)} [${figure(100 * result.coverage.low, 0)}, ${figure(100 * result.coverage.high, 0)}]` : '–', figure(result.width, 0)]
+          return [
+            name,
+            figure(result.pinball50, 0),
+            figure(result.pinball90, 0),
+            figure(result.spearman),
+            result.coverage
+              ? `${figure(100 * result.coverage.value, 1)} [${figure(100 * result.coverage.low, 0)}, ${figure(100 * result.coverage.high, 0)}]`
+              : '–',
+            figure(result.width, 0),
+          ]
         })
         const count = parts.reduce((sum, { next }) => sum + next.filter(({ steps }) => steps.length > calls).length, 0)
         lines.push(`\n${data.name}, ${split}, ${calls === 0 ? 'before the first call' : `after ${calls} calls`}: ${count} runs\n`)
-        lines.push(table(['way', right('pinball 50 %, tokens'), right('pinball 90 %, tokens'), right('Spearman'), right('covered by 90 %, %'), right('median width, tokens')], rows))
+        lines.push(
+          table(
+            [
+              'way',
+              right('pinball 50 %, tokens'),
+              right('pinball 90 %, tokens'),
+              right('Spearman'),
+              right('covered by 90 %, %'),
+              right('median width, tokens'),
+            ],
+            rows,
+          ),
+        )
       }
     lines.push(`\nNotes: ${data.notes.join('; ')}.`)
   }
@@ -92,18 +119,37 @@ interface Split {
 
 const right = (title: string) => ({ title, align: 'right' as const })
 
-function judge(parts: readonly Split[], way: Way, calls: number): { pinball50: number; pinball90: number; spearman: number; width: number | undefined; coverage?: { value: number; low: number; high: number; n: number; method: string } } {
+function judge(
+  parts: readonly Split[],
+  way: Way,
+  calls: number,
+): {
+  pinball50: number
+  pinball90: number
+  spearman: number
+  width: number | undefined
+  coverage?: { value: number; low: number; high: number; n: number; method: string }
+} {
   const told = parts.flatMap(({ past, next }) => {
     const forecast = way(past)
-    return next.filter(({ steps }) => steps.length > calls).map((run) => ({ actual: totalOf(run), ...forecast(run, run.steps.slice(0, calls)) }))
+    return next
+      .filter(({ steps }) => steps.length > calls)
+      .map((run) => ({ actual: totalOf(run), ...forecast(run, run.steps.slice(0, calls)) }))
   })
   const widths = told.flatMap(({ low, high }) => (low === undefined || high === undefined ? [] : [high - low]))
   const inside = told.filter(({ actual, low = Infinity, high = -Infinity }) => actual >= low && actual <= high).length
   return {
     pinball50: mean(told.map(({ actual, median: half }) => pinballLoss(actual, half, 0.5))),
     pinball90: mean(told.map(({ actual, p90 }) => pinballLoss(actual, p90, 0.9))),
-    spearman: spearman(told.map(({ median: half }) => half), told.map(({ actual }) => actual)),
+    spearman: spearman(
+      told.map(({ median: half }) => half),
+      told.map(({ actual }) => actual),
+    ),
     width: widths.length === 0 ? undefined : median(widths),
-    ...(widths.length === 0 ? {} : { coverage: { value: inside / told.length, ...shareInterval(inside, told.length), n: told.length, method: 'Clopper-Pearson, 95 %' } }),
+    ...(widths.length === 0
+      ? {}
+      : {
+          coverage: { value: inside / told.length, ...shareInterval(inside, told.length), n: told.length, method: 'Clopper-Pearson, 95 %' },
+        }),
   }
 }

@@ -24,7 +24,11 @@ const ways: Readonly<Record<string, Way>> = {
 }
 
 /** Joules a token of models that were left out of the training rows, and the front that is picked by them. */
-export function configurationResults(root: string): { readonly text: string; readonly results: readonly object[]; readonly sources: readonly DataSource[] } {
+export function configurationResults(root: string): {
+  readonly text: string
+  readonly results: readonly object[]
+  readonly sources: readonly DataSource[]
+} {
   const { rows, source } = loadMlEnergy(root)
   const models = [...new Set(rows.map(({ model }) => model))]
   const places = [...new Set(rows.map(({ task, gpu }) => `${task}, ${gpu}`))]
@@ -35,12 +39,24 @@ export function configurationResults(root: string): { readonly text: string; rea
       return rows.filter((row) => row.model === model).map((row) => ({ row, joules: predict(row) }))
     })
     const error = median(told.map(({ row, joules }) => Math.abs(joules / row.joules - 1)))
-    const rank = spearman(told.map(({ joules }) => joules), told.map(({ row }) => row.joules))
+    const rank = spearman(
+      told.map(({ joules }) => joules),
+      told.map(({ row }) => row.joules),
+    )
     const recovered = places.map((place) => {
       const here = told.filter(({ row }) => `${row.task}, ${row.gpu}` === place)
-      return frontRecovery(here.map(({ row, joules }) => ({ name: row.name, quality: row.quality, joules })), here.map(({ row }) => row))
+      return frontRecovery(
+        here.map(({ row, joules }) => ({ name: row.name, quality: row.quality, joules })),
+        here.map(({ row }) => row),
+      )
     })
-    results.push({ data: 'ml_energy v3', way, medianRelativeError: error, spearman: rank, hypervolumeRatio: { mean: mean(recovered), least: Math.min(...recovered) } })
+    results.push({
+      data: 'ml_energy v3',
+      way,
+      medianRelativeError: error,
+      spearman: rank,
+      hypervolumeRatio: { mean: mean(recovered), least: Math.min(...recovered) },
+    })
     return [way, figure(100 * error, 1), figure(rank, 3), figure(mean(recovered), 3), figure(Math.min(...recovered), 3)]
   })
   const right = (title: string) => ({ title, align: 'right' as const })

@@ -1,4 +1,15 @@
-import { acceptThenStop, fitRectifiedLaw, fitVanillaLaw, forecastLosses, lineLossAt, lossAt, pearson, predictLoss, relativeAccuracy, type LossCurve } from '../../src/evaluation/index.js'
+import {
+  acceptThenStop,
+  fitRectifiedLaw,
+  fitVanillaLaw,
+  forecastLosses,
+  lineLossAt,
+  lossAt,
+  pearson,
+  predictLoss,
+  relativeAccuracy,
+  type LossCurve,
+} from '../../src/evaluation/index.js'
 import { mean } from '../../src/statistics/index.js'
 import { loadLossMatrix, publishedSelection } from '../data/loss-curves.js'
 import { figure, table, type DataSource } from '../report.js'
@@ -8,7 +19,10 @@ const shares = [8, 16, 32, 64, 128, 256, 512]
 const right = (title: string) => ({ title, align: 'right' as const })
 
 /** Choosing the model to fine-tune: this run beside the figures of paper 089, from the same losses. */
-export function fineTuningResults(folder: string, seed: number): { readonly text: string; readonly results: readonly object[]; readonly sources: readonly DataSource[] } {
+export function fineTuningResults(
+  folder: string,
+  seed: number,
+): { readonly text: string; readonly results: readonly object[]; readonly sources: readonly DataSource[] } {
   const lines: string[] = []
   const results: object[] = []
   const sources: DataSource[] = []
@@ -20,13 +34,32 @@ export function fineTuningResults(folder: string, seed: number): { readonly text
     const ours = curves.map(({ points }) => fitRectifiedLaw(points).rootMeanSquare)
     const vanilla = curves.map(({ points }) => fitVanillaLaw(points, seed).rootMeanSquare)
     const held = curves.filter(({ points }, at) => {
-      const { low, high } = predictLoss(fitRectifiedLaw(points.filter(({ examples }) => examples <= target / 8)), target, { draws: 60, seed })
+      const { low, high } = predictLoss(fitRectifiedLaw(points.filter(({ examples }) => examples <= target / 8)), target, {
+        draws: 60,
+        seed,
+      })
       return low <= (truth[at] ?? NaN) && (truth[at] ?? NaN) <= high
     }).length
-    fits.push([name, figure(mean(ours), 4), figure(Math.max(...ours), 4), figure(mean(vanilla), 4), figure(Math.max(...vanilla), 4), `${held}/${curves.length}`])
-    results.push({ data: name, measure: 'fit, root of the mean squared ln loss', rectified: { mean: mean(ours), most: Math.max(...ours) }, vanilla: { mean: mean(vanilla), most: Math.max(...vanilla) }, lawIntervalHeldAtOneEighth: held / curves.length })
+    fits.push([
+      name,
+      figure(mean(ours), 4),
+      figure(Math.max(...ours), 4),
+      figure(mean(vanilla), 4),
+      figure(Math.max(...vanilla), 4),
+      `${held}/${curves.length}`,
+    ])
+    results.push({
+      data: name,
+      measure: 'fit, root of the mean squared ln loss',
+      rectified: { mean: mean(ours), most: Math.max(...ours) },
+      vanilla: { mean: mean(vanilla), most: Math.max(...vanilla) },
+      lawIntervalHeldAtOneEighth: held / curves.length,
+    })
     const rows = shares.map((share, at) => {
-      const cut = curves.map((curve): LossCurve => ({ ...curve, points: curve.points.filter(({ examples }) => examples > 0 && examples <= target / share) }))
+      const cut = curves.map((curve): LossCurve => ({
+        ...curve,
+        points: curve.points.filter(({ examples }) => examples > 0 && examples <= target / share),
+      }))
       const forecasts = new Map(forecastLosses(cut, target).map((forecast) => [forecast.model, forecast.loss]))
       const predicted = {
         subTuning: cut.map(({ points }) => points.at(-1)?.loss ?? NaN),
@@ -40,7 +73,14 @@ export function fineTuningResults(folder: string, seed: number): { readonly text
         const interval = forecasts.get(model)
         return interval !== undefined && interval.low <= (truth[index] ?? NaN) && (truth[index] ?? NaN) <= interval.high
       }).length
-      results.push({ data: name, share: `1/${share}`, pearCorr: correlation, relAcc: accuracy, published: { pearCorr: published.acceptThenStop[at], relAcc: published.relativeAccuracy[at], subTuning: published.subTuning[at] }, covered: covered / cut.length })
+      results.push({
+        data: name,
+        share: `1/${share}`,
+        pearCorr: correlation,
+        relAcc: accuracy,
+        published: { pearCorr: published.acceptThenStop[at], relAcc: published.relativeAccuracy[at], subTuning: published.subTuning[at] },
+        covered: covered / cut.length,
+      })
       return [
         `${name} 1/${share}`,
         figure(published.subTuning[at], 1),
@@ -57,9 +97,39 @@ export function fineTuningResults(folder: string, seed: number): { readonly text
     })
     lines.push(
       `\nPearCorr and RelAcc (%) over ${curves.length} models, loss at ${target} examples\n`,
-      table(['task, share', ...['SubTuning, published', 'SubTuning', 'AtS, published', 'AtS', 'law', 'pooled', 'RelAcc AtS, published', 'RelAcc AtS', 'RelAcc pooled', 'in 95 % interval'].map(right)], rows),
+      table(
+        [
+          'task, share',
+          ...[
+            'SubTuning, published',
+            'SubTuning',
+            'AtS, published',
+            'AtS',
+            'law',
+            'pooled',
+            'RelAcc AtS, published',
+            'RelAcc AtS',
+            'RelAcc pooled',
+            'in 95 % interval',
+          ].map(right),
+        ],
+        rows,
+      ),
     )
   }
-  lines.unshift(table(['fit of ln loss', right('rectified, mean'), right('most'), right('vanilla, mean'), right('most'), right("the law's 95 % interval held, from 1/8")], fits), '\nPublished: rectified about 0.002–0.02 a model, vanilla 0.003–0.13.')
+  lines.unshift(
+    table(
+      [
+        'fit of ln loss',
+        right('rectified, mean'),
+        right('most'),
+        right('vanilla, mean'),
+        right('most'),
+        right("the law's 95 % interval held, from 1/8"),
+      ],
+      fits,
+    ),
+    '\nPublished: rectified about 0.002–0.02 a model, vanilla 0.003–0.13.',
+  )
   return { text: lines.join('\n'), results, sources }
 }

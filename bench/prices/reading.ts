@@ -79,7 +79,16 @@ export function price(catalog: Catalog, entry: Entry, reported: ReportedUsage | 
   return priceReported(sheet, { ...(reported ?? { usage: noUsage }), billedUsd: undefined }, at, sheetOf)
 }
 
-const inputBuckets = ['input', 'input_audio', 'input_image', 'input_video', 'cache_read', 'cache_read_audio', 'cache_write_5m', 'cache_write_1h']
+const inputBuckets = [
+  'input',
+  'input_audio',
+  'input_image',
+  'input_video',
+  'cache_read',
+  'cache_read_audio',
+  'cache_write_5m',
+  'cache_write_1h',
+]
 const outputBuckets = ['output', 'reasoning', 'output_audio', 'output_image']
 
 /** Whether a price is the expected one: input, output and total, to the picodollar; or unknown where none is expected. */

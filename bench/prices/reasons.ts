@@ -42,7 +42,8 @@ export const reasons: readonly Reason[] = [
     name: 'advisor',
     text: "Anthropic's totals leave out the advisor, another model that `iterations` lists and that is billed at its own price; the case prices the totals only.",
     known: [204, 250],
-    holds: (entry, reported, setting) => (reported.also?.length ?? 0) > 0 && readsAs(entry, { ...reported, also: undefined }, setting, reported.usage),
+    holds: (entry, reported, setting) =>
+      (reported.also?.length ?? 0) > 0 && readsAs(entry, { ...reported, also: undefined }, setting, reported.usage),
   },
   {
     name: 'searches',
@@ -65,8 +66,8 @@ export const reasons: readonly Reason[] = [
     name: 'reasoning counted twice',
     text: "The case adds the reasoning to the completion, as xAI's own endpoint needs; but the body's total is prompt + completion, so the reasoning is inside (and the body isn't xAI's).",
     known: [
-      170, 184, 185, 193, 194, 196, 289, 293, 311, 366, 463, 497, 506, 564, 585, 586, 651, 658, 755, 779, 828, 854, 938, 943,
-      1036, 1041, 1275, 1278, 1279, 1280, 1283, 1285, 1287, 1288, 1289, 1314, 1369, 1374, 1378, 1379, 1380, 1381, 1382, 1384, 1514,
+      170, 184, 185, 193, 194, 196, 289, 293, 311, 366, 463, 497, 506, 564, 585, 586, 651, 658, 755, 779, 828, 854, 938, 943, 1036, 1041,
+      1275, 1278, 1279, 1280, 1283, 1285, 1287, 1288, 1289, 1314, 1369, 1374, 1378, 1379, 1380, 1381, 1382, 1384, 1514,
     ],
     holds: (entry, reported) =>
       entry.provider === 'x-ai' &&
@@ -107,7 +108,9 @@ export const reasons: readonly Reason[] = [
     holds: (entry, reported, setting) => {
       const { usage } = reported
       const short = { ...usage, cacheWrite5mTokens: usage.cacheWrite5mTokens + usage.cacheWrite1hTokens, cacheWrite1hTokens: 0 }
-      return usage.cacheWrite1hTokens > 0 && samePrice(price(setting.catalog, entry, { ...reported, usage: short }, setting.at), entry.price)
+      return (
+        usage.cacheWrite1hTokens > 0 && samePrice(price(setting.catalog, entry, { ...reported, usage: short }, setting.at), entry.price)
+      )
     },
   },
   {
@@ -123,7 +126,10 @@ export const reasons: readonly Reason[] = [
         outputTokens: usage.outputTokens + usage.outputAudioTokens,
         outputAudioTokens: 0,
       }
-      return usage.inputAudioTokens + usage.outputAudioTokens > 0 && samePrice(price(setting.catalog, entry, { ...reported, usage: asText }, setting.at), entry.price)
+      return (
+        usage.inputAudioTokens + usage.outputAudioTokens > 0 &&
+        samePrice(price(setting.catalog, entry, { ...reported, usage: asText }, setting.at), entry.price)
+      )
     },
   },
   {
@@ -141,7 +147,11 @@ export const reasons: readonly Reason[] = [
     known: [385, 415, 416, 441, 525, 591, 592, 665, 666, 692, 749, 803, 804, 922, 923, 946, 974, 976, 977, 978],
     holds: (entry, reported, { catalog, at }) =>
       (catalog.facts(entry.provider, entry.row.model ?? '')?.prices?.changes ?? []).some(
-        ({ when }) => 'from' in when && when.from <= at && wrongTokens(entry, reported.usage).length === 0 && samePrice(price(catalog, entry, reported, when.from - 1), entry.price),
+        ({ when }) =>
+          'from' in when &&
+          when.from <= at &&
+          wrongTokens(entry, reported.usage).length === 0 &&
+          samePrice(price(catalog, entry, reported, when.from - 1), entry.price),
       ),
   },
 ]

@@ -44,11 +44,15 @@ function saidBy(reply: Reply): AnswerSaid {
 function compare(where: string, expected: AnswerSaid, reply: Reply): Verdict {
   const got = saidBy(reply)
   for (const name of ['text', 'calls', 'finish', 'inputTokens', 'outputTokens'] as const)
-    if (!isDeepStrictEqual(expected[name], got[name])) return { kind: 'lost', what: `${where}, ${name}: ${shown(expected[name])} became ${shown(got[name])}` }
+    if (!isDeepStrictEqual(expected[name], got[name]))
+      return { kind: 'lost', what: `${where}, ${name}: ${shown(expected[name])} became ${shown(got[name])}` }
   return { kind: 'same' }
 }
 
-/** The answer as a provider of this format would send it whole, written by the maker's documentation; only where it has a body of its own here. */
+/**
+ * The answer as a provider of this format would send it whole, written by the maker's documentation; only where it has a body of its
+ * own here.
+ */
 function providerBody(answer: RecordedAnswer, format: 'openai-chat' | 'gemini'): Record<string, unknown> {
   if (format === 'openai-chat')
     return {
@@ -59,7 +63,15 @@ function providerBody(answer: RecordedAnswer, format: 'openai-chat' | 'gemini'):
       choices: [
         {
           index: 0,
-          message: { role: 'assistant', content: answer.text ?? null, tool_calls: answer.calls.map((call) => ({ id: call.id, type: 'function', function: { name: call.name, arguments: call.arguments } })) },
+          message: {
+            role: 'assistant',
+            content: answer.text ?? null,
+            tool_calls: answer.calls.map((call) => ({
+              id: call.id,
+              type: 'function',
+              function: { name: call.name, arguments: call.arguments },
+            })),
+          },
           finish_reason: answer.calls.length > 0 ? 'tool_calls' : 'stop',
         },
       ],
@@ -72,7 +84,10 @@ function providerBody(answer: RecordedAnswer, format: 'openai-chat' | 'gemini'):
       {
         content: {
           role: 'model',
-          parts: [...(answer.text === undefined ? [] : [{ text: answer.text }]), ...answer.calls.map((call) => ({ functionCall: { id: call.id, name: call.name, args: argumentsOf(call.arguments) } }))],
+          parts: [
+            ...(answer.text === undefined ? [] : [{ text: answer.text }]),
+            ...answer.calls.map((call) => ({ functionCall: { id: call.id, name: call.name, args: argumentsOf(call.arguments) } })),
+          ],
         },
         finishReason: 'STOP',
       },

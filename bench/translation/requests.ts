@@ -1,5 +1,14 @@
 import { UnsupportedParameter } from '../../src/errors/index.js'
-import { edit, inboundCodec, outboundCodec, type DropPolicy, type InboundCodec, stringifyExact, type OutboundCodec, type Request } from '../../src/protocol/index.js'
+import {
+  edit,
+  inboundCodec,
+  outboundCodec,
+  type DropPolicy,
+  type InboundCodec,
+  stringifyExact,
+  type OutboundCodec,
+  type Request,
+} from '../../src/protocol/index.js'
 import type { RecordedConversation } from '../data/conversation.js'
 import { difference, saidIn, type Format } from './said.js'
 
@@ -13,7 +22,8 @@ export const models: Readonly<Record<Format, string>> = {
   gemini: 'gemini-2.5-flash',
 }
 
-export type Verdict = { readonly kind: 'same' } | { readonly kind: 'refused'; readonly reason: string } | { readonly kind: 'lost'; readonly what: string }
+export type Verdict =
+  { readonly kind: 'same' } | { readonly kind: 'refused'; readonly reason: string } | { readonly kind: 'lost'; readonly what: string }
 
 const strict: DropPolicy = {
   unsupported(path, why) {
@@ -68,7 +78,8 @@ export function checkRequest(conversation: RecordedConversation, target: Format)
 
 /** A refusal counts as one only when its path leads to something in the caller's own body. */
 function refusal(thrown: unknown, body: Readonly<Record<string, unknown>>): Verdict {
-  if (!(thrown instanceof UnsupportedParameter)) return { kind: 'lost', what: `threw ${thrown instanceof Error ? thrown.message : String(thrown)}` }
+  if (!(thrown instanceof UnsupportedParameter))
+    return { kind: 'lost', what: `threw ${thrown instanceof Error ? thrown.message : String(thrown)}` }
   const path = thrown.path ?? ''
   if (valueAt(body, path) === undefined) return { kind: 'lost', what: `refused by the path "${path}", which leads nowhere` }
   return { kind: 'refused', reason: thrown.message.replace(/\[\d+\]/g, '[…]') }

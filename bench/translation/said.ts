@@ -22,17 +22,24 @@ export function saidIn(format: Format, body: Json): Said {
   return readers[format](body)
 }
 
-const readers: Readonly<Record<Format, (body: Json) => Said>> = { 'openai-chat': chat, 'openai-responses': responses, 'anthropic-messages': anthropic, gemini }
+const readers: Readonly<Record<Format, (body: Json) => Said>> = {
+  'openai-chat': chat,
+  'openai-responses': responses,
+  'anthropic-messages': anthropic,
+  gemini,
+}
 
 /** The first thing that is not the same; `undefined` where nothing is lost. Settings that the caller didn't name may be anything. */
 export function difference(expected: Said, got: Said): string | undefined {
   for (const part of ['turns', 'tools'] as const) {
     const length = Math.max(expected[part].length, got[part].length)
     for (let index = 0; index < length; index++)
-      if (!isDeepStrictEqual(expected[part][index], got[part][index])) return `${part}[${index}]: ${shown(expected[part][index])} became ${shown(got[part][index])}`
+      if (!isDeepStrictEqual(expected[part][index], got[part][index]))
+        return `${part}[${index}]: ${shown(expected[part][index])} became ${shown(got[part][index])}`
   }
   for (const [name, value] of Object.entries(expected.settings))
-    if (value !== undefined && !isDeepStrictEqual(value, got.settings[name])) return `${name}: ${shown(value)} became ${shown(got.settings[name])}`
+    if (value !== undefined && !isDeepStrictEqual(value, got.settings[name]))
+      return `${name}: ${shown(value)} became ${shown(got.settings[name])}`
   return undefined
 }
 
@@ -63,7 +70,9 @@ function say(turns: Fact[], who: string, text: unknown): void {
 /** No schema, an empty one, and one without properties ask for the same; `$schema` only names the dialect. */
 function schema(value: unknown): unknown {
   const { $schema: _dialect, ...rest } = json(value)
-  const bare = Object.keys(rest).length === 0 || (rest['type'] === 'object' && Object.keys(json(rest['properties'])).length === 0 && !('required' in rest))
+  const bare =
+    Object.keys(rest).length === 0 ||
+    (rest['type'] === 'object' && Object.keys(json(rest['properties'])).length === 0 && !('required' in rest))
   return bare ? null : { type: 'object', ...rest }
 }
 
@@ -75,7 +84,9 @@ function chat(body: Json): Said {
     const who = role === 'developer' ? 'system' : role
     if (message['name'] !== undefined && role !== 'tool') turns.push(['name', message['name']])
     const texts: string[] = []
-    for (const part of typeof message['content'] === 'string' ? [{ type: 'text', text: message['content'] }] : list(message['content']).map(json)) {
+    for (const part of typeof message['content'] === 'string'
+      ? [{ type: 'text', text: message['content'] }]
+      : list(message['content']).map(json)) {
       if (part['type'] === 'text' && role === 'tool') texts.push(String(part['text']))
       else if (part['type'] === 'text') say(turns, who, part['text'])
       else if (part['type'] === 'image_url') turns.push(['picture', json(part['image_url'])['url']])
@@ -114,10 +125,21 @@ function responses(body: Json): Said {
   for (const value of typeof body['input'] === 'string' ? [{ role: 'user', content: body['input'] }] : list(body['input'])) {
     const item = json(value)
     if (item['type'] === 'function_call') turns.push(['call', item['call_id'], item['name'], argumentsOf(item['arguments'])])
-    else if (item['type'] === 'function_call_output') turns.push(['result', item['call_id'], typeof item['output'] === 'string' ? item['output'] : list(item['output']).map((part) => String(json(part)['text'])).join('\n')])
+    else if (item['type'] === 'function_call_output')
+      turns.push([
+        'result',
+        item['call_id'],
+        typeof item['output'] === 'string'
+          ? item['output']
+          : list(item['output'])
+              .map((part) => String(json(part)['text']))
+              .join('\n'),
+      ])
     else if (item['type'] === 'message' || item['type'] === undefined) {
       const who = item['role'] === 'developer' ? 'system' : String(item['role'])
-      for (const part of typeof item['content'] === 'string' ? [{ type: 'input_text', text: item['content'] }] : list(item['content']).map(json)) {
+      for (const part of typeof item['content'] === 'string'
+        ? [{ type: 'input_text', text: item['content'] }]
+        : list(item['content']).map(json)) {
         if (part['type'] === 'input_text' || part['type'] === 'output_text') say(turns, who, part['text'])
         else if (part['type'] === 'input_image') turns.push(['picture', part['image_url']])
         else turns.push(['part', part])
@@ -140,16 +162,31 @@ function responses(body: Json): Said {
 
 function anthropic(body: Json): Said {
   const turns: Fact[] = []
-  for (const block of typeof body['system'] === 'string' ? [{ text: body['system'] }] : list(body['system']).map(json)) say(turns, 'system', block['text'])
+  for (const block of typeof body['system'] === 'string' ? [{ text: body['system'] }] : list(body['system']).map(json))
+    say(turns, 'system', block['text'])
   for (const value of list(body['messages'])) {
     const message = json(value)
-    for (const block of typeof message['content'] === 'string' ? [{ type: 'text', text: message['content'] }] : list(message['content']).map(json)) {
+    for (const block of typeof message['content'] === 'string'
+      ? [{ type: 'text', text: message['content'] }]
+      : list(message['content']).map(json)) {
       const source = json(block['source'])
       if (block['type'] === 'text') say(turns, String(message['role']), block['text'])
       else if (block['type'] === 'tool_use') turns.push(['call', block['id'], block['name'], block['input']])
       else if (block['type'] === 'tool_result')
-        turns.push(['result', block['tool_use_id'], typeof block['content'] === 'string' ? block['content'] : list(block['content']).map((inner) => String(json(inner)['text'])).join('\n')])
-      else if (block['type'] === 'image') turns.push(['picture', source['type'] === 'url' ? source['url'] : `data:${String(source['media_type'])};base64,${String(source['data'])}`])
+        turns.push([
+          'result',
+          block['tool_use_id'],
+          typeof block['content'] === 'string'
+            ? block['content']
+            : list(block['content'])
+                .map((inner) => String(json(inner)['text']))
+                .join('\n'),
+        ])
+      else if (block['type'] === 'image')
+        turns.push([
+          'picture',
+          source['type'] === 'url' ? source['url'] : `data:${String(source['media_type'])};base64,${String(source['data'])}`,
+        ])
       else turns.push(['block', block])
     }
   }
@@ -179,9 +216,11 @@ function gemini(body: Json): Said {
       const result = json(part['functionResponse'])
       if (part['text'] !== undefined) say(turns, content['role'] === 'model' ? 'assistant' : 'user', part['text'])
       else if (part['functionCall'] !== undefined) turns.push(['call', call['id'], call['name'], call['args']])
-      else if (part['functionResponse'] !== undefined) turns.push(['result', result['id'], json(result['response'])['output'] ?? json(result['response'])['error']])
+      else if (part['functionResponse'] !== undefined)
+        turns.push(['result', result['id'], json(result['response'])['output'] ?? json(result['response'])['error']])
       else if (part['fileData'] !== undefined) turns.push(['picture', json(part['fileData'])['fileUri']])
-      else if (part['inlineData'] !== undefined) turns.push(['picture', `data:${String(json(part['inlineData'])['mimeType'])};base64,${String(json(part['inlineData'])['data'])}`])
+      else if (part['inlineData'] !== undefined)
+        turns.push(['picture', `data:${String(json(part['inlineData'])['mimeType'])};base64,${String(json(part['inlineData'])['data'])}`])
       else turns.push(['part', part])
     }
   }
@@ -191,7 +230,11 @@ function gemini(body: Json): Said {
   const modes: Readonly<Record<string, string>> = { AUTO: 'auto', VALIDATED: 'auto', ANY: 'required', NONE: 'none' }
   return {
     turns,
-    tools: list(json(list(body['tools'])[0])['functionDeclarations']).map((tool) => [json(tool)['name'], json(tool)['description'], schema(json(tool)['parametersJsonSchema'])]),
+    tools: list(json(list(body['tools'])[0])['functionDeclarations']).map((tool) => [
+      json(tool)['name'],
+      json(tool)['description'],
+      schema(json(tool)['parametersJsonSchema']),
+    ]),
     settings: {
       maxTokens: config['maxOutputTokens'],
       temperature: config['temperature'],

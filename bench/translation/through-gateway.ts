@@ -6,7 +6,20 @@ import { createLogger } from '../../src/gateway/telemetry/log.js'
 import { UnsupportedParameter } from '../../src/errors/index.js'
 import type { WireFormat } from '../../src/protocol/index.js'
 import type { Random } from '../../src/statistics/index.js'
-import { chatReply, chatStream, geminiReply, geminiStream, messagesReply, messagesStream, responsesReply, responsesStream, startUpstream, type Answer, type Behaviour, type Upstream } from '../../test/upstream/index.js'
+import {
+  chatReply,
+  chatStream,
+  geminiReply,
+  geminiStream,
+  messagesReply,
+  messagesStream,
+  responsesReply,
+  responsesStream,
+  startUpstream,
+  type Answer,
+  type Behaviour,
+  type Upstream,
+} from '../../test/upstream/index.js'
 import type { RecordedAnswer, RecordedConversation } from '../data/conversation.js'
 import { pieces } from './answers.js'
 import { chatBody, inbound, models, written, type Verdict } from './requests.js'
@@ -41,7 +54,14 @@ export interface GatewayBench {
    * Sends a conversation in one format to a provider of another, and reads the answer with the caller's official client. `undefined`
    * for a conversation that no client of the caller's format could have written.
    */
-  check(conversation: RecordedConversation, answer: RecordedAnswer, caller: Caller, target: Format, stream: boolean, random: Random): Promise<Verdict | undefined>
+  check(
+    conversation: RecordedConversation,
+    answer: RecordedAnswer,
+    caller: Caller,
+    target: Format,
+    stream: boolean,
+    random: Random,
+  ): Promise<Verdict | undefined>
   close(): Promise<void>
 }
 
@@ -53,7 +73,14 @@ export async function startGatewayBench(): Promise<GatewayBench> {
   const openai = new OpenAI({ apiKey: KEY, baseURL: `${url}/v1`, maxRetries: 0 })
   const anthropic = new Anthropic({ apiKey: KEY, baseURL: url, maxRetries: 0 })
 
-  async function check(conversation: RecordedConversation, answer: RecordedAnswer, caller: Caller, target: Format, stream: boolean, random: Random): Promise<Verdict | undefined> {
+  async function check(
+    conversation: RecordedConversation,
+    answer: RecordedAnswer,
+    caller: Caller,
+    target: Format,
+    stream: boolean,
+    random: Random,
+  ): Promise<Verdict | undefined> {
     const body = callersBody(conversation, caller)
     if (body === undefined) return undefined
     const expected = saidIn(caller, body)
@@ -71,13 +98,20 @@ export async function startGatewayBench(): Promise<GatewayBench> {
       got = await ask(openai, anthropic, caller, { ...body, model: `to-${target}` }, stream)
     } catch (thrown) {
       const refused = refusal(thrown)
-      return refused ?? { kind: 'lost', what: `${caller} to ${target}${stream ? ', streamed' : ''}: ${thrown instanceof Error ? thrown.message : String(thrown)}` }
+      return (
+        refused ?? {
+          kind: 'lost',
+          what: `${caller} to ${target}${stream ? ', streamed' : ''}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+        }
+      )
     }
     const where = `${caller} to ${target}${stream ? ', streamed' : ''}`
     const arrived = difference(expected, saidIn(target, json(upstream.last.json)))
     if (arrived !== undefined) return { kind: 'lost', what: `${where}, request: ${arrived}` }
     const wanted: Got = { text: answer.text ?? '', calls: answer.calls.map((call) => [call.id, call.name, argumentsOf(call.arguments)]) }
-    return isDeepStrictEqual(wanted, got) ? { kind: 'same' } : { kind: 'lost', what: `${where}, answer: ${shown(wanted)} became ${shown(got)}` }
+    return isDeepStrictEqual(wanted, got)
+      ? { kind: 'same' }
+      : { kind: 'lost', what: `${where}, answer: ${shown(wanted)} became ${shown(got)}` }
   }
 
   return {
@@ -102,7 +136,12 @@ function callersBody(conversation: RecordedConversation, caller: Caller): Record
 }
 
 function configFor(upstream: Upstream): Record<string, unknown> {
-  const compatible = (format: WireFormat): Record<string, unknown> => ({ type: 'openai-compatible', base_url: `${upstream.url}/v1`, api_key: 'sk-up', formats: [format] })
+  const compatible = (format: WireFormat): Record<string, unknown> => ({
+    type: 'openai-compatible',
+    base_url: `${upstream.url}/v1`,
+    api_key: 'sk-up',
+    formats: [format],
+  })
   return {
     server: { port: 0, host: '127.0.0.1' },
     ledger: { store: 'memory' },
@@ -123,7 +162,9 @@ function refusal(thrown: unknown): Verdict | undefined {
   if (!(thrown instanceof OpenAI.APIError || thrown instanceof Anthropic.APIError) || thrown.status !== 400) return undefined
   const body = json(thrown.error)
   const error = json(body['error'] ?? body)
-  return error['code'] === 'unsupported_parameter' ? { kind: 'refused', reason: String(error['message']).replace(/\[\d+\]/g, '[…]') } : undefined
+  return error['code'] === 'unsupported_parameter'
+    ? { kind: 'refused', reason: String(error['message']).replace(/\[\d+\]/g, '[…]') }
+    : undefined
 }
 
 async function ask(openai: OpenAI, anthropic: Anthropic, caller: Caller, body: Record<string, unknown>, stream: boolean): Promise<Got> {
@@ -135,20 +176,30 @@ async function ask(openai: OpenAI, anthropic: Anthropic, caller: Caller, body: R
       const message = completion.choices[0]?.message
       return {
         text: message?.content ?? '',
-        calls: (message?.tool_calls ?? []).flatMap((call) => (call.type === 'function' ? [[call.id, call.function.name, argumentsOf(call.function.arguments)] as const] : [])),
+        calls: (message?.tool_calls ?? []).flatMap((call) =>
+          call.type === 'function' ? [[call.id, call.function.name, argumentsOf(call.function.arguments)] as const] : [],
+        ),
       }
     }
     case 'openai-responses': {
       const sent = asParams<OpenAI.Responses.ResponseCreateParamsNonStreaming>(body)
-      const response = stream ? await openai.responses.stream({ ...sent, stream: true }).finalResponse() : await openai.responses.create(sent)
+      const response = stream
+        ? await openai.responses.stream({ ...sent, stream: true }).finalResponse()
+        : await openai.responses.create(sent)
       return {
-        text: response.output.flatMap((item) => (item.type === 'message' ? item.content.map((part) => (part.type === 'output_text' ? part.text : '')) : [])).join(''),
-        calls: response.output.flatMap((item) => (item.type === 'function_call' ? [[item.call_id, item.name, argumentsOf(item.arguments)] as const] : [])),
+        text: response.output
+          .flatMap((item) => (item.type === 'message' ? item.content.map((part) => (part.type === 'output_text' ? part.text : '')) : []))
+          .join(''),
+        calls: response.output.flatMap((item) =>
+          item.type === 'function_call' ? [[item.call_id, item.name, argumentsOf(item.arguments)] as const] : [],
+        ),
       }
     }
     case 'anthropic-messages': {
       const sent = asParams<Anthropic.MessageCreateParamsNonStreaming>(body)
-      const message = stream ? await anthropic.messages.stream({ ...sent, stream: true }).finalMessage() : await anthropic.messages.create(sent)
+      const message = stream
+        ? await anthropic.messages.stream({ ...sent, stream: true }).finalMessage()
+        : await anthropic.messages.create(sent)
       return {
         text: message.content.map((block) => (block.type === 'text' ? block.text : '')).join(''),
         calls: message.content.flatMap((block) => (block.type === 'tool_use' ? [[block.id, block.name, block.input] as const] : [])),

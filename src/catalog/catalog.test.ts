@@ -17,7 +17,11 @@ const data = readPriceData(
         { id: 'unpriced', match: { equals: 'unpriced' }, prices: {} },
       ],
     },
-    { id: 'host', fallback_model_providers: ['maker', 'nobody'], models: [{ id: 'own', match: { contains: 'own' }, prices: { input_mtok: 1, output_mtok: 1 } }] },
+    {
+      id: 'host',
+      fallback_model_providers: ['maker', 'nobody'],
+      models: [{ id: 'own', match: { contains: 'own' }, prices: { input_mtok: 1, output_mtok: 1 } }],
+    },
     { id: 'broker', fallback_model_providers: ['host'], models: [] },
   ],
   'test data',
@@ -26,7 +30,12 @@ const data = readPriceData(
 describe('catalog', () => {
   it('finds a model by the rules of the data, the first that matches', () => {
     const catalog = createCatalog({ data })
-    expect(catalog.facts('maker', 'big')).toMatchObject({ id: 'big', provider: 'maker', name: 'Big', prices: { input: { base: 4_000_000n }, source: 'test data' } })
+    expect(catalog.facts('maker', 'big')).toMatchObject({
+      id: 'big',
+      provider: 'maker',
+      name: 'Big',
+      prices: { input: { base: 4_000_000n }, source: 'test data' },
+    })
     expect(catalog.facts('maker', 'BIG-latest')?.prices?.input?.base).toBe(4_000_000n)
     expect(catalog.facts('maker', 'big-2025-08-07')).toMatchObject({ contextTokens: 1000, prices: { input: { base: 5_000_000n } } })
     expect(catalog.facts('maker', 'small')).toBeUndefined()
@@ -65,7 +74,11 @@ describe('catalog', () => {
     const prices = priceSheetFromConfig({ input: 2 })
     const catalog = createCatalog({
       data,
-      overrides: { 'maker/big': { contextTokens: 77, prices, name: undefined }, 'local/llama': { capabilities: { tools: true } }, 'Maker/New': { maxOutputTokens: 5 } },
+      overrides: {
+        'maker/big': { contextTokens: 77, prices, name: undefined },
+        'local/llama': { capabilities: { tools: true } },
+        'Maker/New': { maxOutputTokens: 5 },
+      },
     })
     expect(catalog.facts('maker', 'big')).toMatchObject({ name: 'Big', contextTokens: 77, prices })
     expect(catalog.facts('local', 'llama')).toMatchObject({ id: 'llama', provider: 'local', capabilities: { tools: true } })
@@ -92,7 +105,9 @@ describe('catalog', () => {
 
   it('says where price data is malformed', () => {
     expect(() => readPriceData([{ id: 'x', models: [{ id: 'm', match: { like: 'm' }, prices: {} }] }], 'bad')).toThrow(/match/)
-    expect(() => readPriceData([{ id: 'x', models: [{ id: 'm', match: { equals: 'm' }, prices: { input_mtok: -1 } }] }], 'bad')).toThrow(/input_mtok/)
+    expect(() => readPriceData([{ id: 'x', models: [{ id: 'm', match: { equals: 'm' }, prices: { input_mtok: -1 } }] }], 'bad')).toThrow(
+      /input_mtok/,
+    )
   })
 })
 
@@ -117,7 +132,11 @@ describe('installed data', () => {
     ['x-ai', 'grok-4'],
   ])('knows prices of %s/%s', (provider, model) => {
     const facts = catalog.facts(provider, model)
-    const { report } = priceUsage(facts?.prices, { ...noUsage, inputTokens: 1000, cacheReadTokens: 10, outputTokens: 100, reasoningTokens: 5 }, { at: 1_790_000_000 })
+    const { report } = priceUsage(
+      facts?.prices,
+      { ...noUsage, inputTokens: 1000, cacheReadTokens: 10, outputTokens: 100, reasoningTokens: 5 },
+      { at: 1_790_000_000 },
+    )
     expect(report.usd).toBeGreaterThan(0n)
   })
 
@@ -126,11 +145,20 @@ describe('installed data', () => {
   })
 
   it('knows what well-known families can do, and leaves the rest open', () => {
-    expect(catalog.facts('openai', 'gpt-4o-mini')).toMatchObject({ maxOutputTokens: 16_384, capabilities: { tools: true, images: true, reasoning: false } })
-    expect(catalog.facts('anthropic', 'claude-3-haiku-20240307')).toMatchObject({ maxOutputTokens: 4_096, capabilities: { tools: true, images: true, reasoning: false } })
+    expect(catalog.facts('openai', 'gpt-4o-mini')).toMatchObject({
+      maxOutputTokens: 16_384,
+      capabilities: { tools: true, images: true, reasoning: false },
+    })
+    expect(catalog.facts('anthropic', 'claude-3-haiku-20240307')).toMatchObject({
+      maxOutputTokens: 4_096,
+      capabilities: { tools: true, images: true, reasoning: false },
+    })
     expect(catalog.facts('anthropic', 'claude-opus-4-1-20250805')?.maxOutputTokens).toBe(32_000)
     expect(catalog.facts('openrouter', 'anthropic/claude-sonnet-4.5')?.maxOutputTokens).toBe(64_000)
-    expect(catalog.facts('google', 'gemini-2.5-flash')).toMatchObject({ contextTokens: 1_048_576, capabilities: { audio: true, reasoning: true } })
+    expect(catalog.facts('google', 'gemini-2.5-flash')).toMatchObject({
+      contextTokens: 1_048_576,
+      capabilities: { audio: true, reasoning: true },
+    })
     expect(catalog.facts('openai', 'text-embedding-3-small')?.capabilities).toMatchObject({ embeddings: true, tools: false })
     expect(catalog.facts('groq', 'llama-3.3-70b-versatile')?.capabilities).toEqual({})
   })

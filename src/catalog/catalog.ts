@@ -132,7 +132,8 @@ class Shelf {
       name: model.name,
       contextTokens: model.context_window ?? family.contextTokens,
       maxOutputTokens: family.maxOutputTokens,
-      capabilities: prices?.inputAudio && prices.inputAudio.base !== prices.input?.base ? { ...family.capabilities, audio: true } : family.capabilities,
+      capabilities:
+        prices?.inputAudio && prices.inputAudio.base !== prices.input?.base ? { ...family.capabilities, audio: true } : family.capabilities,
       prices,
     }
     this.made.set(model, facts)

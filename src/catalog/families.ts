@@ -20,11 +20,20 @@ const hearingAndThinking: Capabilities = { ...thinking, audio: true }
  * https://docs.mistral.ai/getting-started/models, https://api-docs.deepseek.com/quick_start/pricing.
  */
 const families: readonly (readonly [RegExp, Family])[] = [
-  [/embed|^voyage-|^bge-|^e5-|^gte-/, { capabilities: { tools: false, jsonSchema: false, images: undefined, audio: undefined, reasoning: false, embeddings: true } }],
-  [/image|tts|realtime|transcri|whisper|moderation|-live|native-audio|omni|rerank|-ocr|computer-use/, { capabilities: { embeddings: false } }],
+  [
+    /embed|^voyage-|^bge-|^e5-|^gte-/,
+    { capabilities: { tools: false, jsonSchema: false, images: undefined, audio: undefined, reasoning: false, embeddings: true } },
+  ],
+  [
+    /image|tts|realtime|transcri|whisper|moderation|-live|native-audio|omni|rerank|-ocr|computer-use/,
+    { capabilities: { embeddings: false } },
+  ],
   // OpenAI
   [/^gpt-(4o(-mini)?-audio|audio)/, { capabilities: { ...text, audio: true }, contextTokens: 128_000, maxOutputTokens: 16_384 }],
-  [/^gpt-5(\.\d)?-chat/, { capabilities: { jsonSchema: true, images: true, audio: false, embeddings: false }, contextTokens: 128_000, maxOutputTokens: 16_384 }],
+  [
+    /^gpt-5(\.\d)?-chat/,
+    { capabilities: { jsonSchema: true, images: true, audio: false, embeddings: false }, contextTokens: 128_000, maxOutputTokens: 16_384 },
+  ],
   [/^gpt-5[.-][456]-pro|^gpt-5(\.2)?-pro/, { capabilities: { ...thinking, jsonSchema: undefined }, maxOutputTokens: 128_000 }],
   [/^gpt-5(\.[1-6])?($|-(mini|nano|codex|luna|sol|terra|20\d\d))/, { capabilities: thinking, maxOutputTokens: 128_000 }],
   [/^gpt-4\.1/, { capabilities: seeing, maxOutputTokens: 32_768 }],
@@ -40,11 +49,20 @@ const families: readonly (readonly [RegExp, Family])[] = [
   [/^o(1|3|4-mini)/, { capabilities: thinking, maxOutputTokens: 100_000 }],
   [/^gpt-oss/, { capabilities: { ...text, jsonSchema: undefined, reasoning: true }, contextTokens: 131_072 }],
   // Anthropic
-  [/^claude-(3-|3\.)?(haiku|opus|sonnet)-3|^claude-3-(haiku|opus|sonnet)/, { capabilities: { ...text, images: true }, maxOutputTokens: 4_096 }],
+  [
+    /^claude-(3-|3\.)?(haiku|opus|sonnet)-3|^claude-3-(haiku|opus|sonnet)/,
+    { capabilities: { ...text, images: true }, maxOutputTokens: 4_096 },
+  ],
   [/^claude-3[.-]5/, { capabilities: { ...text, images: true }, maxOutputTokens: 8_192 }],
   [/^claude-3[.-]7/, { capabilities: { ...text, images: true, reasoning: true }, maxOutputTokens: 64_000 }],
-  [/^claude-(4-opus|opus-4-[01]|opus-4\.1|opus-4-20)|^claude-opus-4$/, { capabilities: { ...thinking, jsonSchema: undefined }, maxOutputTokens: 32_000 }],
-  [/^claude-(4-sonnet|sonnet-4-0|sonnet-4-20)|^claude-sonnet-4$/, { capabilities: { ...thinking, jsonSchema: undefined }, maxOutputTokens: 64_000 }],
+  [
+    /^claude-(4-opus|opus-4-[01]|opus-4\.1|opus-4-20)|^claude-opus-4$/,
+    { capabilities: { ...thinking, jsonSchema: undefined }, maxOutputTokens: 32_000 },
+  ],
+  [
+    /^claude-(4-sonnet|sonnet-4-0|sonnet-4-20)|^claude-sonnet-4$/,
+    { capabilities: { ...thinking, jsonSchema: undefined }, maxOutputTokens: 64_000 },
+  ],
   [/^claude-((haiku|sonnet|opus)-4[.-]5|sonnet-4[.-]6)/, { capabilities: thinking, maxOutputTokens: 64_000 }],
   [/^claude-(opus-4[.-][6-9]|opus-5|sonnet-5|fable-5|mythos-5)/, { capabilities: thinking, maxOutputTokens: 128_000 }],
   // Google
@@ -52,7 +70,10 @@ const families: readonly (readonly [RegExp, Family])[] = [
   [/^gemini-2\.0/, { capabilities: hearing, contextTokens: 1_048_576, maxOutputTokens: 8_192 }],
   [/^gemini-(2\.5|3)/, { capabilities: hearingAndThinking, contextTokens: 1_048_576, maxOutputTokens: 65_536 }],
   // Others
-  [/^(mistral-(large|medium|small)|ministral|codestral|devstral)/, { capabilities: { tools: true, jsonSchema: true, audio: false, embeddings: false } }],
+  [
+    /^(mistral-(large|medium|small)|ministral|codestral|devstral)/,
+    { capabilities: { tools: true, jsonSchema: true, audio: false, embeddings: false } },
+  ],
   [/^magistral/, { capabilities: { tools: true, jsonSchema: true, audio: false, reasoning: true, embeddings: false } }],
   [/^deepseek-(reasoner|r1)/, { capabilities: { jsonSchema: false, images: false, audio: false, reasoning: true, embeddings: false } }],
   [/^deepseek-(chat|v3)/, { capabilities: { ...text, reasoning: undefined } }],

@@ -3,7 +3,10 @@ import type { MatchLogic } from './price-data.js'
 /** Whether a model name, in lower case, is the one that the data means. */
 export type Matcher = (name: string) => boolean
 
-/** Turns match logic into one function, so that nothing is parsed or compiled at a look-up. Case doesn't matter, except in a regular expression. */
+/**
+ * Turns match logic into one function, so that nothing is parsed or compiled at a look-up. Case doesn't matter, except in a regular
+ * expression.
+ */
 export function compileMatch(logic: MatchLogic): Matcher {
   if ('or' in logic) {
     const any = logic.or.map(compileMatch)

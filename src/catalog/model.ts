@@ -10,7 +10,10 @@ export interface Capabilities {
   readonly embeddings?: boolean | undefined
 }
 
-/** A price that changes with the size of the whole input: the entry with the largest `aboveTokens` below the count holds for all tokens of the call. */
+/**
+ * A price that changes with the size of the whole input: the entry with the largest `aboveTokens` below the count holds for all tokens
+ * of the call.
+ */
 export interface Rate {
   /** Picodollars a token. */
   readonly base: Money

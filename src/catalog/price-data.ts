@@ -74,7 +74,10 @@ const match: z.ZodType<MatchLogic> = z.lazy(() =>
 )
 
 const amount = z.number().nonnegative()
-const prices = z.record(z.string(), z.union([amount, z.object({ base: amount, tiers: z.array(z.object({ start: z.int().nonnegative(), price: amount })) })]))
+const prices = z.record(
+  z.string(),
+  z.union([amount, z.object({ base: amount, tiers: z.array(z.object({ start: z.int().nonnegative(), price: amount })) })]),
+)
 const constraint = z.union([z.object({ start_date: z.iso.date() }), z.object({ start_time: z.string(), end_time: z.string() })])
 
 const providers = z.array(
@@ -97,7 +100,10 @@ const providers = z.array(
   }),
 )
 
-/** Price data from a file in the format of genai-prices (`prices/data.json` or `data_slim.json`). Throws a `ZodError` that says where it isn't. */
+/**
+ * Price data from a file in the format of genai-prices (`prices/data.json` or `data_slim.json`). Throws a `ZodError` that says where it
+ * isn't.
+ */
 export function readPriceData(json: unknown, source: string): PriceData {
   const byId = new Map(providers.parse(json).map((provider) => [provider.id, provider]))
   return { source, provider: (id) => byId.get(id) }

@@ -35,7 +35,13 @@ describe('priceSheetFromConfig', () => {
     expect(sheet.source).toBe('configuration')
   })
 
-  it.each([{ input: -1 }, { input: NaN }, { output: Infinity }, { service_tiers: { flex: -1 } }, { tiers: [{ above_input_tokens: 1, output: 2 }] }])('refuses %j', (prices) => {
+  it.each([
+    { input: -1 },
+    { input: NaN },
+    { output: Infinity },
+    { service_tiers: { flex: -1 } },
+    { tiers: [{ above_input_tokens: 1, output: 2 }] },
+  ])('refuses %j', (prices) => {
     expect(() => priceSheetFromConfig(prices)).toThrow(RangeError)
   })
 })
@@ -43,7 +49,13 @@ describe('priceSheetFromConfig', () => {
 describe('priceSheetFromData', () => {
   it('reads rates, tiers, searches and calls', () => {
     const sheet = sheetOf({
-      prices: { input_mtok: { base: 3, tiers: [{ start: 200_000, price: 6 }] }, output_mtok: 15, cache_write_mtok: 3.75, web_searches_kcount: 10, requests_kcount: 12 },
+      prices: {
+        input_mtok: { base: 3, tiers: [{ start: 200_000, price: 6 }] },
+        output_mtok: 15,
+        cache_write_mtok: 3.75,
+        web_searches_kcount: 10,
+        requests_kcount: 12,
+      },
     })
     expect(sheet).toMatchObject({
       input: { base: 3_000_000n, tiers: [{ aboveInputTokens: 200_000, rate: 6_000_000n }] },
@@ -94,7 +106,13 @@ describe('priceSheetFromData', () => {
   })
 
   it('lets an entry without a condition hide those before it, and the first hold when none applies', () => {
-    const hidden = sheetOf({ prices: [{ prices: { input_mtok: 1 } }, { constraint: { start_date: '2020-01-01' }, prices: { input_mtok: 2 } }, { prices: { input_mtok: 3 } }] })
+    const hidden = sheetOf({
+      prices: [
+        { prices: { input_mtok: 1 } },
+        { constraint: { start_date: '2020-01-01' }, prices: { input_mtok: 2 } },
+        { prices: { input_mtok: 3 } },
+      ],
+    })
     expect(hidden && sheetAt(hidden, 1e9 * 1.8).input?.base).toBe(3_000_000n)
     const first = sheetOf({ prices: [{ constraint: { start_date: '2030-01-01' }, prices: { input_mtok: 7 } }] })
     expect(first && sheetAt(first, 0).input?.base).toBe(picoUsd(7_000_000))

@@ -88,7 +88,8 @@ export function priceSheetFromConfig(perMillion: PerMillion, source = 'configura
     else if (higher.length > 0) throw new RangeError(`the price "${name}" is given for a tier only; give it for all calls too`)
   }
   for (const [tier, multiplier] of Object.entries(perMillion.service_tiers ?? {}))
-    if (!(multiplier >= 0) || !Number.isFinite(multiplier)) throw new RangeError(`not a multiplier for the service tier "${tier}": ${multiplier}`)
+    if (!(multiplier >= 0) || !Number.isFinite(multiplier))
+      throw new RangeError(`not a multiplier for the service tier "${tier}": ${multiplier}`)
   return {
     ...rates,
     webSearch: perMillion.web_search === undefined ? undefined : usd(perMillion.web_search),
@@ -99,7 +100,8 @@ export function priceSheetFromConfig(perMillion: PerMillion, source = 'configura
 }
 
 function checked(dollarsPerMillion: number, name: string): Money {
-  if (!(dollarsPerMillion >= 0) || !Number.isFinite(dollarsPerMillion)) throw new RangeError(`not a price for "${name}": ${dollarsPerMillion}`)
+  if (!(dollarsPerMillion >= 0) || !Number.isFinite(dollarsPerMillion))
+    throw new RangeError(`not a price for "${name}": ${dollarsPerMillion}`)
   return picoPerToken(dollarsPerMillion)
 }
 
@@ -109,7 +111,9 @@ export function priceSheetFromData(model: DataModel, serviceTiers: PriceSheet['s
   // An entry without a condition hides those before it; when none applies the first one does.
   const all = model.prices
   const base = Math.max(0, all.findLastIndex((entry) => entry.constraint === undefined))
-  const sheets = all.slice(base).map((entry) => ({ constraint: entry.constraint, sheet: sheetOf(model, entry.prices, serviceTiers, source) }))
+  const sheets = all
+    .slice(base)
+    .map((entry) => ({ constraint: entry.constraint, sheet: sheetOf(model, entry.prices, serviceTiers, source) }))
   const [first, ...later] = sheets
   if (!first) return undefined
   const changes = later.map(({ constraint, sheet }) => ({ when: timeOf(constraint), sheet: sheet ?? { source } }))

@@ -7,7 +7,8 @@ import { priceDuring, priceReported, priceUsage } from './price-usage.js'
 
 const at = Date.UTC(2026, 7, 15, 12) / 1000
 const dollars = (money: Money | null | undefined) => (money == null ? money : formatUsd(money))
-const priced = (sheet: PriceSheet | undefined, usage: Partial<Usage>, serviceTier?: string) => priceUsage(sheet, { ...noUsage, ...usage }, { at, serviceTier })
+const priced = (sheet: PriceSheet | undefined, usage: Partial<Usage>, serviceTier?: string) =>
+  priceUsage(sheet, { ...noUsage, ...usage }, { at, serviceTier })
 
 const full = priceSheetFromConfig({
   input: 3,
@@ -99,7 +100,8 @@ describe('priceUsage', () => {
   it('falls back to rates that can not be too low', () => {
     const sheet = priceSheetFromConfig({ input: 4, output: 10 })
     // 100 × $4 / M each
-    for (const bucket of ['inputImageTokens', 'inputVideoTokens', 'cacheReadTokens'] as const) expect(dollars(priced(sheet, { [bucket]: 100 }).report.usd)).toBe('0.0004')
+    for (const bucket of ['inputImageTokens', 'inputVideoTokens', 'cacheReadTokens'] as const)
+      expect(dollars(priced(sheet, { [bucket]: 100 }).report.usd)).toBe('0.0004')
     // 100 × $10 / M
     expect(dollars(priced(sheet, { reasoningTokens: 100 }).report.usd)).toBe('0.001')
     // 100 × 1.25 × $4 / M; 100 × 2 × $4 / M
@@ -135,7 +137,8 @@ describe('priceUsage', () => {
     expect(dollars(priced(sheet, usage).report.usd)).toBe('0.0138')
     expect(dollars(priced(sheet, usage, 'flex').report.usd)).toBe('0.0124')
     expect(dollars(priced(sheet, usage, 'Priority').report.usd)).toBe('0.0159')
-    for (const ordinary of ['default', 'standard', 'auto', 'on_demand', 'STANDARD']) expect(dollars(priced(sheet, usage, ordinary).report.usd)).toBe('0.0138')
+    for (const ordinary of ['default', 'standard', 'auto', 'on_demand', 'STANDARD'])
+      expect(dollars(priced(sheet, usage, ordinary).report.usd)).toBe('0.0138')
     const { report, warning } = priced(sheet, usage, 'scale')
     expect(report.usd).toBeNull()
     expect(warning).toContain('"scale"')
@@ -161,7 +164,8 @@ describe('priceUsage', () => {
         { when: { daily: { start: 22 * 3600, end: 2 * 3600 } }, sheet: peak },
       ],
     }
-    const cost = (hour: number, day = 15, month = 7) => priceUsage(sheet, { ...noUsage, inputTokens: 1_000_000 }, { at: Date.UTC(2026, month, day, hour) / 1000 }).report.usd
+    const cost = (hour: number, day = 15, month = 7) =>
+      priceUsage(sheet, { ...noUsage, inputTokens: 1_000_000 }, { at: Date.UTC(2026, month, day, hour) / 1000 }).report.usd
     expect(cost(12)).toBe(usd(1))
     expect(cost(22)).toBe(usd(2))
     expect(cost(1)).toBe(usd(2))
@@ -179,13 +183,22 @@ describe('priceUsage', () => {
   it('equals the sum of integer products for any usage and sheet', () => {
     const rate: fc.Arbitrary<Rate> = fc.record({
       base: fc.bigInt({ min: 0n, max: 10n ** 12n }).map(picoUsd),
-      tiers: fc.uniqueArray(fc.record({ aboveInputTokens: fc.nat(2_000_000), rate: fc.bigInt({ min: 0n, max: 10n ** 12n }).map(picoUsd) }), {
-        selector: (tier) => tier.aboveInputTokens,
-        maxLength: 3,
-      }),
+      tiers: fc.uniqueArray(
+        fc.record({ aboveInputTokens: fc.nat(2_000_000), rate: fc.bigInt({ min: 0n, max: 10n ** 12n }).map(picoUsd) }),
+        {
+          selector: (tier) => tier.aboveInputTokens,
+          maxLength: 3,
+        },
+      ),
     })
     const tokens = fc.nat(1_000_000)
-    const usage = fc.record({ inputTokens: tokens, cacheReadTokens: tokens, cacheWrite5mTokens: tokens, outputTokens: tokens, reasoningTokens: tokens })
+    const usage = fc.record({
+      inputTokens: tokens,
+      cacheReadTokens: tokens,
+      cacheWrite5mTokens: tokens,
+      outputTokens: tokens,
+      reasoningTokens: tokens,
+    })
     fc.assert(
       fc.property(fc.tuple(rate, rate, rate, rate, rate), usage, ([input, cacheRead, cacheWrite5m, output, reasoning], some) => {
         const all: Usage = { ...noUsage, ...some }
@@ -211,7 +224,10 @@ describe('priceReported', () => {
   const usage = { ...noUsage, inputTokens: 1_000_000 }
 
   it("takes the provider's own bill before any price of ours", () => {
-    expect(priceReported(sheet, { usage, billedUsd: usd('0.7') }, at)).toEqual({ report: { usd: usd('0.7'), details: {} }, source: 'provider' })
+    expect(priceReported(sheet, { usage, billedUsd: usd('0.7') }, at)).toEqual({
+      report: { usd: usd('0.7'), details: {} },
+      source: 'provider',
+    })
     expect(priceReported(undefined, { usage, billedUsd: usd(0) }, at).report.usd).toBe(0n)
   })
 

@@ -157,8 +157,8 @@ export function priceReported(
 }
 
 /**
- * The price of a call that lasted from `from` to `to` (epoch seconds): where the sheet's rates changed on the way, the dearer of both, since
- * providers don't say which moment counts.
+ * The price of a call that lasted from `from` to `to` (epoch seconds): where the sheet's rates changed on the way, the dearer of both,
+ * since providers don't say which moment counts.
  */
 export function priceDuring(
   sheet: PriceSheet | undefined,
@@ -220,7 +220,9 @@ function compile(sheet: PriceSheet, multiplier: number): CompiledSheet {
 function compileRate(rate: Rate, multiplier: number, times: number, assumed: boolean): CompiledRate {
   return {
     base: scaled(rate.base, multiplier * times),
-    steps: rate.tiers.map((tier) => ({ above: tier.aboveInputTokens, rate: scaled(tier.rate, multiplier * times) })).sort((a, b) => b.above - a.above),
+    steps: rate.tiers
+      .map((tier) => ({ above: tier.aboveInputTokens, rate: scaled(tier.rate, multiplier * times) }))
+      .sort((a, b) => b.above - a.above),
     assumed,
   }
 }

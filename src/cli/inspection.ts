@@ -1,7 +1,16 @@
 import { existsSync } from 'node:fs'
 import type { ModelFacts } from '../catalog/index.js'
 import type { Provider } from '../environment/index.js'
-import { discoverConfig, inspectConfig, loadConfig, loopbackProbe, type Config, type Environment, type LedgerHealth, type Probe } from '../gateway/index.js'
+import {
+  discoverConfig,
+  inspectConfig,
+  loadConfig,
+  loopbackProbe,
+  type Config,
+  type Environment,
+  type LedgerHealth,
+  type Probe,
+} from '../gateway/index.js'
 
 /** What a configuration becomes, without a server around it. */
 export interface Inspection {

@@ -33,7 +33,9 @@ const commands: Readonly<Record<string, (program: Command) => Promise<void>>> = 
 }
 
 const program = new Command('bursar')
-  .description('A gateway for language models that gets the most answer quality out of every dollar, second, token and joule, and can prove it.')
+  .description(
+    'A gateway for language models that gets the most answer quality out of every dollar, second, token and joule, and can prove it.',
+  )
   .version(version)
   .showHelpAfterError('(bursar --help lists the commands)')
   .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 80, 100) })
@@ -52,6 +54,10 @@ try {
   await program.parseAsync()
 } catch (thrown) {
   // Errors of ours are for people; anything else is a bug, and its stack helps to find it.
-  process.stderr.write(BursarError.is(thrown) ? `bursar: ${thrown.message.split('\n').map(printable).join('\n')}\n` : `bursar: unexpected fault\n${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
+  process.stderr.write(
+    BursarError.is(thrown)
+      ? `bursar: ${thrown.message.split('\n').map(printable).join('\n')}\n`
+      : `bursar: unexpected fault\n${thrown instanceof Error ? thrown.stack : String(thrown)}\n`,
+  )
   process.exitCode = 1
 }

@@ -15,7 +15,9 @@ export class Cancellation {
     const cancellation = new Cancellation()
     const follow = () =>
       cancellation.cancel(
-        BursarError.is(signal.reason) ? signal.reason : new BursarError('The call was cancelled.', { code: 'client_closed_request', status: 499, cause: signal.reason }),
+        BursarError.is(signal.reason)
+          ? signal.reason
+          : new BursarError('The call was cancelled.', { code: 'client_closed_request', status: 499, cause: signal.reason }),
       )
     if (signal.aborted) follow()
     else signal.addEventListener('abort', follow, { once: true })

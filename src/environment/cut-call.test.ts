@@ -25,7 +25,13 @@ describe('a call that is cut by its reader', () => {
     expect(cuts).toHaveLength(1)
     expect(cuts[0]?.usage.inputTokens).toBe(10)
     expect(cuts[0]?.usage.outputTokens).toBe(Math.ceil((200 * seen) / 1000))
-    expect(cuts[0]).toEqual({ callId: 'rec-r-m-0', provider: 'recorded', deployment: 'recorded/m', usage: env.spent().usage, cost: env.spent().cost })
+    expect(cuts[0]).toEqual({
+      callId: 'rec-r-m-0',
+      provider: 'recorded',
+      deployment: 'recorded/m',
+      usage: env.spent().usage,
+      cost: env.spent().cost,
+    })
   })
 
   it('says nothing of a call that ends', async () => {

@@ -11,11 +11,14 @@ export interface CallOptions {
    * its `wire` bytes, `wire` deltas come back; else canonical deltas.
    */
   readonly wire?: WireFormat | undefined
-  /** Which of several samples of one request this is, from 0: a cache must not answer it with another's (spec. 0.4). Absent: not one of several. */
+  /**
+   * Which of several samples of one request this is, from 0: a cache must not answer it with another's (spec. 0.4). Absent: not one of
+   * several.
+   */
   readonly sample?: number | undefined
   /**
-   * Told what a call took whose reader left before its end (`return` on the generator), once it is settled: for strategies that cut an answer and must
-   * still say what it cost. Usage is estimated then, never low. Not called for calls that end or fail.
+   * Told what a call took whose reader left before its end (`return` on the generator), once it is settled: for strategies that cut an
+   * answer and must still say what it cost. Usage is estimated then, never low. Not called for calls that end or fail.
    */
   readonly onCut?: ((taken: CutCall) => void) | undefined
 }

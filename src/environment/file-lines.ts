@@ -26,9 +26,9 @@ export class UnreadableFile extends Error {
 const longestLine = 1 << 28
 
 /**
- * A file's lines, in batches of about 256 KB, unpacked where it begins as gzip does, whatever its name says. Split at line feeds only: readline would also
- * split at U+2028, which JSON texts may hold. Memory: a batch, and the longest line. `onBytes` is given the file's bytes as they are read. Throws
- * `UnreadableFile`.
+ * A file's lines, in batches of about 256 KB, unpacked where it begins as gzip does, whatever its name says. Split at line feeds only:
+ * readline would also split at U+2028, which JSON texts may hold. Memory: a batch, and the longest line. `onBytes` is given the file's
+ * bytes as they are read. Throws `UnreadableFile`.
  */
 export async function* lineBatches(file: string, onBytes?: (bytes: Uint8Array) => void): AsyncGenerator<readonly FileLine[]> {
   let number = 0

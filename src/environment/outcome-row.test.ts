@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { asOutcomeRow, rowBySchema } from './outcome-row.js'
 
 /** Mostly right, so that many rows are right altogether. */
-const mostly = <Value>(right: fc.Arbitrary<Value>, wrong: fc.Arbitrary<unknown>) => fc.oneof({ weight: 30, arbitrary: right }, { weight: 1, arbitrary: wrong })
+const mostly = <Value,>(right: fc.Arbitrary<Value>, wrong: fc.Arbitrary<unknown>) =>
+  fc.oneof({ weight: 30, arbitrary: right }, { weight: 1, arbitrary: wrong })
 const amount = mostly(fc.constantFrom(0, 0.25, 1, -0), fc.constantFrom(1.5, -1, 1e400, NaN, '1', null))
 const count = mostly(fc.nat(100), fc.constantFrom(1.5, -1, 2 ** 53, '7', null))
 const measured = {
@@ -49,7 +50,11 @@ describe('a row looked at by hand', () => {
 
   it('goes to the schema where a field is unknown, which takes it away', () => {
     const outcomes = { m: { quality: 1, colour: 'red' } }
-    expect(asOutcomeRow({ id: '1', request: { messages: [{ role: 'user', content: 'q' }] }, outcomes })).toMatchObject({ outcomes: { m: { quality: 1 } } })
-    expect(JSON.stringify(asOutcomeRow({ id: '1', request: { messages: [{ role: 'user', content: 'q' }] }, outcomes }))).not.toContain('red')
+    expect(asOutcomeRow({ id: '1', request: { messages: [{ role: 'user', content: 'q' }] }, outcomes })).toMatchObject({
+      outcomes: { m: { quality: 1 } },
+    })
+    expect(JSON.stringify(asOutcomeRow({ id: '1', request: { messages: [{ role: 'user', content: 'q' }] }, outcomes }))).not.toContain(
+      'red',
+    )
   })
 })

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 
 /**
- * The shape of a row of an outcome table. What wasn't measured is absent, never 0. Fields that this version doesn't know are kept out of the way, not
- * refused.
+ * The shape of a row of an outcome table. What wasn't measured is absent, never 0. Fields that this version doesn't know are kept out
+ * of the way, not refused.
  */
 const tokens = z.int().nonnegative()
 const share = z.number().min(0).max(1)
@@ -39,8 +39,8 @@ const row = z.object({
   }),
   category: z.string().optional(),
   /**
-   * 1 over the probability with which the request was put into the table, where it is a sample of a larger log: sums over rows times their weights
-   * then estimate sums over the log (Horvitz & Thompson 1952).
+   * 1 over the probability with which the request was put into the table, where it is a sample of a larger log: sums over rows times
+   * their weights then estimate sums over the log (Horvitz & Thompson 1952).
    */
   weight: z.number().positive().optional(),
   outcomes: z.record(z.string().min(1), outcome),
@@ -54,8 +54,9 @@ export type Outcome = z.output<typeof outcome>
 export type OutcomeRow = z.output<typeof row>
 
 /**
- * A value as a row, or what is wrong with it: the field's path and the fault. Linear. A row of known fields only is looked at by hand, which takes about
- * a tenth of the schema's time; anything else goes to the schema, which has the last word and the words of every fault.
+ * A value as a row, or what is wrong with it: the field's path and the fault. Linear. A row of known fields only is looked at by hand,
+ * which takes about a tenth of the schema's time; anything else goes to the schema, which has the last word and the words of every
+ * fault.
  */
 export function asOutcomeRow(value: unknown): OutcomeRow | { readonly fault: string } {
   return isPlainRow(value) ? value : rowBySchema(value)

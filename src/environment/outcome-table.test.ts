@@ -24,7 +24,11 @@ async function read(file: string): Promise<OutcomeRow[]> {
   return rows
 }
 
-const row = (id: string, outcomes: object = { a: { answer: 'x' } }) => ({ id, request: { messages: [{ role: 'user', content: `question ${id}` }] }, outcomes })
+const row = (id: string, outcomes: object = { a: { answer: 'x' } }) => ({
+  id,
+  request: { messages: [{ role: 'user', content: `question ${id}` }] },
+  outcomes,
+})
 const lines = (...rows: object[]) => rows.map((each) => JSON.stringify(each)).join('\n')
 
 describe('outcome table', () => {
@@ -52,19 +56,31 @@ describe('outcome table', () => {
     ['no JSON', `${JSON.stringify(row('1'))}\n{"id": `, /row 2: is not JSON/],
     ['a missing field', lines(row('1'), { id: '2', outcomes: {} }), /row 2: request/],
     ['a quality above 1', lines(row('1', { a: { quality: 1.5 } })), /row 1: outcomes\.a\.quality/],
-    ['a broken sample', lines(row('1', { a: { samples: [{ outputTokens: 1 }, { outputTokens: -1 }] } })), /row 1: outcomes\.a\.samples\[1\]\.outputTokens/],
+    [
+      'a broken sample',
+      lines(row('1', { a: { samples: [{ outputTokens: 1 }, { outputTokens: -1 }] } })),
+      /row 1: outcomes\.a\.samples\[1\]\.outputTokens/,
+    ],
     ['an id that comes twice', lines(row('1'), row('1')), /row 2: id: "1"/],
-    ['half a surrogate pair', `{"id":"1","request":{"messages":[{"role":"user","content":"q"}]},"outcomes":{"a":{"answer":"\\ud83d"}}}`, /outcomes\.a\.answer: holds half/],
+    [
+      'half a surrogate pair',
+      `{"id":"1","request":{"messages":[{"role":"user","content":"q"}]},"outcomes":{"a":{"answer":"\\ud83d"}}}`,
+      /outcomes\.a\.answer: holds half/,
+    ],
   ])('names row and field for %s', async (_what, content, message) => {
     await expect(read(write(content))).rejects.toThrow(message)
   })
 
   it('names the row for bytes that are not UTF-8', async () => {
-    await expect(read(write(Buffer.concat([Buffer.from(`${JSON.stringify(row('1'))}\n`), Buffer.from([0x22, 0xff, 0x22])])))).rejects.toThrow(/row 2: is not UTF-8/)
+    await expect(
+      read(write(Buffer.concat([Buffer.from(`${JSON.stringify(row('1'))}\n`), Buffer.from([0x22, 0xff, 0x22])]))),
+    ).rejects.toThrow(/row 2: is not UTF-8/)
   })
 
   it('fails on a gzip file that ends too early, and on a file that is not there', async () => {
-    const packed = gzipSync(lines(...Array.from({ length: 200 }, (_, index) => row(String(index), { a: { answer: String(Math.sin(index)) } }))))
+    const packed = gzipSync(
+      lines(...Array.from({ length: 200 }, (_, index) => row(String(index), { a: { answer: String(Math.sin(index)) } }))),
+    )
     await expect(read(write(packed.subarray(0, packed.length - 20)))).rejects.toThrow(/ends too early/)
     await expect(read(join(folder, 'nothing.jsonl'))).rejects.toThrow(/doesn't exist/)
   })
@@ -79,7 +95,11 @@ describe('outcome table', () => {
   })
 
   it('gives samples in the order drawn, with the input tokens of the whole', () => {
-    const answers = recordedAnswers({ answer: 'whole', inputTokens: 7, samples: [{ answer: 'b', outputTokens: 2 }, { quality: 1 }, { answer: 'a', inputTokens: 9 }] })
+    const answers = recordedAnswers({
+      answer: 'whole',
+      inputTokens: 7,
+      samples: [{ answer: 'b', outputTokens: 2 }, { quality: 1 }, { answer: 'a', inputTokens: 9 }],
+    })
     expect(answers.map(({ answer, inputTokens, outputTokens }) => [answer, inputTokens, outputTokens])).toEqual([
       ['b', 7, 2],
       ['a', 9, undefined],

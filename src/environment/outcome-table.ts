@@ -8,7 +8,8 @@ export type { Outcome, OutcomeRow, OutcomeSample } from './outcome-row.js'
 
 /**
  * The outcome table: JSON Lines, maybe gzipped, one request a row with what every arm that was really run on it gave and took
- * (`design/formats.md`, section 1). It is read row by row: a table of any size takes the memory of its longest row, and 8 to 21 bytes a row to know its ids.
+ * (`design/formats.md`, section 1). It is read row by row: a table of any size takes the memory of its longest row, and 8 to 21 bytes a
+ * row to know its ids.
  */
 
 /** The answers that were recorded of an arm on a request, in the order drawn, with what the samples leave unsaid taken from the whole. */
@@ -17,16 +18,24 @@ export function recordedAnswers(outcome: Outcome): readonly OutcomeSample[] {
   if (!samples) return outcome.answer === undefined ? [] : [whole]
   return samples
     .filter((one) => one.answer !== undefined)
-    .map((one) => ({ ...one, inputTokens: one.inputTokens ?? whole.inputTokens, cacheReadTokens: one.cacheReadTokens ?? whole.cacheReadTokens }))
+    .map((one) => ({
+      ...one,
+      inputTokens: one.inputTokens ?? whole.inputTokens,
+      cacheReadTokens: one.cacheReadTokens ?? whole.cacheReadTokens,
+    }))
 }
 
 /**
  * Reads a table row by row. Throws `BursarError` (`invalid_configuration`) that names the file, the row (1 is the first line) and the
  * field, for rows that aren't JSON or UTF-8, fields of the wrong kind, ids that come twice, and a file that ends too early.
- * `onBytes` is given the file's bytes as they are read, for a checksum or progress. `onFault` is told of a row that is wrong, which is left out then;
- * without it such a row ends the reading. A file that can't be read ends it in any case.
+ * `onBytes` is given the file's bytes as they are read, for a checksum or progress. `onFault` is told of a row that is wrong, which is
+ * left out then; without it such a row ends the reading. A file that can't be read ends it in any case.
  */
-export async function* readOutcomeTable(file: string, onBytes?: (bytes: Uint8Array) => void, onFault?: (fault: BursarError) => void): AsyncGenerator<OutcomeRow> {
+export async function* readOutcomeTable(
+  file: string,
+  onBytes?: (bytes: Uint8Array) => void,
+  onFault?: (fault: BursarError) => void,
+): AsyncGenerator<OutcomeRow> {
   for await (const rows of outcomeBatches(file, { onBytes, onFault })) yield* rows
 }
 
@@ -42,7 +51,10 @@ export interface OutcomeReading {
 }
 
 /** The same in batches of some hundred rows, without a step of the event loop between two of them: for whoever reads millions. */
-export async function* outcomeBatches(file: string, { onBytes, onFault, after = 0, seen = new SeenTexts(), onLine }: OutcomeReading = {}): AsyncGenerator<readonly OutcomeRow[]> {
+export async function* outcomeBatches(
+  file: string,
+  { onBytes, onFault, after = 0, seen = new SeenTexts(), onLine }: OutcomeReading = {},
+): AsyncGenerator<readonly OutcomeRow[]> {
   try {
     for await (const lines of lineBatches(file, onBytes)) {
       const rows: OutcomeRow[] = []
@@ -83,10 +95,15 @@ function rowOf(file: string, number: number, bytes: Buffer, seen: SeenTexts): Ou
 }
 
 function fault(file: string, number: number, what: string): BursarError {
-  return new BursarError(`Outcome table ${file}, row ${number}: ${what}.`, { code: 'invalid_configuration', status: 500, path: `row ${number}` })
+  return new BursarError(`Outcome table ${file}, row ${number}: ${what}.`, {
+    code: 'invalid_configuration',
+    status: 500,
+    path: `row ${number}`,
+  })
 }
 
 function unreadable(file: string, { reason, line, message, cause }: UnreadableFile): BursarError {
-  if (reason === 'missing') return new BursarError(`The outcome table ${file} doesn't exist.`, { code: 'invalid_configuration', status: 500, cause })
+  if (reason === 'missing')
+    return new BursarError(`The outcome table ${file} doesn't exist.`, { code: 'invalid_configuration', status: 500, cause })
   return fault(file, line, `can't be read: ${message}`)
 }

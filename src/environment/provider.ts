@@ -30,7 +30,10 @@ export interface ProviderCall {
   /** The provider's own name of the model. */
   readonly model: string
   readonly request: Request
-  /** A limit on the output that the caller did not set, since the budget has no room for more: `request` has it, its `wire` bytes don't; tokens. */
+  /**
+   * A limit on the output that the caller did not set, since the budget has no room for more: `request` has it, its `wire` bytes don't;
+   * tokens.
+   */
   readonly outputLimit?: number | undefined
   /** The caller's format, when its bytes may pass through. */
   readonly wire: WireFormat | undefined

@@ -8,8 +8,20 @@ const row = (request: OutcomeRow['request']): OutcomeRow => ({ id: '1', request,
 describe('the request of a row', () => {
   it.each<OutcomeRow['request']>([
     { messages: [{ role: 'user', content: 'q' }] },
-    { messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: '' }, { role: 'assistant', content: 'a' }, { role: 'user', content: ' q\n' }] },
-    { messages: [{ role: 'developer', content: 'd' }, { role: 'user', content: 'q', name: 'n' }] },
+    {
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: '' },
+        { role: 'assistant', content: 'a' },
+        { role: 'user', content: ' q\n' },
+      ],
+    },
+    {
+      messages: [
+        { role: 'developer', content: 'd' },
+        { role: 'user', content: 'q', name: 'n' },
+      ],
+    },
     { messages: [{ role: 'user', content: [{ type: 'text', text: 'q' }] }], tools: [], temperature: 0 },
     { messages: [{ role: 'user', content: '' }], contentStored: false },
   ])('is what the gateway would have read: %j', (request) => {

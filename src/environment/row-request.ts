@@ -3,8 +3,9 @@ import { openaiChat, type Message, type Request } from '../protocol/index.js'
 import type { OutcomeRow } from './outcome-row.js'
 
 /**
- * The request of a row in canonical form, as a gateway would have read it. Throws `InvalidRequest` with the field's path (`request.messages[0].role`) for what
- * is no request in OpenAI's chat form. Linear; messages of plain text alone, as most tables have, take no schema.
+ * The request of a row in canonical form, as a gateway would have read it. Throws `InvalidRequest` with the field's path
+ * (`request.messages[0].role`) for what is no request in OpenAI's chat form. Linear; messages of plain text alone, as most tables have,
+ * take no schema.
  */
 export function requestOfRow({ request }: OutcomeRow): Request {
   const plain = plainRequest(request)

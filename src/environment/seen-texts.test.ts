@@ -4,7 +4,9 @@ import { SeenTexts } from './seen-texts.js'
 describe('SeenTexts', () => {
   it('knows what it was told, through growth, and nothing else', () => {
     const seen = new SeenTexts()
-    const texts = Array.from({ length: 20_000 }, (_, at) => (at % 3 === 0 ? `row-${at}` : at % 3 === 1 ? String(at) : `${at}`.padStart(30, 'é')))
+    const texts = Array.from({ length: 20_000 }, (_, at) =>
+      at % 3 === 0 ? `row-${at}` : at % 3 === 1 ? String(at) : `${at}`.padStart(30, 'é'),
+    )
     expect(texts.filter((text) => !seen.add(text))).toEqual([])
     expect(seen.size).toBe(20_000)
     expect(texts.filter((text) => seen.add(text))).toEqual([])

@@ -1,6 +1,7 @@
 /**
- * Which texts came before, by 64 bits of their hash in open addressing: 8 to 21 bytes a text, where a set of strings takes about 100. Two texts share
- * a hash with a probability of n²/2⁶⁵: 3 in 100 million for a million texts. Not for texts that somebody could choose to collide and gain by it.
+ * Which texts came before, by 64 bits of their hash in open addressing: 8 to 21 bytes a text, where a set of strings takes about 100.
+ * Two texts share a hash with a probability of n²/2⁶⁵: 3 in 100 million for a million texts. Not for texts that somebody could choose
+ * to collide and gain by it.
  */
 export class SeenTexts {
   /** Halves of hashes in pairs; 0, 0 is an empty place. */
@@ -65,7 +66,8 @@ export class SeenTexts {
     const old = this.cells
     this.cells = new Uint32Array(2 * old.length)
     this.count = 0
-    for (let cell = 0; cell < old.length; cell += 2) if ((old[cell] ?? 0) !== 0 || (old[cell + 1] ?? 0) !== 0) this.put(old[cell] ?? 0, old[cell + 1] ?? 0)
+    for (let cell = 0; cell < old.length; cell += 2)
+      if ((old[cell] ?? 0) !== 0 || (old[cell + 1] ?? 0) !== 0) this.put(old[cell] ?? 0, old[cell + 1] ?? 0)
   }
 }
 

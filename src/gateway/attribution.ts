@@ -24,8 +24,8 @@ const SESSION = ['x-bursar-session', 'x-session-id', 'x-claude-code-session-id',
 const USER = ['x-bursar-user', 'x-litellm-end-user-id', 'helicone-user-id'] as const
 
 /**
- * Reads the labels of a request; `endUser` is what its body says. Costs a look-up a name for requests that have none. Throws `InvalidRequest` with the header's
- * name as the path: a budget that can't be read must not be taken for none.
+ * Reads the labels of a request; `endUser` is what its body says. Costs a look-up a name for requests that have none. Throws
+ * `InvalidRequest` with the header's name as the path: a budget that can't be read must not be taken for none.
  */
 export function labelsOf(headers: IncomingHttpHeaders, endUser?: string): CallerLabels {
   return {
@@ -63,7 +63,8 @@ function tagsOf(header: string | string[] | undefined): Readonly<Record<string, 
   for (const pair of pairs) {
     const equals = pair.indexOf('=')
     const name = pair.slice(0, equals).trim()
-    if (equals < 0 || name === '' || name.length > 64) throw new InvalidRequest(`${path}: expected name=value pairs with commas between them, such as "feature=search, env=prod".`, { path })
+    if (equals < 0 || name === '' || name.length > 64)
+      throw new InvalidRequest(`${path}: expected name=value pairs with commas between them, such as "feature=search, env=prod".`, { path })
     tags[name] = label(path, pair.slice(equals + 1).trim())
   }
   return { ...tags }

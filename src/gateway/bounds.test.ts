@@ -30,10 +30,23 @@ const { bound } = createBounds(clock, createOutputQuantile())
 function boundOf(prices: PriceSheet, request: Partial<Request>): CallBound {
   const facts = { id: 'm', provider: 'p', capabilities: {}, contextTokens: 200_000, prices }
   const deployment = new Deployment('p/m', provider, 'm', 1, facts, limits, { afterFaults: 2, seconds: 1 }, clock)
-  return bound(deployment, { model: 'm', messages: [{ role: 'user', parts: [{ type: 'text', text: 'x'.repeat(100) }] }], stream: false, maxOutputTokens: 10, paths: {}, extra: [], ...request })
+  return bound(deployment, {
+    model: 'm',
+    messages: [{ role: 'user', parts: [{ type: 'text', text: 'x'.repeat(100) }] }],
+    stream: false,
+    maxOutputTokens: 10,
+    paths: {},
+    extra: [],
+    ...request,
+  })
 }
-const costs = (prices: PriceSheet, usage: Partial<Usage>, at: number) => priceUsage(prices, { ...noUsage, ...usage }, { at }).report.usd ?? 0n
-const search = (more: Record<string, unknown> = {}) => ({ tools: [{ type: 'native' as const, format: 'anthropic-messages' as const, value: { type: 'web_search_20250305', name: 'web_search', ...more } }] })
+const costs = (prices: PriceSheet, usage: Partial<Usage>, at: number) =>
+  priceUsage(prices, { ...noUsage, ...usage }, { at }).report.usd ?? 0n
+const search = (more: Record<string, unknown> = {}) => ({
+  tools: [
+    { type: 'native' as const, format: 'anthropic-messages' as const, value: { type: 'web_search_20250305', name: 'web_search', ...more } },
+  ],
+})
 
 describe('the bound of a call', () => {
   it('holds the searches that the provider may run, and what their results add to the input', () => {
@@ -43,7 +56,9 @@ describe('the bound of a call', () => {
     expect(usage.inputTokens).toBeGreaterThan(60_000)
     expect(cost.usd).toBeGreaterThanOrEqual(costs(prices, { inputTokens: 60_000, outputTokens: 10, webSearches: 3 }, 0))
     expect(boundOf(prices, search()).usage.webSearches).toBeGreaterThan(0)
-    expect(boundOf(prices, { extra: [{ name: 'web_search_options', path: 'web_search_options', value: {} }] }).usage.webSearches).toBeGreaterThan(0)
+    expect(
+      boundOf(prices, { extra: [{ name: 'web_search_options', path: 'web_search_options', value: {} }] }).usage.webSearches,
+    ).toBeGreaterThan(0)
     expect(boundOf(prices, {}).usage.webSearches).toBe(0)
   })
 
@@ -62,7 +77,13 @@ describe('the bound of a call', () => {
     expect(billedApart({ model: 'm', messages: [], stream: false, paths: {}, extra: [], tools })).toEqual([name])
   })
 
-  it.each([{ type: 'local_shell' }, { type: 'shell', environment: { type: 'local' } }, { type: 'mcp' }, { type: 'bash_20250124' }, { type: 'web_fetch_20250910' }])('is known with %j', (value) => {
+  it.each([
+    { type: 'local_shell' },
+    { type: 'shell', environment: { type: 'local' } },
+    { type: 'mcp' },
+    { type: 'bash_20250124' },
+    { type: 'web_fetch_20250910' },
+  ])('is known with %j', (value) => {
     expect(boundOf(sheet, { tools: [{ type: 'native', format: 'openai-responses', value }] }).cost.usd).not.toBeNull()
   })
 
@@ -87,9 +108,30 @@ describe('the bound of a call', () => {
     const marked: Partial<Request>[] = [
       { messages: [{ role: 'user', parts: [{ type: 'text', text: 'x'.repeat(100), cache: mark }] }] },
       { extra: [{ name: 'cache_control', path: 'cache_control', value: { type: 'ephemeral', ttl: '1h' } }] },
-      { messages: [{ role: 'user', parts: [{ type: 'native', format: 'anthropic-messages', value: { type: 'search_result', text: 'x'.repeat(100), cache_control: { ttl: '1h' } } }] }] },
-      { messages: [{ role: 'tool', parts: [{ type: 'tool_result', callId: 'c', content: [{ type: 'text', text: 'x'.repeat(100), cache: mark }] }] }] },
-      { tools: [{ type: 'native', format: 'anthropic-messages', value: { type: 'bash_20250124', name: 'bash', cache_control: { ttl: '1h' } } }] },
+      {
+        messages: [
+          {
+            role: 'user',
+            parts: [
+              {
+                type: 'native',
+                format: 'anthropic-messages',
+                value: { type: 'search_result', text: 'x'.repeat(100), cache_control: { ttl: '1h' } },
+              },
+            ],
+          },
+        ],
+      },
+      {
+        messages: [
+          { role: 'tool', parts: [{ type: 'tool_result', callId: 'c', content: [{ type: 'text', text: 'x'.repeat(100), cache: mark }] }] },
+        ],
+      },
+      {
+        tools: [
+          { type: 'native', format: 'anthropic-messages', value: { type: 'bash_20250124', name: 'bash', cache_control: { ttl: '1h' } } },
+        ],
+      },
     ]
     for (const request of marked) expect(boundOf(sheet, request).cost.usd).toBeGreaterThanOrEqual(most)
   })

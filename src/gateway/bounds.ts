@@ -19,11 +19,20 @@ export function createBounds(clock: Clock, lengths: OutputQuantile): Pick<LiveWo
   const likelyOutput = (deployment: Deployment, request: Request) => lengths.most(deployment.model, request)
   const boundOf = (deployment: Deployment, request: Request | EmbeddingRequest, inputTokens: number, outputTokens: number): CallBound => ({
     usage: { ...noUsage, inputTokens, outputTokens, webSearches: mostSearches(request) },
-    cost: { usd: mostUsd(deployment, request, inputTokens, outputTokens, clock.now()), seconds: deployment.limits.totalSeconds, joules: null, gramsCO2e: null },
-    likelyTokens: 'messages' in request ? likelyTokens(request) + Math.min(outputTokens, likelyOutput(deployment, request) ?? LIKELY_OUTPUT_TOKENS) : inputTokens,
+    cost: {
+      usd: mostUsd(deployment, request, inputTokens, outputTokens, clock.now()),
+      seconds: deployment.limits.totalSeconds,
+      joules: null,
+      gramsCO2e: null,
+    },
+    likelyTokens:
+      'messages' in request
+        ? likelyTokens(request) + Math.min(outputTokens, likelyOutput(deployment, request) ?? LIKELY_OUTPUT_TOKENS)
+        : inputTokens,
   })
   return {
-    bound: (deployment, request) => boundOf(deployment, request, mostInput(deployment.facts, request), mostOutput(deployment.facts, request)),
+    bound: (deployment, request) =>
+      boundOf(deployment, request, mostInput(deployment.facts, request), mostOutput(deployment.facts, request)),
     async closerBounds(deployment, request) {
       if (!('messages' in request)) return []
       const sure = mostInput(deployment.facts, request)
@@ -35,7 +44,10 @@ export function createBounds(clock: Clock, lengths: OutputQuantile): Pick<LiveWo
         closer.push({ bound: boundOf(deployment, request, inputTokens, likely * (request.n ?? 1)), outputLimit: likely })
       return closer
     },
-    inputTokens: (deployment, request) => ('messages' in request ? exactInput(deployment.model, request, mostInput(deployment.facts, request)) : Promise.resolve(sureInput(request))),
+    inputTokens: (deployment, request) =>
+      'messages' in request
+        ? exactInput(deployment.model, request, mostInput(deployment.facts, request))
+        : Promise.resolve(sureInput(request)),
     learn(deployment, request, usage, outputLimit) {
       if ('messages' in request) lengths.observe(deployment.model, request, totalOutputTokens(usage), outputLimit)
     },
@@ -43,7 +55,12 @@ export function createBounds(clock: Clock, lengths: OutputQuantile): Pick<LiveWo
 }
 
 /** Dollars that prompt caches saved: the price with all input fresh, less what was paid. */
-export function savedByCaches(price: LiveWorld['price'], deployment: Deployment, reported: ReportedUsage, paid: Money | null): Money | null {
+export function savedByCaches(
+  price: LiveWorld['price'],
+  deployment: Deployment,
+  reported: ReportedUsage,
+  paid: Money | null,
+): Money | null {
   if (paid === null) return null
   const { usage } = reported
   const fresh: Usage = {
@@ -79,7 +96,13 @@ function mostOutput(facts: ModelFacts, request: Request | EmbeddingRequest): num
  * The most that so many tokens can cost: all input at the dearest input rate, all output at the dearest output rate, at the highest
  * tier that so much input can reach, and at the dearest prices that hold while the call may last. `null` when a rate is unknown.
  */
-function mostUsd({ facts, limits }: Deployment, request: Request | EmbeddingRequest, input: number, output: number, at: number): Money | null {
+function mostUsd(
+  { facts, limits }: Deployment,
+  request: Request | EmbeddingRequest,
+  input: number,
+  output: number,
+  at: number,
+): Money | null {
   if (!facts.prices || billedApart(request).length > 0) return null
   let most: Money | undefined
   for (const prices of sheetsWithin(facts.prices, at, at + limits.totalSeconds)) {
@@ -91,7 +114,15 @@ function mostUsd({ facts, limits }: Deployment, request: Request | EmbeddingRequ
 }
 
 function mostUsdAt(prices: PriceSheet, request: Request | EmbeddingRequest, input: number, output: number): Money | null {
-  const listed = dearest(input, prices.input, prices.inputAudio, prices.inputImage, prices.inputVideo, prices.cacheWrite5m, prices.cacheWrite1h)
+  const listed = dearest(
+    input,
+    prices.input,
+    prices.inputAudio,
+    prices.inputImage,
+    prices.inputVideo,
+    prices.cacheWrite5m,
+    prices.cacheWrite1h,
+  )
   // Writing to a prompt cache for an hour costs up to twice the input rate where the sheet names no rate for it.
   const inputRate = listed === undefined || prices.cacheWrite1h || !asksForCacheWrites(request) ? listed : listed * 2n
   const outputRate = dearest(input, prices.output, prices.reasoning, prices.outputAudio, prices.outputImage)
@@ -99,7 +130,9 @@ function mostUsdAt(prices: PriceSheet, request: Request | EmbeddingRequest, inpu
   if (inputRate === undefined || (output > 0 && outputRate === undefined) || (searches > 0 && prices.webSearch === undefined)) return null
   // The tier that is billed may not be the one that was asked for, so the dearest known one counts.
   const tier = Math.max(1, ...Object.values(prices.serviceTiers ?? {}))
-  const exact = picoUsd(BigInt(input) * inputRate + BigInt(output) * (outputRate ?? 0n) + (prices.call ?? 0n) + BigInt(searches) * (prices.webSearch ?? 0n))
+  const exact = picoUsd(
+    BigInt(input) * inputRate + BigInt(output) * (outputRate ?? 0n) + (prices.call ?? 0n) + BigInt(searches) * (prices.webSearch ?? 0n),
+  )
   return tier === 1 ? exact : picoUsd(BigInt(Math.ceil(Number(exact) * tier)))
 }
 
@@ -108,7 +141,11 @@ function sheetsWithin(sheet: PriceSheet, from: number, to: number): readonly Pri
   const { changes } = sheet
   if (!changes) return [sheet]
   const midnight = Math.floor(from / DAY_SECONDS) * DAY_SECONDS
-  const turns = changes.flatMap(({ when }) => ('from' in when ? [when.from] : [when.daily.start, when.daily.end].flatMap((second) => [midnight + second, midnight + DAY_SECONDS + second])))
+  const turns = changes.flatMap(({ when }) =>
+    'from' in when
+      ? [when.from]
+      : [when.daily.start, when.daily.end].flatMap((second) => [midnight + second, midnight + DAY_SECONDS + second]),
+  )
   return [from, to, ...turns.filter((turn) => turn > from && turn < to)].map((at) => sheetAt(sheet, at))
 }
 
@@ -167,7 +204,10 @@ function mostInput(facts: ModelFacts, request: Request | EmbeddingRequest): numb
 /** Whether something asks the provider to write to its prompt cache: a mark on a part or a tool of any kind, or on the whole request. */
 function asksForCacheWrites(request: Request | EmbeddingRequest): boolean {
   if (!('messages' in request)) return false
-  const marked = (part: Part): boolean => part.cache !== undefined || (part.type === 'native' && 'cache_control' in part.value) || (part.type === 'tool_result' && part.content.some(marked))
+  const marked = (part: Part): boolean =>
+    part.cache !== undefined ||
+    (part.type === 'native' && 'cache_control' in part.value) ||
+    (part.type === 'tool_result' && part.content.some(marked))
   return (
     request.messages.some((message) => message.parts.some(marked)) ||
     (request.tools ?? []).some((tool) => (tool.type === 'function' ? tool.cache !== undefined : 'cache_control' in tool.value)) ||

@@ -1,5 +1,13 @@
 import type { Agent } from 'undici'
-import { createProvider, presets, UndiciAgent, type CallLimits, type Deadlines, type Provider, type ProviderSettings } from '../environment/index.js'
+import {
+  createProvider,
+  presets,
+  UndiciAgent,
+  type CallLimits,
+  type Deadlines,
+  type Provider,
+  type ProviderSettings,
+} from '../environment/index.js'
 import type { Catalog } from '../catalog/index.js'
 import type { Clock } from '../quantities/index.js'
 import type { Config, ModelConfig, ProviderConfig } from './config/index.js'
@@ -23,7 +31,13 @@ export interface ProviderParts {
 }
 
 /** Builds a provider; one that was built from the same settings before is kept. */
-export async function buildProvider(id: string, config: ProviderConfig, whole: Config, shared: ProviderParts, before: BuiltProvider | undefined): Promise<BuiltProvider> {
+export async function buildProvider(
+  id: string,
+  config: ProviderConfig,
+  whole: Config,
+  shared: ProviderParts,
+  before: BuiltProvider | undefined,
+): Promise<BuiltProvider> {
   const settings = providerSettings(id, config)
   const limits = limitsOf(whole.timeouts, 'timeouts' in config ? config.timeouts : undefined)
   // Each call holds to its own limit; the pool only gives up what no call waits for.
@@ -38,7 +52,8 @@ export async function buildProvider(id: string, config: ProviderConfig, whole: C
     bodyTimeout: 0,
     pipelining: 1,
   })
-  const priceProvider = 'price_provider' in config && config.price_provider !== undefined ? config.price_provider : presets.get(config.type)?.priceProvider
+  const priceProvider =
+    'price_provider' in config && config.price_provider !== undefined ? config.price_provider : presets.get(config.type)?.priceProvider
   const provider = await createProvider(settings, {
     agent,
     deadlines: shared.deadlines,
@@ -46,12 +61,24 @@ export async function buildProvider(id: string, config: ProviderConfig, whole: C
     clock: shared.clock,
     facts: (name, model) => shared.catalog.facts(name, model),
   })
-  return { provider, agent, fingerprint, limits, priceProvider: priceProvider ?? (config.type === 'azure-openai' ? 'azure' : undefined), config }
+  return {
+    provider,
+    agent,
+    fingerprint,
+    limits,
+    priceProvider: priceProvider ?? (config.type === 'azure-openai' ? 'azure' : undefined),
+    config,
+  }
 }
 
 /** Entries of `models` at this provider that have settings. */
-function deploymentsOf(config: Config, provider: string): readonly Extract<ModelConfig['deployments'][number], { readonly timeouts?: unknown }>[] {
-  return Object.values(config.models).flatMap((alias) => alias.deployments.flatMap((entry) => (entry.provider === provider && 'timeouts' in entry ? [entry] : [])))
+function deploymentsOf(
+  config: Config,
+  provider: string,
+): readonly Extract<ModelConfig['deployments'][number], { readonly timeouts?: unknown }>[] {
+  return Object.values(config.models).flatMap((alias) =>
+    alias.deployments.flatMap((entry) => (entry.provider === provider && 'timeouts' in entry ? [entry] : [])),
+  )
 }
 
 function providerSettings(id: string, config: ProviderConfig): ProviderSettings {
@@ -62,7 +89,8 @@ function providerSettings(id: string, config: ProviderConfig): ProviderSettings 
     type: config.type,
     baseUrl: config.base_url,
     apiKey: config.api_key?.reveal(),
-    headers: config.headers && Object.fromEntries(Object.entries(config.headers).map(([name, value]) => [name.toLowerCase(), value.reveal()])),
+    headers:
+      config.headers && Object.fromEntries(Object.entries(config.headers).map(([name, value]) => [name.toLowerCase(), value.reveal()])),
     formats: config.formats,
     maxTokensField: config.max_tokens_field,
     injectStreamUsage: config.stream_options,

@@ -32,7 +32,11 @@ describe('checkLedger', () => {
   })
 
   it('tells Redis without PostgreSQL', async () => {
-    expect((await look({ redis_url: 'redis://127.0.0.1:6379' })).at(-1)).toMatchObject({ name: 'redis', ok: false, message: expect.stringContaining('database_url') as string })
+    expect((await look({ redis_url: 'redis://127.0.0.1:6379' })).at(-1)).toMatchObject({
+      name: 'redis',
+      ok: false,
+      message: expect.stringContaining('database_url') as string,
+    })
   })
 
   it('calls memory what it is', async () => {

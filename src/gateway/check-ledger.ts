@@ -16,14 +16,24 @@ const ANSWER_MS = 5_000
 
 /** Looks whether the ledger could be opened as configured, without opening it: another process may be using it. Takes up to ten seconds. */
 export async function checkLedger({ ledger }: Config): Promise<readonly LedgerHealth[]> {
-  if (ledger.store === 'memory') return [{ name: 'ledger', ok: true, message: 'in memory: what was spent is forgotten when the gateway stops' }]
+  if (ledger.store === 'memory')
+    return [{ name: 'ledger', ok: true, message: 'in memory: what was spent is forgotten when the gateway stops' }]
   const { database_url: database, redis_url: redis, path, journal } = ledger
   const looks: Promise<LedgerHealth>[] = [
-    database === undefined ? lookAt('ledger', () => fileHealth(path ?? 'bursar.db')) : lookAt('ledger', () => postgresHealth(database.reveal())),
+    database === undefined
+      ? lookAt('ledger', () => fileHealth(path ?? 'bursar.db'))
+      : lookAt('ledger', () => postgresHealth(database.reveal())),
     lookAt('journal', () => folderHealth(journal ?? 'bursar.journal')),
   ]
   if (redis !== undefined) {
-    if (database === undefined) looks.push(Promise.resolve({ name: 'redis', ok: false, message: 'ledger.redis_url needs ledger.database_url: Redis only counts, and PostgreSQL keeps the record' }))
+    if (database === undefined)
+      looks.push(
+        Promise.resolve({
+          name: 'redis',
+          ok: false,
+          message: 'ledger.redis_url needs ledger.database_url: Redis only counts, and PostgreSQL keeps the record',
+        }),
+      )
     else looks.push(lookAt('redis', () => redisHealth(redis.reveal())))
   }
   return Promise.all(looks)
@@ -91,7 +101,12 @@ async function writable(folder: string): Promise<void> {
 
 async function postgresHealth(url: string): Promise<string> {
   const { default: pg } = await import('pg')
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: ANSWER_MS, query_timeout: ANSWER_MS, application_name: 'bursar check' })
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: ANSWER_MS,
+    query_timeout: ANSWER_MS,
+    application_name: 'bursar check',
+  })
   client.on('error', () => undefined)
   try {
     await client.connect()
@@ -99,7 +114,8 @@ async function postgresHealth(url: string): Promise<string> {
       `SELECT current_setting('server_version') AS version, current_database() AS database, current_setting('transaction_read_only') AS writes`,
     )
     const [row] = rows
-    if (row?.writes === 'on') throw Object.assign(new Error('the database is read-only (a replica?); name one that can be written'), { name: 'LookFailed' })
+    if (row?.writes === 'on')
+      throw Object.assign(new Error('the database is read-only (a replica?); name one that can be written'), { name: 'LookFailed' })
     return `PostgreSQL ${row?.version.split(' ')[0] ?? ''}, database ${row?.database ?? ''}`
   } finally {
     await client.end().catch(() => undefined)
@@ -108,7 +124,13 @@ async function postgresHealth(url: string): Promise<string> {
 
 async function redisHealth(url: string): Promise<string> {
   const { Redis } = await import('ioredis')
-  const client = new Redis(url, { lazyConnect: true, connectTimeout: ANSWER_MS, commandTimeout: ANSWER_MS, maxRetriesPerRequest: 0, retryStrategy: () => null })
+  const client = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: ANSWER_MS,
+    commandTimeout: ANSWER_MS,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  })
   // What `connect` throws says only that the connection is closed.
   let fault: unknown
   client.on('error', (error) => (fault = error))

@@ -70,7 +70,9 @@ export function rulesOf(rules: readonly RuleConfig[]): readonly BudgetRule[] {
   return rules.flatMap((rule) =>
     units.flatMap((unit) => {
       const limit = rule[unit]
-      return limit === undefined ? [] : [{ unit, limit: grainsOfLimit(unit, unit === 'usd' ? usd(limit) : limit), per: rule.per, hard: rule.hard }]
+      return limit === undefined
+        ? []
+        : [{ unit, limit: grainsOfLimit(unit, unit === 'usd' ? usd(limit) : limit), per: rule.per, hard: rule.hard }]
     }),
   )
 }

@@ -56,5 +56,12 @@ export async function inspectConfig(config: Config, options: InspectOptions = {}
     deadlines,
     traceHeaders: () => ({}),
   })
-  return { providers: state.providers, router: state.router, models: () => state.models(), proofProblems: () => proofProblems(config.proof, state.world, state.router.arms.arms), ledger: () => checkLedger(config), close: () => state.retire(undefined) }
+  return {
+    providers: state.providers,
+    router: state.router,
+    models: () => state.models(),
+    proofProblems: () => proofProblems(config.proof, state.world, state.router.arms.arms),
+    ledger: () => checkLedger(config),
+    close: () => state.retire(undefined),
+  }
 }

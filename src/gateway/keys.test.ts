@@ -13,7 +13,17 @@ function rule(dollars: number, more: Partial<BudgetRule> = {}): BudgetRule {
 }
 
 function key(text: string, fields: Partial<KeyAccount> = {}): KeyAccount {
-  return { id: fields.name ?? text, name: text, hash: hashKey(text), prefix: '', rules: [], createdAt: 0, createdBy: 'test', source: 'configuration', ...fields }
+  return {
+    id: fields.name ?? text,
+    name: text,
+    hash: hashKey(text),
+    prefix: '',
+    rules: [],
+    createdAt: 0,
+    createdBy: 'test',
+    source: 'configuration',
+    ...fields,
+  }
 }
 
 function account(kind: Account['kind'], id: string, fields: Partial<Account> = {}): Account {
@@ -51,11 +61,13 @@ describe('Keyring', () => {
     const stored = new Stored()
     stored.keys.push(key('bk-stored', { source: 'store' }))
     const keyring = new Keyring(configured({ keys: [key('sk-configured')] }), stored)
-    for (const name of ['x-api-key', 'api-key', 'x-goog-api-key']) expect(keyring.authenticate({ [name]: 'sk-configured' }, NOW).name).toBe('sk-configured')
+    for (const name of ['x-api-key', 'api-key', 'x-goog-api-key'])
+      expect(keyring.authenticate({ [name]: 'sk-configured' }, NOW).name).toBe('sk-configured')
     expect(keyring.authenticate(bearer('bk-stored'), NOW)).toMatchObject({ name: 'bk-stored', source: 'store' })
     expect(keyring.authenticate(bearer('bk-stored'), NOW)).toBe(keyring.authenticate(bearer('bk-stored'), NOW))
     expect(() => keyring.authenticate({}, NOW)).toThrow(expect.objectContaining({ code: 'missing_key', status: 401 }))
-    for (const wrong of ['sk-configuree', hashKey('sk-configured'), '']) expect(() => keyring.authenticate(bearer(wrong), NOW)).toThrow(expect.objectContaining({ status: 401 }))
+    for (const wrong of ['sk-configuree', hashKey('sk-configured'), ''])
+      expect(() => keyring.authenticate(bearer(wrong), NOW)).toThrow(expect.objectContaining({ status: 401 }))
   })
 
   it('sees changes of the database with the next request', () => {
@@ -100,7 +112,17 @@ describe('Keyring', () => {
       key('sk-torn', { team: 'a', user: 'bob' }),
       key('sk-fine', { user: 'bob' }),
     ]
-    const keyring = new Keyring(configured({ keys, accounts: [account('team', 'a'), account('team', 'b', { organisation: 'acme' }), account('user', 'bob', { team: 'b' }), account('organisation', 'acme')] }))
+    const keyring = new Keyring(
+      configured({
+        keys,
+        accounts: [
+          account('team', 'a'),
+          account('team', 'b', { organisation: 'acme' }),
+          account('user', 'bob', { team: 'b' }),
+          account('organisation', 'acme'),
+        ],
+      }),
+    )
     expect(() => keyring.authenticate(bearer('sk-orphan'), NOW)).toThrow(/there is no team "gone"/)
     expect(() => keyring.authenticate(bearer('sk-torn'), NOW)).toThrow(/under two teams/)
     expect(keyring.authenticate(bearer('sk-fine'), NOW)).toMatchObject({ organisation: 'acme', team: 'b', user: 'bob' })
@@ -129,7 +151,9 @@ describe('Keyring', () => {
     const open = new Keyring(configured({}), stored)
     expect(open.authenticate({ host: 'localhost:8787' }, NOW).name).toBe('anonymous')
     expect(() => open.authenticate({ host: 'evil.example' }, NOW)).toThrow(expect.objectContaining({ code: 'missing_key' }))
-    expect(() => open.authenticate({ host: 'localhost', origin: 'https://evil.example' }, NOW)).toThrow(expect.objectContaining({ code: 'missing_key' }))
+    expect(() => open.authenticate({ host: 'localhost', origin: 'https://evil.example' }, NOW)).toThrow(
+      expect.objectContaining({ code: 'missing_key' }),
+    )
     stored.keys.push(key('bk-a', { source: 'store', revokedAt: 1 }))
     stored.revision++
     expect(() => open.authenticate({ host: 'localhost' }, NOW)).toThrow(expect.objectContaining({ code: 'missing_key' }))
@@ -137,13 +161,17 @@ describe('Keyring', () => {
     expect(() => administered.authenticate({ host: 'localhost' }, NOW)).toThrow(expect.objectContaining({ code: 'missing_key' }))
     const blind = new Stored()
     blind.fresh = false
-    expect(() => new Keyring(configured({}), blind).authenticate({ host: 'localhost' }, NOW)).toThrow(expect.objectContaining({ code: 'ledger_unavailable' }))
+    expect(() => new Keyring(configured({}), blind).authenticate({ host: 'localhost' }, NOW)).toThrow(
+      expect.objectContaining({ code: 'ledger_unavailable' }),
+    )
   })
 
   it('lets the admin key manage and nothing else, and other keys call and nothing else', () => {
     const keyring = new Keyring(configured({ keys: [key('sk-a')], adminHash: hashKey('admin-key') }))
     expect(() => keyring.requireAdmin(bearer('admin-key'))).not.toThrow()
-    expect(() => keyring.authenticate(bearer('admin-key'), NOW)).toThrow(expect.objectContaining({ code: 'endpoint_not_allowed', status: 403 }))
+    expect(() => keyring.authenticate(bearer('admin-key'), NOW)).toThrow(
+      expect.objectContaining({ code: 'endpoint_not_allowed', status: 403 }),
+    )
     expect(() => keyring.requireAdmin(bearer('sk-a'))).toThrow(expect.objectContaining({ code: 'admin_only', status: 403 }))
     expect(() => keyring.requireAdmin(bearer('sk-b'))).toThrow(expect.objectContaining({ code: 'invalid_key', status: 401 }))
     expect(() => keyring.requireAdmin({})).toThrow(expect.objectContaining({ code: 'missing_key', status: 401 }))
@@ -157,16 +185,40 @@ describe('levels of budgets', () => {
     configured({
       accounts: [
         account('organisation', 'acme', { rules: [rule(100)], models: ['a*', 'b'], tags: { org: 'acme', env: 'dev' } }),
-        account('team', 'search', { organisation: 'acme', rules: [rule(10), rule(5), rule(3, { hard: false })], endUserRules: [rule(2, { per: 'day' })] }),
+        account('team', 'search', {
+          organisation: 'acme',
+          rules: [rule(10), rule(5), rule(3, { hard: false })],
+          endUserRules: [rule(2, { per: 'day' })],
+        }),
         account('user', 'bob', { team: 'search', rules: [rule(1, { per: 'day' })], rates: { parallel: 2 } }),
       ],
-      keys: [key('sk-a', { user: 'bob', rules: [rule(50)], models: ['a1', 'c'], endpoints: ['/v1/chat/*', '/v1/embeddings'], tags: { env: 'prod' }, endUserRules: [rule(1)], runRules: [rule(0.5)], requestRules: [rule(0.1)] })],
+      keys: [
+        key('sk-a', {
+          user: 'bob',
+          rules: [rule(50)],
+          models: ['a1', 'c'],
+          endpoints: ['/v1/chat/*', '/v1/embeddings'],
+          tags: { env: 'prod' },
+          endUserRules: [rule(1)],
+          runRules: [rule(0.5)],
+          requestRules: [rule(0.1)],
+        }),
+      ],
     }),
   ).authenticate(bearer('sk-a'), NOW)
 
   it('are organisation, team, user, key, then what the caller says brings in', () => {
     const levels = levelsOf(full, { user: 'eve', run: 'r1' }, 'req_1')
-    expect(levels.map(({ kind, id }) => `${kind} ${id}`)).toEqual(['organisation acme', 'team search', 'user bob', 'key sk-a', 'user team:search/eve', 'user key:sk-a/eve', 'run sk-a/r1', 'request req_1'])
+    expect(levels.map(({ kind, id }) => `${kind} ${id}`)).toEqual([
+      'organisation acme',
+      'team search',
+      'user bob',
+      'key sk-a',
+      'user team:search/eve',
+      'user key:sk-a/eve',
+      'run sk-a/r1',
+      'request req_1',
+    ])
     expect(levels[1]?.rules).toEqual([rule(5), rule(3, { hard: false })])
     expect(levels[2]?.rates).toEqual({ parallel: 2 })
     expect(levels[4]?.rules).toEqual([rule(2, { per: 'day' })])
@@ -187,7 +239,11 @@ describe('levels of budgets', () => {
   })
 
   it('take limits of the caller’s own as further ones', () => {
-    const levels = levelsOf(full, { run: 'r', runRules: [rule(9), rule(0.2, { unit: 'calls', limit: 4n })], requestRules: [rule(0.01)] }, 'q')
+    const levels = levelsOf(
+      full,
+      { run: 'r', runRules: [rule(9), rule(0.2, { unit: 'calls', limit: 4n })], requestRules: [rule(0.01)] },
+      'q',
+    )
     expect(levels.find(({ kind }) => kind === 'run')?.rules).toEqual([rule(0.5), rule(0, { unit: 'calls', limit: 4n })])
     expect(levels.find(({ kind }) => kind === 'request')?.rules).toEqual([rule(0.01)])
   })
@@ -202,36 +258,66 @@ describe('levels of budgets', () => {
 
   it('never widen, whatever headers and body say', () => {
     const anyHeaders = fc.dictionary(
-      fc.constantFrom('x-bursar-user', 'x-litellm-end-user-id', 'helicone-user-id', 'x-bursar-run', 'x-bursar-session', 'x-bursar-tags', 'x-bursar-budget', 'x-bursar-run-budget', 'x-bursar-team', 'x-bursar-organisation', 'x-bursar-key', 'x-litellm-tags', 'host', 'origin', 'x-forwarded-for'),
-      fc.oneof(fc.string({ maxLength: 300 }), fc.constantFrom('bob', 'acme', 'search', 'sk-a', 'usd=1000000', 'usd=0.000001; calls=3', '../bob', 'team:search/bob', '')),
+      fc.constantFrom(
+        'x-bursar-user',
+        'x-litellm-end-user-id',
+        'helicone-user-id',
+        'x-bursar-run',
+        'x-bursar-session',
+        'x-bursar-tags',
+        'x-bursar-budget',
+        'x-bursar-run-budget',
+        'x-bursar-team',
+        'x-bursar-organisation',
+        'x-bursar-key',
+        'x-litellm-tags',
+        'host',
+        'origin',
+        'x-forwarded-for',
+      ),
+      fc.oneof(
+        fc.string({ maxLength: 300 }),
+        fc.constantFrom('bob', 'acme', 'search', 'sk-a', 'usd=1000000', 'usd=0.000001; calls=3', '../bob', 'team:search/bob', ''),
+      ),
     )
     const id = ({ kind, id: name }: BudgetLevel) => `${kind} ${name}`
     fc.assert(
-      fc.property(anyHeaders, fc.option(fc.string({ unit: 'binary', maxLength: 300 }), { nil: undefined }), fc.uuid(), (headers, user, requestId) => {
-        let levels: readonly BudgetLevel[]
-        try {
-          levels = levelsOf(full, labelsOf(headers, user), requestId)
-        } catch (thrown) {
-          // A label that can't be read is refused; it is never taken for none.
-          expect(thrown).toMatchObject({ status: 400 })
-          return
-        }
-        // Every level of the key is there, untouched.
-        expect(levels.slice(0, full.levels.length)).toEqual(full.levels)
-        // So is each kind of limit that the key has by caller, at the key's own limits or below.
-        for (const scope of ['team:search/', 'key:sk-a/']) expect(levels.some((level) => level.kind === 'user' && level.id.startsWith(scope) && level.rules.length > 0)).toBe(true)
-        const run = levels.find(({ kind }) => kind === 'run')
-        const request = levels.find(({ kind }) => kind === 'request')
-        // A run without a name is its request, which has the lower limit of the two here anyway.
-        if (run) expect(run.rules.some(({ unit, per, hard, limit }) => unit === 'usd' && per === 'total' && hard && limit <= usd(0.5))).toBe(true)
-        expect(request?.rules.some(({ unit, per, hard, limit }) => unit === 'usd' && per === 'total' && hard && limit <= usd(0.1))).toBe(true)
-        // No label reaches the counters of an account, nor those of another key.
-        expect(new Set(levels.map(id)).size).toBe(levels.length)
-        for (const level of levels.slice(full.levels.length)) {
-          expect(['user', 'run', 'request']).toContain(level.kind)
-          if (level.kind !== 'request') expect(level.id).toMatch(/^(team:search|key:sk-a|sk-a)\/[^/]*$/)
-        }
-      }),
+      fc.property(
+        anyHeaders,
+        fc.option(fc.string({ unit: 'binary', maxLength: 300 }), { nil: undefined }),
+        fc.uuid(),
+        (headers, user, requestId) => {
+          let levels: readonly BudgetLevel[]
+          try {
+            levels = levelsOf(full, labelsOf(headers, user), requestId)
+          } catch (thrown) {
+            // A label that can't be read is refused; it is never taken for none.
+            expect(thrown).toMatchObject({ status: 400 })
+            return
+          }
+          // Every level of the key is there, untouched.
+          expect(levels.slice(0, full.levels.length)).toEqual(full.levels)
+          // So is each kind of limit that the key has by caller, at the key's own limits or below.
+          for (const scope of ['team:search/', 'key:sk-a/'])
+            expect(levels.some((level) => level.kind === 'user' && level.id.startsWith(scope) && level.rules.length > 0)).toBe(true)
+          const run = levels.find(({ kind }) => kind === 'run')
+          const request = levels.find(({ kind }) => kind === 'request')
+          // A run without a name is its request, which has the lower limit of the two here anyway.
+          if (run)
+            expect(run.rules.some(({ unit, per, hard, limit }) => unit === 'usd' && per === 'total' && hard && limit <= usd(0.5))).toBe(
+              true,
+            )
+          expect(request?.rules.some(({ unit, per, hard, limit }) => unit === 'usd' && per === 'total' && hard && limit <= usd(0.1))).toBe(
+            true,
+          )
+          // No label reaches the counters of an account, nor those of another key.
+          expect(new Set(levels.map(id)).size).toBe(levels.length)
+          for (const level of levels.slice(full.levels.length)) {
+            expect(['user', 'run', 'request']).toContain(level.kind)
+            if (level.kind !== 'request') expect(level.id).toMatch(/^(team:search|key:sk-a|sk-a)\/[^/]*$/)
+          }
+        },
+      ),
       { numRuns: 500 },
     )
   })
@@ -239,8 +325,14 @@ describe('levels of budgets', () => {
 
 describe('secrets', () => {
   it('are nowhere in it, only their hashes', () => {
-    const keyring = new Keyring(configured({ keys: [key('sk-very-secret', { name: 'plain', id: 'plain' })], adminHash: hashKey('admin-very-secret') }))
+    const keyring = new Keyring(
+      configured({ keys: [key('sk-very-secret', { name: 'plain', id: 'plain' })], adminHash: hashKey('admin-very-secret') }),
+    )
     expect(keyring.authenticate(bearer('sk-very-secret'), NOW).name).toBe('plain')
-    expect(JSON.stringify(keyring, (_, value: unknown) => (value instanceof Map ? [...value] : value instanceof Set ? [...value] : typeof value === 'bigint' ? String(value) : value))).not.toContain('very-secret')
+    expect(
+      JSON.stringify(keyring, (_, value: unknown) =>
+        value instanceof Map ? [...value] : value instanceof Set ? [...value] : typeof value === 'bigint' ? String(value) : value,
+      ),
+    ).not.toContain('very-secret')
   })
 })

@@ -150,20 +150,32 @@ export class Keyring {
     }
     const text = keyOf(headers)
     if (text === undefined)
-      throw new BursarError('No key was sent. Send "Authorization: Bearer <key>" or "x-api-key: <key>".', { code: 'missing_key', status: 401 })
+      throw new BursarError('No key was sent. Send "Authorization: Bearer <key>" or "x-api-key: <key>".', {
+        code: 'missing_key',
+        status: 401,
+      })
     const digest = hashKey(text)
     if (this.adminHash !== undefined && sameHash(this.adminHash, digest))
-      throw new BursarError('This is the admin key. It manages keys and accounts and carries no traffic; make a key for that: bursar keys create NAME', {
-        code: 'endpoint_not_allowed',
-        status: 403,
-      })
+      throw new BursarError(
+        'This is the admin key. It manages keys and accounts and carries no traffic; make a key for that: bursar keys create NAME',
+        {
+          code: 'endpoint_not_allowed',
+          status: 403,
+        },
+      )
     const found = this.lookUp(digest)
     if (found === undefined)
-      throw new BursarError('The key is not one of this gateway. Note that Bursar wants its own key, not a provider’s.', { code: 'invalid_key', status: 401 })
+      throw new BursarError('The key is not one of this gateway. Note that Bursar wants its own key, not a provider’s.', {
+        code: 'invalid_key',
+        status: 401,
+      })
     if ('fault' in found) throw found.fault
     const { key, previousUntil } = found
     if (found.hash !== digest && (previousUntil === undefined || nowSeconds >= previousUntil))
-      throw new BursarError(`The key "${key.name}" was replaced by a new one (rotated), and the old one no longer works.`, { code: 'key_expired', status: 401 })
+      throw new BursarError(`The key "${key.name}" was replaced by a new one (rotated), and the old one no longer works.`, {
+        code: 'key_expired',
+        status: 401,
+      })
     if (key.expiresAt !== undefined && nowSeconds >= key.expiresAt)
       throw new BursarError(`The key "${key.name}" has expired.`, { code: 'key_expired', status: 401 })
     return key
@@ -183,12 +195,19 @@ export class Keyring {
         { code: 'admin_only', status: 403 },
       )
     const text = keyOf(headers)
-    if (text === undefined) throw new BursarError('No key was sent. Send the admin key: "Authorization: Bearer <admin key>".', { code: 'missing_key', status: 401 })
+    if (text === undefined)
+      throw new BursarError('No key was sent. Send the admin key: "Authorization: Bearer <admin key>".', {
+        code: 'missing_key',
+        status: 401,
+      })
     const digest = hashKey(text)
     if (sameHash(this.adminHash, digest)) return
     const known = this.lookUp(digest)
     if (known !== undefined && 'key' in known)
-      throw new BursarError('This key may call models; keys and accounts are managed with the admin key.', { code: 'admin_only', status: 403 })
+      throw new BursarError('This key may call models; keys and accounts are managed with the admin key.', {
+        code: 'admin_only',
+        status: 403,
+      })
     throw new BursarError('This is not the admin key of this gateway.', { code: 'invalid_key', status: 401 })
   }
 
@@ -203,15 +222,21 @@ export class Keyring {
     const known = this.compiled.get(digest)
     if (known !== undefined) return known
     const account = configured ?? this.stored.keyByHash(digest)
-    if (account === undefined || !(sameHash(account.hash, digest) || (account.previous !== undefined && sameHash(account.previous.hash, digest)))) return undefined
+    if (
+      account === undefined ||
+      !(sameHash(account.hash, digest) || (account.previous !== undefined && sameHash(account.previous.hash, digest)))
+    )
+      return undefined
     const made = this.compile(account)
     this.compiled.set(digest, made)
     return made
   }
 
   private compile(account: KeyAccount): Compiled {
-    if (account.revokedAt !== undefined) return { fault: new BursarError(`The key "${account.name}" was revoked.`, { code: 'invalid_key', status: 401 }) }
-    if (account.blocked === true) return { fault: new BursarError(`The key "${account.name}" is blocked. Ask the operator.`, { code: 'invalid_key', status: 401 }) }
+    if (account.revokedAt !== undefined)
+      return { fault: new BursarError(`The key "${account.name}" was revoked.`, { code: 'invalid_key', status: 401 }) }
+    if (account.blocked === true)
+      return { fault: new BursarError(`The key "${account.name}" is blocked. Ask the operator.`, { code: 'invalid_key', status: 401 }) }
     if (account.source === 'store' && (this.configuredNames.has(account.name) || this.configuredNames.has(account.id)))
       return {
         fault: new BursarError(
@@ -222,10 +247,13 @@ export class Keyring {
     const chain = chainOf(account, (kind, id) => this.account(kind, id))
     if (isBroken(chain))
       return {
-        fault: new BursarError(`The key "${account.name}" can't be used, because its limits can't be told: ${chain.fault}. Ask the operator.`, {
-          code: 'invalid_key',
-          status: 401,
-        }),
+        fault: new BursarError(
+          `The key "${account.name}" can't be used, because its limits can't be told: ${chain.fault}. Ask the operator.`,
+          {
+            code: 'invalid_key',
+            status: 401,
+          },
+        ),
       }
     return { key: keyFrom(account, chain), previousUntil: account.previous?.until, hash: account.hash }
   }
@@ -243,7 +271,8 @@ export function levelsOf(key: Key, labels: CallerLabels, requestId: string): rea
   const requestRules = strictest([...key.requestRules, ...(labels.requestRules ?? []), ...(run === '' ? runRules : [])])
   if (key.endUsers.length === 0 && runRules.length === 0 && requestRules.length === 0) return key.levels
   const levels = [...key.levels]
-  for (const { scope, rules } of key.endUsers) levels.push({ kind: 'user', id: `${scope}/${labelId(user)}`, name: user === '' ? 'unnamed' : user, rules })
+  for (const { scope, rules } of key.endUsers)
+    levels.push({ kind: 'user', id: `${scope}/${labelId(user)}`, name: user === '' ? 'unnamed' : user, rules })
   if (runRules.length > 0 && run !== '') levels.push({ kind: 'run', id: `${key.id}/${labelId(run)}`, name: run, rules: runRules })
   if (requestRules.length > 0) levels.push({ kind: 'request', id: requestId, name: requestId, rules: requestRules })
   return levels
@@ -264,7 +293,11 @@ function strictest(rules: readonly BudgetRule[]): readonly BudgetRule[] {
 /** Throws `model_not_allowed` (403) when the key may not name this model. */
 export function requireModel(key: Key, model: string): void {
   if (mayName(key, model)) return
-  throw new BursarError(`The key "${key.name}" may not use the model "${model}".`, { code: 'model_not_allowed', status: 403, path: 'model' })
+  throw new BursarError(`The key "${key.name}" may not use the model "${model}".`, {
+    code: 'model_not_allowed',
+    status: 403,
+    path: 'model',
+  })
 }
 
 /** Whether the key, and every account above it, allows this model. */
@@ -298,7 +331,8 @@ function keyFrom(account: KeyAccount, chain: Chain): Key {
   const endUsers: EndUserBudgets[] = []
   for (const level of [...chain, { kind: 'key', ...account }]) {
     Object.assign(tags, level.tags)
-    if (level.endUserRules !== undefined && level.endUserRules.length > 0) endUsers.push({ scope: `${level.kind}:${level.id}`, rules: strictest(level.endUserRules) })
+    if (level.endUserRules !== undefined && level.endUserRules.length > 0)
+      endUsers.push({ scope: `${level.kind}:${level.id}`, rules: strictest(level.endUserRules) })
   }
   return {
     id: account.id,
@@ -325,10 +359,13 @@ function keyFrom(account: KeyAccount, chain: Chain): Key {
 function anonymous(headers: IncomingHttpHeaders): Key {
   const host = (headers.host ?? '').replace(/:\d+$/, '')
   if (isLoopback(host) && headers.origin === undefined) return everyone
-  throw new BursarError('Without keys in the configuration only programs on this machine may call. Configure keys to call from a web page or by another name.', {
-    code: 'missing_key',
-    status: 401,
-  })
+  throw new BursarError(
+    'Without keys in the configuration only programs on this machine may call. Configure keys to call from a web page or by another name.',
+    {
+      code: 'missing_key',
+      status: 401,
+    },
+  )
 }
 
 function keyOf(headers: IncomingHttpHeaders): string | undefined {

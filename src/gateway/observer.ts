@@ -30,10 +30,24 @@ export function createObserver({ metrics, log, tracing, logsRequests }: Observer
       const seconds = (performance.now() - exchange.startedAt) / 1000
       const firstTokenSeconds = exchange.firstByteAt === undefined ? undefined : (exchange.firstByteAt - exchange.startedAt) / 1000
       const status = statusOf(exchange)
-      metrics.requestEnded({ endpoint: exchange.endpoint, model: exchange.model, status, stream: exchange.stream, seconds, firstTokenSeconds })
-      tracing.requestEnded(exchange.requestId, { endpoint: exchange.endpoint, model: exchange.model, status, errorCode: exchange.error?.code })
-      if (exchange.error?.code === 'internal_error') log.error('a request failed by a fault of Bursar', { request_id: exchange.requestId, fault: asError(exchange.error.cause) })
-      else if (exchange.error?.code === 'stream_truncated') log.warn('a stream was truncated', { request_id: exchange.requestId, failure: exchange.error })
+      metrics.requestEnded({
+        endpoint: exchange.endpoint,
+        model: exchange.model,
+        status,
+        stream: exchange.stream,
+        seconds,
+        firstTokenSeconds,
+      })
+      tracing.requestEnded(exchange.requestId, {
+        endpoint: exchange.endpoint,
+        model: exchange.model,
+        status,
+        errorCode: exchange.error?.code,
+      })
+      if (exchange.error?.code === 'internal_error')
+        log.error('a request failed by a fault of Bursar', { request_id: exchange.requestId, fault: asError(exchange.error.cause) })
+      else if (exchange.error?.code === 'stream_truncated')
+        log.warn('a stream was truncated', { request_id: exchange.requestId, failure: exchange.error })
       if (!logsRequests()) return
       log.request({
         requestId: exchange.requestId,
@@ -71,7 +85,11 @@ export function createObserver({ metrics, log, tracing, logsRequests }: Observer
     },
     unrecorded(record: CallRecord, fault: unknown) {
       metrics.ledgerFault('call')
-      log.error('the ledger could not take the record of a call', { request_id: record.requestId, call_id: record.callId, fault: asError(fault) })
+      log.error('the ledger could not take the record of a call', {
+        request_id: record.requestId,
+        call_id: record.callId,
+        fault: asError(fault),
+      })
     },
     rested(deployment: Deployment, failure: BursarError) {
       metrics.cooledDown(deployment.provider.id, deployment.id)

@@ -47,7 +47,8 @@ interface LedgerParts {
  */
 export async function openLedger(config: Config, { log, metrics, ledger }: LedgerParts): Promise<OpenedLedger> {
   const settings = config.ledger
-  if (ledger !== undefined || settings.store === 'memory') return inMemory(ledger ?? createMemoryLedger({ rememberCalls: settings.remember_calls }))
+  if (ledger !== undefined || settings.store === 'memory')
+    return inMemory(ledger ?? createMemoryLedger({ rememberCalls: settings.remember_calls }))
   if (settings.redis_url !== undefined && settings.database_url === undefined)
     throw new BursarError('ledger.redis_url needs ledger.database_url: Redis only counts, and PostgreSQL keeps the record.', {
       code: 'invalid_configuration',
@@ -82,7 +83,9 @@ export async function openLedger(config: Config, { log, metrics, ledger }: Ledge
 
 function inMemory(ledger: Ledger): OpenedLedger {
   // What is forgotten here is gone, so only windows that are over may be.
-  const counters = createMemoryCounters({ mayForget: (counter) => (counterEnd(counter) ?? Number.POSITIVE_INFINITY) < Date.now() / 1000 - 3600 })
+  const counters = createMemoryCounters({
+    mayForget: (counter) => (counterEnd(counter) ?? Number.POSITIVE_INFINITY) < Date.now() / 1000 - 3600,
+  })
   return {
     ledger,
     counters,
@@ -96,9 +99,15 @@ function inMemory(ledger: Ledger): OpenedLedger {
   }
 }
 
-async function overDurable(config: Config, durable: DurableLedger, log: Logger, faults: ReadonlyMap<LedgerFault['kind'], number>): Promise<OpenedLedger> {
+async function overDurable(
+  config: Config,
+  durable: DurableLedger,
+  log: Logger,
+  faults: ReadonlyMap<LedgerFault['kind'], number>,
+): Promise<OpenedLedger> {
   const feed = new AccountFeed(durable.accounts, {
-    onFault: (fault) => (fault ? log.warn('the database of keys can not be asked', { fault }) : log.info('the database of keys can be asked again')),
+    onFault: (fault) =>
+      fault ? log.warn('the database of keys can not be asked', { fault }) : log.info('the database of keys can be asked again'),
   })
   const { counters, kept } = await countersFor(config, durable, log)
   try {
@@ -133,14 +142,27 @@ function lostCallsOf(reconciliation: Reconciliation, log: Logger): LostCalls {
       const done = await reconciliation.reconcile(callId, billed)
       const { lost, call } = done
       const dollars = (usd: Money | null) => (usd === null ? null : formatUsd(usd))
-      log.info('a lost call was put right', { call_id: callId, by, bound_usd: dollars(lost.cost.usd), usd: dollars(call.cost.usd), key: call.key, provider: call.provider, model: call.model, ...(note === undefined ? {} : { note }) })
+      log.info('a lost call was put right', {
+        call_id: callId,
+        by,
+        bound_usd: dollars(lost.cost.usd),
+        usd: dollars(call.cost.usd),
+        key: call.key,
+        provider: call.provider,
+        model: call.model,
+        ...(note === undefined ? {} : { note }),
+      })
       return done
     },
   }
 }
 
 /** The counters, and as what reconciliation has to treat them. */
-async function countersFor(config: Config, durable: DurableLedger, log: Logger): Promise<{ readonly counters: Counters; readonly kept: ReconciliationParts['counters'] }> {
+async function countersFor(
+  config: Config,
+  durable: DurableLedger,
+  log: Logger,
+): Promise<{ readonly counters: Counters; readonly kept: ReconciliationParts['counters'] }> {
   const { database_url: database, redis_url: redis, lease_seconds: leaseSeconds } = config.ledger
   const load = (counters: readonly string[]) => durable.balances(counters)
   const flush = () => durable.caughtUp()
@@ -158,7 +180,8 @@ async function countersFor(config: Config, durable: DurableLedger, log: Logger):
     load,
     flush,
     snapshot: () => snapshots.read(),
-    holders: async () => (await durable.store.holders()).filter(({ heartbeatAgeSeconds }) => heartbeatAgeSeconds < leaseSeconds).map((other) => other.holder),
+    holders: async () =>
+      (await durable.store.holders()).filter(({ heartbeatAgeSeconds }) => heartbeatAgeSeconds < leaseSeconds).map((other) => other.holder),
     counterEnd,
     rebuild: durable.recovered,
     // A process that is gone with its disk: what it was granted in its last moments is known to Redis alone.

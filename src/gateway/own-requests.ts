@@ -29,13 +29,13 @@ export interface OwnRequest {
 }
 
 /**
- * Requests of Bursar's own commands, answered by a gateway's world without HTTP: the same providers, prices, retries, routing and ledger. Nothing is learned from
- * them. Not meant to outlive a reload of the configuration.
+ * Requests of Bursar's own commands, answered by a gateway's world without HTTP: the same providers, prices, retries, routing and
+ * ledger. Nothing is learned from them. Not meant to outlive a reload of the configuration.
  */
 export interface OwnRequests {
   /**
-   * A model that is named is asked itself, without the fallbacks of its entry, so that what is measured is that model; `auto` and arms are decided as for callers. Throws
-   * `model_not_found`, `InvalidRequest`, `BudgetExceeded`.
+   * A model that is named is asked itself, without the fallbacks of its entry, so that what is measured is that model; `auto` and arms
+   * are decided as for callers. Throws `model_not_found`, `InvalidRequest`, `BudgetExceeded`.
    */
   open(request: Request, signal: AbortSignal): Promise<OwnRequest>
   /** Whether this name is not that of a model, but leaves the choice to routing. */
@@ -59,7 +59,8 @@ export function createOwnRequests(config: Config, state: GatewayState, caller: O
   }
   const labels: CallerLabels = { run: caller.run, tags: caller.tags, runRules: caller.limits }
   // A model that somebody serves is measured itself, also where routing would answer instead of it.
-  const decides = (model: string) => state.router.decidesFor(model) && (/^(auto(:.*)?|openrouter\/auto)$/.test(model) || state.world.route(model) === undefined)
+  const decides = (model: string) =>
+    state.router.decidesFor(model) && (/^(auto(:.*)?|openrouter\/auto)$/.test(model) || state.world.route(model) === undefined)
   const begin = (model: string, signal: AbortSignal) => {
     const id = randomUUID()
     const ids = { requestId: `req_${id}`, decisionId: `dec_${id}`, cancellation: Cancellation.following(signal) }
@@ -76,7 +77,12 @@ export function createOwnRequests(config: Config, state: GatewayState, caller: O
     })
     return { ids, budget, environment }
   }
-  const note = ({ decisionId, requestId }: { readonly decisionId: string; readonly requestId: string }, requestedModel: string, decision: Decision, weighed?: Weighed) =>
+  const note = (
+    { decisionId, requestId }: { readonly decisionId: string; readonly requestId: string },
+    requestedModel: string,
+    decision: Decision,
+    weighed?: Weighed,
+  ) =>
     state.ledger.recordDecision({
       decisionId,
       requestId,
@@ -114,7 +120,14 @@ export function createOwnRequests(config: Config, state: GatewayState, caller: O
 /** Where providers are and what they are, without what is secret or only says how they are called. */
 function addressesOf(config: Config): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
-    Object.entries(config.providers).map(([id, provider]) => [id, { type: provider.type, at: 'base_url' in provider ? provider.base_url : undefined, file: 'file' in provider ? provider.file : undefined }]),
+    Object.entries(config.providers).map(([id, provider]) => [
+      id,
+      {
+        type: provider.type,
+        at: 'base_url' in provider ? provider.base_url : undefined,
+        file: 'file' in provider ? provider.file : undefined,
+      },
+    ]),
   )
 }
 

@@ -35,11 +35,16 @@ export class Routes {
   }
 
   decide(model: string): Decision {
-    if (model.length > MAX_NAME_LENGTH) throw new InvalidRequest(`model: a name has at most ${MAX_NAME_LENGTH} characters.`, { path: 'model' })
-    if (UNPRINTABLE.test(model)) throw new InvalidRequest('model: the name holds control characters or half of a surrogate pair.', { path: 'model' })
+    if (model.length > MAX_NAME_LENGTH)
+      throw new InvalidRequest(`model: a name has at most ${MAX_NAME_LENGTH} characters.`, { path: 'model' })
+    if (UNPRINTABLE.test(model))
+      throw new InvalidRequest('model: the name holds control characters or half of a surrogate pair.', { path: 'model' })
     const resolved = this.resolve(model)
     if (resolved) return resolved.decision
-    const suggestion = closest(model, this.listed().map((listed) => listed.id))
+    const suggestion = closest(
+      model,
+      this.listed().map((listed) => listed.id),
+    )
     throw new BursarError(
       `The model "${model}" doesn't exist here.${suggestion === undefined ? '' : ` Did you mean "${suggestion}"?`} GET /v1/models lists those that do.`,
       { code: 'model_not_found', status: 404, path: 'model' },
@@ -57,7 +62,8 @@ export class Routes {
     for (const name of Object.keys(this.config.models)) this.show(name, shown)
     if (this.config.allow_unlisted_models)
       for (const [id, { provider, priceProvider, config }] of this.built) {
-        const known = provider.models?.() ?? (priceProvider === undefined ? [] : this.shared.catalog.models(priceProvider).map((facts) => facts.id))
+        const known =
+          provider.models?.() ?? (priceProvider === undefined ? [] : this.shared.catalog.models(priceProvider).map((facts) => facts.id))
         for (const model of known) if (allowsModel(config.models, model)) this.show(`${id}/${model}`, shown)
       }
     return [...shown.values()]
@@ -66,7 +72,8 @@ export class Routes {
   private show(name: string, shown: Map<string, ListedModel>): void {
     const deployments = this.resolve(name)?.route.deployments
     const first = deployments?.[0]
-    if (first && !shown.has(name)) shown.set(name, { id: name, facts: first.facts, deployments: deployments.map((deployment) => deployment.id) })
+    if (first && !shown.has(name))
+      shown.set(name, { id: name, facts: first.facts, deployments: deployments.map((deployment) => deployment.id) })
   }
 
   private resolve(name: string): { readonly route: Route; readonly decision: Decision } | undefined {
@@ -103,7 +110,11 @@ export class Routes {
 
   private ownerOf(name: string): string | undefined {
     for (const [id, { provider, priceProvider, config }] of this.built)
-      if (allowsModel(config.models, name) && (provider.facts(name) ?? (priceProvider === undefined ? undefined : this.shared.catalog.facts(priceProvider, name)))) return id
+      if (
+        allowsModel(config.models, name) &&
+        (provider.facts(name) ?? (priceProvider === undefined ? undefined : this.shared.catalog.facts(priceProvider, name)))
+      )
+        return id
     return this.built.size === 1 ? this.built.keys().next().value : undefined
   }
 
@@ -115,24 +126,44 @@ export class Routes {
     const name = `${id}/${model}`
     const azure = built.config.type === 'azure-openai' && 'deployments' in built.config ? built.config.deployments?.[model] : undefined
     const weight = entry?.weight ?? 1
-    const limits = limitsOf(this.config.timeouts, 'timeouts' in built.config ? built.config.timeouts : undefined, entry && 'timeouts' in entry ? entry.timeouts : undefined)
+    const limits = limitsOf(
+      this.config.timeouts,
+      'timeouts' in built.config ? built.config.timeouts : undefined,
+      entry && 'timeouts' in entry ? entry.timeouts : undefined,
+    )
     const cooldown = { afterFaults: this.config.cooldown.after_faults, seconds: this.config.cooldown.seconds }
     const key = fingerprintOf([name, azure, weight, facts, limits, cooldown])
     const known = this.deployments.get(key)
     if (known) return known
     const earlier = this.before.get(key)
-    const deployment = earlier?.provider === built.provider ? earlier : new Deployment(name, built.provider, azure ?? model, weight, facts, limits, cooldown, this.shared.clock)
+    const deployment =
+      earlier?.provider === built.provider
+        ? earlier
+        : new Deployment(name, built.provider, azure ?? model, weight, facts, limits, cooldown, this.shared.clock)
     if (this.deployments.size >= MAX_REMEMBERED_ROUTES) this.deployments.clear()
     this.deployments.set(key, deployment)
     return deployment
   }
 
-  /** A provider that declares its models (sandbox, recorded) has no others; for the rest the catalog speaks, and an unknown model is tried all the same. */
-  private factsOf(built: BuiltProvider, id: string, model: string, alias?: ModelConfig, entry?: ModelConfig['deployments'][number]): ModelFacts | undefined {
+  /**
+   * A provider that declares its models (sandbox, recorded) has no others; for the rest the catalog speaks, and an unknown model is
+   * tried all the same.
+   */
+  private factsOf(
+    built: BuiltProvider,
+    id: string,
+    model: string,
+    alias?: ModelConfig,
+    entry?: ModelConfig['deployments'][number],
+  ): ModelFacts | undefined {
     const declared = built.provider.facts(model)
     if (built.provider.models && !declared) return undefined
     const base: ModelFacts = declared ??
-      (built.priceProvider === undefined ? undefined : this.shared.catalog.facts(built.priceProvider, model)) ?? { id: model, provider: id, capabilities: {} }
+      (built.priceProvider === undefined ? undefined : this.shared.catalog.facts(built.priceProvider, model)) ?? {
+        id: model,
+        provider: id,
+        capabilities: {},
+      }
     const prices = (entry && 'prices' in entry ? entry.prices : undefined) ?? alias?.prices ?? this.config.prices[`${id}/${model}`]
     return {
       ...base,

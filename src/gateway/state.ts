@@ -1,8 +1,8 @@
-import type { LiveWorld, Provider } from '../environment/index.js'
+import type { Deployment, LiveWorld, Provider } from '../environment/index.js'
 import type { ModelFacts } from '../catalog/index.js'
 import type { AdministeredAccounts } from './admin/administration.js'
 import type { LostCalls } from './admin/lost-calls.js'
-import type { CallBudget, CallRecord, Counters, Ledger } from '../ledger/index.js'
+import type { CallBudget, CallRecord, Counters, Ledger, SharedBudgets } from '../ledger/index.js'
 import type { Clock, Money, Usage } from '../quantities/index.js'
 import type { Decision } from '../routing/index.js'
 import type { Router, RoutingMemory } from './routing/index.js'
@@ -31,6 +31,8 @@ export interface GatewayState {
   readonly world: LiveWorld
   readonly ledger: Ledger
   readonly counters: Counters
+  /** What this process knows of how full budgets are. */
+  readonly budgets: Pick<SharedBudgets, 'heldHere' | 'regimeOf'>
   /** What keeps calls from being recorded, in plain words; `undefined` while nothing does. */
   ledgerProblem(): string | undefined
   /** Keys and accounts of the database, for those who manage them; `undefined` without a database. */
@@ -42,6 +44,8 @@ export interface GatewayState {
   readonly verifiers: AnswerObserver
   readonly streamWatch: StreamWatch
   readonly providers: ReadonlyMap<string, Provider>
+  /** Every deployment that was looked up so far; `models()` looks up all of the listed ones. */
+  readonly deployments: ReadonlyMap<string, Deployment>
   /** Requests that began with this state. */
   readonly uses: Uses
   /** Decides for requests that leave the choice to Bursar. */

@@ -89,7 +89,16 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
       })
       await ledger.recordCall(full)
       expect(await ledger.calls({ limit: 10 })).toEqual([full])
-      const bare = callRecord({ callId: 'call-2', at: 1_780_000_001, cost: { usd: null, seconds: 0, joules: null, gramsCO2e: null }, serviceTier: undefined, priceSource: undefined, firstTokenSeconds: undefined, tags: undefined, cacheSavings: null })
+      const bare = callRecord({
+        callId: 'call-2',
+        at: 1_780_000_001,
+        cost: { usd: null, seconds: 0, joules: null, gramsCO2e: null },
+        serviceTier: undefined,
+        priceSource: undefined,
+        firstTokenSeconds: undefined,
+        tags: undefined,
+        cacheSavings: null,
+      })
       await ledger.recordCall(bare)
       expect((await ledger.calls({ limit: 1 }))[0]).toEqual(bare)
     })
@@ -106,7 +115,10 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
       const ledger = await open()
       for (const second of [3, 1, 4, 2]) await ledger.recordCall(callRecord({ callId: `call-${second}`, at: 1_780_000_000 + second }))
       expect((await ledger.calls({ limit: 3 })).map((call) => call.callId)).toEqual(['call-4', 'call-3', 'call-2'])
-      expect((await ledger.calls({ from: 1_780_000_002, to: 1_780_000_004, limit: 10 })).map((call) => call.callId)).toEqual(['call-3', 'call-2'])
+      expect((await ledger.calls({ from: 1_780_000_002, to: 1_780_000_004, limit: 10 })).map((call) => call.callId)).toEqual([
+        'call-3',
+        'call-2',
+      ])
     })
 
     it('keeps every attempt of a request', async () => {
@@ -169,7 +181,12 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
 
     it('has totals of nothing for a key that made no calls', async () => {
       const ledger = await open()
-      expect(await ledger.totals({ key: 'nobody' })).toEqual({ calls: 0, unpriced: 0, usage: noUsage, cost: { usd: zeroMoney, seconds: 0, joules: 0, gramsCO2e: 0 } })
+      expect(await ledger.totals({ key: 'nobody' })).toEqual({
+        calls: 0,
+        unpriced: 0,
+        usage: noUsage,
+        cost: { usd: zeroMoney, seconds: 0, joules: 0, gramsCO2e: 0 },
+      })
     })
 
     it('does not let a later call change totals that were given out', async () => {
@@ -200,7 +217,16 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
           explored: true,
           excluded: [{ arm: 'tiny', why: 'its context holds 4096 tokens' }],
           arms: [
-            { arm: 'large', quality: 0.9375, qualityDeviation: 0.0625, usd: 0.00125, outputTokens: 250, seconds: 1.5, joules: 3, support: 17.5 },
+            {
+              arm: 'large',
+              quality: 0.9375,
+              qualityDeviation: 0.0625,
+              usd: 0.00125,
+              outputTokens: 250,
+              seconds: 1.5,
+              joules: 3,
+              support: 17.5,
+            },
             { arm: 'small', ...unknown },
           ],
         },
@@ -213,8 +239,24 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
     describe('trials', () => {
       const noon = 1_780_000_000
       const trial: TrialRecord = { heldOut: false, holdout: 0.05, policyArm: 'small' }
-      const weighedArm = (arm: string, quality: number): WeighedArm => ({ arm, quality, qualityDeviation: 0.125, usd: 0.5, outputTokens: 10, seconds: 2, joules: null, support: 4 })
-      const weighed = { objective: { name: 'balanced' }, reference: 'large', familiarity: 0.5, explored: false, excluded: [], arms: [weighedArm('small', 0.75), weighedArm('large', 0.875)] }
+      const weighedArm = (arm: string, quality: number): WeighedArm => ({
+        arm,
+        quality,
+        qualityDeviation: 0.125,
+        usd: 0.5,
+        outputTokens: 10,
+        seconds: 2,
+        joules: null,
+        support: 4,
+      })
+      const weighed = {
+        objective: { name: 'balanced' },
+        reference: 'large',
+        familiarity: 0.5,
+        explored: false,
+        excluded: [],
+        arms: [weighedArm('small', 0.75), weighedArm('large', 0.875)],
+      }
       const all = async (ledger: Ledger, filter: Parameters<typeof eachTrial>[1] = {}, page?: number) => {
         const found: TrialEvidence[] = []
         for await (const one of eachTrial(ledger, filter, page)) found.push(one)
@@ -223,7 +265,10 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
 
       it('are kept with every field, and how outcomes were come by', async () => {
         const ledger = await open()
-        const full = decisionRecord({ trial: { heldOut: true, holdout: 0.1 / 3, policyArm: 'cascade "x"', stratum: 'code/ü', unit: 'conv 🚀' }, weighed })
+        const full = decisionRecord({
+          trial: { heldOut: true, holdout: 0.1 / 3, policyArm: 'cascade "x"', stratum: 'code/ü', unit: 'conv 🚀' },
+          weighed,
+        })
         const bare = decisionRecord({ decisionId: 'decision-2', at: noon + 1, trial })
         ledger.recordDecision(full)
         ledger.recordDecision(bare)
@@ -238,7 +283,9 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
         const ledger = await open()
         ledger.recordDecision(decisionRecord({ trial, weighed }))
         ledger.recordDecision(decisionRecord({ decisionId: 'decision-2', requestId: 'request-2', at: noon + 1 }))
-        ledger.recordDecision(decisionRecord({ decisionId: 'decision-3', requestId: 'request-3', at: noon + 2, trial: { ...trial, heldOut: true } }))
+        ledger.recordDecision(
+          decisionRecord({ decisionId: 'decision-3', requestId: 'request-3', at: noon + 2, trial: { ...trial, heldOut: true } }),
+        )
         const cost = { usd: picoUsd(100n), seconds: 0.5, joules: 2, gramsCO2e: null }
         await ledger.recordCall(callRecord({ callId: 'a', end: 'failed', cost }))
         await ledger.recordCall(callRecord({ callId: 'b', cost }))
@@ -246,16 +293,43 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
         await ledger.recordCall(callRecord({ callId: 'judge', key: 'bursar:learning', cost: { ...cost, usd: picoUsd(7000n) } }))
         await ledger.recordCall(callRecord({ callId: 'other', decisionId: 'decision-2', requestId: 'request-2', cost }))
         await ledger.recordCall(callRecord({ callId: 'c', decisionId: 'decision-3', requestId: 'request-3', cost }))
-        await ledger.recordCall(callRecord({ callId: 'd', decisionId: 'decision-3', requestId: 'request-3', cost: { usd: null, seconds: 0.25, joules: null, gramsCO2e: null } }))
-        await ledger.recordCorrection({ correctionId: 'k', at: noon + 9, callId: 'b', usage: noUsage, cost: { usd: picoUsd(-30n), seconds: 0, joules: -1, gramsCO2e: null }, reason: 'the bill says less' })
-        const told = [outcomeRecord({ score: 0.25 }), outcomeRecord({ outcomeId: 'outcome-2', at: noon + 200, source: 'judge:x', sought: 0.5, score: 1 })]
+        await ledger.recordCall(
+          callRecord({
+            callId: 'd',
+            decisionId: 'decision-3',
+            requestId: 'request-3',
+            cost: { usd: null, seconds: 0.25, joules: null, gramsCO2e: null },
+          }),
+        )
+        await ledger.recordCorrection({
+          correctionId: 'k',
+          at: noon + 9,
+          callId: 'b',
+          usage: noUsage,
+          cost: { usd: picoUsd(-30n), seconds: 0, joules: -1, gramsCO2e: null },
+          reason: 'the bill says less',
+        })
+        const told = [
+          outcomeRecord({ score: 0.25 }),
+          outcomeRecord({ outcomeId: 'outcome-2', at: noon + 200, source: 'judge:x', sought: 0.5, score: 1 }),
+        ]
         for (const outcome of told) await ledger.recordOutcome(outcome)
         await ledger.recordOutcome(outcomeRecord({ outcomeId: 'of-a-run', decisionId: undefined, run: 'r' }))
         const [first, second, ...none] = await all(ledger)
         expect(none).toEqual([])
-        expect(first).toMatchObject({ decision: { decisionId: 'decision-1' }, trial, cost: { calls: 2, usd: 170n, seconds: 1, joules: 3 }, outcomes: told })
+        expect(first).toMatchObject({
+          decision: { decisionId: 'decision-1' },
+          trial,
+          cost: { calls: 2, usd: 170n, seconds: 1, joules: 3 },
+          outcomes: told,
+        })
         expect(first?.expected).toEqual({ policy: weighed.arms[0], reference: weighed.arms[1] })
-        expect(second).toMatchObject({ decision: { decisionId: 'decision-3' }, trial: { heldOut: true }, cost: { calls: 2, usd: null, seconds: 0.75, joules: null }, outcomes: [] })
+        expect(second).toMatchObject({
+          decision: { decisionId: 'decision-3' },
+          trial: { heldOut: true },
+          cost: { calls: 2, usd: null, seconds: 0.75, joules: null },
+          outcomes: [],
+        })
         expect(second?.expected).toEqual({ policy: undefined, reference: undefined })
       })
 
@@ -263,13 +337,26 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
         const ledger = await open()
         for (let index = 0; index < 23; index++) {
           const number = (index * 7) % 23
-          ledger.recordDecision(decisionRecord({ decisionId: `d${String(number).padStart(2, '0')}`, at: noon + Math.floor(number / 4) + 0.1, key: number % 2 === 0 ? 'key-a' : 'key-b', trial: number % 3 === 2 ? undefined : trial }))
+          ledger.recordDecision(
+            decisionRecord({
+              decisionId: `d${String(number).padStart(2, '0')}`,
+              at: noon + Math.floor(number / 4) + 0.1,
+              key: number % 2 === 0 ? 'key-a' : 'key-b',
+              trial: number % 3 === 2 ? undefined : trial,
+            }),
+          )
         }
         const names = Array.from({ length: 23 }, (_, number) => number).filter((number) => number % 3 !== 2)
-        const expected = (wanted: (number: number) => boolean) => names.filter(wanted).map((number) => `d${String(number).padStart(2, '0')}`)
-        for (const page of [1, 3, 100]) expect((await all(ledger, {}, page)).map(({ decision }) => decision.decisionId)).toEqual(expected(() => true))
-        expect((await all(ledger, { key: 'key-b' }, 2)).map(({ decision }) => decision.decisionId)).toEqual(expected((number) => number % 2 === 1))
-        expect((await all(ledger, { from: noon + 2.1, to: noon + 4.1 }, 2)).map(({ decision }) => decision.decisionId)).toEqual(expected((number) => number >= 8 && number < 16))
+        const expected = (wanted: (number: number) => boolean) =>
+          names.filter(wanted).map((number) => `d${String(number).padStart(2, '0')}`)
+        for (const page of [1, 3, 100])
+          expect((await all(ledger, {}, page)).map(({ decision }) => decision.decisionId)).toEqual(expected(() => true))
+        expect((await all(ledger, { key: 'key-b' }, 2)).map(({ decision }) => decision.decisionId)).toEqual(
+          expected((number) => number % 2 === 1),
+        )
+        expect((await all(ledger, { from: noon + 2.1, to: noon + 4.1 }, 2)).map(({ decision }) => decision.decisionId)).toEqual(
+          expected((number) => number >= 8 && number < 16),
+        )
         expect(await all(ledger, { key: 'nobody' })).toEqual([])
         expect(await ledger.trials({ limit: 0 })).toEqual([])
       })
@@ -280,13 +367,32 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
       for (let index = 0; index < 6; index++) {
         const at = 1_780_000_000 + index
         ledger.recordDecision(decisionRecord({ decisionId: `decision-${index}`, at, key: index % 2 === 0 ? 'key-a' : 'key-b' }))
-        await ledger.recordOutcome({ outcomeId: `outcome-${index}`, at, decisionId: `decision-${index}`, key: index % 2 === 0 ? 'key-a' : 'key-b', source: 'user', score: 1 })
+        await ledger.recordOutcome({
+          outcomeId: `outcome-${index}`,
+          at,
+          decisionId: `decision-${index}`,
+          key: index % 2 === 0 ? 'key-a' : 'key-b',
+          source: 'user',
+          score: 1,
+        })
       }
       const range = { from: 1_780_000_001, to: 1_780_000_005 }
-      expect((await ledger.decisions({ ...range, limit: 10 })).map(({ decisionId }) => decisionId)).toEqual(['decision-4', 'decision-3', 'decision-2', 'decision-1'])
+      expect((await ledger.decisions({ ...range, limit: 10 })).map(({ decisionId }) => decisionId)).toEqual([
+        'decision-4',
+        'decision-3',
+        'decision-2',
+        'decision-1',
+      ])
       expect((await ledger.decisions({ key: 'key-a', limit: 2 })).map(({ decisionId }) => decisionId)).toEqual(['decision-4', 'decision-2'])
-      expect((await ledger.outcomes({ ...range, limit: 3 })).map(({ outcomeId }) => outcomeId)).toEqual(['outcome-4', 'outcome-3', 'outcome-2'])
-      expect((await ledger.outcomes({ ...range, key: 'key-b', limit: 10 })).map(({ outcomeId }) => outcomeId)).toEqual(['outcome-3', 'outcome-1'])
+      expect((await ledger.outcomes({ ...range, limit: 3 })).map(({ outcomeId }) => outcomeId)).toEqual([
+        'outcome-4',
+        'outcome-3',
+        'outcome-2',
+      ])
+      expect((await ledger.outcomes({ ...range, key: 'key-b', limit: 10 })).map(({ outcomeId }) => outcomeId)).toEqual([
+        'outcome-3',
+        'outcome-1',
+      ])
       expect(await ledger.decisions({ limit: 0 })).toEqual([])
     })
 
@@ -303,13 +409,17 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
         { requestId: '=fifteen letters', decisionId: '', callId: '=' },
       ]
       for (const [index, id] of ids.entries()) await ledger.recordCall(callRecord({ ...id, at: 1_780_000_000 - index }))
-      expect((await ledger.calls({ limit: 10 })).map(({ requestId, decisionId, callId }) => ({ requestId, decisionId, callId }))).toEqual(ids)
+      expect((await ledger.calls({ limit: 10 })).map(({ requestId, decisionId, callId }) => ({ requestId, decisionId, callId }))).toEqual(
+        ids,
+      )
       for (const { callId } of ids) expect((await ledger.calls({ callId, limit: 10 })).map((call) => call.callId), callId).toEqual([callId])
       expect(await ledger.calls({ requestId: `req_${uuid}`, limit: 10 })).toHaveLength(3)
       expect(await ledger.calls({ requestId: 'fifteen letters', limit: 10 })).toHaveLength(1)
       expect(await ledger.calls({ callId: `call_${uuid}_2`, limit: 10 })).toEqual([])
-      for (const decisionId of [`dec_${uuid}`, 'dec_other', '']) ledger.recordDecision(decisionRecord({ decisionId, requestId: `req_${uuid}` }))
-      for (const decisionId of [`dec_${uuid}`, 'dec_other', '']) expect(await ledger.decision(decisionId)).toEqual(decisionRecord({ decisionId, requestId: `req_${uuid}` }))
+      for (const decisionId of [`dec_${uuid}`, 'dec_other', ''])
+        ledger.recordDecision(decisionRecord({ decisionId, requestId: `req_${uuid}` }))
+      for (const decisionId of [`dec_${uuid}`, 'dec_other', ''])
+        expect(await ledger.decision(decisionId)).toEqual(decisionRecord({ decisionId, requestId: `req_${uuid}` }))
     })
 
     it('finds calls by run, end and time, and by all of them together', async () => {
@@ -319,7 +429,8 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
       await ledger.recordCall(callRecord({ callId: 'b', at: at + 1, run: 'r', end: 'lost' }))
       await ledger.recordCall(callRecord({ callId: 'c', at: at + 2, run: 'r', key: 'key-b' }))
       await ledger.recordCall(callRecord({ callId: 'd', at: at + 3, end: 'cancelled' }))
-      const found = async (filter: Omit<CallFilter, 'limit'>) => (await ledger.calls({ ...filter, limit: 10 })).map(({ callId }) => callId).join('')
+      const found = async (filter: Omit<CallFilter, 'limit'>) =>
+        (await ledger.calls({ ...filter, limit: 10 })).map(({ callId }) => callId).join('')
       expect(await found({ run: 'r' })).toBe('cba')
       expect(await found({ run: 'r', key: 'key-a' })).toBe('ba')
       expect(await found({ run: 'r', key: 'nobody' })).toBe('')
@@ -348,10 +459,16 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
 
     it('lists decisions by key and time', async () => {
       const ledger = await open()
-      for (let index = 0; index < 4; index++) ledger.recordDecision(decisionRecord({ decisionId: `d${index}`, at: 1_780_000_000 + index, key: index % 2 === 0 ? 'key-a' : 'key-b' }))
+      for (let index = 0; index < 4; index++)
+        ledger.recordDecision(
+          decisionRecord({ decisionId: `d${index}`, at: 1_780_000_000 + index, key: index % 2 === 0 ? 'key-a' : 'key-b' }),
+        )
       expect((await ledger.decisions({ limit: 10 })).map(({ decisionId }) => decisionId)).toEqual(['d3', 'd2', 'd1', 'd0'])
       expect((await ledger.decisions({ key: 'key-a', limit: 10 })).map(({ decisionId }) => decisionId)).toEqual(['d2', 'd0'])
-      expect((await ledger.decisions({ from: 1_780_000_001, to: 1_780_000_003, limit: 10 })).map(({ decisionId }) => decisionId)).toEqual(['d2', 'd1'])
+      expect((await ledger.decisions({ from: 1_780_000_001, to: 1_780_000_003, limit: 10 })).map(({ decisionId }) => decisionId)).toEqual([
+        'd2',
+        'd1',
+      ])
       expect(await ledger.decisions({ key: 'nobody', limit: 10 })).toEqual([])
       expect(await ledger.decisions({ limit: 0 })).toEqual([])
     })
@@ -359,7 +476,14 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
     it('gives back outcomes of decisions and runs, every field of them', async () => {
       const ledger = await open()
       const ofDecision = outcomeRecord({ comment: 'wrong "answer" 😀\nsecond line' })
-      const ofRun = outcomeRecord({ outcomeId: 'outcome-2', at: 1_780_000_101, decisionId: undefined, run: 'run-1', source: 'verifier:tests', score: 1 })
+      const ofRun = outcomeRecord({
+        outcomeId: 'outcome-2',
+        at: 1_780_000_101,
+        decisionId: undefined,
+        run: 'run-1',
+        source: 'verifier:tests',
+        score: 1,
+      })
       const ofOther = outcomeRecord({ outcomeId: 'outcome-3', at: 1_780_000_102, key: 'key-b', run: 'run-1', score: 0 })
       for (const outcome of [ofDecision, ofRun, ofOther]) await ledger.recordOutcome(outcome)
       expect(await ledger.outcomes({ limit: 10 })).toEqual([ofOther, ofRun, ofDecision])
@@ -376,7 +500,14 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
       await ledger.recordCall(callRecord())
       await ledger.recordCall(callRecord({ callId: 'call-2', key: 'key-b' }))
       const usage = { ...noUsage, inputTokens: -4, outputTokens: -1 }
-      await ledger.recordCorrection({ correctionId: 'c-1', at: 1_780_100_000, callId: 'call-1', usage, cost: { usd: picoUsd(-2_500_000), seconds: 0, joules: -1, gramsCO2e: 0 }, reason: 'the bill says less' })
+      await ledger.recordCorrection({
+        correctionId: 'c-1',
+        at: 1_780_100_000,
+        callId: 'call-1',
+        usage,
+        cost: { usd: picoUsd(-2_500_000), seconds: 0, joules: -1, gramsCO2e: 0 },
+        reason: 'the bill says less',
+      })
       const own = await ledger.totals({ key: 'key-a' })
       expect(own).toMatchObject({ calls: 1, unpriced: 0, cost: { usd: 10_000_000n, joules: 1 } })
       expect(own.usage).toMatchObject({ inputTokens: 6, outputTokens: 4 })
@@ -395,10 +526,45 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
       const noon = 1_780_012_800 + 8 * hour // 2026-05-29T08:00Z
       const calls: readonly Partial<CallRecord>[] = [
         { at: noon, key: 'a', team: 't1', user: 'u1', organisation: 'o', run: 'r1', session: 's1', tags: { feature: 'chat', env: 'prod' } },
-        { at: noon + hour - 1, key: 'a', team: 't1', user: 'u2', run: 'r1', session: 's2', tags: { feature: 'chat' }, end: 'failed', model: 'other', provider: 'x' },
-        { at: noon + hour, key: 'a', team: 't1', run: 'r2', tags: { feature: 'search' }, cost: { usd: null, seconds: 3, joules: null, gramsCO2e: null } },
-        { at: noon + 20 * hour, key: 'b', team: 't2', run: 'r1', end: 'lost', tags: undefined, requestedModel: 'auto', cost: { usd: picoUsd(10n ** 13n), seconds: 500, joules: 1, gramsCO2e: 1 } },
-        { at: noon + 21 * hour, key: 'b', team: 't2', tags: { feature: '' }, deployment: 'd2', firstTokenSeconds: undefined, cacheSavings: picoUsd(7) },
+        {
+          at: noon + hour - 1,
+          key: 'a',
+          team: 't1',
+          user: 'u2',
+          run: 'r1',
+          session: 's2',
+          tags: { feature: 'chat' },
+          end: 'failed',
+          model: 'other',
+          provider: 'x',
+        },
+        {
+          at: noon + hour,
+          key: 'a',
+          team: 't1',
+          run: 'r2',
+          tags: { feature: 'search' },
+          cost: { usd: null, seconds: 3, joules: null, gramsCO2e: null },
+        },
+        {
+          at: noon + 20 * hour,
+          key: 'b',
+          team: 't2',
+          run: 'r1',
+          end: 'lost',
+          tags: undefined,
+          requestedModel: 'auto',
+          cost: { usd: picoUsd(10n ** 13n), seconds: 500, joules: 1, gramsCO2e: 1 },
+        },
+        {
+          at: noon + 21 * hour,
+          key: 'b',
+          team: 't2',
+          tags: { feature: '' },
+          deployment: 'd2',
+          firstTokenSeconds: undefined,
+          cacheSavings: picoUsd(7),
+        },
       ]
       const filled = async () => {
         const ledger = await open()
@@ -432,7 +598,11 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
         ['a tag that none has', ['tag:nothing'], '=5'],
         ['a tag, key and day', ['tag:feature', 'key', 'day'], '/b/2026-05-30=2 chat/a/2026-05-29=2 search/a/2026-05-29=1'],
         ['two tags', ['tag:feature', 'tag:env'], '/=2 chat/=1 chat/prod=1 search/=1'],
-        ['a tag by hour', ['hour', 'tag:env'], '2026-05-29T08:00Z/=1 2026-05-29T08:00Z/prod=1 2026-05-29T09:00Z/=1 2026-05-30T04:00Z/=1 2026-05-30T05:00Z/=1'],
+        [
+          'a tag by hour',
+          ['hour', 'tag:env'],
+          '2026-05-29T08:00Z/=1 2026-05-29T08:00Z/prod=1 2026-05-29T09:00Z/=1 2026-05-30T04:00Z/=1 2026-05-30T05:00Z/=1',
+        ],
         ['run and session', ['run', 'session'], '/=1 r1/=1 r1/s1=1 r1/s2=1 r2/=1'],
       ])('group by %s', async (_, by, expected) => {
         const ledger = await filled()
@@ -490,7 +660,9 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
         expect(report.total.calls).toBe(5)
         expect(report.others.groups).toBe(2)
         expect(report.others.totals.calls).toBe(left)
-        expect(addMoney(report.others.totals.cost.usd ?? zeroMoney, report.rows[0]?.totals.cost.usd ?? zeroMoney)).toBe(report.total.cost.usd)
+        expect(addMoney(report.others.totals.cost.usd ?? zeroMoney, report.rows[0]?.totals.cost.usd ?? zeroMoney)).toBe(
+          report.total.cost.usd,
+        )
         expect((await ledger.report({ from, to, by: ['run'], order, limit: 0 })).others.totals.calls).toBe(5)
       })
 
@@ -508,7 +680,9 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
 
     it('loses nothing of what is recorded at once', async () => {
       const ledger = await open()
-      await Promise.all(Array.from({ length: 200 }, (_, index) => ledger.recordCall(callRecord({ callId: `call-${index}`, key: `key-${index % 3}` }))))
+      await Promise.all(
+        Array.from({ length: 200 }, (_, index) => ledger.recordCall(callRecord({ callId: `call-${index}`, key: `key-${index % 3}` }))),
+      )
       expect((await ledger.totals({})).calls).toBe(200)
       expect((await ledger.totals({ key: 'key-0' })).calls).toBe(67)
       expect(new Set((await ledger.calls({ limit: 1000 })).map((call) => call.callId)).size).toBe(200)

@@ -48,7 +48,10 @@ export interface FilePart extends PartBase {
 export interface ReasoningPart extends PartBase {
   readonly type: 'reasoning'
   readonly text: string
-  /** Anthropic's signature, Gemini's thought signature, or OpenAI's encrypted content: must travel back unchanged, to the same family only. */
+  /**
+   * Anthropic's signature, Gemini's thought signature, or OpenAI's encrypted content: must travel back unchanged, to the same family
+   * only.
+   */
   readonly signature?: string | undefined
   readonly signatureFormat?: WireFormat | undefined
   /** True when the provider gave only the sealed form. */

@@ -4,7 +4,8 @@ import { anthropicMessages, gemini, openaiChat, openaiResponses, parseBody, stri
 import { noUsage } from '../quantities/index.js'
 import { parseExact } from './exact-numbers.js'
 
-const ids = '{"id":1234567890123456789,"near":-9007199254740993,"price":0.12345678901234567890,"text":"1234567890123456789","list":[1e400,12,"a\\"9999999999999999999\\\\"],"small":0.1}'
+const ids =
+  '{"id":1234567890123456789,"near":-9007199254740993,"price":0.12345678901234567890,"text":"1234567890123456789","list":[1e400,12,"a\\"9999999999999999999\\\\"],"small":0.1}'
 
 describe('numbers that a double cannot hold', () => {
   it('are written as they were read', () => {
@@ -35,7 +36,14 @@ describe('ids in the arguments of tool calls', () => {
   const drop: DropPolicy = { unsupported: (path, why) => expect.fail(`${path}: ${why}`) }
   const given = '{"id":1234567890123456789}'
   const call = { id: 'c1', type: 'function', function: { name: 'f', arguments: given } }
-  const fromChat = openaiChat.decodeRequest({ model: 'm', messages: [{ role: 'user', content: 'x' }, { role: 'assistant', content: null, tool_calls: [call] }, { role: 'tool', tool_call_id: 'c1', content: 'ok' }] })
+  const fromChat = openaiChat.decodeRequest({
+    model: 'm',
+    messages: [
+      { role: 'user', content: 'x' },
+      { role: 'assistant', content: null, tool_calls: [call] },
+      { role: 'tool', tool_call_id: 'c1', content: 'ok' },
+    ],
+  })
   const claude = `{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"f","input":${given}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c1","content":"ok"}]}]}`
 
   it('go whole from text to formats that hold them as JSON', () => {

@@ -11,7 +11,8 @@ export class ExtraCollector {
 
   /** Notes a field of the object at `parent` ('' is the body). `null` counts as absent. */
   add(parent: string, name: string, value: unknown): void {
-    if (value !== null && value !== undefined) this.list.push({ format: this.format, name, path: parent === '' ? name : `${parent}.${name}`, value })
+    if (value !== null && value !== undefined)
+      this.list.push({ format: this.format, name, path: parent === '' ? name : `${parent}.${name}`, value })
   }
 
   /** Notes the fields of an object that are not known. */

@@ -9,12 +9,71 @@ import { openaiEmbeddings } from './openai-embeddings/index.js'
 
 /** Names and values that mean something, so that random bodies get deep into the readers. */
 const names = fc.constantFrom(
-  'model', 'messages', 'role', 'content', 'type', 'text', 'image_url', 'url', 'tool_calls', 'function', 'name', 'arguments', 'id', 'index', 'tools', 'choices', 'delta',
-  'message', 'finish_reason', 'usage', 'prompt_tokens', 'completion_tokens', 'error', 'logprobs', 'reasoning_details', 'reasoning', 'signature', 'stream_options',
-  'response_format', 'json_schema', 'schema', 'input', 'data', 'embedding', '__proto__', 'constructor', 'cache_control', 'stop', 'metadata', 'extra_content', 'custom',
+  'model',
+  'messages',
+  'role',
+  'content',
+  'type',
+  'text',
+  'image_url',
+  'url',
+  'tool_calls',
+  'function',
+  'name',
+  'arguments',
+  'id',
+  'index',
+  'tools',
+  'choices',
+  'delta',
+  'message',
+  'finish_reason',
+  'usage',
+  'prompt_tokens',
+  'completion_tokens',
+  'error',
+  'logprobs',
+  'reasoning_details',
+  'reasoning',
+  'signature',
+  'stream_options',
+  'response_format',
+  'json_schema',
+  'schema',
+  'input',
+  'data',
+  'embedding',
+  '__proto__',
+  'constructor',
+  'cache_control',
+  'stop',
+  'metadata',
+  'extra_content',
+  'custom',
 )
 const leaves = fc.oneof(
-  fc.constantFrom<unknown>('user', 'assistant', 'tool', 'text', 'function', 'stop', 'error', 'auto', '', null, true, false, 0, 1, -1, 1e21, 'm', 'reasoning.text', 'ephemeral', 'json_schema'),
+  fc.constantFrom<unknown>(
+    'user',
+    'assistant',
+    'tool',
+    'text',
+    'function',
+    'stop',
+    'error',
+    'auto',
+    '',
+    null,
+    true,
+    false,
+    0,
+    1,
+    -1,
+    1e21,
+    'm',
+    'reasoning.text',
+    'ephemeral',
+    'json_schema',
+  ),
   fc.string(),
   fc.double({ noNaN: true, noDefaultInfinity: true }),
 )
@@ -64,35 +123,58 @@ describe('whatever comes', () => {
 
   it('a provider is understood, or found faulty', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(fc.dictionary(names, json, { maxKeys: 5 }).map((fields) => ({ choices: [{ index: 0, delta: fields, message: fields }] })), json), { maxLength: 5 }), (chunks) => {
-        const decoder = openaiChat.createStreamDecoder()
-        survives(() => {
-          const encoder = openaiChat.createStreamEncoder({ model: 'm', messages: [], stream: true, paths: {}, extra: [] }, 'id')
-          for (const chunk of chunks) for (const delta of decoder.push({ event: undefined, data: JSON.stringify(chunk) })) encoder.push(delta)
-        }, providers)
-        for (const chunk of chunks) {
-          survives(() => openaiChat.decodeReply(chunk), providers)
-          survives(() => openaiEmbeddings.decodeReply(chunk), providers)
-          openaiChat.decodeError(chunk)
-          survives(() => spliceReplyCost('openai-chat', Buffer.from(JSON.stringify(chunk)), () => ({ usd: null, details: {} })), providers)
-        }
-        for (const format of ['openai-chat', 'openai-responses', 'anthropic-messages'] as const) {
-          const tap = createTap(format, { price: () => ({ usd: null, details: {} }), usage: 'always' })
-          for (const chunk of chunks) tap.push(Buffer.from(`data: ${JSON.stringify(chunk)}\n\n`))
-          tap.end()
-        }
-      }),
+      fc.property(
+        fc.array(
+          fc.oneof(
+            fc.dictionary(names, json, { maxKeys: 5 }).map((fields) => ({ choices: [{ index: 0, delta: fields, message: fields }] })),
+            json,
+          ),
+          { maxLength: 5 },
+        ),
+        (chunks) => {
+          const decoder = openaiChat.createStreamDecoder()
+          survives(() => {
+            const encoder = openaiChat.createStreamEncoder({ model: 'm', messages: [], stream: true, paths: {}, extra: [] }, 'id')
+            for (const chunk of chunks)
+              for (const delta of decoder.push({ event: undefined, data: JSON.stringify(chunk) })) encoder.push(delta)
+          }, providers)
+          for (const chunk of chunks) {
+            survives(() => openaiChat.decodeReply(chunk), providers)
+            survives(() => openaiEmbeddings.decodeReply(chunk), providers)
+            openaiChat.decodeError(chunk)
+            survives(
+              () => spliceReplyCost('openai-chat', Buffer.from(JSON.stringify(chunk)), () => ({ usd: null, details: {} })),
+              providers,
+            )
+          }
+          for (const format of ['openai-chat', 'openai-responses', 'anthropic-messages'] as const) {
+            const tap = createTap(format, { price: () => ({ usd: null, details: {} }), usage: 'always' })
+            for (const chunk of chunks) tap.push(Buffer.from(`data: ${JSON.stringify(chunk)}\n\n`))
+            tap.end()
+          }
+        },
+      ),
       { numRuns: 400 },
     )
   })
 
   it('a tap takes any bytes', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(fc.uint8Array(), fc.constantFrom('data: ', '{"usage":{', '}}', '\n', '\r', '"error":', '[DONE]').map((text) => new Uint8Array(Buffer.from(text))))), (batches) => {
-        const tap = createTap('openai-chat', { price: () => ({ usd: null, details: {} }), usage: 'asked' })
-        for (const batch of batches) tap.push(batch)
-        tap.end()
-      }),
+      fc.property(
+        fc.array(
+          fc.oneof(
+            fc.uint8Array(),
+            fc
+              .constantFrom('data: ', '{"usage":{', '}}', '\n', '\r', '"error":', '[DONE]')
+              .map((text) => new Uint8Array(Buffer.from(text))),
+          ),
+        ),
+        (batches) => {
+          const tap = createTap('openai-chat', { price: () => ({ usd: null, details: {} }), usage: 'asked' })
+          for (const batch of batches) tap.push(batch)
+          tap.end()
+        },
+      ),
     )
   })
 })

@@ -28,7 +28,11 @@ const harmless: Readonly<Partial<Record<WireFormat, readonly HarmlessField[]>>> 
     { path: /^speed$/, why: 'a matter of speed and price alone; left out' },
     { path: /^tools\[\d+\]\.eager_input_streaming$/, why: 'a matter of how arguments are streamed; left out' },
     { path: /^tools\[\d+\]\.defer_loading$/, why: 'the tool is told at once' },
-    { path: /^tools\[\d+\]\.allowed_callers$/, why: 'the model alone calls tools there', when: (value) => Array.isArray(value) && value.includes('direct') },
+    {
+      path: /^tools\[\d+\]\.allowed_callers$/,
+      why: 'the model alone calls tools there',
+      when: (value) => Array.isArray(value) && value.includes('direct'),
+    },
     // On text of earlier answers; on a document it is the wish to be cited, an object.
     { path: /\.citations$/, why: 'sources of an earlier text; the text itself is sent', when: Array.isArray },
     { path: /^system\[0\]$/, why: 'a billing mark for Anthropic, other in every request; left out' },
@@ -55,7 +59,10 @@ const harmless: Readonly<Partial<Record<WireFormat, readonly HarmlessField[]>>> 
 
 /** Tells of a field that a target of another format can't carry: noted where it is harmless, else `drop.unsupported`. */
 export function tellForeign(field: ExtraField, drop: DropPolicy, why: string): void {
-  const known = field.format === undefined ? undefined : harmless[field.format]?.find(({ path, when }) => path.test(field.path) && (when?.(field.value) ?? true))
+  const known =
+    field.format === undefined
+      ? undefined
+      : harmless[field.format]?.find(({ path, when }) => path.test(field.path) && (when?.(field.value) ?? true))
   if (known === undefined) drop.unsupported(field.path, why)
   else drop.adjusted?.(field.path, known.why)
 }

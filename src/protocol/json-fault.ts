@@ -14,7 +14,8 @@ export function describeJsonFault(source: Uint8Array): string {
   const space = (): void => {
     while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09) at++
   }
-  const fault = (what: string): string => (at >= bytes.length ? `it ends too early; ${what} (at byte ${bytes.length})` : `${what} (at byte ${at})`)
+  const fault = (what: string): string =>
+    at >= bytes.length ? `it ends too early; ${what} (at byte ${bytes.length})` : `${what} (at byte ${at})`
 
   for (;;) {
     space()

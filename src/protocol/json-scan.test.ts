@@ -58,8 +58,14 @@ describe('scanTopLevel', () => {
   })
 
   it('refuses a field given twice, also when it is written with escapes', () => {
-    expect(failure(() => scanTopLevel(bytesOf('{"model":1,"x":2,"model":3}'), limits))).toMatchObject({ code: 'duplicate_field', path: 'model' })
-    expect(failure(() => scanTopLevel(bytesOf('{"model":1,"mod\\u0065l":3}'), limits))).toMatchObject({ code: 'duplicate_field', path: 'model' })
+    expect(failure(() => scanTopLevel(bytesOf('{"model":1,"x":2,"model":3}'), limits))).toMatchObject({
+      code: 'duplicate_field',
+      path: 'model',
+    })
+    expect(failure(() => scanTopLevel(bytesOf('{"model":1,"mod\\u0065l":3}'), limits))).toMatchObject({
+      code: 'duplicate_field',
+      path: 'model',
+    })
     expect(scanTopLevel(bytesOf('{"a":{"b":1,"c":{}},"b":1}'), limits).size).toBe(2)
   })
 
@@ -70,23 +76,42 @@ describe('scanTopLevel', () => {
     expect(failure(() => parseBody(bytesOf(`{"a":${'['.repeat(2_000_000)}`), limits)).code).toBe('too_deep')
   })
 
-  it.each(['', '   ', '[]', '"a"', 'null', '12', '{', '{"a"', '{"a":', '{"a":}', '{"a":1', '{"a":1,}', '{a:1}', '{"a":1}x', '{"a":"b}', '{"a":[1}', '{"a":"\\', '{"\\q":1}', '{,}'])(
-    'refuses %j as invalid JSON, with an offset',
-    (text) => {
-      const error = failure(() => parseBody(bytesOf(text), limits))
-      expect(error.code).toBe('invalid_json')
-      expect(error.message).toMatch(/byte \d+/)
-    },
-  )
+  it.each([
+    '',
+    '   ',
+    '[]',
+    '"a"',
+    'null',
+    '12',
+    '{',
+    '{"a"',
+    '{"a":',
+    '{"a":}',
+    '{"a":1',
+    '{"a":1,}',
+    '{a:1}',
+    '{"a":1}x',
+    '{"a":"b}',
+    '{"a":[1}',
+    '{"a":"\\',
+    '{"\\q":1}',
+    '{,}',
+  ])('refuses %j as invalid JSON, with an offset', (text) => {
+    const error = failure(() => parseBody(bytesOf(text), limits))
+    expect(error.code).toBe('invalid_json')
+    expect(error.message).toMatch(/byte \d+/)
+  })
 })
 
 describe('parseBody', () => {
   it('gives back what JSON.parse gives, or refuses what it refuses', () => {
-    const broken = fc.tuple(fc.json(), fc.nat(), fc.constantFrom('', '"', '}', ']', ',', ':', '\\', '01', 'nul', '\u0001', '-', '.5', '{')).map(([text, at, junk]) => {
-      const body = `{"a":${text},"b":"c"}`
-      const cut = at % (body.length + 1)
-      return body.slice(0, cut) + junk + body.slice(cut)
-    })
+    const broken = fc
+      .tuple(fc.json(), fc.nat(), fc.constantFrom('', '"', '}', ']', ',', ':', '\\', '01', 'nul', '\u0001', '-', '.5', '{'))
+      .map(([text, at, junk]) => {
+        const body = `{"a":${text},"b":"c"}`
+        const cut = at % (body.length + 1)
+        return body.slice(0, cut) + junk + body.slice(cut)
+      })
     fc.assert(
       fc.property(broken, (text) => {
         let expected: unknown
@@ -95,7 +120,10 @@ describe('parseBody', () => {
         } catch {
           expected = undefined
         }
-        if (expected === undefined) expect(failure(() => parseBody(bytesOf(text), limits)).message).toMatch(/^The body is not valid JSON: .*at byte \d+|given more than once/)
+        if (expected === undefined)
+          expect(failure(() => parseBody(bytesOf(text), limits)).message).toMatch(
+            /^The body is not valid JSON: .*at byte \d+|given more than once/,
+          )
         else {
           try {
             expect(parseBody(bytesOf(text), limits).json).toEqual(expected)
@@ -146,21 +174,25 @@ describe('spanOfObject and splice', () => {
 
   it('equals the same edits done on text', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.array(fc.tuple(fc.nat(5), fc.nat(5), fc.string({ unit: 'grapheme' }))), (source, steps) => {
-        const bytes = bytesOf(source)
-        const edits = []
-        const pieces = []
-        let at = 0
-        for (const [gap, length, text] of steps) {
-          const start = Math.min(bytes.length, at + gap)
-          const end = Math.min(bytes.length, start + length)
-          pieces.push(bytes.subarray(at, start), bytesOf(text))
-          edits.push({ start, end, text })
-          at = end
-        }
-        pieces.push(bytes.subarray(at))
-        expect(splice(bytes, edits)).toEqual(Buffer.concat(pieces))
-      }),
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.array(fc.tuple(fc.nat(5), fc.nat(5), fc.string({ unit: 'grapheme' }))),
+        (source, steps) => {
+          const bytes = bytesOf(source)
+          const edits = []
+          const pieces = []
+          let at = 0
+          for (const [gap, length, text] of steps) {
+            const start = Math.min(bytes.length, at + gap)
+            const end = Math.min(bytes.length, start + length)
+            pieces.push(bytes.subarray(at, start), bytesOf(text))
+            edits.push({ start, end, text })
+            at = end
+          }
+          pieces.push(bytes.subarray(at))
+          expect(splice(bytes, edits)).toEqual(Buffer.concat(pieces))
+        },
+      ),
     )
     expect(() => splice(bytesOf('abc'), [{ start: 2, end: 3, text: '' }, { start: 1, end: 2, text: '' }])).toThrow(RangeError)
   })

@@ -206,7 +206,8 @@ function endOfScalar(bytes: Buffer, start: number): number {
   let at = start
   while (at < bytes.length) {
     const byte = bytes[at]
-    if (byte === comma || byte === closeBrace || byte === closeBracket || byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) break
+    if (byte === comma || byte === closeBrace || byte === closeBracket || byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09)
+      break
     at++
   }
   if (at === start) throw invalid('a value was expected', start)
@@ -218,7 +219,10 @@ function invalid(what: string, at: number): InvalidRequest {
 }
 
 function tooDeep(maxDepth: number, at: number): InvalidRequest {
-  return new InvalidRequest(`The body is nested deeper than ${maxDepth} levels (at byte ${at}). Flatten it, or raise the gateway's limit.`, {
-    code: 'too_deep',
-  })
+  return new InvalidRequest(
+    `The body is nested deeper than ${maxDepth} levels (at byte ${at}). Flatten it, or raise the gateway's limit.`,
+    {
+      code: 'too_deep',
+    },
+  )
 }

@@ -2,7 +2,14 @@ import { expect, it } from 'vitest'
 import { limitOutput } from './output-limit.js'
 import type { Request } from './conversation.js'
 
-const request: Request = { model: 'm', messages: [], stream: false, paths: { maxOutputTokens: 'max_completion_tokens' }, extra: [], maxOutputTokens: 32_000 }
+const request: Request = {
+  model: 'm',
+  messages: [],
+  stream: false,
+  paths: { maxOutputTokens: 'max_completion_tokens' },
+  extra: [],
+  maxOutputTokens: 32_000,
+}
 
 it('cuts a ceiling that the model can not reach, and notes it', () => {
   const noted: string[] = []

@@ -3,7 +3,18 @@ import { describe, expect, it } from 'vitest'
 import { UnsupportedParameter } from '../errors/index.js'
 import type { DropPolicy, OutboundCodec } from './codec.js'
 import type { ReasoningSettings, Request } from './conversation.js'
-import { anthropicMessages, budgetThresholds, createOpenAiChat, effortOfBudget, efforts, gemini, nearestEffort, openaiChat, openaiResponses, thinkingBudgets } from './index.js'
+import {
+  anthropicMessages,
+  budgetThresholds,
+  createOpenAiChat,
+  effortOfBudget,
+  efforts,
+  gemini,
+  nearestEffort,
+  openaiChat,
+  openaiResponses,
+  thinkingBudgets,
+} from './index.js'
 
 const refuse = (noted: string[]): DropPolicy => ({
   unsupported(path, why) {
@@ -12,7 +23,16 @@ const refuse = (noted: string[]): DropPolicy => ({
   adjusted: (path) => void noted.push(path),
 })
 function ask(reasoning: ReasoningSettings, more: Partial<Request> = {}): Request {
-  return { model: 'm', messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hi' }] }], stream: false, paths: {}, extra: [], maxOutputTokens: 40_000, reasoning, ...more }
+  return {
+    model: 'm',
+    messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hi' }] }],
+    stream: false,
+    paths: {},
+    extra: [],
+    maxOutputTokens: 40_000,
+    reasoning,
+    ...more,
+  }
 }
 function send(codec: OutboundCodec, model: string, request: Request): { readonly body: Record<string, unknown>; readonly noted: string[] } {
   const noted: string[] = []
@@ -44,7 +64,13 @@ describe('efforts and budgets', () => {
   })
 
   it('more tokens are never less effort, and more effort never fewer tokens', () => {
-    fc.assert(fc.property(fc.nat(100_000), fc.nat(100_000), (a, b) => efforts.indexOf(effortOfBudget(Math.min(a, b))) <= efforts.indexOf(effortOfBudget(Math.max(a, b)))))
+    fc.assert(
+      fc.property(
+        fc.nat(100_000),
+        fc.nat(100_000),
+        (a, b) => efforts.indexOf(effortOfBudget(Math.min(a, b))) <= efforts.indexOf(effortOfBudget(Math.max(a, b))),
+      ),
+    )
     const budgets = Object.values(thinkingBudgets)
     expect(budgets).toEqual([...budgets].sort((a, b) => a - b))
   })
@@ -68,7 +94,12 @@ describe('a budget of thinking tokens', () => {
     ['chat', openaiChat, 'gpt-5', { reasoning_effort: 'high' }],
     ['chat', openaiChat, 'openai/o4-mini', { reasoning_effort: 'high' }],
     ['Responses', openaiResponses, 'gpt-5', { reasoning: { effort: 'high' } }],
-    ['a Claude model without budgets', anthropicMessages, 'claude-opus-4-8', { thinking: { type: 'adaptive' }, output_config: { effort: 'high' } }],
+    [
+      'a Claude model without budgets',
+      anthropicMessages,
+      'claude-opus-4-8',
+      { thinking: { type: 'adaptive' }, output_config: { effort: 'high' } },
+    ],
   ])('becomes the nearest effort: %s', (_name, codec, model, expected) => {
     const { body, noted } = send(codec, model, budget)
     expect(body).toMatchObject(expected)
@@ -76,9 +107,18 @@ describe('a budget of thinking tokens', () => {
   })
 
   it('goes to those that know it', () => {
-    expect(send(anthropicMessages, 'claude-sonnet-4-5', budget)).toMatchObject({ body: { thinking: { type: 'enabled', budget_tokens: 31_999 } }, noted: [] })
-    expect(send(gemini, 'gemini-2.5-pro', budget)).toMatchObject({ body: { generationConfig: { thinkingConfig: { thinkingBudget: 31_999 } } }, noted: [] })
-    expect(send(createOpenAiChat({ dialect: 'openrouter' }), 'x/y', budget)).toMatchObject({ body: { reasoning: { max_tokens: 31_999 } }, noted: [] })
+    expect(send(anthropicMessages, 'claude-sonnet-4-5', budget)).toMatchObject({
+      body: { thinking: { type: 'enabled', budget_tokens: 31_999 } },
+      noted: [],
+    })
+    expect(send(gemini, 'gemini-2.5-pro', budget)).toMatchObject({
+      body: { generationConfig: { thinkingConfig: { thinkingBudget: 31_999 } } },
+      noted: [],
+    })
+    expect(send(createOpenAiChat({ dialect: 'openrouter' }), 'x/y', budget)).toMatchObject({
+      body: { reasoning: { max_tokens: 31_999 } },
+      noted: [],
+    })
   })
 
   it.each<[OutboundCodec, string, string]>([
@@ -109,8 +149,12 @@ describe('an effort', () => {
 
   it('is a budget by the one table', () => {
     for (const effort of ['low', 'medium', 'high'] as const) {
-      expect(send(anthropicMessages, 'claude-sonnet-4-5', ask({ effort })).body['thinking']).toMatchObject({ budget_tokens: Math.max(1024, thinkingBudgets[effort]) })
-      expect(send(gemini, 'gemini-2.5-flash', ask({ effort })).body['generationConfig']).toMatchObject({ thinkingConfig: { thinkingBudget: thinkingBudgets[effort] } })
+      expect(send(anthropicMessages, 'claude-sonnet-4-5', ask({ effort })).body['thinking']).toMatchObject({
+        budget_tokens: Math.max(1024, thinkingBudgets[effort]),
+      })
+      expect(send(gemini, 'gemini-2.5-flash', ask({ effort })).body['generationConfig']).toMatchObject({
+        thinkingConfig: { thinkingBudget: thinkingBudgets[effort] },
+      })
     }
   })
 

@@ -5,8 +5,12 @@ import { gemini } from './gemini/index.js'
 import { openaiChat } from './openai-chat/index.js'
 import { openaiResponses } from './openai-responses/index.js'
 
-const inbound: ReadonlyMap<WireFormat, InboundCodec> = new Map([openaiChat, openaiResponses, anthropicMessages].map((codec) => [codec.format, codec]))
-const outbound: ReadonlyMap<WireFormat, OutboundCodec> = new Map([openaiChat, openaiResponses, anthropicMessages, gemini].map((codec) => [codec.format, codec]))
+const inbound: ReadonlyMap<WireFormat, InboundCodec> = new Map(
+  [openaiChat, openaiResponses, anthropicMessages].map((codec) => [codec.format, codec]),
+)
+const outbound: ReadonlyMap<WireFormat, OutboundCodec> = new Map(
+  [openaiChat, openaiResponses, anthropicMessages, gemini].map((codec) => [codec.format, codec]),
+)
 
 /** The caller's side of a format; `undefined` where callers can't use it. A new format is its folder and its place in these lists. */
 export function inboundCodec(format: WireFormat): InboundCodec | undefined {

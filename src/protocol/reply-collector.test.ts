@@ -51,7 +51,10 @@ describe('ReplyCollector', () => {
 
   it('keeps log-probabilities that came without text, and makes no part of empty text', () => {
     const odd = { token: '\u00e9', logprob: -1, bytes: [195], top: [] }
-    const reply = collect({ type: 'text', choice: 0, part: 0, text: '', logprobs: [odd] }, { type: 'finish', choice: 0, reason: 'stop' }).reply()
+    const reply = collect(
+      { type: 'text', choice: 0, part: 0, text: '', logprobs: [odd] },
+      { type: 'finish', choice: 0, reason: 'stop' },
+    ).reply()
     expect(reply.choices).toEqual([{ parts: [], finish: 'stop', logprobs: [odd] }])
   })
 

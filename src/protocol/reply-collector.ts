@@ -16,7 +16,10 @@ export class ReplyCollector {
   #reported: ReportedUsage | undefined
   readonly #choices = new Map<number, GrowingChoice>()
 
-  /** Takes the deltas in order. Usage that comes more than once counts as said last; `wire` deltas hold nothing canonical and are skipped. */
+  /**
+   * Takes the deltas in order. Usage that comes more than once counts as said last; `wire` deltas hold nothing canonical and are
+   * skipped.
+   */
   push(delta: Delta): void {
     switch (delta.type) {
       case 'start':
@@ -71,10 +74,16 @@ export class ReplyCollector {
     switch (delta.type) {
       case 'text':
       case 'refusal':
-        choice.parts.set(index, part?.type === delta.type ? { ...part, text: part.text + delta.text } : { type: delta.type, text: delta.text })
+        choice.parts.set(
+          index,
+          part?.type === delta.type ? { ...part, text: part.text + delta.text } : { type: delta.type, text: delta.text },
+        )
         return
       case 'reasoning':
-        choice.parts.set(index, part?.type === 'reasoning' ? { ...part, text: part.text + delta.text } : { type: 'reasoning', text: delta.text })
+        choice.parts.set(
+          index,
+          part?.type === 'reasoning' ? { ...part, text: part.text + delta.text } : { type: 'reasoning', text: delta.text },
+        )
         return
       case 'reasoning_signature':
         choice.parts.set(index, {

@@ -57,7 +57,13 @@ export interface Reply {
  */
 export type Delta =
   | { readonly type: 'start'; readonly id: string; readonly model: string; readonly created: number }
-  | { readonly type: 'text'; readonly choice: number; readonly part: number; readonly text: string; readonly logprobs?: readonly TokenLogprob[] | undefined }
+  | {
+      readonly type: 'text'
+      readonly choice: number
+      readonly part: number
+      readonly text: string
+      readonly logprobs?: readonly TokenLogprob[] | undefined
+    }
   | { readonly type: 'refusal'; readonly choice: number; readonly part: number; readonly text: string }
   | { readonly type: 'reasoning'; readonly choice: number; readonly part: number; readonly text: string }
   | {
@@ -80,7 +86,13 @@ export type Delta =
     }
   | { readonly type: 'tool_arguments'; readonly choice: number; readonly part: number; readonly json: string }
   /** A whole block of one format's own kind. */
-  | { readonly type: 'native'; readonly choice: number; readonly part: number; readonly format: WireFormat; readonly value: Readonly<Record<string, unknown>> }
+  | {
+      readonly type: 'native'
+      readonly choice: number
+      readonly part: number
+      readonly format: WireFormat
+      readonly value: Readonly<Record<string, unknown>>
+    }
   | { readonly type: 'finish'; readonly choice: number; readonly reason: FinishReason; readonly stopSequence?: string | undefined }
   | { readonly type: 'usage'; readonly reported: ReportedUsage }
   /** Whole server-sent events in the caller's own format, untouched: only where provider and caller speak the same. */

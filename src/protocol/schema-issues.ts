@@ -13,7 +13,9 @@ export function invalidField(error: z.core.$ZodError, body: unknown): InvalidReq
   if (first === undefined) return new InvalidRequest('The request body is not valid.')
   const { issue, path } = innermost(first, first.path, body)
   const text = pathText(path)
-  return new InvalidRequest(`${text === '' ? 'The body' : text}: ${sentence(issue, valueAt(body, path))}`, { path: text === '' ? undefined : text })
+  return new InvalidRequest(`${text === '' ? 'The body' : text}: ${sentence(issue, valueAt(body, path))}`, {
+    path: text === '' ? undefined : text,
+  })
 }
 
 /** `['messages', 2, 'content']` as `messages[2].content`. */
@@ -35,7 +37,8 @@ function innermost(issue: Issue, path: Path, body: unknown): { issue: Issue; pat
   let best: { issue: Issue; path: Path } | undefined
   for (const member of issue.errors) {
     // A member whose own discriminator doesn't fit was not meant.
-    if (member.some((fault) => fault.path.length === 1 && fault.path[0] === 'type' && typeof valueAt(body, [...path, 'type']) === 'string')) continue
+    if (member.some((fault) => fault.path.length === 1 && fault.path[0] === 'type' && typeof valueAt(body, [...path, 'type']) === 'string'))
+      continue
     const fault = member[0]
     if (fault === undefined) continue
     const found = innermost(fault, [...path, ...fault.path], body)
@@ -56,7 +59,9 @@ function valueAt(body: unknown, path: Path): unknown {
 function sentence(issue: Issue, value: unknown): string {
   switch (issue.code) {
     case 'invalid_type':
-      return value === undefined ? `this field is required (${expected(issue.expected)}).` : `${expected(issue.expected)} was expected, not ${kindOf(value)}.`
+      return value === undefined
+        ? `this field is required (${expected(issue.expected)}).`
+        : `${expected(issue.expected)} was expected, not ${kindOf(value)}.`
     case 'invalid_value':
       return value === undefined
         ? `this field is required (${oneOf(issue.values)}).`
@@ -73,7 +78,9 @@ function sentence(issue: Issue, value: unknown): string {
           ? `this field is required (${oneOf(issue.options)}).`
           : `${oneOf(issue.options)} was expected, not ${typeof value === 'string' ? quoted(value) : kindOf(value)}.`
       const kinds = new Set(issue.errors.flatMap((member) => member.slice(0, 1).map(expectation)))
-      return value === undefined ? `this field is required (${[...kinds].join(' or ')}).` : `${[...kinds].join(' or ')} was expected, not ${kindOf(value)}.`
+      return value === undefined
+        ? `this field is required (${[...kinds].join(' or ')}).`
+        : `${[...kinds].join(' or ')} was expected, not ${kindOf(value)}.`
     }
     case 'custom':
       return issue.message

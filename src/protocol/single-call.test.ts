@@ -15,7 +15,10 @@ describe('one tool call an answer', () => {
     [reply(choice(text)), reply(choice(text))],
     [reply(choice(text, call('a'))), reply(choice(text, call('a')))],
     [reply(choice(text, call('a'), call('b'), text)), reply(choice(text, call('a'), text))],
-    [reply(choice(call('a'), call('b')), choice(text), choice(call('c'), call('d'))), reply(choice(call('a')), choice(text), choice(call('c')))],
+    [
+      reply(choice(call('a'), call('b')), choice(text), choice(call('c'), call('d'))),
+      reply(choice(call('a')), choice(text), choice(call('c'))),
+    ],
   ] as const
 
   it.each(answers)('keeps the first of each choice: %j', (whole, expected) => expect(withOneCall(whole)).toEqual(expected))

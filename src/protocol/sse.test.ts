@@ -40,7 +40,31 @@ function parse(bytes: Buffer, cuts: readonly number[]): ServerSentEvent[] {
 
 const streams = fc
   .array(
-    fc.constantFrom('data: {"a":1}', 'data:x', 'data', 'data:', 'data:  two', ':', ': note', 'event: ping', 'event:', 'event', 'id: 7', 'retry: 10', 'data: é漢😀', 'junk', '\n', '\n', '\n\n', '\r', '\r\n', '\r\n\r\n', '\ufeff', '\0', ' data: no'),
+    fc.constantFrom(
+      'data: {"a":1}',
+      'data:x',
+      'data',
+      'data:',
+      'data:  two',
+      ':',
+      ': note',
+      'event: ping',
+      'event:',
+      'event',
+      'id: 7',
+      'retry: 10',
+      'data: é漢😀',
+      'junk',
+      '\n',
+      '\n',
+      '\n\n',
+      '\r',
+      '\r\n',
+      '\r\n\r\n',
+      '\ufeff',
+      '\0',
+      ' data: no',
+    ),
     { maxLength: 40 },
   )
   .map((pieces) => Buffer.from(pieces.join(''), 'utf8'))

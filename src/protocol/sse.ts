@@ -84,7 +84,10 @@ export class SseParser {
 
   #limit(size: number): void {
     if (size > this.#maxEventBytes)
-      throw new BursarError(`The provider sent an event larger than ${this.#maxEventBytes} bytes.`, { code: 'upstream_malformed', status: 502 })
+      throw new BursarError(`The provider sent an event larger than ${this.#maxEventBytes} bytes.`, {
+        code: 'upstream_malformed',
+        status: 502,
+      })
   }
 
   /** `text` is whole lines. */

@@ -38,10 +38,13 @@ export class AnthropicTapReader implements TapReader {
       case 'error': {
         const error = objectOf(json['error'])
         const type = textOf(error?.['type'])
-        this.failure = new BursarError(`The provider reported an error${type === undefined ? '' : ` (${type})`}: ${textOf(error?.['message']) ?? 'no details'}`, {
-          code: 'upstream_error',
-          status: 502,
-        })
+        this.failure = new BursarError(
+          `The provider reported an error${type === undefined ? '' : ` (${type})`}: ${textOf(error?.['message']) ?? 'no details'}`,
+          {
+            code: 'upstream_error',
+            status: 502,
+          },
+        )
         return []
       }
       case 'message_delta': {

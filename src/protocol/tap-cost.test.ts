@@ -36,14 +36,18 @@ describe('spliceReplyCost', () => {
 
   it('writes an unknown price as null', () => {
     const body = Buffer.from('{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}')
-    expect(text(spliceReplyCost('openai-chat', body, () => ({ usd: null, details: {} })).bytes)).toContain('"cost":null,"cost_details":{"upstream_inference_cost":null}')
+    expect(text(spliceReplyCost('openai-chat', body, () => ({ usd: null, details: {} })).bytes)).toContain(
+      '"cost":null,"cost_details":{"upstream_inference_cost":null}',
+    )
   })
 
   it('meters a body with a field twice, and refuses what is no JSON object or only an error', () => {
     const twice = Buffer.from('{"id":1,"id":2,"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}')
     expect(spliceReplyCost('openai-chat', twice, price)).toMatchObject({ bytes: twice, reported: { usage: { inputTokens: 3 } } })
     for (const body of ['', '<html>', '[]', '{"choices":[}', '{"choices":[],"usage":{"a":}}'])
-      expect(() => spliceReplyCost('openai-chat', Buffer.from(body), price), body).toThrow(expect.objectContaining({ code: 'upstream_malformed' }) as Error)
+      expect(() => spliceReplyCost('openai-chat', Buffer.from(body), price), body).toThrow(
+        expect.objectContaining({ code: 'upstream_malformed' }) as Error,
+      )
     expect(() => spliceReplyCost('openai-chat', Buffer.from('{"error":{"message":"no luck","code":502}}'), price)).toThrow('no luck')
   })
 })

@@ -17,8 +17,8 @@ export interface TapEvent {
 /** What is particular to a format. */
 export interface TapReader {
   /**
-   * Finds what makes an event worth parsing (global). One compiled expression over a whole batch costs less than a native search for each word,
-   * since most words stand in every chunk with `null`. A name inside a JSON string is escaped and doesn't match.
+   * Finds what makes an event worth parsing (global). One compiled expression over a whole batch costs less than a native search for
+   * each word, since most words stand in every chunk with `null`. A name inside a JSON string is escaped and doesn't match.
    */
   readonly pattern: RegExp
   readonly complete: boolean

@@ -32,10 +32,13 @@ export class ResponsesTapReader implements TapReader {
     if (json['type'] === 'error') {
       const detail = objectOf(json['error']) ?? json
       const code = textOf(detail['code'])
-      this.failure = new BursarError(`The provider reported an error${code === undefined ? '' : ` (${code})`}: ${textOf(detail['message']) ?? 'no details'}`, {
-        code: 'upstream_error',
-        status: 502,
-      })
+      this.failure = new BursarError(
+        `The provider reported an error${code === undefined ? '' : ` (${code})`}: ${textOf(detail['message']) ?? 'no details'}`,
+        {
+          code: 'upstream_error',
+          status: 502,
+        },
+      )
       return []
     }
     if (endings.has(json['type'])) this.complete = true

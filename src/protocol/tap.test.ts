@@ -35,9 +35,12 @@ function run(format: WireFormat, stream: string, usage: TapOptions['usage'] = 'a
   return { text: Buffer.concat(out).toString('utf8'), state: { complete, reported, events, eventBytes, failure: failure?.message } }
 }
 
-const chunk = (fields: Record<string, unknown>): string => `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', ...fields })}\n\n`
-const delta = (content: string, extra: Record<string, unknown> = {}): string => chunk({ choices: [{ index: 0, delta: { content }, finish_reason: null }], ...extra })
-const finish = (extra: Record<string, unknown> = {}): string => chunk({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }], ...extra })
+const chunk = (fields: Record<string, unknown>): string =>
+  `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', ...fields })}\n\n`
+const delta = (content: string, extra: Record<string, unknown> = {}): string =>
+  chunk({ choices: [{ index: 0, delta: { content }, finish_reason: null }], ...extra })
+const finish = (extra: Record<string, unknown> = {}): string =>
+  chunk({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }], ...extra })
 const usage = { prompt_tokens: 12, completion_tokens: 7, total_tokens: 19, prompt_tokens_details: { cached_tokens: 2 } }
 const done = 'data: [DONE]\n\n'
 const cost = '"cost":0.000012000007,"cost_details":{"upstream_inference_cost":0.000012000007,"outputTokens":0.5}'
@@ -48,7 +51,12 @@ describe('a tap on chat completions', () => {
     const stream = `${before}${chunk({ choices: [], usage })}: bye\n\n${done}`
     const { text, state } = run('openai-chat', stream)
     expect(text).toBe(stream.replace('"cached_tokens":2}}', `"cached_tokens":2},${cost}}`))
-    expect(state).toMatchObject({ complete: true, failure: undefined, events: 4, reported: { usage: { inputTokens: 10, cacheReadTokens: 2, outputTokens: 7 } } })
+    expect(state).toMatchObject({
+      complete: true,
+      failure: undefined,
+      events: 4,
+      reported: { usage: { inputTokens: 10, cacheReadTokens: 2, outputTokens: 7 } },
+    })
   })
 
   it('returns the very same buffer when there is nothing to change', () => {
@@ -77,7 +85,8 @@ describe('a tap on chat completions', () => {
 
   it("leaves Azure's first chunk without choices alone", () => {
     const azure = chunk({ choices: [], prompt_filter_results: [{ prompt_index: 0 }] })
-    for (const mode of ['asked', 'always', 'never'] as const) expect(run('openai-chat', azure + delta('a') + finish() + done, mode).text).toBe(azure + delta('a') + finish() + done)
+    for (const mode of ['asked', 'always', 'never'] as const)
+      expect(run('openai-chat', azure + delta('a') + finish() + done, mode).text).toBe(azure + delta('a') + finish() + done)
   })
 
   it('takes usage wherever it stands: with spaces, beside content, in every chunk, with a cost of its own, in x_groq', () => {
@@ -87,7 +96,8 @@ describe('a tap on chat completions', () => {
       `data: {"choices": [], "usage" : { "prompt_tokens" : 12, "completion_tokens" : 7 , "cost" : 0.000012000007 ,"cost_details":{"upstream_inference_cost":0.000012000007,"outputTokens":0.5}} , "service_tier": "flex"}\n\n${done}`,
     )
     expect(state.reported?.serviceTier).toBe('flex')
-    const every = delta('a', { usage: { prompt_tokens: 12, completion_tokens: 1 } }) + finish({ usage: { prompt_tokens: 12, completion_tokens: 7 } })
+    const every =
+      delta('a', { usage: { prompt_tokens: 12, completion_tokens: 1 } }) + finish({ usage: { prompt_tokens: 12, completion_tokens: 7 } })
     expect(run('openai-chat', every).state.reported?.usage.outputTokens).toBe(7)
     expect(run('openai-chat', finish({ x_groq: { usage } }) + done).state.reported?.usage.outputTokens).toBe(7)
   })
@@ -108,7 +118,10 @@ describe('a tap on chat completions', () => {
     expect(text).toBe(delta('a'))
     expect(state.failure).toContain('overloaded')
     expect(state.complete).toBe(false)
-    const openRouter = chunk({ error: { code: 'server_error', message: 'gone' }, choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }] })
+    const openRouter = chunk({
+      error: { code: 'server_error', message: 'gone' },
+      choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }],
+    })
     expect(run('openai-chat', delta('a') + openRouter).text).toBe(delta('a'))
     expect(run('openai-chat', delta('a', { error: null }) + done).state.failure).toBeUndefined()
   })
@@ -123,7 +136,15 @@ describe('a tap on chat completions', () => {
   it('reads JSON that is spread over several data lines', () => {
     const { text, state } = run('openai-chat', 'data: {"choices": [],\ndata:  "usage": {"prompt_tokens": 12, "completion_tokens": 7}}\n\n')
     expect(new SseParser().push(Buffer.from(text)).map(({ data }) => JSON.parse(data) as unknown)).toEqual([
-      { choices: [], usage: { prompt_tokens: 12, completion_tokens: 7, cost: 0.000012000007, cost_details: { upstream_inference_cost: 0.000012000007, outputTokens: 0.5 } } },
+      {
+        choices: [],
+        usage: {
+          prompt_tokens: 12,
+          completion_tokens: 7,
+          cost: 0.000012000007,
+          cost_details: { upstream_inference_cost: 0.000012000007, outputTokens: 0.5 },
+        },
+      },
     ])
     expect(state.events).toBe(1)
   })
@@ -147,7 +168,10 @@ describe('a tap on chat completions', () => {
 })
 
 const event = (fields: Record<string, unknown>): string => `event: ${String(fields['type'])}\ndata: ${JSON.stringify(fields)}\n\n`
-const messageStart = event({ type: 'message_start', message: { id: 'x', usage: { input_tokens: 10, cache_read_input_tokens: 2, output_tokens: 1, service_tier: 'standard' } } })
+const messageStart = event({
+  type: 'message_start',
+  message: { id: 'x', usage: { input_tokens: 10, cache_read_input_tokens: 2, output_tokens: 1, service_tier: 'standard' } },
+})
 const words = event({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'message_stop error "usage":{' } })
 const messageDelta = event({ type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 7, input_tokens: null } })
 const messageStop = event({ type: 'message_stop' })
@@ -155,32 +179,65 @@ const messageStop = event({ type: 'message_stop' })
 describe('a tap on Anthropic messages', () => {
   it('merges the usage of both ends and puts the cost into the last', () => {
     const { text, state } = run('anthropic-messages', messageStart + words + event({ type: 'ping' }) + messageDelta + messageStop)
-    expect(text).toBe(messageStart + words + event({ type: 'ping' }) + messageDelta.replace('"input_tokens":null}', `"input_tokens":null,${cost}}`) + messageStop)
-    expect(state).toMatchObject({ complete: true, reported: { usage: { inputTokens: 10, cacheReadTokens: 2, outputTokens: 7 }, serviceTier: 'standard' } })
+    expect(text).toBe(
+      messageStart +
+        words +
+        event({ type: 'ping' }) +
+        messageDelta.replace('"input_tokens":null}', `"input_tokens":null,${cost}}`) +
+        messageStop,
+    )
+    expect(state).toMatchObject({
+      complete: true,
+      reported: { usage: { inputTokens: 10, cacheReadTokens: 2, outputTokens: 7 }, serviceTier: 'standard' },
+    })
   })
   it('is not complete before message_stop, and knows the usage so far', () => {
-    expect(run('anthropic-messages', messageStart + words).state).toMatchObject({ complete: false, reported: { usage: { inputTokens: 10 } } })
+    expect(run('anthropic-messages', messageStart + words).state).toMatchObject({
+      complete: false,
+      reported: { usage: { inputTokens: 10 } },
+    })
   })
   it('withholds an error event', () => {
-    const { text, state } = run('anthropic-messages', messageStart + event({ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }) + messageStop)
+    const { text, state } = run(
+      'anthropic-messages',
+      messageStart + event({ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }) + messageStop,
+    )
     expect(text).toBe(messageStart)
     expect(state).toMatchObject({ complete: false, failure: 'The provider reported an error (overloaded_error): Overloaded' })
   })
 })
 
 const response = (type: string, fields: Record<string, unknown>): string => event({ type, response: { id: 'r', ...fields } })
-const responseUsage = { input_tokens: 12, input_tokens_details: { cached_tokens: 2 }, output_tokens: 7, output_tokens_details: { reasoning_tokens: 0 } }
+const responseUsage = {
+  input_tokens: 12,
+  input_tokens_details: { cached_tokens: 2 },
+  output_tokens: 7,
+  output_tokens_details: { reasoning_tokens: 0 },
+}
 
 describe('a tap on responses', () => {
   it.each(['response.completed', 'response.incomplete', 'response.failed'])('ends at %s', (type) => {
-    const before = response('response.created', { usage: null }) + event({ type: 'response.output_text.delta', delta: 'response.completed' })
-    const { text, state } = run('openai-responses', before + response(type, { usage: responseUsage, service_tier: 'priority', error: null }))
-    expect(text).toBe(before + response(type, { usage: responseUsage, service_tier: 'priority', error: null }).replace('"reasoning_tokens":0}}', `"reasoning_tokens":0},${cost}}`))
+    const before =
+      response('response.created', { usage: null }) + event({ type: 'response.output_text.delta', delta: 'response.completed' })
+    const { text, state } = run(
+      'openai-responses',
+      before + response(type, { usage: responseUsage, service_tier: 'priority', error: null }),
+    )
+    expect(text).toBe(
+      before +
+        response(type, { usage: responseUsage, service_tier: 'priority', error: null }).replace(
+          '"reasoning_tokens":0}}',
+          `"reasoning_tokens":0},${cost}}`,
+        ),
+    )
     expect(state).toMatchObject({ complete: true, reported: { usage: { inputTokens: 10, outputTokens: 7 }, serviceTier: 'priority' } })
     expect(run('openai-responses', before).state.complete).toBe(false)
   })
   it('withholds an error event', () => {
-    const { text, state } = run('openai-responses', response('response.created', {}) + event({ type: 'error', code: 'server_error', message: 'broke', param: null }))
+    const { text, state } = run(
+      'openai-responses',
+      response('response.created', {}) + event({ type: 'error', code: 'server_error', message: 'broke', param: null }),
+    )
     expect(text).toBe(response('response.created', {}))
     expect(state.failure).toContain('broke')
   })
@@ -203,28 +260,43 @@ describe('any split of the bytes', () => {
       'data: {"error":{"message":"no"}}\n\n',
       'data: {"broken\n\n',
     ],
-    'anthropic-messages': [messageStart, words, messageDelta, messageStop, event({ type: 'ping' }), event({ type: 'error', error: { message: 'no' } })],
-    'openai-responses': [response('response.created', { usage: null }), event({ type: 'response.output_text.delta', delta: 'é' }), response('response.completed', { usage: responseUsage }), done],
+    'anthropic-messages': [
+      messageStart,
+      words,
+      messageDelta,
+      messageStop,
+      event({ type: 'ping' }),
+      event({ type: 'error', error: { message: 'no' } }),
+    ],
+    'openai-responses': [
+      response('response.created', { usage: null }),
+      event({ type: 'response.output_text.delta', delta: 'é' }),
+      response('response.completed', { usage: responseUsage }),
+      done,
+    ],
   }
-  it.each(['openai-chat', 'anthropic-messages', 'openai-responses'] as const)('gives the same bytes, usage and completeness (%s)', (format) => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.constantFrom(...pieces[format]), { maxLength: 12 }),
-        lineEnds,
-        fc.nat(60),
-        fc.constantFrom('asked' as const, 'always' as const, 'never' as const),
-        fc.array(fc.nat(2500), { maxLength: 40 }),
-        (events, lineEnd, cutOff, mode, cuts) => {
-          const whole = events.join('').replaceAll('\n', lineEnd)
-          const stream = whole.slice(0, Math.max(0, whole.length - cutOff))
-          const expected = run(format, stream, mode)
-          expect(run(format, stream, mode, cuts)).toEqual(expected)
-          expect(run(format, stream, mode, [...Buffer.from(stream).keys()])).toEqual(expected)
-        },
-      ),
-      { numRuns: 150 },
-    )
-  })
+  it.each(['openai-chat', 'anthropic-messages', 'openai-responses'] as const)(
+    'gives the same bytes, usage and completeness (%s)',
+    (format) => {
+      fc.assert(
+        fc.property(
+          fc.array(fc.constantFrom(...pieces[format]), { maxLength: 12 }),
+          lineEnds,
+          fc.nat(60),
+          fc.constantFrom('asked' as const, 'always' as const, 'never' as const),
+          fc.array(fc.nat(2500), { maxLength: 40 }),
+          (events, lineEnd, cutOff, mode, cuts) => {
+            const whole = events.join('').replaceAll('\n', lineEnd)
+            const stream = whole.slice(0, Math.max(0, whole.length - cutOff))
+            const expected = run(format, stream, mode)
+            expect(run(format, stream, mode, cuts)).toEqual(expected)
+            expect(run(format, stream, mode, [...Buffer.from(stream).keys()])).toEqual(expected)
+          },
+        ),
+        { numRuns: 150 },
+      )
+    },
+  )
 
   it('changes nothing outside usage chunks', () => {
     fc.assert(
@@ -238,7 +310,11 @@ describe('any split of the bytes', () => {
         expect(got).toHaveLength(given.length)
         got.forEach((value, index) => {
           const before = given[index]
-          if (isUsageChunk(before)) expect(value).toEqual({ ...before, usage: { ...before.usage, cost: expect.any(Number) as number, cost_details: expect.any(Object) as object } })
+          if (isUsageChunk(before))
+            expect(value).toEqual({
+              ...before,
+              usage: { ...before.usage, cost: expect.any(Number) as number, cost_details: expect.any(Object) as object },
+            })
           else expect(value).toEqual(before)
         })
         expect(state.events).toBe(given.filter((value) => value !== '[DONE]').length)

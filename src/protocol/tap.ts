@@ -99,7 +99,10 @@ class EventTap implements StreamTap {
     const text = rest.toString('latin1').replaceAll('\r\n', '\n').replaceAll('\r', '\n')
     const lastLine = text.replace(/\n+$/, '').split('\n').at(-1) ?? ''
     const payload = /^data: ?([^]*)$/.exec(lastLine)?.[1]
-    if (payload === undefined || (payload.trim() !== '[DONE]' && parseObject(Buffer.from(payload, 'latin1').toString('utf8')) === undefined)) {
+    if (
+      payload === undefined ||
+      (payload.trim() !== '[DONE]' && parseObject(Buffer.from(payload, 'latin1').toString('utf8')) === undefined)
+    ) {
       // Further blank lines after an event belong to it.
       let blank = 0
       while (rest[blank] === 0x0a || rest[blank] === 0x0d) blank++
@@ -120,7 +123,10 @@ class EventTap implements StreamTap {
   #hold(chunk: Buffer): void {
     this.#heldBytes += chunk.length
     if (this.#heldBytes > defaultMaxEventBytes)
-      throw new BursarError(`The provider sent an event larger than ${defaultMaxEventBytes} bytes.`, { code: 'upstream_malformed', status: 502 })
+      throw new BursarError(`The provider sent an event larger than ${defaultMaxEventBytes} bytes.`, {
+        code: 'upstream_malformed',
+        status: 502,
+      })
     // A copy: the caller may reuse its buffer, and a few bytes shouldn't keep a large one alive.
     this.#held.push(Buffer.from(chunk))
   }
@@ -146,7 +152,12 @@ class EventTap implements StreamTap {
       if (end > at && text.charCodeAt(end - 1) === 13) end--
       if (end === at) {
         if (interesting) {
-          const changes = this.#interesting(region, text, { start: eventStart, end: after, payload: { start: payloadStart, end: payloadEnd } }, lines)
+          const changes = this.#interesting(
+            region,
+            text,
+            { start: eventStart, end: after, payload: { start: payloadStart, end: payloadEnd } },
+            lines,
+          )
           if (this.reader.failure) return forwarded(region.subarray(0, eventStart), edits)
           if (changes.length > 0) (edits ??= []).push(...changes)
           interesting = false
@@ -208,7 +219,9 @@ class EventTap implements StreamTap {
       .filter((line) => line.trim() !== '' && !line.startsWith('data:'))
       .map((line) => `${line.replace(/\r$/, '')}\n`)
       .join('')
-    return [{ start: event.start, end: event.end, text: Buffer.from(head, 'latin1').toString('utf8') + splice(single, changes).toString('utf8') }]
+    return [
+      { start: event.start, end: event.end, text: Buffer.from(head, 'latin1').toString('utf8') + splice(single, changes).toString('utf8') },
+    ]
   }
 }
 
@@ -249,7 +262,12 @@ function parseObject(text: string): JsonObject | undefined {
  */
 function endOfLastEvent(bytes: Buffer): number {
   const { length } = bytes
-  if (length >= 2 && bytes[length - 1] === 0x0a && (bytes[length - 2] === 0x0a || (bytes[length - 2] === 0x0d && (bytes[length - 3] === 0x0a || bytes[length - 3] === 0x0d)))) return length
+  if (
+    length >= 2 &&
+    bytes[length - 1] === 0x0a &&
+    (bytes[length - 2] === 0x0a || (bytes[length - 2] === 0x0d && (bytes[length - 3] === 0x0a || bytes[length - 3] === 0x0d)))
+  )
+    return length
   let end = bytes.lastIndexOf('\n\n', undefined, 'latin1') + 2
   if (end === 1) end = 0
   if (!bytes.includes(0x0d)) return end

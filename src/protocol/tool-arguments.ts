@@ -12,8 +12,12 @@ export function parseToolArguments(text: string, at: string): Record<string, unk
   try {
     value = parseExact(text)
   } catch (cause) {
-    throw new InvalidRequest(`${at}: the arguments of this tool call are not valid JSON, and the provider takes them only as a JSON object.`, { path: at, cause })
+    throw new InvalidRequest(
+      `${at}: the arguments of this tool call are not valid JSON, and the provider takes them only as a JSON object.`,
+      { path: at, cause },
+    )
   }
-  if (!isObject(value)) throw new InvalidRequest(`${at}: the arguments of this tool call must be a JSON object for this provider.`, { path: at })
+  if (!isObject(value))
+    throw new InvalidRequest(`${at}: the arguments of this tool call must be a JSON object for this provider.`, { path: at })
   return { ...value }
 }

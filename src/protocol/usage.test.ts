@@ -1,7 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { formatUsd, noUsage, totalInputTokens, totalOutputTokens, type Usage } from '../quantities/index.js'
-import { anthropicUsage, bedrockUsage, chatUsage, cohereUsage, embeddingsUsage, geminiUsage, responsesUsage, withSearches } from './usage.js'
+import {
+  anthropicUsage,
+  bedrockUsage,
+  chatUsage,
+  cohereUsage,
+  embeddingsUsage,
+  geminiUsage,
+  responsesUsage,
+  withSearches,
+} from './usage.js'
 
 /** The buckets that hold something. */
 function held(usage: Usage | undefined): Partial<Usage> {
@@ -99,13 +108,20 @@ describe('chatUsage', () => {
     expect(held(chatUsage({ completion_tokens: 10, total_tokens: 15 })?.usage)).toEqual({ inputTokens: 5, outputTokens: 10 })
   })
 
-  it.each([undefined, null, 7, 'x', [], {}, { prompt_tokens: null }, { prompt_tokens: -1, completion_tokens: 'many' }, { prompt_tokens: 1e300 }])(
-    'says that there is none in %j',
-    (usage) => {
-      for (const read of [chatUsage, responsesUsage, anthropicUsage, geminiUsage, embeddingsUsage, bedrockUsage, cohereUsage])
-        expect(read(usage)).toBeUndefined()
-    },
-  )
+  it.each([
+    undefined,
+    null,
+    7,
+    'x',
+    [],
+    {},
+    { prompt_tokens: null },
+    { prompt_tokens: -1, completion_tokens: 'many' },
+    { prompt_tokens: 1e300 },
+  ])('says that there is none in %j', (usage) => {
+    for (const read of [chatUsage, responsesUsage, anthropicUsage, geminiUsage, embeddingsUsage, bedrockUsage, cohereUsage])
+      expect(read(usage)).toBeUndefined()
+  })
 
   it('reads numbers in strings and rounds fractions up', () => {
     expect(held(chatUsage({ prompt_tokens: '12', completion_tokens: 3.2, prompt_tokens_details: null })?.usage)).toEqual({
@@ -124,7 +140,13 @@ describe('responsesUsage', () => {
       output_tokens_details: { reasoning_tokens: 44 },
       total_tokens: 150,
     })
-    expect(held(reported?.usage)).toEqual({ inputTokens: 33, cacheReadTokens: 40, cacheWrite5mTokens: 27, outputTokens: 6, reasoningTokens: 44 })
+    expect(held(reported?.usage)).toEqual({
+      inputTokens: 33,
+      cacheReadTokens: 40,
+      cacheWrite5mTokens: 27,
+      outputTokens: 6,
+      reasoningTokens: 44,
+    })
   })
 })
 
@@ -225,14 +247,25 @@ describe('geminiUsage', () => {
   })
 
   it('takes what the details leave out for text', () => {
-    const usage = { promptTokenCount: 417, promptTokensDetails: [{ modality: 'TEXT', tokenCount: 351 }], thoughtsTokenCount: 71, totalTokenCount: 488 }
+    const usage = {
+      promptTokenCount: 417,
+      promptTokensDetails: [{ modality: 'TEXT', tokenCount: 351 }],
+      thoughtsTokenCount: 71,
+      totalTokenCount: 488,
+    }
     expect(held(geminiUsage(usage)?.usage)).toEqual({ inputTokens: 417, reasoningTokens: 71 })
   })
 })
 
 describe('the others', () => {
   it('reads Bedrock', () => {
-    const usage = { inputTokens: 3, outputTokens: 61, cacheReadInputTokens: 2074, cacheWriteInputTokens: 297, cacheDetails: [{ inputTokens: 97, ttl: '1h' }] }
+    const usage = {
+      inputTokens: 3,
+      outputTokens: 61,
+      cacheReadInputTokens: 2074,
+      cacheWriteInputTokens: 297,
+      cacheDetails: [{ inputTokens: 97, ttl: '1h' }],
+    }
     expect(held(bedrockUsage(usage)?.usage)).toEqual({
       inputTokens: 3,
       cacheReadTokens: 2074,
@@ -243,7 +276,11 @@ describe('the others', () => {
   })
 
   it('reads what Cohere bills', () => {
-    const usage = { billed_units: { input_tokens: 51, output_tokens: 13 }, cached_tokens: 1440, tokens: { input_tokens: 1533, output_tokens: 36 } }
+    const usage = {
+      billed_units: { input_tokens: 51, output_tokens: 13 },
+      cached_tokens: 1440,
+      tokens: { input_tokens: 1533, output_tokens: 36 },
+    }
     expect(held(cohereUsage(usage)?.usage)).toEqual({ inputTokens: 51, outputTokens: 13 })
     expect(held(cohereUsage({ tokens: { input_tokens: 1533, output_tokens: 36 } })?.usage)).toEqual({ inputTokens: 1533, outputTokens: 36 })
   })
@@ -261,7 +298,16 @@ describe('every reader', () => {
   const whole = (usage: Usage) => Object.values(usage).every((value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0)
 
   it('keeps the totals that a consistent chat or responses object reports', () => {
-    const consistent = fc.record({ text: tokens, audio: tokens, image: tokens, cached: tokens, written: tokens, visible: tokens, reasoning: tokens, spoken: tokens })
+    const consistent = fc.record({
+      text: tokens,
+      audio: tokens,
+      image: tokens,
+      cached: tokens,
+      written: tokens,
+      visible: tokens,
+      reasoning: tokens,
+      spoken: tokens,
+    })
     fc.assert(
       fc.property(consistent, fc.boolean(), (n, withTotal) => {
         const prompt = n.text + n.audio + n.image + n.cached + n.written
@@ -280,8 +326,20 @@ describe('every reader', () => {
           reasoningTokens: n.reasoning,
           outputAudioTokens: n.spoken,
         }
-        const chat = chatUsage({ prompt_tokens: prompt, completion_tokens: completion, ...total, prompt_tokens_details: given, completion_tokens_details: made })
-        const responses = responsesUsage({ input_tokens: prompt, output_tokens: completion, ...total, input_tokens_details: given, output_tokens_details: made })
+        const chat = chatUsage({
+          prompt_tokens: prompt,
+          completion_tokens: completion,
+          ...total,
+          prompt_tokens_details: given,
+          completion_tokens_details: made,
+        })
+        const responses = responsesUsage({
+          input_tokens: prompt,
+          output_tokens: completion,
+          ...total,
+          input_tokens_details: given,
+          output_tokens_details: made,
+        })
         expect(totalInputTokens(chat!.usage)).toBe(prompt)
         expect(totalOutputTokens(chat!.usage)).toBe(completion)
         expect(responses).toEqual(chat)
@@ -316,10 +374,26 @@ describe('every reader', () => {
   })
 
   it('never counts less than was reported, nor anything negative or fractional', () => {
-    const details = fc.oneof(odd, fc.record({ cached_tokens: odd, cache_write_tokens: odd, audio_tokens: odd, image_tokens: odd, reasoning_tokens: odd }, { requiredKeys: [] }))
-    const modal = fc.oneof(odd, fc.array(fc.oneof(odd, fc.record({ modality: fc.constantFrom('TEXT', 'AUDIO', 'IMAGE', 7), tokenCount: odd }))))
+    const details = fc.oneof(
+      odd,
+      fc.record(
+        { cached_tokens: odd, cache_write_tokens: odd, audio_tokens: odd, image_tokens: odd, reasoning_tokens: odd },
+        { requiredKeys: [] },
+      ),
+    )
+    const modal = fc.oneof(
+      odd,
+      fc.array(fc.oneof(odd, fc.record({ modality: fc.constantFrom('TEXT', 'AUDIO', 'IMAGE', 7), tokenCount: odd }))),
+    )
     const chat = fc.record(
-      { prompt_tokens: tokens, completion_tokens: tokens, total_tokens: odd, prompt_tokens_details: details, completion_tokens_details: details, num_cached_tokens: odd },
+      {
+        prompt_tokens: tokens,
+        completion_tokens: tokens,
+        total_tokens: odd,
+        prompt_tokens_details: details,
+        completion_tokens_details: details,
+        num_cached_tokens: odd,
+      },
       { requiredKeys: ['prompt_tokens', 'completion_tokens'] },
     )
     fc.assert(
@@ -365,7 +439,11 @@ describe('withSearches', () => {
   const search = { type: 'web_search_call', id: 'w', status: 'completed', action: { type: 'search', query: 'x' } }
 
   it('counts the searches of a response, which its usage leaves out', () => {
-    expect(withSearches(reported, [search, { type: 'message', content: [] }, search, null, 'x']).usage).toEqual({ ...noUsage, inputTokens: 10, webSearches: 2 })
+    expect(withSearches(reported, [search, { type: 'message', content: [] }, search, null, 'x']).usage).toEqual({
+      ...noUsage,
+      inputTokens: 10,
+      webSearches: 2,
+    })
   })
 
   it('takes none away that the usage tells of', () => {

@@ -17,7 +17,10 @@ type Counts = { -readonly [bucket in keyof Usage]: Usage[bucket] }
 /** More than any model can take or give in one call: a larger figure is a fault of the provider and not a count. */
 const maxCount = 1e12
 
-/** OpenAI-compatible chat (and completions) usage, with the dialects of DeepSeek, Mistral, Moonshot, Groq, Qwen, OpenRouter, xAI and Perplexity. */
+/**
+ * OpenAI-compatible chat (and completions) usage, with the dialects of DeepSeek, Mistral, Moonshot, Groq, Qwen, OpenRouter, xAI and
+ * Perplexity.
+ */
 export function chatUsage(usage: unknown): ReportedUsage | undefined {
   if (!isFields(usage)) return undefined
   const given = fields(usage['prompt_tokens_details'])
@@ -88,7 +91,17 @@ export function embeddingsUsage(usage: unknown): ReportedUsage | undefined {
   const prompt = count(usage['prompt_tokens']) ?? count(usage['input_tokens']) ?? count(usage['total_tokens'])
   if (prompt === undefined) return undefined
   const given = fields(usage['prompt_tokens_details'])
-  const counts = overlapping({ prompt, completion: 0, total: undefined, given, cached: 0, written: 0, reasoning: 0, outputAudio: 0, outputImage: 0 })
+  const counts = overlapping({
+    prompt,
+    completion: 0,
+    total: undefined,
+    given,
+    cached: 0,
+    written: 0,
+    reasoning: 0,
+    outputAudio: 0,
+    outputImage: 0,
+  })
   return counts && reported(counts, text(usage['service_tier']), billed(usage))
 }
 
@@ -117,7 +130,10 @@ export function anthropicUsage(usage: unknown): ReportedUsage | undefined {
   return also.length === 0 ? base : { ...base, also }
 }
 
-/** Gemini's `usageMetadata`: the prompt includes what came from the cache, the candidates leave out the thoughts, tool results are counted apart. */
+/**
+ * Gemini's `usageMetadata`: the prompt includes what came from the cache, the candidates leave out the thoughts, tool results are
+ * counted apart.
+ */
 export function geminiUsage(usage: unknown): ReportedUsage | undefined {
   if (!isFields(usage)) return undefined
   const total = count(usage['totalTokenCount'])
@@ -192,7 +208,10 @@ export function bedrockUsage(usage: unknown): ReportedUsage | undefined {
   return reported(counts, text(usage['serviceTier']), undefined)
 }
 
-/** Cohere's usage (`usage` of v2 chat, `meta` of the others): `billed_units` are what is paid for; `tokens` also hold Cohere's own prompt. */
+/**
+ * Cohere's usage (`usage` of v2 chat, `meta` of the others): `billed_units` are what is paid for; `tokens` also hold Cohere's own
+ * prompt.
+ */
 export function cohereUsage(usage: unknown): ReportedUsage | undefined {
   if (!isFields(usage)) return undefined
   const paid = isFields(usage['billed_units']) ? usage['billed_units'] : fields(usage['tokens'])

@@ -54,14 +54,16 @@ describe('grainsOfLimit', () => {
 })
 
 it('writes grains exactly', () => {
-  expect([formatGrains('usd', 1n), formatGrains('seconds', -1500n), formatGrains('joules', 2000n), formatGrains('tokens', 12345n)]).toEqual(['0.000000000001', '-1.5', '2', '12345'])
-  expect([describeGrains('usd', usd(-0.25)), describeGrains('tokens', 12345n), describeGrains('calls', 1n), describeGrains('seconds', 1001n), describeGrains('calls', 2n, 'requests')]).toEqual([
-    '-$0.25',
-    '12,345 tokens',
-    '1 call',
-    '1.001 seconds',
-    '2 requests',
-  ])
+  expect([formatGrains('usd', 1n), formatGrains('seconds', -1500n), formatGrains('joules', 2000n), formatGrains('tokens', 12345n)]).toEqual(
+    ['0.000000000001', '-1.5', '2', '12345'],
+  )
+  expect([
+    describeGrains('usd', usd(-0.25)),
+    describeGrains('tokens', 12345n),
+    describeGrains('calls', 1n),
+    describeGrains('seconds', 1001n),
+    describeGrains('calls', 2n, 'requests'),
+  ]).toEqual(['-$0.25', '12,345 tokens', '1 call', '1.001 seconds', '2 requests'])
 })
 
 it('shows grains in their unit again', () => {

@@ -67,7 +67,10 @@ export function formatGrains(unit: Unit, amount: bigint): string {
   return unit === 'joules' || unit === 'seconds' ? thousandths(amount) : amount.toString()
 }
 
-/** Grains as people read them, exact: `$0.25`, `1,200 tokens`, `1 call`, `1.5 seconds`. `noun` stands for the unit's own name, in the plural. */
+/**
+ * Grains as people read them, exact: `$0.25`, `1,200 tokens`, `1 call`, `1.5 seconds`. `noun` stands for the unit's own name, in the
+ * plural.
+ */
 export function describeGrains(unit: Unit, amount: bigint, noun: string = unit): string {
   if (unit === 'usd') return `${amount < 0n ? '-' : ''}$${formatUsd(picoUsd(amount < 0n ? -amount : amount))}`
   const number = unit === 'joules' || unit === 'seconds' ? thousandths(amount) : amount.toLocaleString('en-US')

@@ -47,7 +47,10 @@ describe('cost', () => {
   const cost = (fields: Partial<Cost>): Cost => ({ ...noCost, ...fields })
 
   it('adds what is known', () => {
-    const sum = addCost(cost({ usd: picoUsd(3), seconds: 1, joules: 2, gramsCO2e: 4 }), cost({ usd: picoUsd(5), seconds: 1.5, joules: 1, gramsCO2e: 0.5 }))
+    const sum = addCost(
+      cost({ usd: picoUsd(3), seconds: 1, joules: 2, gramsCO2e: 4 }),
+      cost({ usd: picoUsd(5), seconds: 1.5, joules: 1, gramsCO2e: 0.5 }),
+    )
     expect(sum).toEqual({ usd: 8n, seconds: 2.5, joules: 3, gramsCO2e: 4.5 })
   })
 

@@ -1,6 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { afterSamples, coverage, fitBetaMixture, gammaDraw, logBeta, logBetaBinomial, marginalGain, probabilityAhead, saturationPoint, seededRandom, selectorCeiling } from './index.js'
+import {
+  afterSamples,
+  coverage,
+  fitBetaMixture,
+  gammaDraw,
+  logBeta,
+  logBetaBinomial,
+  marginalGain,
+  probabilityAhead,
+  saturationPoint,
+  seededRandom,
+  selectorCeiling,
+} from './index.js'
 
 const shape = fc.record({ alpha: fc.double({ min: 0.05, max: 20, noNaN: true }), beta: fc.double({ min: 0.05, max: 20, noNaN: true }) })
 
@@ -78,14 +90,19 @@ describe('fitBetaMixture', () => {
   it('has no better neighbour', () => {
     const seen = questions(1.2, 2.5, 400, 6, 5)
     const { alpha, beta } = fitBetaMixture(seen)
-    const likelihood = (a: number, b: number) => seen.reduce((sum, { successes, trials }) => sum + logBetaBinomial(successes, trials - successes, a, b), 0)
+    const likelihood = (a: number, b: number) =>
+      seen.reduce((sum, { successes, trials }) => sum + logBetaBinomial(successes, trials - successes, a, b), 0)
     const best = likelihood(alpha, beta)
     for (const factor of [0.8, 1.25]) expect(likelihood(alpha * factor, beta * factor)).toBeLessThan(best + 0.05)
     for (const factor of [0.8, 1.25]) expect(likelihood(alpha * factor, beta)).toBeLessThan(best)
   })
 
   it('stays proper where all succeed, none does, or little was seen', () => {
-    for (const seen of [[{ successes: 4, trials: 4, weight: 500 }], [{ successes: 0, trials: 4, weight: 500 }], [{ successes: 1, trials: 1 }]]) {
+    for (const seen of [
+      [{ successes: 4, trials: 4, weight: 500 }],
+      [{ successes: 0, trials: 4, weight: 500 }],
+      [{ successes: 1, trials: 1 }],
+    ]) {
       const { alpha, beta } = fitBetaMixture(seen)
       expect(alpha).toBeGreaterThan(0)
       expect(beta).toBeGreaterThan(0)
@@ -97,7 +114,12 @@ describe('fitBetaMixture', () => {
   })
 
   it('weighs like repeats, and learns from a question', () => {
-    expect(fitBetaMixture([{ successes: 1, trials: 3, weight: 2 }])).toEqual(fitBetaMixture([{ successes: 1, trials: 3 }, { successes: 1, trials: 3 }]))
+    expect(fitBetaMixture([{ successes: 1, trials: 3, weight: 2 }])).toEqual(
+      fitBetaMixture([
+        { successes: 1, trials: 3 },
+        { successes: 1, trials: 3 },
+      ]),
+    )
     expect(afterSamples({ alpha: 1, beta: 2 }, 1, 0)).toEqual({ alpha: 2, beta: 2 })
     expect(selectorCeiling({ alpha: 1, beta: 1 }, [{ samples: 1, accuracy: 0.25 }])).toBeCloseTo(0.5)
     expect(logBeta(1, 1)).toBeCloseTo(0, 10)

@@ -13,7 +13,10 @@ export interface SampledQuestion {
   readonly weight?: number | undefined
 }
 
-/** What little is believed before anything is seen: concentration α + β around 1.5 within a factor of about twenty, the mean around ½, hardly. */
+/**
+ * What little is believed before anything is seen: concentration α + β around 1.5 within a factor of about twenty, the mean around ½,
+ * hardly.
+ */
 const concentrationCentre = Math.log(1.5)
 const concentrationSpread = 1.5
 const meanPrior = 0.25
@@ -27,7 +30,13 @@ const meanPrior = 0.25
 export function fitBetaMixture(questions: readonly SampledQuestion[]): BetaMixture {
   const cells = new Map<string, { successes: number; failures: number; weight: number }>()
   for (const { successes, trials, weight = 1 } of questions) {
-    if (!Number.isInteger(successes) || !Number.isInteger(trials) || successes < 0 || successes > trials || !(weight >= 0 && weight < Infinity))
+    if (
+      !Number.isInteger(successes) ||
+      !Number.isInteger(trials) ||
+      successes < 0 ||
+      successes > trials ||
+      !(weight >= 0 && weight < Infinity)
+    )
       throw new RangeError('a beta mixture needs whole numbers of successes, at most as many as trials')
     const key = `${successes}/${trials}`
     const cell = cells.get(key)
@@ -75,7 +84,11 @@ export function marginalGain({ alpha, beta }: BetaMixture, samples: number, ceil
 }
 
 /** N*: the fewest samples after which another adds less than `epsilon` (002), at most `most`. O(log most). */
-export function saturationPoint(mixture: BetaMixture, epsilon: number, { ceiling = 1, most = 1024 }: { ceiling?: number; most?: number } = {}): number {
+export function saturationPoint(
+  mixture: BetaMixture,
+  epsilon: number,
+  { ceiling = 1, most = 1024 }: { ceiling?: number; most?: number } = {},
+): number {
   let [low, high] = [0, most]
   while (low < high) {
     const middle = (low + high) >> 1
@@ -89,7 +102,10 @@ export function saturationPoint(mixture: BetaMixture, epsilon: number, { ceiling
  * F_max of a selector (vote, verifier) that doesn't always pick the right answer where there is one: what fits accuracies seen at so many
  * samples best in least squares, as a share of coverage. 1 where nothing was seen. O(n).
  */
-export function selectorCeiling(mixture: BetaMixture, seen: readonly { readonly samples: number; readonly accuracy: number; readonly weight?: number }[]): number {
+export function selectorCeiling(
+  mixture: BetaMixture,
+  seen: readonly { readonly samples: number; readonly accuracy: number; readonly weight?: number }[],
+): number {
   let [both, squared] = [0, 0]
   for (const { samples, accuracy, weight = 1 } of seen) {
     const covered = coverage(mixture, samples)

@@ -17,7 +17,8 @@ export function brierScore(forecasts: readonly Forecast[]): number {
 
 /**
  * How far probabilities lie from what came, on average (expected calibration error; Naeini et al. 2015), in bins that hold equally many. Of
- * few forecasts it is never near 0, even for perfect probabilities: compare it only with others on the same rows. `NaN` of none. O(n log n).
+ * few forecasts it is never near 0, even for perfect probabilities: compare it only with others on the same rows. `NaN` of none. O(n
+ * log n).
  */
 export function calibrationError(forecasts: readonly Forecast[], bins = 10): number {
   const sorted = [...forecasts].sort((a, b) => a.probability - b.probability)
@@ -39,23 +40,31 @@ export interface PlattCurve {
 }
 
 /**
- * Turns scores into probabilities by a logistic curve (Platt 1999, with his targets that keep it from certainty; Newton's method after Lin, Lin
- * and Weng 2007). Throws `RangeError` for no forecasts and numbers that aren't finite. O(n) a step, at most 50 steps.
+ * Turns scores into probabilities by a logistic curve (Platt 1999, with his targets that keep it from certainty; Newton's method after
+ * Lin, Lin and Weng 2007). Throws `RangeError` for no forecasts and numbers that aren't finite. O(n) a step, at most 50 steps.
  */
-export function fitPlatt(scores: readonly { readonly score: number; readonly outcome: number; readonly weight?: number | undefined }[]): PlattCurve {
-  if (scores.length === 0 || scores.some(({ score, outcome, weight = 1 }) => !Number.isFinite(score * outcome * weight) || weight < 0 || outcome < 0 || outcome > 1))
+export function fitPlatt(
+  scores: readonly { readonly score: number; readonly outcome: number; readonly weight?: number | undefined }[],
+): PlattCurve {
+  if (
+    scores.length === 0 ||
+    scores.some(({ score, outcome, weight = 1 }) => !Number.isFinite(score * outcome * weight) || weight < 0 || outcome < 0 || outcome > 1)
+  )
     throw new RangeError('a logistic calibration needs finite scores, outcomes in [0, 1] and weights of at least 0')
   let [yes, no] = [0, 0]
   for (const { outcome, weight = 1 } of scores) [yes, no] = [yes + weight * outcome, no + weight * (1 - outcome)]
   const [high, low] = [(yes + 1) / (yes + 2), 1 / (no + 2)]
   let [slope, intercept] = [0, Math.log((yes + 1) / (no + 1))]
   const loss = (a: number, b: number): number =>
-    scores.reduce((sum, { score, outcome, weight = 1 }) => {
-      const margin = a * score + b
-      const target = low + (high - low) * outcome
-      // ln(1 + e^m) − t·m without overflow.
-      return sum + weight * (Math.max(margin, 0) + Math.log1p(Math.exp(-Math.abs(margin))) - target * margin)
-    }, 1e-6 * a * a)
+    scores.reduce(
+      (sum, { score, outcome, weight = 1 }) => {
+        const margin = a * score + b
+        const target = low + (high - low) * outcome
+        // ln(1 + e^m) − t·m without overflow.
+        return sum + weight * (Math.max(margin, 0) + Math.log1p(Math.exp(-Math.abs(margin))) - target * margin)
+      },
+      1e-6 * a * a,
+    )
   let current = loss(slope, intercept)
   for (let round = 0; round < 50; round++) {
     let [ga, gb, haa, hab, hbb] = [2e-6 * slope, 0, 2e-6, 0, 1e-9]

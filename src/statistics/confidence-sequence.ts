@@ -10,11 +10,12 @@ export interface Interval {
 }
 
 /**
- * An interval for a mean that may be looked at after every number, and acted on at any look: with probability 1 - α (asymptotically) it holds
- * the mean at *all* looks from `first` on. The Gaussian-mixture boundary of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (Time-uniform
- * central limit theory and asymptotic confidence sequences, 2024; theorem 2.2): mean ± σ̂ √( 2(nρ² + 1)/(n²ρ²) · ln( √(nρ² + 1) / α ) ).
- * ρ is set so that the interval is narrowest about `tightAt` numbers (their equation for ρ, appendix B.2). The numbers may depend on what came
- * before, as those of an adaptive policy do, so long as each has the mean given the past. O(1) a number.
+ * An interval for a mean that may be looked at after every number, and acted on at any look: with probability 1 - α (asymptotically) it
+ * holds the mean at *all* looks from `first` on. The Gaussian-mixture boundary of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas
+ * (Time-uniform central limit theory and asymptotic confidence sequences, 2024; theorem 2.2): mean ± σ̂ √( 2(nρ² + 1)/(n²ρ²) · ln(
+ * √(nρ² + 1) / α ) ). ρ is set so that the interval is narrowest about `tightAt` numbers (their equation for ρ, appendix B.2). The
+ * numbers may depend on what came before, as those of an adaptive policy do, so long as each has the mean given the past. O(1) a
+ * number.
  */
 export class ConfidenceSequence {
   private readonly moments = new RunningMoments()
@@ -41,8 +42,8 @@ export class ConfidenceSequence {
   }
 
   /**
-   * Without bounds until there are `first` numbers: before, the normal approximation that it rests on may not hold. `extraVariance` is added to that of
-   * the numbers, where the caller knows that they can't show all of theirs yet.
+   * Without bounds until there are `first` numbers: before, the normal approximation that it rests on may not hold. `extraVariance` is
+   * added to that of the numbers, where the caller knows that they can't show all of theirs yet.
    */
   interval(extraVariance = 0): Interval {
     const { count: n, mean } = this.moments
@@ -53,7 +54,10 @@ export class ConfidenceSequence {
     return { value: mean, low: mean - reach, high: mean + reach, n, method }
   }
 
-  /** Numbers at which, with the variance seen so far, half the width is `reach`; what "needs about N more" rests on. `Infinity` beyond 10¹². */
+  /**
+   * Numbers at which, with the variance seen so far, half the width is `reach`; what "needs about N more" rests on. `Infinity` beyond
+   * 10¹².
+   */
   countFor(reach: number): number {
     const { variance, count } = this.moments
     if (variance === 0) return Math.max(count, this.first)
@@ -81,14 +85,19 @@ export function rhoSquaredOf(level: number, tightAt: number): number {
 }
 
 /** Half the width of the confidence sequence after n numbers of this variance, for whoever keeps the sums; see `ConfidenceSequence`. */
-export function mixtureReach(n: number, variance: number, { level, rhoSquared }: { readonly level: number; readonly rhoSquared: number }): number {
+export function mixtureReach(
+  n: number,
+  variance: number,
+  { level, rhoSquared }: { readonly level: number; readonly rhoSquared: number },
+): number {
   const spread = n * rhoSquared + 1
   return Math.sqrt(((variance * 2 * spread) / (n * n * rhoSquared)) * Math.log(Math.sqrt(spread) / (1 - level)))
 }
 
 /**
- * The same boundary solved for α: the least α at which the confidence sequence of level 1 - α leaves out a mean that is `distance` away from the numbers' own.
- * An anytime-valid p-value of "the mean is there": under it the chance that it is ever α or less is at most α (asymptotically). In [0, 1].
+ * The same boundary solved for α: the least α at which the confidence sequence of level 1 - α leaves out a mean that is `distance` away
+ * from the numbers' own. An anytime-valid p-value of "the mean is there": under it the chance that it is ever α or less is at most α
+ * (asymptotically). In [0, 1].
  */
 export function mixturePValue(n: number, variance: number, distance: number, rhoSquared: number): number {
   if (distance === 0 || n === 0) return 1

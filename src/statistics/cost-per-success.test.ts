@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { costPerSuccess, type Attempt } from './index.js'
 
-const attempts = (costs: readonly number[], successes: readonly (0 | 1)[]): Attempt[] => costs.map((cost, index) => ({ cost, success: successes[index] ?? 0 }))
+const attempts = (costs: readonly number[], successes: readonly (0 | 1)[]): Attempt[] =>
+  costs.map((cost, index) => ({ cost, success: successes[index] ?? 0 }))
 
 describe('costPerSuccess', () => {
   it('is the mean cost over the success rate', () => {
@@ -32,7 +33,9 @@ describe('costPerSuccess', () => {
   })
 
   it('holds its value between its ends, and grows with its unit', () => {
-    const some = fc.array(fc.record({ cost: fc.double({ min: 0, max: 100, noNaN: true }), success: fc.constantFrom<0 | 1>(0, 1) }), { minLength: 1 })
+    const some = fc.array(fc.record({ cost: fc.double({ min: 0, max: 100, noNaN: true }), success: fc.constantFrom<0 | 1>(0, 1) }), {
+      minLength: 1,
+    })
     fc.assert(
       fc.property(some, (list) => {
         const { value, low, high } = costPerSuccess(list)

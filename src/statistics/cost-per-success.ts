@@ -18,7 +18,8 @@ export interface RatioEstimate {
 }
 
 /**
- * Cost-of-pass: what one success costs, E[cost of an attempt] / P(success) (Wang et al., Efficient Agents, 2025; the measure is Erol et al.'s,
+ * Cost-of-pass: what one success costs, E[cost of an attempt] / P(success) (Wang et al., Efficient Agents, 2025; the measure is Erol et
+ * al.'s,
  * 2025). The interval is that of a ratio of two means that go together, by linearising its logarithm (the delta method; Cochran 1977, 6.3)
  * with Student's t; the success rate's variance is taken with one more success and one more failure (Agresti and Coull 1998), so that five
  * successes of five don't count as certainty. Without any success it runs from the mean cost over the largest success rate that still fits
@@ -31,7 +32,8 @@ export function costPerSuccess(attempts: readonly Attempt[], level = 0.95): Rati
   if (n === 0) return { value: NaN, low: NaN, high: NaN, n, method: 'no attempts' }
   const cost = mean(attempts.map((attempt) => attempt.cost))
   const rate = mean(attempts.map((attempt) => attempt.success))
-  if (rate === 0) return { value: Infinity, low: cost / shareInterval(0, n, level).high, high: Infinity, n, method: `Clopper-Pearson, ${percent(level)}` }
+  if (rate === 0)
+    return { value: Infinity, low: cost / shareInterval(0, n, level).high, high: Infinity, n, method: `Clopper-Pearson, ${percent(level)}` }
   const value = cost / rate
   const method = `delta method on the log ratio, Student t, ${percent(level)}`
   if (cost === 0) return { value, low: 0, high: 0, n, method }

@@ -1,5 +1,21 @@
 import { describe, expect, it } from 'vitest'
-import { betaQuantile, gammaDraw, logGamma, mean, median, normalDraw, normalQuantile, quantile, regularizedBeta, robustDeviation, seededRandom, shareInterval, studentQuantile, studentTail, theilSenSlope } from './index.js'
+import {
+  betaQuantile,
+  gammaDraw,
+  logGamma,
+  mean,
+  median,
+  normalDraw,
+  normalQuantile,
+  quantile,
+  regularizedBeta,
+  robustDeviation,
+  seededRandom,
+  shareInterval,
+  studentQuantile,
+  studentTail,
+  theilSenSlope,
+} from './index.js'
 
 // Expected values are those of R 4 (qnorm, lgamma, pbeta, qbeta, pt, qt, binom.test, quantile, mad).
 describe('distributions', () => {

@@ -11,16 +11,20 @@ describe('poolAdjacent', () => {
 
   it('never falls, keeps the weighted sum, and is no worse than any constant', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.double({ min: -5, max: 5, noNaN: true }), fc.double({ min: 0.1, max: 9, noNaN: true })), { minLength: 1 }), (pairs) => {
-        const [values, weights] = [pairs.map(([value]) => value), pairs.map(([, weight]) => weight)]
-        const fitted = poolAdjacent(values, weights)
-        const weighted = (list: readonly number[]) => list.reduce((sum, value, index) => sum + value * (weights[index] ?? 0), 0)
-        const loss = (list: readonly number[]) => list.reduce((sum, value, index) => sum + (weights[index] ?? 0) * (value - (values[index] ?? 0)) ** 2, 0)
-        fitted.forEach((value, index) => expect(value).toBeGreaterThanOrEqual((fitted[index - 1] ?? -Infinity) - 1e-12))
-        expect(weighted(fitted)).toBeCloseTo(weighted(values), 6)
-        const middle = weighted(values) / weights.reduce((sum, weight) => sum + weight, 0)
-        expect(loss(fitted)).toBeLessThanOrEqual(loss(values.map(() => middle)) + 1e-9)
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.double({ min: -5, max: 5, noNaN: true }), fc.double({ min: 0.1, max: 9, noNaN: true })), { minLength: 1 }),
+        (pairs) => {
+          const [values, weights] = [pairs.map(([value]) => value), pairs.map(([, weight]) => weight)]
+          const fitted = poolAdjacent(values, weights)
+          const weighted = (list: readonly number[]) => list.reduce((sum, value, index) => sum + value * (weights[index] ?? 0), 0)
+          const loss = (list: readonly number[]) =>
+            list.reduce((sum, value, index) => sum + (weights[index] ?? 0) * (value - (values[index] ?? 0)) ** 2, 0)
+          fitted.forEach((value, index) => expect(value).toBeGreaterThanOrEqual((fitted[index - 1] ?? -Infinity) - 1e-12))
+          expect(weighted(fitted)).toBeCloseTo(weighted(values), 6)
+          const middle = weighted(values) / weights.reduce((sum, weight) => sum + weight, 0)
+          expect(loss(fitted)).toBeLessThanOrEqual(loss(values.map(() => middle)) + 1e-9)
+        },
+      ),
     )
   })
 })

@@ -12,8 +12,8 @@ export interface MonotoneCurve {
 }
 
 /**
- * The never falling sequence that is nearest to the values in weighted squares (pool adjacent violators; Ayer et al. 1955, Barlow et al. 1972).
- * Values of weight 0 take their neighbours' place. O(n).
+ * The never falling sequence that is nearest to the values in weighted squares (pool adjacent violators; Ayer et al. 1955, Barlow et
+ * al. 1972). Values of weight 0 take their neighbours' place. O(n).
  */
 export function poolAdjacent(values: readonly number[], weights: readonly number[]): number[] {
   const blocks: { sum: number; weight: number; length: number }[] = []
@@ -35,7 +35,8 @@ export function poolAdjacent(values: readonly number[], weights: readonly number
  */
 export function fitIsotonic(points: readonly WeightedPoint[]): MonotoneCurve {
   for (const { x, y, weight = 1 } of points)
-    if (!Number.isFinite(x) || !Number.isFinite(y) || !(weight >= 0 && weight < Infinity)) throw new RangeError('an isotonic fit needs finite points and weights of at least 0')
+    if (!Number.isFinite(x) || !Number.isFinite(y) || !(weight >= 0 && weight < Infinity))
+      throw new RangeError('an isotonic fit needs finite points and weights of at least 0')
   const sorted = points.filter(({ weight = 1 }) => weight > 0).sort((a, b) => a.x - b.x)
   if (sorted.length === 0) throw new RangeError('an isotonic fit needs at least one point')
   // Points at the same place are one value.

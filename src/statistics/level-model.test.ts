@@ -48,7 +48,9 @@ describe('fitLevelModel', () => {
   })
 
   it('follows a level that has moved', () => {
-    const amounts = [...new Array<number>(20).fill(5), ...new Array<number>(20).fill(20)].map((amount, day) => amount * (1 + 0.1 * ((day * 7) % 3)))
+    const amounts = [...new Array<number>(20).fill(5), ...new Array<number>(20).fill(20)].map(
+      (amount, day) => amount * (1 + 0.1 * ((day * 7) % 3)),
+    )
     expect(quantile(totals(amounts, 5), 0.5)).toBeGreaterThan(80)
   })
 
@@ -59,16 +61,23 @@ describe('fitLevelModel', () => {
 
   it('draws finite amounts that are not negative, and scales with its unit', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(fc.constant(0), fc.double({ min: 1e-6, max: 1e6, noNaN: true })), { minLength: 1, maxLength: 40 }), (amounts) => {
-        fc.pre(amounts.some((amount) => amount > 0))
-        const drawn = totals(amounts, 5, 20)
-        for (const total of drawn) {
-          expect(Number.isFinite(total)).toBe(true)
-          expect(total).toBeGreaterThanOrEqual(0)
-        }
-        const scaled = totals(amounts.map((amount) => amount * 1024), 5, 20)
-        drawn.forEach((total, index) => expect((scaled[index] ?? 0) / 1024).toBeCloseTo(total, total > 1 ? -Math.log10(total) + 5 : 5))
-      }),
+      fc.property(
+        fc.array(fc.oneof(fc.constant(0), fc.double({ min: 1e-6, max: 1e6, noNaN: true })), { minLength: 1, maxLength: 40 }),
+        (amounts) => {
+          fc.pre(amounts.some((amount) => amount > 0))
+          const drawn = totals(amounts, 5, 20)
+          for (const total of drawn) {
+            expect(Number.isFinite(total)).toBe(true)
+            expect(total).toBeGreaterThanOrEqual(0)
+          }
+          const scaled = totals(
+            amounts.map((amount) => amount * 1024),
+            5,
+            20,
+          )
+          drawn.forEach((total, index) => expect((scaled[index] ?? 0) / 1024).toBeCloseTo(total, total > 1 ? -Math.log10(total) + 5 : 5))
+        },
+      ),
       { numRuns: 40 },
     )
   })

@@ -69,7 +69,12 @@ export function fitLevelModel(amounts: readonly number[], { cycle = 7 }: LevelMo
     levels.flatMap((level) =>
       slopes.flatMap((slope) =>
         (cyclic ? cyclePriors : cyclePriors.slice(0, 1)).map((cyclePrior) =>
-          filter(amounts, centre, { ...level, ...slope, belief: level.belief * slope.belief, offset: offset * centre, cyclePrior }, cyclePrior === 0 ? 0 : cycle),
+          filter(
+            amounts,
+            centre,
+            { ...level, ...slope, belief: level.belief * slope.belief, offset: offset * centre, cyclePrior },
+            cyclePrior === 0 ? 0 : cycle,
+          ),
         ),
       ),
     ),
@@ -116,11 +121,15 @@ function filter(amounts: readonly number[], centre: number, variant: Variant, cy
     const variance = at(gain, 0) + (season < 0 ? 0 : at(gain, season)) + 1
     const error = Math.log(amount + offset) - at(state, 0) - (season < 0 ? 0 : at(state, season))
     const squared = (error * error) / variance
-    // Student's t, and the density of the amount rather than of its logarithm, so that offsets can be compared. How close a small amount was
-    // foretold in proportion is no merit: what counts is the sum.
+    // Student's t, and the density of the amount rather than of its logarithm, so that offsets can be compared. How close a small
+    // amount was foretold in proportion is no merit: what counts is the sum.
     if (step > 0)
       logLikelihood +=
-        logGamma((freedom + 1) / 2) - logGamma(freedom / 2) - 0.5 * Math.log(freedom * scale * variance) - ((freedom + 1) / 2) * Math.log1p(squared / (freedom * scale)) - Math.log(Math.max(amount, smallAmount * centre) + offset)
+        logGamma((freedom + 1) / 2) -
+        logGamma(freedom / 2) -
+        0.5 * Math.log(freedom * scale * variance) -
+        ((freedom + 1) / 2) * Math.log1p(squared / (freedom * scale)) -
+        Math.log(Math.max(amount, smallAmount * centre) + offset)
     for (let index = 0; index < size; index++) {
       state[index] = at(state, index) + (at(gain, index) * error) / variance
       const target = row(index)
@@ -136,7 +145,8 @@ function filter(amounts: readonly number[], centre: number, variant: Variant, cy
       const deviation = Math.sqrt((freedom * scale) / (2 * gammaDraw(random, freedom / 2)))
       const drawn = Float64Array.from(state)
       const noise = Float64Array.from(state, () => deviation * normalDraw(random))
-      for (let index = 0; index < size; index++) for (let other = 0; other <= index; other++) drawn[index] = at(drawn, index) + at(root[index] ?? noise, other) * at(noise, other)
+      for (let index = 0; index < size; index++)
+        for (let other = 0; other <= index; other++) drawn[index] = at(drawn, index) + at(root[index] ?? noise, other) * at(noise, other)
       let [level, slope] = [at(drawn, 0), at(drawn, 1)]
       const levelDeviation = deviation * Math.sqrt(variant.levelVariance)
       const slopeDeviation = deviation * Math.sqrt(variant.slopeVariance)

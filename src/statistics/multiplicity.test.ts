@@ -15,7 +15,8 @@ describe('several hypotheses at once', () => {
   it('make a mistake at all in no more than the stated share of experiments', () => {
     const random = childRandom(5, 'p')
     let mistaken = 0
-    for (let experiment = 0; experiment < 2_000; experiment++) if (holm(Array.from({ length: 8 }, () => random.next())).includes(true)) mistaken += 1
+    for (let experiment = 0; experiment < 2_000; experiment++)
+      if (holm(Array.from({ length: 8 }, () => random.next())).includes(true)) mistaken += 1
     expect(mistaken / 2_000).toBeLessThan(0.065)
   })
 

@@ -1,7 +1,7 @@
 /**
- * Which of several hypotheses may be called false together, so that the chance of even one mistake is at most `alpha`, whatever depends on what
- * (Holm 1979): p-values in ascending order are held against α/m, α/(m-1) …, up to the first that fails. O(m log m). Throws `RangeError` for a
- * p-value outside [0, 1].
+ * Which of several hypotheses may be called false together, so that the chance of even one mistake is at most `alpha`, whatever depends
+ * on what (Holm 1979): p-values in ascending order are held against α/m, α/(m-1) …, up to the first that fails. O(m log m). Throws
+ * `RangeError` for a p-value outside [0, 1].
  */
 export function holm(pValues: readonly number[], alpha = 0.05): readonly boolean[] {
   const rejected = pValues.map(() => false)
@@ -14,8 +14,8 @@ export function holm(pValues: readonly number[], alpha = 0.05): readonly boolean
 }
 
 /**
- * The same where a share of mistakes among those called false is allowed (false discovery rate; Benjamini and Hochberg 1995), for independent or
- * positively dependent ones. O(m log m).
+ * The same where a share of mistakes among those called false is allowed (false discovery rate; Benjamini and Hochberg 1995), for
+ * independent or positively dependent ones. O(m log m).
  */
 export function benjaminiHochberg(pValues: readonly number[], rate = 0.05): readonly boolean[] {
   const order = ascending(pValues)

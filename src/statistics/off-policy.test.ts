@@ -63,6 +63,11 @@ describe('off-policy estimates', () => {
     { propensity: 0.5, target: 1, reward: 1, expected: Infinity },
   ])('refuse %j', (decision) => {
     expect(() => doublyRobustScore(decision)).toThrow(RangeError)
-    expect(() => selfNormalised([{ propensity: 1, target: 1, reward: 1 }, { ...decision, expected: 0, reward: decision.expected === undefined ? decision.reward : NaN }])).toThrow(RangeError)
+    expect(() =>
+      selfNormalised([
+        { propensity: 1, target: 1, reward: 1 },
+        { ...decision, expected: 0, reward: decision.expected === undefined ? decision.reward : NaN },
+      ]),
+    ).toThrow(RangeError)
   })
 })

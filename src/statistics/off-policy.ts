@@ -16,9 +16,9 @@ export interface Logged {
 }
 
 /**
- * The score of a decision, whose mean over decisions is the other policy's value, whatever the model is worth (doubly robust; Robins, Rotnitzky and
- * Zhao 1994; Dudík, Langford and Li 2011): r̂(π) + π/p · (r - r̂(a)). Without a model it is plain inverse propensity, r·π/p. Throws `RangeError` for
- * a propensity outside (0, 1], and for what isn't finite.
+ * The score of a decision, whose mean over decisions is the other policy's value, whatever the model is worth (doubly robust; Robins,
+ * Rotnitzky and Zhao 1994; Dudík, Langford and Li 2011): r̂(π) + π/p · (r - r̂(a)). Without a model it is plain inverse propensity,
+ * r·π/p. Throws `RangeError` for a propensity outside (0, 1], and for what isn't finite.
  */
 export function doublyRobustScore({ propensity, target, reward, expected = 0, expectedOfTarget = 0 }: Logged): number {
   if (!(propensity > 0 && propensity <= 1)) throw new RangeError(`a propensity lies in (0, 1], not at ${propensity}`)
@@ -43,9 +43,9 @@ export function inversePropensity(decisions: Iterable<Logged>, level = 0.95): In
 }
 
 /**
- * Self-normalised inverse propensity (Hájek 1971; Swaminathan and Joachims 2015): Σ w·r / Σ w with w = π/p, a little biased and much steadier than
- * the plain one. The interval is that of the ratio, linearised: residuals w(r - v)/w̄. `NaN` where the other policy would never have done what
- * was done. O(decisions).
+ * Self-normalised inverse propensity (Hájek 1971; Swaminathan and Joachims 2015): Σ w·r / Σ w with w = π/p, a little biased and much
+ * steadier than the plain one. The interval is that of the ratio, linearised: residuals w(r - v)/w̄. `NaN` where the other policy would
+ * never have done what was done. O(decisions).
  */
 export function selfNormalised(decisions: readonly Logged[], level = 0.95): Interval {
   const method = `self-normalised inverse propensity, normal, ${Math.round(level * 100)} %`

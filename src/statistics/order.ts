@@ -36,7 +36,9 @@ export function mean(values: readonly number[]): number {
 export function theilSenSlope(values: readonly number[]): number {
   const most = 400
   const count = Math.min(values.length, most)
-  const indexes = Array.from({ length: count }, (_, index) => (values.length <= most ? index : Math.round((index * (values.length - 1)) / (most - 1))))
+  const indexes = Array.from({ length: count }, (_, index) =>
+    values.length <= most ? index : Math.round((index * (values.length - 1)) / (most - 1)),
+  )
   const slopes: number[] = []
   for (let left = 0; left < count; left++)
     for (let right = left + 1; right < count; right++) {

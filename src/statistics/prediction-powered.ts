@@ -9,12 +9,16 @@ export interface Labelled {
 }
 
 /**
- * The mean of people's labels, from few labels and many judgements (prediction-powered inference, Angelopoulos et al. 2023, with the power tuning
- * of PPI++, 2024): θ̂ = λ·mean(f over the unlabelled) + mean(Y - λ·f over the labelled). λ is the one of least variance,
- * cov(Y, f) / ((1 + n/N)·var f), so a judge that knows nothing gets λ ≈ 0 and the interval is that of the labels alone. Both sets must be drawn at
- * random from the same items. Throws `RangeError` for fewer than two labels. O(items).
+ * The mean of people's labels, from few labels and many judgements (prediction-powered inference, Angelopoulos et al. 2023, with the
+ * power tuning of PPI++, 2024): θ̂ = λ·mean(f over the unlabelled) + mean(Y - λ·f over the labelled). λ is the one of least variance,
+ * cov(Y, f) / ((1 + n/N)·var f), so a judge that knows nothing gets λ ≈ 0 and the interval is that of the labels alone. Both sets must
+ * be drawn at random from the same items. Throws `RangeError` for fewer than two labels. O(items).
  */
-export function predictionPowered(labelled: readonly Labelled[], judgedOnly: readonly number[], level = 0.95): Interval & { readonly lambda: number } {
+export function predictionPowered(
+  labelled: readonly Labelled[],
+  judgedOnly: readonly number[],
+  level = 0.95,
+): Interval & { readonly lambda: number } {
   const n = labelled.length
   const rest = judgedOnly.length
   if (n < 2) throw new RangeError('prediction-powered inference needs two labels at least')
@@ -36,5 +40,12 @@ export function predictionPowered(labelled: readonly Labelled[], judgedOnly: rea
   const value = corrected.mean + (lambda === 0 ? 0 : lambda * others.mean)
   const variance = corrected.variance / n + (lambda === 0 ? 0 : (lambda * lambda * others.variance) / rest)
   const reach = normalQuantile((1 + level) / 2) * Math.sqrt(variance)
-  return { value, low: value - reach, high: value + reach, n: n + rest, lambda, method: `prediction-powered (λ = ${lambda.toFixed(2)}, ${n} labels), normal, ${Math.round(level * 100)} %` }
+  return {
+    value,
+    low: value - reach,
+    high: value + reach,
+    n: n + rest,
+    lambda,
+    method: `prediction-powered (λ = ${lambda.toFixed(2)}, ${n} labels), normal, ${Math.round(level * 100)} %`,
+  }
 }

@@ -32,12 +32,16 @@ afterAll(async () => {
 
 function proxy(onBreak: (answer: NodeJS.ReadableStream, done: (destroy: boolean) => void) => void): Promise<Server> {
   const server = createServer((incoming, outgoing) => {
-    const onward = send(`${upstream.url}${incoming.url ?? ''}`, { method: incoming.method, headers: { ...incoming.headers, connection: 'close' } }, (answer) => {
-      const { connection: _, 'transfer-encoding': __, ...headers } = answer.headers
-      outgoing.writeHead(answer.statusCode ?? 502, headers)
-      onBreak(answer, (destroy) => (destroy ? outgoing.destroy() : outgoing.end()))
-      answer.pipe(outgoing)
-    })
+    const onward = send(
+      `${upstream.url}${incoming.url ?? ''}`,
+      { method: incoming.method, headers: { ...incoming.headers, connection: 'close' } },
+      (answer) => {
+        const { connection: _, 'transfer-encoding': __, ...headers } = answer.headers
+        outgoing.writeHead(answer.statusCode ?? 502, headers)
+        onBreak(answer, (destroy) => (destroy ? outgoing.destroy() : outgoing.end()))
+        answer.pipe(outgoing)
+      },
+    )
     onward.on('error', () => outgoing.writeHead(502, { 'content-type': 'application/json' }).end('{"error":{"message":"bad gateway"}}'))
     incoming.pipe(onward)
   })
@@ -60,12 +64,33 @@ describe('the conformance checks', () => {
     expect(checks.length).toBeGreaterThan(45)
   })
 
-  for (const id of ['flows', 'bytes', 'odd-sse', 'split-bytes', 'tool-deltas', 'cut', 'error-event', 'hang-up-once', 'passes-4xx', 'usage-kept'])
+  for (const id of [
+    'flows',
+    'bytes',
+    'odd-sse',
+    'split-bytes',
+    'tool-deltas',
+    'cut',
+    'error-event',
+    'hang-up-once',
+    'passes-4xx',
+    'usage-kept',
+  ])
     it(`pass a gateway that copies bytes: ${id}`, async () => {
       expect(await run(id, copier)).toMatchObject({ verdict: 'pass' })
     })
 
-  for (const id of ['no-end-mark', 'retry-500', 'malformed-json', 'bad-utf8', 'duplicate-keys', 'missing-key', 'usage-unasked', 'hop-by-hop-back', 'wrong-method'])
+  for (const id of [
+    'no-end-mark',
+    'retry-500',
+    'malformed-json',
+    'bad-utf8',
+    'duplicate-keys',
+    'missing-key',
+    'usage-unasked',
+    'hop-by-hop-back',
+    'wrong-method',
+  ])
     it(`catch what copying bytes does not give: ${id}`, async () => {
       expect(await run(id, copier)).toMatchObject({ verdict: 'fail' })
     })

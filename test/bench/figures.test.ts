@@ -6,7 +6,17 @@ import type { Run } from '../../bench/gateway/load.js'
 import { median, table } from '../../bench/report.js'
 
 const run = (over: Partial<Run>): Run => ({
-  round: 0, mode: 'json', concurrency: 1, target: 'bursar', requestsPerSecond: 100, p50Ms: 1, p99Ms: 2, cpuMsPerRequest: 0.1, peakRssMb: 90, errors: 0, ...over,
+  round: 0,
+  mode: 'json',
+  concurrency: 1,
+  target: 'bursar',
+  requestsPerSecond: 100,
+  p50Ms: 1,
+  p99Ms: 2,
+  cpuMsPerRequest: 0.1,
+  peakRssMb: 90,
+  errors: 0,
+  ...over,
 })
 
 describe('summaries of load runs', () => {
@@ -25,7 +35,11 @@ describe('summaries of load runs', () => {
   })
 
   it('judge the worst load, and call what was not measured not measured', () => {
-    const rows = summarize([run({ cpuMsPerRequest: 0.1 }), run({ concurrency: 256, cpuMsPerRequest: 0.2, peakRssMb: 149 }), run({ mode: 'sse', cpuMsPerRequest: 0.3 })])
+    const rows = summarize([
+      run({ cpuMsPerRequest: 0.1 }),
+      run({ concurrency: 256, cpuMsPerRequest: 0.2, peakRssMb: 149 }),
+      run({ mode: 'sse', cpuMsPerRequest: 0.3 }),
+    ])
     const all = new Map(verdicts(rows, { value: 0.5, low: 0.2, high: 1.2, n: 9, method: '' }).map((one) => [one.target, one.met]))
     expect(all.get('CPU per JSON request')).toBe(false)
     expect(all.get('CPU per 50-chunk stream')).toBe(true)
@@ -63,7 +77,10 @@ describe('intervals', () => {
     const random = seededRandom(11)
     let covered = 0
     for (let trial = 0; trial < 400; trial++) {
-      const readings = Array.from({ length: 300 }, (_, seconds) => ({ seconds, value: 50 + 0.01 * seconds + random.next() + random.next() - 1 }))
+      const readings = Array.from({ length: 300 }, (_, seconds) => ({
+        seconds,
+        value: 50 + 0.01 * seconds + random.next() + random.next() - 1,
+      }))
       const { low, high } = growth(readings, 10, 600, 'middle')
       if (low <= 6 && 6 <= high) covered++
     }
@@ -75,7 +92,15 @@ describe('intervals', () => {
 })
 
 it('tables line up and the middle is the middle', () => {
-  expect(table(['a', { title: 'n', align: 'right' }], [['é', 10], ['long', 1]])).toBe('| a    |   n |\n|------|----:|\n| é    |  10 |\n| long |   1 |')
+  expect(
+    table(
+      ['a', { title: 'n', align: 'right' }],
+      [
+        ['é', 10],
+        ['long', 1],
+      ],
+    ),
+  ).toBe('| a    |   n |\n|------|----:|\n| é    |  10 |\n| long |   1 |')
   expect(median([3, 1, 2])).toBe(2)
   expect(median([4, 1, 2, 3])).toBe(2.5)
   expect(median([])).toBeNaN()

@@ -29,7 +29,10 @@ const table = async (loaded: ReturnType<typeof loadAlpacaEval>) => {
 }
 
 describe('alpaca_eval as an outcome table', () => {
-  const instructions = [{ instruction_id: 1, dataset: 'd', instruction: 'Say <|endoftext|> hello' }, { instruction_id: 2, dataset: 'd', instruction: 'Nobody answered this' }]
+  const instructions = [
+    { instruction_id: 1, dataset: 'd', instruction: 'Say <|endoftext|> hello' },
+    { instruction_id: 2, dataset: 'd', instruction: 'Nobody answered this' },
+  ]
   const outputs = [{ instruction_id: 1, model: 'a', output: 'Hello ✓' }, { instruction_id: 1, model: 'b', output: '' }]
 
   it('joins instructions, answers and scores, and counts tokens', async () => {
@@ -47,7 +50,10 @@ describe('alpaca_eval as an outcome table', () => {
         id: 'alpaca-1',
         request: { messages: [{ role: 'user', content: 'Say <|endoftext|> hello' }] },
         category: 'd',
-        outcomes: { a: { answer: 'Hello ✓', inputTokens, outputTokens: o200kTokens('Hello ✓'), quality: 0.25 }, b: { answer: '', inputTokens, outputTokens: 0 } },
+        outcomes: {
+          a: { answer: 'Hello ✓', inputTokens, outputTokens: o200kTokens('Hello ✓'), quality: 0.25 },
+          b: { answer: '', inputTokens, outputTokens: 0 },
+        },
       },
     ])
   })
@@ -71,12 +77,25 @@ describe('alpaca_eval as an outcome table', () => {
 })
 
 describe('RouteLLM GSM8K as an outcome table', () => {
-  const row = { id: 'g1', prompt: 'How many?', mixtral_8x7b_instruct_correct: false, gpt4_1106_preview_correct: true, mixtral_response: ' 4', gpt4_response: '5' }
+  const row = {
+    id: 'g1',
+    prompt: 'How many?',
+    mixtral_8x7b_instruct_correct: false,
+    gpt4_1106_preview_correct: true,
+    mixtral_response: ' 4',
+    gpt4_response: '5',
+  }
 
   it('has both answers and whether they were right', async () => {
     put('gsm8k_mixtral_vs_gpt4_x.jsonl.gz', [row])
     expect(await table(loadRouteLlmGsm8k(folder))).toMatchObject([
-      { id: 'g1', outcomes: { 'mixtral-8x7b-instruct': { answer: ' 4', quality: 0, inputTokens: 3 }, 'gpt-4-1106-preview': { answer: '5', quality: 1, outputTokens: 1 } } },
+      {
+        id: 'g1',
+        outcomes: {
+          'mixtral-8x7b-instruct': { answer: ' 4', quality: 0, inputTokens: 3 },
+          'gpt-4-1106-preview': { answer: '5', quality: 1, outputTokens: 1 },
+        },
+      },
     ])
   })
 

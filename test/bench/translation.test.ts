@@ -29,29 +29,61 @@ describe('the loaders', () => {
       arguments: { source: "a'b.txt", arg1: 'n', flags: [1, -2.5, true, null], at: [1], by: { k: 'v' } },
     })
     expect(parsePythonCall('ls()')).toEqual({ name: 'ls', arguments: {} })
-    for (const wrong of ['', 'ls', 'ls(', 'ls(a=)', 'ls(x)', 'ls() + 1', "f('a' 'b')"]) expect(parsePythonCall(wrong), wrong).toBeUndefined()
+    for (const wrong of ['', 'ls', 'ls(', 'ls(a=)', 'ls(x)', 'ls() + 1', "f('a' 'b')"])
+      expect(parsePythonCall(wrong), wrong).toBeUndefined()
   })
 
   it('write types of Python as types of JSON Schema, at every depth', () => {
-    expect(jsonSchema({ type: 'dict', properties: { type: { type: 'float' }, list: { type: 'tuple', items: { type: 'dict', properties: {} } }, any: { type: 'any' } } })).toEqual({
+    expect(
+      jsonSchema({
+        type: 'dict',
+        properties: { type: { type: 'float' }, list: { type: 'tuple', items: { type: 'dict', properties: {} } }, any: { type: 'any' } },
+      }),
+    ).toEqual({
       type: 'object',
       properties: { type: { type: 'number' }, list: { type: 'array', items: { type: 'object', properties: {} } }, any: {} },
     })
   })
 
   it('make a schema from samples', () => {
-    expect(schemaOf([{ a: 1, b: ['x'] }, { a: 2, c: { d: true } }])).toEqual({
+    expect(
+      schemaOf([
+        { a: 1, b: ['x'] },
+        { a: 2, c: { d: true } },
+      ]),
+    ).toEqual({
       type: 'object',
-      properties: { a: { type: 'number' }, b: { type: 'array', items: { type: 'string' } }, c: { type: 'object', properties: { d: { type: 'boolean' } }, required: ['d'] } },
+      properties: {
+        a: { type: 'number' },
+        b: { type: 'array', items: { type: 'string' } },
+        c: { type: 'object', properties: { d: { type: 'boolean' } }, required: ['d'] },
+      },
       required: ['a'],
     })
   })
 
   it('read function-calling questions of one turn and of several', () => {
-    lines('simple_x.jsonl', [{ id: 's', question: [[{ role: 'user', content: 'q' }]], function: [{ name: 'a.b', description: 'd', parameters: { type: 'dict', properties: {} } }], ground_truth: [{ 'a.b': { x: [1, 2], y: [''] } }] }])
-    lines('multi_turn_x.jsonl', [{ id: 'm', question: [[{ role: 'user', content: 'one' }], [{ role: 'user', content: 'two' }]], path: ['C.f'], ground_truth: [["f(a='1')", 'g()'], ['f()']] }])
+    lines('simple_x.jsonl', [
+      {
+        id: 's',
+        question: [[{ role: 'user', content: 'q' }]],
+        function: [{ name: 'a.b', description: 'd', parameters: { type: 'dict', properties: {} } }],
+        ground_truth: [{ 'a.b': { x: [1, 2], y: [''] } }],
+      },
+    ])
+    lines('multi_turn_x.jsonl', [
+      {
+        id: 'm',
+        question: [[{ role: 'user', content: 'one' }], [{ role: 'user', content: 'two' }]],
+        path: ['C.f'],
+        ground_truth: [["f(a='1')", 'g()'], ['f()']],
+      },
+    ])
     const { conversations } = loadBfcl(folder)
-    expect(conversations.find(({ id }) => id === 's')).toMatchObject({ body: { tools: [{ function: { name: 'a_b' } }] }, answers: [{ calls: [{ name: 'a_b', arguments: '{"x":1}' }] }] })
+    expect(conversations.find(({ id }) => id === 's')).toMatchObject({
+      body: { tools: [{ function: { name: 'a_b' } }] },
+      answers: [{ calls: [{ name: 'a_b', arguments: '{"x":1}' }] }],
+    })
     const several = conversations.find(({ id }) => id === 'm')
     expect(valueAt(several?.body, 'messages[1].tool_calls[1].function.name')).toBe('g')
     expect(valueAt(several?.body, 'messages[3].tool_call_id')).toBe('call_1')
@@ -61,7 +93,12 @@ describe('the loaders', () => {
   it('read trajectories of agents, and tell what is wrong with a row', () => {
     writeFileSync(join(folder, 'system_policy.txt'), 'Rules.')
     const call = { id: 'c1', function: { name: 'look', arguments: '{"id":"x"}' } }
-    const messages = [{ role: 'user', content: 'a' }, { role: 'assistant', content: null, tool_calls: [call] }, { role: 'tool', tool_call_id: 'c1', name: 'look', content: 'r' }, { role: 'assistant', content: 'b' }]
+    const messages = [
+      { role: 'user', content: 'a' },
+      { role: 'assistant', content: null, tool_calls: [call] },
+      { role: 'tool', tool_call_id: 'c1', name: 'look', content: 'r' },
+      { role: 'assistant', content: 'b' },
+    ]
     lines('trajectories.jsonl', [{ task_id: 1, trial: 0, messages }])
     const [conversation] = loadTauBench(folder).conversations
     expect(conversation?.answers).toEqual([{ calls: [{ id: 'c1', name: 'look', arguments: '{"id":"x"}' }] }, { text: 'b', calls: [] }])
@@ -72,7 +109,16 @@ describe('the loaders', () => {
 
   it('read chats of two people as a conversation and as a group chat', () => {
     const turns = [{ speaker: 'A', text: 'Look', img_url: ['https://x/y.png'] }, { speaker: 'B', text: 'Nice', blip_caption: 'a cat' }]
-    writeFileSync(join(folder, 'locomo_1.json'), JSON.stringify([{ sample_id: 'c', conversation: { speaker_a: 'A', speaker_b: 'B', session_1: turns, session_1_date_time: 'May' }, qa: [{ question: 'q', answer: 7 }] }]))
+    writeFileSync(
+      join(folder, 'locomo_1.json'),
+      JSON.stringify([
+        {
+          sample_id: 'c',
+          conversation: { speaker_a: 'A', speaker_b: 'B', session_1: turns, session_1_date_time: 'May' },
+          qa: [{ question: 'q', answer: 7 }],
+        },
+      ]),
+    )
     expect(valueAt(loadLocomo(folder).conversations[0]?.body, 'messages[2].content[1].image_url.url')).toBe('https://x/y.png')
     expect(valueAt(loadLocomo(folder).conversations[0]?.body, 'messages[3].content')).toBe('Nice [a cat]')
     expect(valueAt(loadLocomoNamed(folder).conversations[0]?.body, 'messages[1].name')).toBe('B')
@@ -84,16 +130,41 @@ const conversation: RecordedConversation = {
   body: {
     messages: [
       { role: 'system', content: 'Rules.' },
-      { role: 'user', content: [{ type: 'text', text: 'Look:' }, { type: 'image_url', image_url: { url: 'https://x/y.png' } }] },
-      { role: 'assistant', content: 'I look.', tool_calls: [{ id: 'c1', type: 'function', function: { name: 'look', arguments: '{"at":{"x":[1,null,"é"]}}' } }, { id: 'c2', type: 'function', function: { name: 'now', arguments: '{}' } }] },
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'Look:' },
+          { type: 'image_url', image_url: { url: 'https://x/y.png' } },
+        ],
+      },
+      {
+        role: 'assistant',
+        content: 'I look.',
+        tool_calls: [
+          { id: 'c1', type: 'function', function: { name: 'look', arguments: '{"at":{"x":[1,null,"é"]}}' } },
+          { id: 'c2', type: 'function', function: { name: 'now', arguments: '{}' } },
+        ],
+      },
       { role: 'tool', tool_call_id: 'c1', content: 'a\tcat\n' },
       { role: 'tool', tool_call_id: 'c2', content: 'noon' },
     ],
-    tools: [{ type: 'function', function: { name: 'look', description: 'Looks.', parameters: { type: 'object', properties: { at: { type: 'object', additionalProperties: true } }, required: ['at'] } } }],
+    tools: [
+      {
+        type: 'function',
+        function: {
+          name: 'look',
+          description: 'Looks.',
+          parameters: { type: 'object', properties: { at: { type: 'object', additionalProperties: true } }, required: ['at'] },
+        },
+      },
+    ],
     tool_choice: 'auto',
     temperature: 0.5,
     max_tokens: 77,
-    response_format: { type: 'json_schema', json_schema: { name: 'x', schema: { type: 'object', properties: {}, additionalProperties: false } } },
+    response_format: {
+      type: 'json_schema',
+      json_schema: { name: 'x', schema: { type: 'object', properties: {}, additionalProperties: false } },
+    },
   },
   answers: [{ text: 'A cat 🐈 at\nnoon.', calls: [{ id: 'c3', name: 'look', arguments: '{"at": {"x": 2}}' }] }],
 }
@@ -105,7 +176,9 @@ describe('the checks', () => {
   })
 
   it('tell a refusal whose path is in the body from one whose path leads nowhere', () => {
-    expect(checkRequest({ ...conversation, body: { ...conversation.body, seed: 7 } }, 'anthropic-messages')).toMatchObject({ kind: 'refused' })
+    expect(checkRequest({ ...conversation, body: { ...conversation.body, seed: 7 } }, 'anthropic-messages')).toMatchObject({
+      kind: 'refused',
+    })
     expect(valueAt({ a: [{ b: 1 }] }, 'a[0].b')).toBe(1)
     expect(valueAt({ a: [{ b: 1 }] }, 'a[1].b')).toBeUndefined()
     expect(valueAt({ a: [] }, 'a.length2')).toBeUndefined()
@@ -124,14 +197,17 @@ describe('the checks', () => {
     ['the temperature', (text) => text.replace('0.5', '0.6')],
     ['the maximum', (text) => text.replace('77', '78')],
   ]
-  it.each(faults.flatMap(([name, fault]) => formats.map((format) => ({ name, fault, format }))))('see $name changed in $format', ({ fault, format }: { fault: (text: string) => string; format: Format }) => {
-    const body = { model: 'm', ...conversation.body }
-    const there = written(openaiChat.decodeRequest(body), format)
-    const expected = saidIn('openai-chat', body)
-    expect(difference(expected, saidIn(format, there))).toBeUndefined()
-    const spoilt: unknown = JSON.parse(fault(JSON.stringify(there)))
-    expect(difference(expected, saidIn(format, typeof spoilt === 'object' && spoilt !== null ? { ...spoilt } : {}))).toBeDefined()
-  })
+  it.each(faults.flatMap(([name, fault]) => formats.map((format) => ({ name, fault, format }))))(
+    'see $name changed in $format',
+    ({ fault, format }: { fault: (text: string) => string; format: Format }) => {
+      const body = { model: 'm', ...conversation.body }
+      const there = written(openaiChat.decodeRequest(body), format)
+      const expected = saidIn('openai-chat', body)
+      expect(difference(expected, saidIn(format, there))).toBeUndefined()
+      const spoilt: unknown = JSON.parse(fault(JSON.stringify(there)))
+      expect(difference(expected, saidIn(format, typeof spoilt === 'object' && spoilt !== null ? { ...spoilt } : {}))).toBeDefined()
+    },
+  )
 
   it('cut streams without breaking a character', () => {
     const text = 'a🐈'.repeat(50)
@@ -147,7 +223,10 @@ describe('the checks', () => {
       for (const caller of ['openai-chat', 'openai-responses', 'anthropic-messages'] as const)
         for (const target of formats)
           for (const stream of [false, true])
-            if (answer) expect(await bench.check(conversation, answer, caller, target, stream, seededRandom(1)), `${caller} to ${target}`).toEqual({ kind: 'same' })
+            if (answer)
+              expect(await bench.check(conversation, answer, caller, target, stream, seededRandom(1)), `${caller} to ${target}`).toEqual({
+                kind: 'same',
+              })
     } finally {
       await bench.close()
     }

@@ -13,17 +13,45 @@ const run = promisify(execFile)
 /** Many models close together, with names of every length, and bars with long names. */
 function crowded(): ReportDocument {
   const random = childRandom(3, 'page')
-  const models = Array.from({ length: 16 }, (_, index) => `${['gpt', 'claude', 'mixtral-8x22b', 'QWEN', 'llama-3'][index % 5]}-${'instruct-'.repeat(index % 3)}${index}`)
-  const points = models.map((label) => ({ label, x: 10 ** (random.next() * 3 - 2), y: { value: 50 + random.next() * 40, low: 45, high: 95 } }))
+  const models = Array.from(
+    { length: 16 },
+    (_, index) => `${['gpt', 'claude', 'mixtral-8x22b', 'QWEN', 'llama-3'][index % 5]}-${'instruct-'.repeat(index % 3)}${index}`,
+  )
+  const points = models.map((label) => ({
+    label,
+    x: 10 ** (random.next() * 3 - 2),
+    y: { value: 50 + random.next() * 40, low: 45, high: 95 },
+  }))
   return {
     title: 'A page',
     sections: [
       {
         heading: 'Plots',
         blocks: [
-          { kind: 'plot', shape: 'scatter', caption: 'Scatter', x: { title: 'Cost', unit: '$', scale: 'log' }, y: { title: 'Quality', unit: '%' }, series: [{ name: 'models', points }] },
-          { kind: 'plot', shape: 'bars', caption: 'Bars', x: { title: 'Model' }, y: { title: 'Dollars', unit: '$' }, series: [{ name: 'spent', points: points.map(({ label, y }, x) => ({ label, x, y })) }] },
-          { kind: 'plot', shape: 'line', caption: 'Line', x: { title: 'Day', as: 'days' }, y: { title: 'Points' }, series: ['a', 'b'].map((name) => ({ name, points: points.map(({ y }, day) => ({ x: 1_790_000_000 + day * 86_400, y })) })) },
+          {
+            kind: 'plot',
+            shape: 'scatter',
+            caption: 'Scatter',
+            x: { title: 'Cost', unit: '$', scale: 'log' },
+            y: { title: 'Quality', unit: '%' },
+            series: [{ name: 'models', points }],
+          },
+          {
+            kind: 'plot',
+            shape: 'bars',
+            caption: 'Bars',
+            x: { title: 'Model' },
+            y: { title: 'Dollars', unit: '$' },
+            series: [{ name: 'spent', points: points.map(({ label, y }, x) => ({ label, x, y })) }],
+          },
+          {
+            kind: 'plot',
+            shape: 'line',
+            caption: 'Line',
+            x: { title: 'Day', as: 'days' },
+            y: { title: 'Points' },
+            series: ['a', 'b'].map((name) => ({ name, points: points.map(({ y }, day) => ({ x: 1_790_000_000 + day * 86_400, y })) })),
+          },
         ],
       },
     ],
@@ -55,11 +83,26 @@ describe.skipIf(chromium === undefined)('the page in Chromium', () => {
       expect(measured.length).toBeGreaterThan(html.length)
       writeFileSync(join(folder, 'page.html'), measured)
       // Plots scale as a whole, so one width tells of all.
-      const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', `--user-data-dir=${join(folder, 'profile')}`, '--window-size=500,900', '--dump-dom']
-      const { stdout } = await run(chromium ?? '', [...flags, `file://${join(folder, 'page.html')}`], { timeout: 25_000, maxBuffer: 1 << 24 })
+      const flags = [
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--no-first-run',
+        `--user-data-dir=${join(folder, 'profile')}`,
+        '--window-size=500,900',
+        '--dump-dom',
+      ]
+      const { stdout } = await run(chromium ?? '', [...flags, `file://${join(folder, 'page.html')}`], {
+        timeout: 25_000,
+        maxBuffer: 1 << 24,
+      })
       const told = /<title>measured ([^<]*)<\/title>/.exec(stdout)?.[1]
       expect(told).toBeDefined()
-      expect(JSON.parse(told?.replaceAll('&lt;', '<').replaceAll('&amp;', '&') ?? 'null')).toEqual({ overlaps: [], outside: [], sideways: false })
+      expect(JSON.parse(told?.replaceAll('&lt;', '<').replaceAll('&amp;', '&') ?? 'null')).toEqual({
+        overlaps: [],
+        outside: [],
+        sideways: false,
+      })
     } finally {
       rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
     }

@@ -19,7 +19,12 @@ const DAY = 24 * HOUR
 const NOON = Date.UTC(2026, 10, 20, 12) / 1000
 
 let offset = 0
-const clock: Clock = { ...systemClock, now: () => NOON + offset, monotonic: () => systemClock.monotonic(), sleep: (seconds, signal) => systemClock.sleep(seconds, signal) }
+const clock: Clock = {
+  ...systemClock,
+  now: () => NOON + offset,
+  monotonic: () => systemClock.monotonic(),
+  sleep: (seconds, signal) => systemClock.sleep(seconds, signal),
+}
 const agent = createAgent(20)
 let folder: string
 let upstream: BillingUpstream
@@ -35,7 +40,12 @@ async function start(key: Record<string, unknown>): Promise<void> {
     budgets: { queue_seconds: 0 },
     ledger: { store: 'sql', path: join(folder, 'bursar.db'), journal: join(folder, 'journal') },
   }
-  gateway = await Gateway.create({ config: parseConfig(JSON.stringify(config), {}).config, version: 'test', clock, log: createLogger({ level: 'silent' }) })
+  gateway = await Gateway.create({
+    config: parseConfig(JSON.stringify(config), {}).config,
+    version: 'test',
+    clock,
+    log: createLogger({ level: 'silent' }),
+  })
   url = (await gateway.listen()).url
 }
 

@@ -6,7 +6,15 @@ import { missingPostgres } from '../../bench/money/services.js'
 // Short versions; `npm run bench:money -- --campaign kill` has the long ones.
 const held = async (store: 'embedded' | 'postgres', kills: number) => {
   const said: string[] = []
-  const { violations, rows } = await kill({ store, program: sources, kills, callers: 12, loadMs: 300, seed: 11, say: (text) => void said.push(text) })
+  const { violations, rows } = await kill({
+    store,
+    program: sources,
+    kills,
+    callers: 12,
+    loadMs: 300,
+    seed: 11,
+    say: (text) => void said.push(text),
+  })
   expect(violations, said.join('\n')).toEqual([])
   expect(rows).toHaveLength(kills)
 }

@@ -16,7 +16,11 @@ const note = missing === undefined ? '' : ` (skipped: ${missing})`
 describe('under load', () => {
   it.skipIf(missing)(`PostgreSQL crashes and comes back${note}`, () => held('postgres-crash'), 120_000)
 
-  it.skipIf(process.getuid?.() !== 0)(`the disk of the journal and the database is full for a while${process.getuid?.() === 0 ? '' : ' (skipped: a small file system takes root)'}`, () => held('disk'), 120_000)
+  it.skipIf(process.getuid?.() !== 0)(
+    `the disk of the journal and the database is full for a while${process.getuid?.() === 0 ? '' : ' (skipped: a small file system takes root)'}`,
+    () => held('disk'),
+    120_000,
+  )
 
   it('a webhook that never answers delays nothing', () => held('webhook'), 120_000)
 })

@@ -78,7 +78,12 @@ describe.each(pages)('%s', (page) => {
         const there = readFileSync(path, 'utf8')
         const anchors = [
           ...[...there.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id),
-          ...[...there.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) => title.toLowerCase().replace(/[^\p{L}\p{N} -]/gu, '').replace(/ /g, '-')),
+          ...[...there.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+            title
+              .toLowerCase()
+              .replace(/[^\p{L}\p{N} -]/gu, '')
+              .replace(/ /g, '-'),
+          ),
         ]
         expect(anchors, `${target} in ${page}`).toContain(anchor)
       }
@@ -90,17 +95,27 @@ describe.each(pages)('%s', (page) => {
     for (const [, script = ''] of text.matchAll(/npm run ([\w:]+)/g)) expect(Object.keys(scripts), `npm run ${script}`).toContain(script)
     const all = sources('src')
     for (const [name] of text.matchAll(/\b(x-bursar-[a-z-]+|bursar_[a-z_]+)\b/g)) expect(all.includes(name), name).toBe(true)
-    for (const [, path = ''] of text.matchAll(/\b((?:test|examples|bench|src)\/[\w./-]*\.(?:test\.)?ts)\b/g)) expect(existsSync(join(root, path)), path).toBe(true)
+    for (const [, path = ''] of text.matchAll(/\b((?:test|examples|bench|src)\/[\w./-]*\.(?:test\.)?ts)\b/g))
+      expect(existsSync(join(root, path)), path).toBe(true)
   })
 
   // Strategies are parts of a configuration: `src/strategies/declared/documentation.test.ts` reads and builds those of its page.
   it.skipIf(page === 'docs/strategies.md')('shows configurations that are valid', () => {
-    const env = { OPENAI_API_KEY: 'sk-o', ANTHROPIC_API_KEY: 'sk-a', BACKEND_KEY: 'sk-backend-0123456789', EXPERIMENTS_KEY: 'sk-experiments-0123456789', SEARCH_KEY: 'sk-search-0123456789', SEARCH_APP_KEY: 'sk-search-app-0123456789' }
+    const env = {
+      OPENAI_API_KEY: 'sk-o',
+      ANTHROPIC_API_KEY: 'sk-a',
+      BACKEND_KEY: 'sk-backend-0123456789',
+      EXPERIMENTS_KEY: 'sk-experiments-0123456789',
+      SEARCH_KEY: 'sk-search-0123456789',
+      SEARCH_APP_KEY: 'sk-search-app-0123456789',
+    }
     for (const block of blocks(page, 'yaml')) {
       // A test set is no configuration: `src/evaluation/suite/documentation.test.ts` reads those of docs/suites.md.
       if (/^tests:/m.test(block)) continue
       // Pieces of a file stand for what is around them.
-      const whole = /^providers:/m.test(block) ? block : `${block}\nproviders:\n${[...new Set([...block.matchAll(/\b(openai|azure|gpu)\//g)].map(([, name]) => `  ${name}:\n    type: openai-compatible\n    base_url: http://127.0.0.1:1/v1\n`))].join('') || '  sandbox:\n'}`
+      const whole = /^providers:/m.test(block)
+        ? block
+        : `${block}\nproviders:\n${[...new Set([...block.matchAll(/\b(openai|azure|gpu)\//g)].map(([, name]) => `  ${name}:\n    type: openai-compatible\n    base_url: http://127.0.0.1:1/v1\n`))].join('') || '  sandbox:\n'}`
       expect(() => parseConfig(whole, env), `${page}:\n${block}`).not.toThrow()
     }
   })
@@ -129,7 +144,10 @@ describe('the programs in README.md', () => {
   it.each(programs.map((code, index) => [index, code] as const))('TypeScript %i runs', async (index, code) => {
     const file = join(folder, `program-${index}.mts`)
     writeFileSync(file, code.replaceAll('http://127.0.0.1:8787', bench.url).replaceAll('sk-bursar-…', KEY))
-    const child = spawn(process.execPath, ['--import', join(root, 'node_modules/tsx/dist/loader.mjs'), file], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, ['--import', join(root, 'node_modules/tsx/dist/loader.mjs'), file], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     let out = ''
     let err = ''
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (out += chunk))

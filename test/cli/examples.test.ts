@@ -22,7 +22,11 @@ afterAll(() => bench.close())
 const expected: Readonly<Record<string, readonly RegExp[]>> = {
   'ai-sdk.ts': [/rain/i, /2 calls, \d+ tokens/],
   'anthropic.ts': [/about \d+ tokens in/, /Tokyo/, /end_turn: \d+ in, \d+ out/],
-  'budgets.ts': [/step 4: \$0\.0\d+ and 0 calls left, last_call/, /step 5: .*The budget of run "example-\d+" doesn't allow this call/, /feedback: 201; the run: 4 calls, \$0\.0\d+/],
+  'budgets.ts': [
+    /step 4: \$0\.0\d+ and 0 calls left, last_call/,
+    /step 5: .*The budget of run "example-\d+" doesn't allow this call/,
+    /feedback: 201; the run: 4 calls, \$0\.0\d+/,
+  ],
   'chat.ts': [/399/, /sandbox\/large took \d+ tokens and \$0\.0\d+/, /"cost":0\.0/],
   'embedded.ts': [/"cost":/, /sandbox\/small: \d+ tokens in, \d+ out, \d+ picodollars/],
   'embeddings.ts': [/rivers carry/, /\d+ tokens/],
@@ -40,7 +44,9 @@ const expected: Readonly<Record<string, readonly RegExp[]>> = {
 
 describe('examples', () => {
   it('are all here', () => {
-    expect(readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.ts') && name !== 'connection.ts')).toEqual(Object.keys(expected))
+    expect(readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.ts') && name !== 'connection.ts')).toEqual(
+      Object.keys(expected),
+    )
   })
 
   it.each(Object.entries(expected))('%s', async (name, wanted) => {

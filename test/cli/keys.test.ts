@@ -19,7 +19,36 @@ const accounts = (...line: string[]) => runCommand(accountsCommand, ['accounts',
 
 describe('bursar keys', () => {
   it('makes a key, with its text alone on standard output', async () => {
-    const { out, err } = await keys('create', 'app', '--team', 'ops', '--budget', 'usd=500', '--budget', 'usd=20/day soft', '--rate', 'requests=600', '--rate', 'parallel=4', '--models', 'openai/gpt-5-mini, anthropic/*', '--endpoints', '/v1/embeddings', '--tag', 'a=b=c', '--run-budget', 'calls=60', '--request-budget', 'usd=0.1', '--user-budget', 'usd=2/day', '--objective', 'cheap', '--expires', '30d')
+    const { out, err } = await keys(
+      'create',
+      'app',
+      '--team',
+      'ops',
+      '--budget',
+      'usd=500',
+      '--budget',
+      'usd=20/day soft',
+      '--rate',
+      'requests=600',
+      '--rate',
+      'parallel=4',
+      '--models',
+      'openai/gpt-5-mini, anthropic/*',
+      '--endpoints',
+      '/v1/embeddings',
+      '--tag',
+      'a=b=c',
+      '--run-budget',
+      'calls=60',
+      '--request-budget',
+      'usd=0.1',
+      '--user-budget',
+      'usd=2/day',
+      '--objective',
+      'cheap',
+      '--expires',
+      '30d',
+    )
     expect(out).toMatch(/^bk-[0-9A-Za-z]{43}\n$/)
     expect(err).toContain('shown this once')
     const { body } = await bench.call('GET', '/admin/keys/app')
@@ -39,7 +68,16 @@ describe('bursar keys', () => {
   })
 
   it('lists keys of file and database in a table of eighty columns', async () => {
-    await keys('create', 'a-key-with-quite-a-long-name-that-has-no-room', '--budget', 'usd=1', '--budget', 'tokens=1000000/month', '--budget', 'calls=5/minute soft')
+    await keys(
+      'create',
+      'a-key-with-quite-a-long-name-that-has-no-room',
+      '--budget',
+      'usd=1',
+      '--budget',
+      'tokens=1000000/month',
+      '--budget',
+      'calls=5/minute soft',
+    )
     const { out } = await keys('list')
     const lines = out.trimEnd().split('\n')
     expect(lines[0]).toMatch(/^NAME +KEY +STATUS +UNDER +BUDGETS +EXPIRES$/)
@@ -72,7 +110,9 @@ describe('bursar keys', () => {
   it('shows what was spent', async () => {
     await keys('create', 'busy', '--budget', 'usd=2')
     await bench.ledger.recordCall(callRecord({ callId: 'k1', key: 'busy', at: Date.now() / 1000 }))
-    await bench.ledger.recordCall(callRecord({ callId: 'k2', key: 'busy', at: Date.now() / 1000, cost: { usd: null, seconds: 0, joules: null, gramsCO2e: null } }))
+    await bench.ledger.recordCall(
+      callRecord({ callId: 'k2', key: 'busy', at: Date.now() / 1000, cost: { usd: null, seconds: 0, joules: null, gramsCO2e: null } }),
+    )
     const { out } = await keys('usage', 'busy', '--days', '3')
     expect(out).toMatch(/^DAY +DOLLARS +CALLS +FAILED +TOKENS IN +OUT$/m)
     expect(out).toMatch(/^all +0\.0000125 +2 +0 +20 +10$/m)
@@ -82,7 +122,15 @@ describe('bursar keys', () => {
   })
 
   it('says what is wrong with what was typed, before asking the gateway', async () => {
-    for (const line of [['create', 'x', '--budget', 'usd:5'], ['create', 'x', '--rate', 'calls=5'], ['create', 'x', '--tag', 'no-value'], ['create', 'x', '--models', 'a,,b'], ['top-up', 'x', '50'], ['list', '--limit', 'all'], ['usage', 'x', '--days', '0']])
+    for (const line of [
+      ['create', 'x', '--budget', 'usd:5'],
+      ['create', 'x', '--rate', 'calls=5'],
+      ['create', 'x', '--tag', 'no-value'],
+      ['create', 'x', '--models', 'a,,b'],
+      ['top-up', 'x', '50'],
+      ['list', '--limit', 'all'],
+      ['usage', 'x', '--days', '0'],
+    ])
       await expect(keys(...line), line.join(' ')).rejects.toThrow(/expected/)
   })
 
@@ -96,7 +144,9 @@ describe('bursar keys', () => {
 
   it('says so when no gateway answers, or something else does', async () => {
     await expect(runCommand(keysCommand, ['keys', 'list'], { env: {} })).rejects.toThrow(/BURSAR_ADMIN_KEY/)
-    await expect(keys('list', '--url', 'http://127.0.0.1:1')).rejects.toThrow(/No gateway answers at http:\/\/127\.0\.0\.1:1 .*bursar serve/)
+    await expect(keys('list', '--url', 'http://127.0.0.1:1')).rejects.toThrow(
+      /No gateway answers at http:\/\/127\.0\.0\.1:1 .*bursar serve/,
+    )
     await expect(keys('list', '--url', 'localhost:8787')).rejects.toThrow(/no address such as/)
     const other = createServer((_, res) => res.end('<html>hello</html>'))
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
@@ -110,7 +160,9 @@ describe('bursar keys', () => {
 
 describe('bursar accounts', () => {
   it('makes, lists, changes, tops up and deletes', async () => {
-    expect((await accounts('create', 'organisation', 'acme', '--name', 'Acme Ltd', '--budget', 'usd=100/month')).out).toMatch(/^name +Acme Ltd$/m)
+    expect((await accounts('create', 'organisation', 'acme', '--name', 'Acme Ltd', '--budget', 'usd=100/month')).out).toMatch(
+      /^name +Acme Ltd$/m,
+    )
     await accounts('create', 'team', 'search', '--organisation', 'acme')
     const { out } = await accounts('list')
     expect(out).toMatch(/^KIND +ID +NAME +UNDER +BUDGETS +FROM$/m)

@@ -25,7 +25,11 @@ export interface Running {
 
 /** Starts `bursar` in a folder, with nothing in its environment but what is given. */
 export function start(args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): Running {
-  const child = spawn(process.execPath, [...command, ...args], { cwd, env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...command, ...args], {
+    cwd,
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let out = ''
   let err = ''
   const watchers = new Set<() => void>()
@@ -48,7 +52,8 @@ export function start(args: readonly string[], cwd: string, env: Readonly<Record
     exited,
     says: (wanted) =>
       new Promise((resolve, reject) => {
-        const found = () => (typeof wanted === 'string' ? out.includes(wanted) || err.includes(wanted) : wanted.test(out) || wanted.test(err))
+        const found = () =>
+          typeof wanted === 'string' ? out.includes(wanted) || err.includes(wanted) : wanted.test(out) || wanted.test(err)
         const stop = (then: () => void) => {
           clearTimeout(timer)
           watchers.delete(check)
@@ -72,7 +77,11 @@ export function run(args: readonly string[], cwd: string, env: Readonly<Record<s
 }
 
 /** Starts `bursar serve` and waits until it listens. */
-export async function serve(args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): Promise<Running & { readonly url: string }> {
+export async function serve(
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Running & { readonly url: string }> {
   const running = start(['serve', ...args], cwd, env)
   await running.says(/listening on \S+\n/)
   return { ...running, url: /listening on (\S+)\n/.exec(running.out())?.[1] ?? '' }

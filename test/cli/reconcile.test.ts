@@ -50,7 +50,11 @@ const ask = (url: string) =>
     body: JSON.stringify({ model: 'chat', max_tokens: 1000, messages: [{ role: 'user', content: 'hello' }] }),
   })
 
-async function admin(url: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
+async function admin(
+  url: string,
+  path: string,
+  body?: unknown,
+): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
   const response = await fetch(url + path, {
     method: body === undefined ? 'GET' : 'POST',
     headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
@@ -101,18 +105,31 @@ describe('a gateway that is killed with calls under way', () => {
       const near = (value: number) => expect.closeTo(value, 11) as number
       expect(await usage(url)).toMatchObject({ total: { calls: 5, lost: 5, usd: near(5 * bound) }, used: { usd: near(5 * bound) } })
 
-      expect(await admin(url, `/admin/lost/${first.id}`, { usd: 0.0001, input_tokens: 8, output_tokens: 2, note: 'invoice 7' })).toMatchObject({
+      expect(
+        await admin(url, `/admin/lost/${first.id}`, { usd: 0.0001, input_tokens: 8, output_tokens: 2, note: 'invoice 7' }),
+      ).toMatchObject({
         status: 200,
-        body: { object: 'reconciled_call', id: first.id, end: 'complete', billed: { usd: 0.0001, input_tokens: 8, output_tokens: 2 }, bound: { usd: bound }, budgets: 'moved' },
+        body: {
+          object: 'reconciled_call',
+          id: first.id,
+          end: 'complete',
+          billed: { usd: 0.0001, input_tokens: 8, output_tokens: 2 },
+          bound: { usd: bound },
+          budgets: 'moved',
+        },
       })
-      expect(await admin(url, `/admin/lost/${first.id}`, { usd: 0.0001 })).toMatchObject({ status: 404, body: { error: { code: 'not_found' } } })
+      expect(await admin(url, `/admin/lost/${first.id}`, { usd: 0.0001 })).toMatchObject({
+        status: 404,
+        body: { error: { code: 'not_found' } },
+      })
       expect(await admin(url, '/admin/lost/nobody', { usd: 0.0001 })).toMatchObject({ status: 404 })
       await again.says('a lost call was put right')
       expect(again.err()).toContain('"note":"invoice 7"')
       const after = await usage(url)
       expect(after).toMatchObject({ total: { calls: 5, lost: 4, usd: near(4 * bound + 0.0001) }, used: { usd: near(4 * bound + 0.0001) } })
 
-      const cli = (...line: string[]) => runCommand(reconcileCommand, ['reconcile', ...line], { env: { BURSAR_ADMIN_KEY: ADMIN_KEY, BURSAR_URL: url } })
+      const cli = (...line: string[]) =>
+        runCommand(reconcileCommand, ['reconcile', ...line], { env: { BURSAR_ADMIN_KEY: ADMIN_KEY, BURSAR_URL: url } })
       const shown = await cli()
       expect(shown.out).toMatch(/^CALL +AT \(UTC\) +MODEL +AT MOST \$$/m)
       for (const call of lost.slice(1)) expect(shown.out).toContain(call.id)
@@ -161,7 +178,8 @@ describe('a gateway that is killed with calls under way', () => {
   })
 
   it('says what is wrong with what was typed, before anything is changed', async () => {
-    const cli = (...line: string[]) => runCommand(reconcileCommand, ['reconcile', ...line], { env: { BURSAR_ADMIN_KEY: ADMIN_KEY, BURSAR_URL: 'http://127.0.0.1:1' } })
+    const cli = (...line: string[]) =>
+      runCommand(reconcileCommand, ['reconcile', ...line], { env: { BURSAR_ADMIN_KEY: ADMIN_KEY, BURSAR_URL: 'http://127.0.0.1:1' } })
     await expect(cli('call_1')).rejects.toThrow(/--usd 0\.0123/)
     await expect(cli('call_1', '--usd', 'much')).rejects.toThrow(/expected dollars/)
     await expect(cli('--usd', '1')).rejects.toThrow(/needs the id/)
@@ -177,7 +195,10 @@ describe('a file of what was billed', () => {
       { line: 2, callId: 'a "b", c', body: { usd: '0.5' } },
       { line: 4, callId: 'd', body: { usd: '1' } },
     ])
-    expect(readBilledCsv('call_id,usd,input_tokens,output_tokens\na,1,2,3\nb,0,,')).toMatchObject([{ body: { input_tokens: 2, output_tokens: 3 } }, { line: 3, body: { usd: '0' } }])
+    expect(readBilledCsv('call_id,usd,input_tokens,output_tokens\na,1,2,3\nb,0,,')).toMatchObject([
+      { body: { input_tokens: 2, output_tokens: 3 } },
+      { line: 3, body: { usd: '0' } },
+    ])
     expect(readBilledCsv('call_id,usd\n')).toEqual([])
   })
 
@@ -185,7 +206,10 @@ describe('a file of what was billed', () => {
     ['', /the file is empty/],
     ['id,usd\na,1', /name the columns/],
     ['call_id,usd,input_tokens\na,1,2', /name the columns/],
-    ['call_id,usd\na,1\nb,-1\nc,1e3\na,2\n,1\nd', /line 3: "-1" is no amount.*\n.*line 4: "1e3".*\n.*line 5: the same call as in line 2\n.*line 6: no call_id\n.*line 7: 1 fields/],
+    [
+      'call_id,usd\na,1\nb,-1\nc,1e3\na,2\n,1\nd',
+      /line 3: "-1" is no amount.*\n.*line 4: "1e3".*\n.*line 5: the same call as in line 2\n.*line 6: no call_id\n.*line 7: 1 fields/,
+    ],
     ['call_id,usd,input_tokens,output_tokens\na,1,2,', /line 2: tokens are whole numbers/],
     ['call_id,usd\n"a,1', /line 2: a quotation mark/],
   ])('%j is refused whole, with the lines', (text, wanted) => {

@@ -29,7 +29,9 @@ let asked: number | undefined
 
 async function run(...args: string[]): Promise<{ out: string; err: string; code: number; width: number }> {
   const said = { out: '', err: '', code: 0, width: 80 }
-  const program = new Command().exitOverride().configureOutput({ writeErr: (text) => void (said.err += text), writeOut: (text) => void (said.out += text) })
+  const program = new Command()
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => void (said.err += text), writeOut: (text) => void (said.out += text) })
   replayCommand(program, {
     print: (text) => void (said.out += text),
     report: (text) => void (said.err += text),
@@ -49,7 +51,15 @@ async function run(...args: string[]): Promise<{ out: string; err: string; code:
 
 describe('bursar replay', () => {
   it('keeps to 80 columns against a reference that is far cheaper, and steers no terminal', async () => {
-    const row = (id: string) => JSON.stringify({ id, request: { messages: [{ role: 'user', content: 'x' }] }, outcomes: { 'vendor/a-model-with-a-long-name': { quality: 1, usd: 12.5 }, 'b/small': { quality: Number(id) % 3 > 0 ? 1 : 0, usd: 0.00004 } } })
+    const row = (id: string) =>
+      JSON.stringify({
+        id,
+        request: { messages: [{ role: 'user', content: 'x' }] },
+        outcomes: {
+          'vendor/a-model-with-a-long-name': { quality: 1, usd: 12.5 },
+          'b/small': { quality: Number(id) % 3 > 0 ? 1 : 0, usd: 0.00004 },
+        },
+      })
     const file = join(folder, 'far.jsonl')
     writeFileSync(file, [...Array.from({ length: 200 }, (_, at) => row(String(at))), '\u001b[2J'].join('\n'))
     const { out, err } = await run('--log', file, '--reference', 'b/small', '--policies', 'fixed')
@@ -62,12 +72,27 @@ describe('bursar replay', () => {
   it('says where a result could not be written', async () => {
     const file = log('unwritable.jsonl', 20)
     for (const option of ['--json', '--html'])
-      await expect(run('--log', file, '--reference', 'a/large', '--policies', 'fixed', option, join(folder, 'none', 'x'))).rejects.toSatisfy((thrown) => BursarError.is(thrown) && thrown.message.startsWith(`${option}: `))
+      await expect(
+        run('--log', file, '--reference', 'a/large', '--policies', 'fixed', option, join(folder, 'none', 'x')),
+      ).rejects.toSatisfy((thrown) => BursarError.is(thrown) && thrown.message.startsWith(`${option}: `))
   })
 
   it('prints a table of 80 columns and writes the same figures as JSON', async () => {
     const json = join(folder, 'out.json')
-    const { out, code } = await run('--log', log('log.jsonl', 120), '--reference', 'a/large', '--warm-up', '20', '--objective', 'best', '--objective', '0.002', '--json', json)
+    const { out, code } = await run(
+      '--log',
+      log('log.jsonl', 120),
+      '--reference',
+      'a/large',
+      '--warm-up',
+      '20',
+      '--objective',
+      'best',
+      '--objective',
+      '0.002',
+      '--json',
+      json,
+    )
     expect(code).toBe(0)
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
     expect(out).toMatch(/^a\/large +100\.0 % .* \$10\.0 +0 % .* proven$/m)
@@ -76,12 +101,21 @@ describe('bursar replay', () => {
     expect(out).toMatch(/100 requests decided, after 20 that were only learned from\. Against\s+always\s+"a\/large"\./)
     const written = JSON.parse(readFileSync(json, 'utf8')) as { requests: number; policies: { name: string }[] }
     expect(written.requests).toBe(100)
-    expect(written.policies.map(({ name }) => name)).toEqual(['always a/large', 'always b/small', 'random arm', 'oracle', 'best', 'λ = $0.002'])
+    expect(written.policies.map(({ name }) => name)).toEqual([
+      'always a/large',
+      'always b/small',
+      'random arm',
+      'oracle',
+      'best',
+      'λ = $0.002',
+    ])
   })
 
   it('asks for the reference by the names that there are', async () => {
     await expect(run('--log', log('ask.jsonl', 3))).rejects.toThrow(/--reference.*"a\/large", "b\/small"/)
-    await expect(run('--log', log('ask.jsonl', 3), '--reference', 'c')).rejects.toSatisfy((thrown) => BursarError.is(thrown) && thrown.path === 'reference')
+    await expect(run('--log', log('ask.jsonl', 3), '--reference', 'c')).rejects.toSatisfy(
+      (thrown) => BursarError.is(thrown) && thrown.path === 'reference',
+    )
   })
 
   it('names wrong rows, goes on without them, and exits with 1 unless told to be lenient', async () => {
@@ -102,7 +136,9 @@ describe('bursar replay', () => {
   })
 
   it.each([['--margin', '2'], ['--warm-up', 'some'], ['--limit', '-1']])('refuses %s %s', async (option, value) => {
-    await expect(run('--log', log('bad.jsonl', 3), '--reference', 'a/large', option, value)).rejects.toMatchObject({ code: 'commander.invalidArgument' })
+    await expect(run('--log', log('bad.jsonl', 3), '--reference', 'a/large', option, value)).rejects.toMatchObject({
+      code: 'commander.invalidArgument',
+    })
   })
 
   it('writes a page, and replays what predicts nothing alone', async () => {
@@ -116,8 +152,22 @@ describe('bursar replay', () => {
 
   it('says of a log of one model a request what it did cost, and what cannot be known', async () => {
     const file = join(folder, 'litellm.jsonl')
-    const call = { request_id: 'a', call_type: 'acompletion', spend: 0.02, prompt_tokens: 1000, completion_tokens: 1000, startTime: '2026-10-01T10:00:00Z', endTime: '2026-10-01T10:00:02Z', model: 'gpt-4o', custom_llm_provider: 'openai', messages: [{ role: 'user', content: 'q' }] }
-    writeFileSync(file, [call, { ...call, request_id: 'b' }, { ...call, request_id: 'c', spend: 'dear' }].map((one) => JSON.stringify(one)).join('\n'))
+    const call = {
+      request_id: 'a',
+      call_type: 'acompletion',
+      spend: 0.02,
+      prompt_tokens: 1000,
+      completion_tokens: 1000,
+      startTime: '2026-10-01T10:00:00Z',
+      endTime: '2026-10-01T10:00:02Z',
+      model: 'gpt-4o',
+      custom_llm_provider: 'openai',
+      messages: [{ role: 'user', content: 'q' }],
+    }
+    writeFileSync(
+      file,
+      [call, { ...call, request_id: 'b' }, { ...call, request_id: 'c', spend: 'dear' }].map((one) => JSON.stringify(one)).join('\n'),
+    )
     const json = join(folder, 'spent.json')
     const { out, err, code } = await run('--log', file, '--candidates', 'openai/gpt-4o-mini,nobody/nothing', '--json', json)
     expect(code).toBe(1)
@@ -129,14 +179,41 @@ describe('bursar replay', () => {
     expect(out).toMatch(/can't be known from this log/)
     expect(out).toMatch(/--collect 200/)
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
-    expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({ requests: 2, leftOut: 1, withContent: 2, models: [{ model: 'openai/gpt-4o', usd: 0.04 }] })
+    expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({
+      requests: 2,
+      leftOut: 1,
+      withContent: 2,
+      models: [{ model: 'openai/gpt-4o', usd: 0.04 }],
+    })
   })
 
   it('shows what asking again costs at most, and asks only when told', async () => {
     const file = join(folder, 'collect.jsonl')
-    writeFileSync(file, Array.from({ length: 50 }, (_, at) => JSON.stringify({ id: String(at), request: { messages: [{ role: 'user', content: `Which river flows through city ${at}?` }] }, outcomes: { 'openai/gpt-4o': { usd: 0.01, answer: 'The Rhine.' } } })).join('\n'))
+    writeFileSync(
+      file,
+      Array.from({ length: 50 }, (_, at) =>
+        JSON.stringify({
+          id: String(at),
+          request: { messages: [{ role: 'user', content: `Which river flows through city ${at}?` }] },
+          outcomes: { 'openai/gpt-4o': { usd: 0.01, answer: 'The Rhine.' } },
+        }),
+      ).join('\n'),
+    )
     await expect(run('--log', file, '--collect', '10', '--max-usd', '1')).rejects.toThrow(/--models, --judge, --out/)
-    const args = ['--log', file, '--collect', '10', '--max-usd', '1.5', '--models', 'openai/gpt-4o-mini', '--judge', 'openai/gpt-4o', '--out', join(folder, 'collected.jsonl')]
+    const args = [
+      '--log',
+      file,
+      '--collect',
+      '10',
+      '--max-usd',
+      '1.5',
+      '--models',
+      'openai/gpt-4o-mini',
+      '--judge',
+      'openai/gpt-4o',
+      '--out',
+      join(folder, 'collected.jsonl'),
+    ]
     const { out } = await run(...args)
     expect(out).toMatch(/^REQUESTS ALIKE +IN THE LOG +ASKED/)
     expect(out).toMatch(/10 of 50 requests, drawn by chance/)

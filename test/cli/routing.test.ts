@@ -54,14 +54,25 @@ describe('bursar route', () => {
 
   it('refuses an objective that there is not, by name', async () => {
     const { fault } = await run('route', 'x', '--objective', 'chep')
-    expect(fault).toMatchObject({ code: 'invalid_request', path: 'model', message: expect.stringContaining('"chep" is no objective') as string })
+    expect(fault).toMatchObject({
+      code: 'invalid_request',
+      path: 'model',
+      message: expect.stringContaining('"chep" is no objective') as string,
+    })
   })
 })
 
 describe('bursar train', () => {
   const row = (index: number, quality: number) => ({
     id: String(index),
-    request: { messages: [{ role: 'user', content: index % 2 === 0 ? `Prove theorem ${index} about modules over rings.` : `What is the capital of country ${index}?` }] },
+    request: {
+      messages: [
+        {
+          role: 'user',
+          content: index % 2 === 0 ? `Prove theorem ${index} about modules over rings.` : `What is the capital of country ${index}?`,
+        },
+      ],
+    },
     outcomes: { small: { quality: quality, outputTokens: 20 }, 'sandbox/large': { quality: 1, outputTokens: 60 } },
   })
 
@@ -72,7 +83,8 @@ describe('bursar train', () => {
     expect(trained.fault).toBeUndefined()
     expect(trained.out).toMatch(/sandbox\/small +200 +0\.500 +yes/)
     expect(trained.out).toContain('200 rows')
-    const armOf = async (question: string) => (JSON.parse((await run('route', question, '--json', '-c', sandbox)).out) as { arm: string }).arm
+    const armOf = async (question: string) =>
+      (JSON.parse((await run('route', question, '--json', '-c', sandbox)).out) as { arm: string }).arm
     expect(await armOf('What is the capital of country 301?')).toBe('sandbox/small')
     expect(await armOf('Prove theorem 300 about modules over rings.')).toBe('sandbox/large')
   })

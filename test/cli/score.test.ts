@@ -26,7 +26,13 @@ function outcomes(name: string, rows: number, extra: readonly (object | string)[
     category: index % 3 === 0 ? 'law' : 'physics',
     request: { messages: [{ role: 'user', content: 'x'.repeat(1 + (index % 4)) }] },
     outcomes: {
-      'vendor/a-large-model-with-a-long-name': { quality: index % 10 === 0 ? 0 : 1, usd: 0.01, inputTokens: 50, outputTokens: 100 + index, seconds: 3 },
+      'vendor/a-large-model-with-a-long-name': {
+        quality: index % 10 === 0 ? 0 : 1,
+        usd: 0.01,
+        inputTokens: 50,
+        outputTokens: 100 + index,
+        seconds: 3,
+      },
       'b/small': { quality: index % 5 < 3 ? 1 : 0, usd: 0.001, inputTokens: 50, outputTokens: 50, seconds: 1 },
     },
   }))
@@ -35,7 +41,9 @@ function outcomes(name: string, rows: number, extra: readonly (object | string)[
 
 async function run(...args: string[]): Promise<{ out: string; err: string; code: number }> {
   const said = { out: '', err: '', code: 0 }
-  const program = new Command().exitOverride().configureOutput({ writeErr: (text) => void (said.err += text), writeOut: (text) => void (said.out += text) })
+  const program = new Command()
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => void (said.err += text), writeOut: (text) => void (said.out += text) })
   scoreCommand(program, {
     print: (text) => void (said.out += text),
     report: (text) => void (said.err += text),
@@ -51,7 +59,17 @@ const large = 'vendor/a-large-model-with-a-long-name'
 
 describe('bursar score', () => {
   it('prints what the table allows in 80 columns, and names what it does not', async () => {
-    const { out, code } = await run(outcomes('all.jsonl', 60), '--reference', large, '--strong', large, '--weak', 'b/small', '--resamples', '100')
+    const { out, code } = await run(
+      outcomes('all.jsonl', 60),
+      '--reference',
+      large,
+      '--strong',
+      large,
+      '--weak',
+      'b/small',
+      '--resamples',
+      '100',
+    )
     expect(code).toBe(0)
     for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
     expect(out).toContain('60 requests, 2 arms.')
@@ -62,7 +80,17 @@ describe('bursar score', () => {
   })
 
   it('prints only the metrics that are asked for, by category too', async () => {
-    const { out } = await run(outcomes('some.jsonl', 30), '--metric', 'quality', '--metric', 'cost-of-pass,seconds', '--by', 'category', '--resamples', '0')
+    const { out } = await run(
+      outcomes('some.jsonl', 30),
+      '--metric',
+      'quality',
+      '--metric',
+      'cost-of-pass,seconds',
+      '--by',
+      'category',
+      '--resamples',
+      '0',
+    )
     expect(out).toMatch(/^ARM +quality +cost-of-pass \(\$\)$/m)
     expect(out).toMatch(/^Category "law", 10 requests$/m)
     expect(out).toMatch(/^b\/small +0\.6 +\$0\.00167$/m)
@@ -76,7 +104,18 @@ describe('bursar score', () => {
     expect(written).toMatchObject({
       seed: 1,
       data: [{ name: 'files.jsonl', rows: 30 }],
-      results: { requests: 30, leftOut: 0, metrics: expect.arrayContaining([expect.objectContaining({ metric: expect.objectContaining({ id: 'quality', unit: '' }), scores: expect.objectContaining({ 'b/small': expect.objectContaining({ value: 0.6, n: 30, method: 'Poisson bootstrap over requests, 50 of 50 draws, 95 %' }) }) })]) },
+      results: {
+        requests: 30,
+        leftOut: 0,
+        metrics: expect.arrayContaining([
+          expect.objectContaining({
+            metric: expect.objectContaining({ id: 'quality', unit: '' }),
+            scores: expect.objectContaining({
+              'b/small': expect.objectContaining({ value: 0.6, n: 30, method: 'Poisson bootstrap over requests, 50 of 50 draws, 95 %' }),
+            }),
+          }),
+        ]),
+      },
     })
     const page = readFileSync(html, 'utf8')
     expect(page).toContain('Scorecard of files.jsonl')
@@ -93,13 +132,24 @@ describe('bursar score', () => {
     const of = (name: string) => Number(new RegExp(`^${name} +([\\d.]+)$`, 'm').exec(out)?.[1])
     expect(of('--scores')).toBeGreaterThan(of('prompt length'))
     expect(of('--scores')).toBeLessThanOrEqual(of('oracle'))
-    await expect(run(file, '--strong', large, '--weak', 'b/small', '--scores', write('bad.jsonl', [{ id: 'q1', score: 1 }, { id: 'q2' }]))).rejects.toThrow(/bad\.jsonl, row 2: score/)
+    await expect(
+      run(file, '--strong', large, '--weak', 'b/small', '--scores', write('bad.jsonl', [{ id: 'q1', score: 1 }, { id: 'q2' }])),
+    ).rejects.toThrow(/bad\.jsonl, row 2: score/)
     await expect(run(file, '--strong', large, '--weak', 'b/small', '--scores', join(folder, 'nowhere'))).rejects.toThrow(/can't be read/)
   })
 
   it('scores the result of a replay by what it tells', async () => {
     const interval = { value: 0.9, low: 0.88, high: 0.92 }
-    const policies = [['dear', 0.9, 20], ['cheap', 0.6, 1], ['bad', 0.5, 10]].map(([name, quality, usdPerThousand]) => ({ name, quality, usdPerThousand, ...(name === 'dear' ? { qualityInterval: interval } : {}) }))
+    const policies = [
+      ['dear', 0.9, 20],
+      ['cheap', 0.6, 1],
+      ['bad', 0.5, 10],
+    ].map(([name, quality, usdPerThousand]) => ({
+      name,
+      quality,
+      usdPerThousand,
+      ...(name === 'dear' ? { qualityInterval: interval } : {}),
+    }))
     const file = write('replayed.json', [JSON.stringify({ policies, requests: 500 }, null, 2)])
     const { out } = await run(file, '--html', join(folder, 'replayed.html'), '--json', join(folder, 'replayed-scores.json'))
     const told: unknown = JSON.parse(readFileSync(join(folder, 'replayed-scores.json'), 'utf8'))
@@ -113,7 +163,10 @@ describe('bursar score', () => {
   })
 
   it('names wrong rows, goes on without them, and exits with 1 unless told to be lenient', async () => {
-    const file = outcomes('wrong.jsonl', 10, ['nothing', { id: 'z', request: { messages: [{ role: 'user', content: 'x' }] }, outcomes: { a: { quality: 2 } } }])
+    const file = outcomes('wrong.jsonl', 10, [
+      'nothing',
+      { id: 'z', request: { messages: [{ role: 'user', content: 'x' }] }, outcomes: { a: { quality: 2 } } },
+    ])
     const strict = await run(file, '--resamples', '0')
     expect(strict.err).toMatch(/row 11: is not JSON/)
     expect(strict.err).toMatch(/row 12: outcomes\.a\.quality/)
@@ -123,13 +176,27 @@ describe('bursar score', () => {
   })
 
   it('scores what the others are held against too, and names nothing twice', async () => {
-    const { out } = await run(outcomes('chosen.jsonl', 12), '--arms', 'b/small,b/small', '--reference', large, '--metric', 'quality-difference,quality', '--resamples', '0')
+    const { out } = await run(
+      outcomes('chosen.jsonl', 12),
+      '--arms',
+      'b/small,b/small',
+      '--reference',
+      large,
+      '--metric',
+      'quality-difference,quality',
+      '--resamples',
+      '0',
+    )
     expect(out).toContain('12 requests, 2 arms.')
     expect(out).toMatch(/^b\/small +0\.667 +-0\.167$/m)
   })
 
   it('draws what differs by three hundred powers of ten, and steers no terminal', async () => {
-    const row = (id: string) => ({ id, request: { messages: [{ role: 'user', content: 'x' }] }, outcomes: { 'a|\u001b[31m': { quality: 1, usd: 1e-9 }, '<b>': { quality: 0, usd: 1e300 } } })
+    const row = (id: string) => ({
+      id,
+      request: { messages: [{ role: 'user', content: 'x' }] },
+      outcomes: { 'a|\u001b[31m': { quality: 1, usd: 1e-9 }, '<b>': { quality: 0, usd: 1e300 } },
+    })
     const file = write('hostile.jsonl', [row('1'), row('2'), '\u001b[2J'])
     const page = join(folder, 'hostile.html')
     const { out, err } = await run(file, '--html', page, '--strong', '<b>', '--weak', 'a|\u001b[31m')
@@ -143,9 +210,13 @@ describe('bursar score', () => {
 
   it('says what to do where a file cannot be read or written', async () => {
     const file = outcomes('fine.jsonl', 3)
-    await expect(run(folder)).rejects.toSatisfy((thrown) => BursarError.is(thrown) && thrown.message.includes('is a folder. Name the outcome table'))
+    await expect(run(folder)).rejects.toSatisfy(
+      (thrown) => BursarError.is(thrown) && thrown.message.includes('is a folder. Name the outcome table'),
+    )
     for (const option of ['--json', '--html'])
-      await expect(run(file, '--resamples', '0', option, join(folder, 'none', 'x'))).rejects.toSatisfy((thrown) => BursarError.is(thrown) && thrown.message.startsWith(`${option}: `))
+      await expect(run(file, '--resamples', '0', option, join(folder, 'none', 'x'))).rejects.toSatisfy(
+        (thrown) => BursarError.is(thrown) && thrown.message.startsWith(`${option}: `),
+      )
   })
 
   it('explains each metric', async () => {
@@ -168,7 +239,9 @@ describe('bursar score', () => {
   })
 
   it('refuses tables without rows, and none at all', async () => {
-    await expect(run(join(folder, 'missing.jsonl'))).rejects.toSatisfy((thrown) => BursarError.is(thrown) && thrown.message.includes("doesn't exist"))
+    await expect(run(join(folder, 'missing.jsonl'))).rejects.toSatisfy(
+      (thrown) => BursarError.is(thrown) && thrown.message.includes("doesn't exist"),
+    )
     await expect(run(write('empty.jsonl', ['nothing']))).rejects.toThrow(/no row that could be scored/)
     await expect(run()).rejects.toThrow(/bursar score FILE/)
   })

@@ -25,9 +25,15 @@ describe('bursar serve', () => {
       const key = readFileSync(join(own, '.bursar', 'key'), 'utf8').trim()
       expect(key).toMatch(/^sk-bursar-[0-9a-f]{48}$/)
       expect(statSync(join(own, '.bursar', 'key')).mode & 0o077).toBe(0)
-      const curl = /curl (\S+) \\\n\s+-H "Authorization: Bearer (\S+)" \\\n\s+-H "Content-Type: application\/json" \\\n\s+-d '(.*)'\n/.exec(out)
+      const curl = /curl (\S+) \\\n\s+-H "Authorization: Bearer (\S+)" \\\n\s+-H "Content-Type: application\/json" \\\n\s+-d '(.*)'\n/.exec(
+        out,
+      )
       expect(curl?.[2]).toBe(key)
-      const answer = await fetch(curl?.[1] ?? '', { method: 'POST', headers: { authorization: `Bearer ${curl?.[2]}`, 'content-type': 'application/json' }, body: curl?.[3] ?? '' })
+      const answer = await fetch(curl?.[1] ?? '', {
+        method: 'POST',
+        headers: { authorization: `Bearer ${curl?.[2]}`, 'content-type': 'application/json' },
+        body: curl?.[3] ?? '',
+      })
       // Unless a model server happens to run on this machine: then it is what is offered.
       if (out.includes('sandbox (simulated models')) {
         expect(answer.status).toBe(200)
@@ -56,7 +62,9 @@ describe('bursar serve', () => {
     holder.close()
     expect(code).toBe(1)
     expect(out).toBe('')
-    expect(err).toBe(`bursar: Port ${port} on 127.0.0.1 is in use. Choose another with --port (0 takes a free one), or stop what uses it.\n`)
+    expect(err).toBe(
+      `bursar: Port ${port} on 127.0.0.1 is in use. Choose another with --port (0 takes a free one), or stop what uses it.\n`,
+    )
   })
 
   it('refuses to listen beyond this machine without keys', async () => {

@@ -25,7 +25,12 @@ export interface AdminBench {
   keyring(): Keyring
   /** Another configuration takes the place of the one before. */
   reload(config: Record<string, unknown>): void
-  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }>
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }>
   close(): Promise<void>
 }
 
@@ -37,7 +42,8 @@ export async function startAdminBench(config: Record<string, unknown> = {}): Pro
   await feed.start()
   const ledger = createMemoryLedger()
   const used = new Map<string, bigint>()
-  const keyringOf = (settings: Record<string, unknown>) => new Keyring(configuredAccounts(parseConfig(JSON.stringify({ admin: { key: ADMIN_KEY }, ...settings }), {}).config), feed)
+  const keyringOf = (settings: Record<string, unknown>) =>
+    new Keyring(configuredAccounts(parseConfig(JSON.stringify({ admin: { key: ADMIN_KEY }, ...settings }), {}).config), feed)
   let keyring = keyringOf(config)
   const app = new Hono()
   addAdminRoutes(app, {
@@ -67,7 +73,11 @@ export async function startAdminBench(config: Record<string, unknown> = {}): Pro
     async call(method, path, body, headers = {}) {
       const response = await fetch(url + path, {
         method,
-        headers: { authorization: `Bearer ${ADMIN_KEY}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+        headers: {
+          authorization: `Bearer ${ADMIN_KEY}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
         ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       })
       return { status: response.status, body: (await response.json()) as Readonly<Record<string, unknown>> }

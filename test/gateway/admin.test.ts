@@ -49,9 +49,18 @@ describe('who may ask', () => {
     ] as const
     for (const [method, path] of paths) {
       const body = method === 'GET' ? undefined : {}
-      expect(await bench.call(method, path, body, { authorization: '' }), `${method} ${path}`).toMatchObject({ status: 401, body: { error: { code: 'missing_key' } } })
-      expect(await bench.call(method, path, body, { authorization: 'Bearer nope-nope-nope' }), `${method} ${path}`).toMatchObject({ status: 401, body: { error: { code: 'invalid_key' } } })
-      expect(await bench.call(method, path, body, { authorization: 'Bearer sk-from-the-file' }), `${method} ${path}`).toMatchObject({ status: 403, body: { error: { code: 'admin_only' } } })
+      expect(await bench.call(method, path, body, { authorization: '' }), `${method} ${path}`).toMatchObject({
+        status: 401,
+        body: { error: { code: 'missing_key' } },
+      })
+      expect(await bench.call(method, path, body, { authorization: 'Bearer nope-nope-nope' }), `${method} ${path}`).toMatchObject({
+        status: 401,
+        body: { error: { code: 'invalid_key' } },
+      })
+      expect(await bench.call(method, path, body, { authorization: 'Bearer sk-from-the-file' }), `${method} ${path}`).toMatchObject({
+        status: 403,
+        body: { error: { code: 'admin_only' } },
+      })
     }
   })
 
@@ -70,9 +79,27 @@ describe('who may ask', () => {
 
 describe('keys', () => {
   it('are made, shown once, used, listed and revoked', async () => {
-    const { id, key } = await make('app', { team: 'ops', budget_usd: 5, budgets: [{ calls: 10, per: 'minute', hard: false }], rates: { parallel: 2 }, models: ['m*'], endpoints: ['/v1/embeddings'], objective: 'cheap', tags: { a: 'b' }, expires: '2999-01-01' })
+    const { id, key } = await make('app', {
+      team: 'ops',
+      budget_usd: 5,
+      budgets: [{ calls: 10, per: 'minute', hard: false }],
+      rates: { parallel: 2 },
+      models: ['m*'],
+      endpoints: ['/v1/embeddings'],
+      objective: 'cheap',
+      tags: { a: 'b' },
+      expires: '2999-01-01',
+    })
     expect(key).toMatch(/^bk-[0-9A-Za-z]{43}$/)
-    expect(authenticate(key)).toMatchObject({ id, name: 'app', team: 'ops', levels: [{ kind: 'team', id: 'ops' }, { kind: 'key', id, rates: { parallel: 2 } }] })
+    expect(authenticate(key)).toMatchObject({
+      id,
+      name: 'app',
+      team: 'ops',
+      levels: [
+        { kind: 'team', id: 'ops' },
+        { kind: 'key', id, rates: { parallel: 2 } },
+      ],
+    })
     const shown = await bench.call('GET', `/admin/keys/${id}`)
     expect(shown.body).toMatchObject({
       id,
@@ -113,12 +140,25 @@ describe('keys', () => {
     await bench.call('POST', '/admin/keys/changing/unblock')
     expect(authenticate(key).id).toBe(id)
     const changed = await bench.call('PATCH', '/admin/keys/changing', { budget_usd: 3, models: ['x'], team: 'ops' })
-    expect(changed.body).toMatchObject({ budgets: [{ usd: 3, per: 'total', hard: true }, { usd: 2, per: 'day', hard: true }], models: ['x'], team: 'ops' })
+    expect(changed.body).toMatchObject({
+      budgets: [
+        { usd: 3, per: 'total', hard: true },
+        { usd: 2, per: 'day', hard: true },
+      ],
+      models: ['x'],
+      team: 'ops',
+    })
     expect(authenticate(key).levels).toHaveLength(2)
-    expect((await bench.call('PATCH', '/admin/keys/changing', { models: null, team: null, budgets: [{ tokens: 5 }] })).body).toMatchObject({ budgets: [{ tokens: 5, per: 'total', hard: true }], models: null, team: null })
+    expect((await bench.call('PATCH', '/admin/keys/changing', { models: null, team: null, budgets: [{ tokens: 5 }] })).body).toMatchObject({
+      budgets: [{ tokens: 5, per: 'total', hard: true }],
+      models: null,
+      team: null,
+    })
     expect((await bench.call('PATCH', '/admin/keys/changing', { budgets: null })).body['budgets']).toEqual([])
     await bench.call('PATCH', '/admin/keys/changing', { budget_usd: 0.1 })
-    expect((await bench.call('POST', '/admin/keys/changing/top-up', { usd: 0.2 })).body['budgets']).toEqual([{ usd: 0.3, per: 'total', hard: true }])
+    expect((await bench.call('POST', '/admin/keys/changing/top-up', { usd: 0.2 })).body['budgets']).toEqual([
+      { usd: 0.3, per: 'total', hard: true },
+    ])
     expect(authenticate(key).levels.at(-1)?.rules[0]?.limit).toBe(300_000_000_000n)
   })
 
@@ -141,21 +181,47 @@ describe('keys', () => {
     ]
     for (const [body, status, path, message] of wrong) {
       const answer = await bench.call('POST', '/admin/keys', body)
-      expect(answer, JSON.stringify(body)).toMatchObject({ status, body: { error: { param: path, message: expect.stringMatching(message) } } })
+      expect(answer, JSON.stringify(body)).toMatchObject({
+        status,
+        body: { error: { param: path, message: expect.stringMatching(message) } },
+      })
     }
-    for (const [body, type, status] of [['{"name": "x"', 'application/json', 400], ['[]', 'application/json', 400], ['{"name":"x"}', 'text/plain', 415], [`{"name":"${'x'.repeat(300_000)}"}`, 'application/json', 413]] as const)
+    for (const [body, type, status] of [
+      ['{"name": "x"', 'application/json', 400],
+      ['[]', 'application/json', 400],
+      ['{"name":"x"}', 'text/plain', 415],
+      [`{"name":"${'x'.repeat(300_000)}"}`, 'application/json', 413],
+    ] as const)
       expect((await bench.call('POST', '/admin/keys', body, { 'content-type': type })).status, body.slice(0, 40)).toBe(status)
-    expect(await bench.call('POST', '/admin/keys/taken/revoke', { at: 'noon' })).toMatchObject({ status: 400, body: { error: { param: 'at' } } })
+    expect(await bench.call('POST', '/admin/keys/taken/revoke', { at: 'noon' })).toMatchObject({
+      status: 400,
+      body: { error: { param: 'at' } },
+    })
     expect(await bench.call('GET', '/admin/keys?limit=0')).toMatchObject({ status: 400, body: { error: { param: 'limit' } } })
     expect(await bench.call('GET', '/admin/keys?pages=2')).toMatchObject({ status: 400, body: { error: { param: 'pages' } } })
     expect(await bench.call('GET', '/admin/keys/none')).toMatchObject({ status: 404, body: { error: { code: 'not_found' } } })
-    expect(await bench.call('POST', '/admin/keys/taken/top-up', { usd: 1 })).toMatchObject({ status: 400, body: { error: { param: 'usd' } } })
-    expect(await bench.call('POST', '/admin/keys/taken/top-up', { usd: 1, calls: 1 })).toMatchObject({ status: 400, body: { error: { param: 'calls' } } })
+    expect(await bench.call('POST', '/admin/keys/taken/top-up', { usd: 1 })).toMatchObject({
+      status: 400,
+      body: { error: { param: 'usd' } },
+    })
+    expect(await bench.call('POST', '/admin/keys/taken/top-up', { usd: 1, calls: 1 })).toMatchObject({
+      status: 400,
+      body: { error: { param: 'calls' } },
+    })
   })
 
   it('of the configuration are changed in the configuration', async () => {
-    for (const [method, path, body] of [['PATCH', '', { tags: {} }], ['DELETE', '', undefined], ['POST', '/rotate', {}], ['POST', '/block', {}], ['POST', '/top-up', { usd: 1 }]] as const)
-      expect(await bench.call(method, `/admin/keys/file-key${path}`, body), path).toMatchObject({ status: 400, body: { error: { message: expect.stringContaining('configuration') } } })
+    for (const [method, path, body] of [
+      ['PATCH', '', { tags: {} }],
+      ['DELETE', '', undefined],
+      ['POST', '/rotate', {}],
+      ['POST', '/block', {}],
+      ['POST', '/top-up', { usd: 1 }],
+    ] as const)
+      expect(await bench.call(method, `/admin/keys/file-key${path}`, body), path).toMatchObject({
+        status: 400,
+        body: { error: { message: expect.stringContaining('configuration') } },
+      })
     expect(await bench.call('PATCH', '/admin/accounts/team/ops', { name: 'x' })).toMatchObject({ status: 400 })
     expect(await bench.call('POST', '/admin/accounts', { kind: 'team', id: 'ops' })).toMatchObject({ status: 409 })
   })
@@ -168,7 +234,10 @@ describe('keys', () => {
       expect(() => authenticate(twin.key)).toThrow(expect.objectContaining({ code: 'invalid_key' }))
       expect(() => authenticate(orphan.key)).toThrow(/no team "ops"/)
     } finally {
-      bench.reload({ keys: [{ name: 'file-key', key: 'sk-from-the-file', team: 'ops' }], teams: { ops: { budgets: [{ usd: 7, per: 'month' }] } } })
+      bench.reload({
+        keys: [{ name: 'file-key', key: 'sk-from-the-file', team: 'ops' }],
+        teams: { ops: { budgets: [{ usd: 7, per: 'month' }] } },
+      })
     }
     expect(authenticate(twin.key).name).toBe('soon-twin')
     expect(authenticate(orphan.key).name).toBe('soon-orphan')
@@ -194,24 +263,59 @@ describe('keys', () => {
 
 describe('accounts', () => {
   it('are made under each other, changed, and deleted when nothing is under them', async () => {
-    expect(await bench.call('POST', '/admin/accounts', { kind: 'organisation', id: 'acme', name: 'Acme Ltd', budgets: [{ usd: 100, per: 'month' }] })).toMatchObject({ status: 201, body: { id: 'acme', kind: 'organisation', name: 'Acme Ltd' } })
-    await bench.call('POST', '/admin/accounts', { kind: 'team', id: 'search', organisation: 'acme', user_budgets: [{ usd: 1, per: 'day' }] })
+    expect(
+      await bench.call('POST', '/admin/accounts', {
+        kind: 'organisation',
+        id: 'acme',
+        name: 'Acme Ltd',
+        budgets: [{ usd: 100, per: 'month' }],
+      }),
+    ).toMatchObject({ status: 201, body: { id: 'acme', kind: 'organisation', name: 'Acme Ltd' } })
+    await bench.call('POST', '/admin/accounts', {
+      kind: 'team',
+      id: 'search',
+      organisation: 'acme',
+      user_budgets: [{ usd: 1, per: 'day' }],
+    })
     await bench.call('POST', '/admin/accounts', { kind: 'user', id: 'bob@acme.com', team: 'search', budget_usd: 9 })
     const { key } = await make('bobs', { user: 'bob@acme.com' })
-    expect(authenticate(key)).toMatchObject({ organisation: 'acme', team: 'search', user: 'bob@acme.com', endUsers: [{ scope: 'team:search' }] })
-    expect(await bench.call('POST', '/admin/keys', { name: 'torn', user: 'bob@acme.com', team: 'ops' })).toMatchObject({ status: 400, body: { error: { message: expect.stringContaining('two teams') } } })
-    expect((await bench.call('PATCH', '/admin/accounts/user/bob%40acme.com', { budget_usd: null, budgets: [{ usd: 4, per: 'day' }] })).body['budgets']).toEqual([{ usd: 4, per: 'day', hard: true }])
-    expect((await bench.call('POST', '/admin/accounts/users/bob%40acme.com/top-up', { usd: 1 })).body['budgets']).toEqual([{ usd: 5, per: 'day', hard: true }])
+    expect(authenticate(key)).toMatchObject({
+      organisation: 'acme',
+      team: 'search',
+      user: 'bob@acme.com',
+      endUsers: [{ scope: 'team:search' }],
+    })
+    expect(await bench.call('POST', '/admin/keys', { name: 'torn', user: 'bob@acme.com', team: 'ops' })).toMatchObject({
+      status: 400,
+      body: { error: { message: expect.stringContaining('two teams') } },
+    })
+    expect(
+      (await bench.call('PATCH', '/admin/accounts/user/bob%40acme.com', { budget_usd: null, budgets: [{ usd: 4, per: 'day' }] })).body[
+        'budgets'
+      ],
+    ).toEqual([{ usd: 4, per: 'day', hard: true }])
+    expect((await bench.call('POST', '/admin/accounts/users/bob%40acme.com/top-up', { usd: 1 })).body['budgets']).toEqual([
+      { usd: 5, per: 'day', hard: true },
+    ])
     expect(authenticate(key).levels[2]?.rules[0]?.limit).toBe(5_000_000_000_000n)
     expect((await bench.call('GET', '/admin/accounts?organisation=acme')).body['data']).toMatchObject([{ id: 'search' }])
-    expect((await bench.call('GET', '/admin/accounts?kind=team')).body['data']).toMatchObject([{ id: 'ops', source: 'configuration' }, { id: 'search' }])
+    expect((await bench.call('GET', '/admin/accounts?kind=team')).body['data']).toMatchObject([
+      { id: 'ops', source: 'configuration' },
+      { id: 'search' },
+    ])
     expect(await bench.call('DELETE', '/admin/accounts/team/search')).toMatchObject({ status: 409 })
     await bench.call('DELETE', '/admin/keys/bobs')
     await bench.call('DELETE', '/admin/accounts/user/bob%40acme.com')
     expect(await bench.call('DELETE', '/admin/accounts/team/search')).toMatchObject({ status: 200, body: { deleted: true } })
     expect(await bench.call('GET', '/admin/accounts/team/search')).toMatchObject({ status: 404 })
     expect(await bench.call('POST', '/admin/accounts', { kind: 'team', id: 'search' })).toMatchObject({ status: 409 })
-    for (const [body, path] of [[{ kind: 'group' }, 'kind'], [{ kind: 'team', id: 'a/b' }, 'id'], [{ kind: 'team', team: 'ops' }, 'team'], [{ kind: 'organisation', organisation: 'acme' }, 'organisation'], [{ kind: 'user', team: 'no' }, 'team']] as const)
+    for (const [body, path] of [
+      [{ kind: 'group' }, 'kind'],
+      [{ kind: 'team', id: 'a/b' }, 'id'],
+      [{ kind: 'team', team: 'ops' }, 'team'],
+      [{ kind: 'organisation', organisation: 'acme' }, 'organisation'],
+      [{ kind: 'user', team: 'no' }, 'team'],
+    ] as const)
       expect(await bench.call('POST', '/admin/accounts', body), path).toMatchObject({ status: 400, body: { error: { param: path } } })
   })
 })
@@ -220,7 +324,15 @@ describe('usage', () => {
   it('is what was recorded, by day, and how full each budget over the key is', async () => {
     const { id } = await make('spender', { team: 'ops', budget_usd: 2 })
     const now = Date.now() / 1000
-    await bench.ledger.recordCall(callRecord({ callId: 'u1', key: 'spender', team: 'ops', at: now, cost: { usd: picoUsd(250_000_000_000n), seconds: 1, joules: null, gramsCO2e: null } }))
+    await bench.ledger.recordCall(
+      callRecord({
+        callId: 'u1',
+        key: 'spender',
+        team: 'ops',
+        at: now,
+        cost: { usd: picoUsd(250_000_000_000n), seconds: 1, joules: null, gramsCO2e: null },
+      }),
+    )
     await bench.ledger.recordCall(callRecord({ callId: 'u2', key: 'somebody-else', at: now }))
     bench.used.set(`key:${id}/usd/total:all`, 500_000_000_000n)
     const { body } = await bench.call('GET', '/admin/keys/spender/usage?days=2')
@@ -233,7 +345,11 @@ describe('usage', () => {
         { level: 'key', id, unit: 'usd', limit: 2, used: 0.5, left: 1.5, resets_at: null },
       ],
     })
-    expect((await bench.call('GET', '/admin/accounts/team/ops/usage')).body).toMatchObject({ kind: 'team', total: { usd: 0.25 }, budgets: [{ level: 'team' }] })
+    expect((await bench.call('GET', '/admin/accounts/team/ops/usage')).body).toMatchObject({
+      kind: 'team',
+      total: { usd: 0.25 },
+      budgets: [{ level: 'team' }],
+    })
     expect(await bench.call('GET', '/admin/keys/spender/usage?days=0')).toMatchObject({ status: 400, body: { error: { param: 'days' } } })
   })
 })
@@ -247,13 +363,22 @@ describe('the audit', () => {
       const rotated = await audited.call('POST', '/admin/keys/watched/rotate')
       await audited.call('DELETE', '/admin/keys/watched')
       const audit = await audited.call('GET', `/admin/audit?kind=key&id=${String(body['id'])}`)
-      expect((audit.body['data'] as { by: string; action: string }[]).map(({ by, action }) => [by, action])).toEqual([['admin', 'revoke'], ['admin', 'rotate'], ['admin (bob)', 'update'], ['admin (alice)', 'create']])
+      expect((audit.body['data'] as { by: string; action: string }[]).map(({ by, action }) => [by, action])).toEqual([
+        ['admin', 'revoke'],
+        ['admin', 'rotate'],
+        ['admin (bob)', 'update'],
+        ['admin (alice)', 'create'],
+      ])
       expect(audit.body['data']).toMatchObject([{}, {}, { changes: { budgets: { before: [{ usd: 1 }], after: [{ usd: 2 }] } } }, {}])
-      for (const secret of [String(body['key']), String(rotated.body['key']), ADMIN_KEY]) expect(JSON.stringify(audit)).not.toContain(secret)
+      for (const secret of [String(body['key']), String(rotated.body['key']), ADMIN_KEY])
+        expect(JSON.stringify(audit)).not.toContain(secret)
       const first = await audited.call('GET', '/admin/audit?limit=3')
       const second = await audited.call('GET', `/admin/audit?limit=3&before=${String(first.body['next'])}`)
       expect(second.body).toMatchObject({ data: [{ action: 'create' }], next: null })
-      expect(await audited.call('POST', '/admin/keys', { name: 'x' }, { 'x-bursar-actor': 'a'.repeat(101) })).toMatchObject({ status: 400, body: { error: { param: 'x-bursar-actor' } } })
+      expect(await audited.call('POST', '/admin/keys', { name: 'x' }, { 'x-bursar-actor': 'a'.repeat(101) })).toMatchObject({
+        status: 400,
+        body: { error: { param: 'x-bursar-actor' } },
+      })
     } finally {
       await audited.close()
     }

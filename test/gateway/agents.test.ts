@@ -14,7 +14,13 @@ beforeAll(async () => {
       ant: { type: 'anthropic', base_url: upstream.url, api_key: 'sk-up' },
       gem: { type: 'gemini', base_url: `${upstream.url}/v1beta`, api_key: 'sk-up' },
     }
-    config['models'] = { coder: 'openai/gpt-4o', thinker: 'openai/gpt-5', responder: 'answers/gpt-5', flash: 'gem/gemini-2.5-flash', claude: 'ant/claude-sonnet-4-5' }
+    config['models'] = {
+      coder: 'openai/gpt-4o',
+      thinker: 'openai/gpt-5',
+      responder: 'answers/gpt-5',
+      flash: 'gem/gemini-2.5-flash',
+      claude: 'ant/claude-sonnet-4-5',
+    }
     config['prices'] = {}
   })
 })
@@ -27,7 +33,10 @@ const claudeCode = (model: string): Record<string, unknown> => ({
   thinking: { type: 'enabled', budget_tokens: 31_999 },
   metadata: { user_id: `user_${'f'.repeat(80)}` },
   context_management: { edits: [] },
-  system: [{ type: 'text', text: 'x-anthropic-billing-header: cch=1;' }, { type: 'text', text: 'Code.', cache_control: { type: 'ephemeral' } }],
+  system: [
+    { type: 'text', text: 'x-anthropic-billing-header: cch=1;' },
+    { type: 'text', text: 'Code.', cache_control: { type: 'ephemeral' } },
+  ],
   messages: [{ role: 'user', content: 'Hi' }],
 })
 
@@ -37,10 +46,17 @@ describe('Claude Code', () => {
     const response = await bench.post('/v1/messages?beta=true', claudeCode('coder'), { 'anthropic-beta': 'context-management-2025-06-27' })
     expect(response.status).toBe(200)
     expect(await response.json()).toMatchObject({ content: [{ type: 'text', text: 'Yes.' }] })
-    expect(bench.upstream.last.json).toMatchObject({ max_completion_tokens: 16_384, messages: [{ role: 'system', content: 'Code.' }, { role: 'user', content: 'Hi' }] })
+    expect(bench.upstream.last.json).toMatchObject({
+      max_completion_tokens: 16_384,
+      messages: [
+        { role: 'system', content: 'Code.' },
+        { role: 'user', content: 'Hi' },
+      ],
+    })
     expect(bench.upstream.last.json).not.toHaveProperty('reasoning_effort')
     const warning = response.headers.get('x-bursar-warning') ?? ''
-    for (const path of ['max_tokens', 'thinking.budget_tokens', 'metadata.user_id', 'context_management', 'system[0]']) expect(warning).toContain(path)
+    for (const path of ['max_tokens', 'thinking.budget_tokens', 'metadata.user_id', 'context_management', 'system[0]'])
+      expect(warning).toContain(path)
   })
 
   it('is served by a model that thinks, streaming, in chat completions and in Responses', async () => {
@@ -93,7 +109,12 @@ describe('calls of tools', () => {
 
   it('keep them for a caller that holds arguments as JSON', async () => {
     bench.upstream.enqueue(chatReply({ toolCalls: calls }))
-    const response = await bench.post('/v1/messages', { model: 'coder', max_tokens: 100, messages: asked.messages, tools: [{ name: 'f', input_schema: { type: 'object' } }] })
+    const response = await bench.post('/v1/messages', {
+      model: 'coder',
+      max_tokens: 100,
+      messages: asked.messages,
+      tools: [{ name: 'f', input_schema: { type: 'object' } }],
+    })
     expect(await response.text()).toContain('"input":{"id":1234567890123456789}')
   })
 })

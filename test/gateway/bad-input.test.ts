@@ -32,7 +32,12 @@ describe('a body that can’t be used gets a 4xx with a code and the field’s p
     ['bad UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]), 'invalid_utf8', null],
     ['a field twice', '{"model":"fast","messages":[],"model":"claude"}', 'duplicate_field', 'model'],
     ['a field twice, escaped', '{"model":"fast","messages":[],"mod\\u0065l":"claude"}', 'duplicate_field', 'model'],
-    ['deep nesting', `{"model":"fast","messages":[{"role":"user","content":"x"}],"metadata":${'{"a":'.repeat(500)}1${'}'.repeat(500)}}`, 'too_deep', null],
+    [
+      'deep nesting',
+      `{"model":"fast","messages":[{"role":"user","content":"x"}],"metadata":${'{"a":'.repeat(500)}1${'}'.repeat(500)}}`,
+      'too_deep',
+      null,
+    ],
     ['no model', { messages: [{ role: 'user', content: 'x' }] }, 'invalid_request', 'model'],
     ['a model of the wrong type', { model: 7, messages: [] }, 'invalid_request', 'model'],
     ['messages of the wrong type', { model: 'fast', messages: 'hi' }, 'invalid_request', 'messages'],
@@ -62,7 +67,10 @@ describe('a body that can’t be used gets a 4xx with a code and the field’s p
   it('in Anthropic’s shape for Anthropic callers', async () => {
     const answer = await bench.post('/v1/messages', { model: 'claude', messages: [{ role: 'user', content: 'x' }] }, { 'x-api-key': KEY })
     expect(answer.status).toBe(400)
-    expect(await answer.json()).toMatchObject({ type: 'error', error: { type: 'invalid_request_error', message: expect.stringContaining('max_tokens') as string } })
+    expect(await answer.json()).toMatchObject({
+      type: 'error',
+      error: { type: 'invalid_request_error', message: expect.stringContaining('max_tokens') as string },
+    })
   })
 
   it('too large, with and without a declared length', async () => {
@@ -85,7 +93,11 @@ describe('a body that can’t be used gets a 4xx with a code and the field’s p
 
 describe('keys', () => {
   it('are needed, known, unexpired, and allowed the model', async () => {
-    const without = await fetch(`${bench.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
+    const without = await fetch(`${bench.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    })
     expect(without.status).toBe(401)
     expect(await without.json()).toMatchObject({ error: { code: 'missing_key', type: 'authentication_error' } })
     expect((await post(chat('fast'), undefined, { authorization: 'Bearer nope' })).body.error.code).toBe('invalid_key')
@@ -113,14 +125,18 @@ describe('HTTP', () => {
   it('refuses what is no HTTP, and headers that are too large', async () => {
     expect((await raw('GARBAGE\r\n\r\n')).text).toMatch(/^HTTP\/1\.1 400/)
     expect((await raw(`GET /health HTTP/1.1\r\nhost: x\r\nx-big: ${'a'.repeat(10_000)}\r\n\r\n`)).text).toMatch(/^HTTP\/1\.1 431/)
-    expect((await raw('POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n')).text).toMatch(/^HTTP\/1\.1 400/)
+    expect(
+      (await raw('POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n')).text,
+    ).toMatch(/^HTTP\/1\.1 400/)
   })
 
   it('keeps serving after callers that break off in the middle of a body', async () => {
     for (let index = 0; index < 20; index++) {
       const socket = connect(Number(new URL(bench.url).port), '127.0.0.1')
       socket.on('error', () => undefined)
-      socket.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{"mod`)
+      socket.write(
+        `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{"mod`,
+      )
       await new Promise((resolve) => setTimeout(resolve, 2))
       socket.destroy()
     }

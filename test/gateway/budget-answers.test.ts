@@ -42,13 +42,20 @@ describe('a call that no waiting helps', () => {
   it('is sent once by the Anthropic client', async () => {
     const counted = counting()
     const client = new Anthropic({ baseURL: bench.url, apiKey: KEY, fetch: counted.fetch })
-    await expect(client.messages.create(ask, { headers: { 'x-bursar-budget': 'usd=0.0000001' } })).rejects.toBeInstanceOf(Anthropic.RateLimitError)
+    await expect(client.messages.create(ask, { headers: { 'x-bursar-budget': 'usd=0.0000001' } })).rejects.toBeInstanceOf(
+      Anthropic.RateLimitError,
+    )
     expect(counted.calls()).toBe(1)
   })
 
   it('says so when the call alone is more than its rate', async () => {
     const refused = await bench.post('/v1/chat/completions', ask, { authorization: `Bearer ${SLOW}` })
-    expect([refused.status, refused.headers.get('x-bursar-error'), refused.headers.get('x-should-retry'), refused.headers.get('retry-after')]).toEqual([429, 'rate_limited', 'false', null])
+    expect([
+      refused.status,
+      refused.headers.get('x-bursar-error'),
+      refused.headers.get('x-should-retry'),
+      refused.headers.get('retry-after'),
+    ]).toEqual([429, 'rate_limited', 'false', null])
   })
 })
 
@@ -56,14 +63,22 @@ describe('what a web page may read', () => {
   it('are the headers of budgets and rates, too', async () => {
     const answer = await bench.post('/v1/chat/completions', ask, { origin: 'https://app.example' })
     const exposed = answer.headers.get('access-control-expose-headers')?.split(', ')
-    for (const name of ['x-bursar-budget-remaining-usd', 'x-bursar-budget-regime', 'x-ratelimit-remaining-requests', 'x-bursar-error', 'retry-after']) expect(exposed).toContain(name)
+    for (const name of [
+      'x-bursar-budget-remaining-usd',
+      'x-bursar-budget-regime',
+      'x-ratelimit-remaining-requests',
+      'x-bursar-error',
+      'retry-after',
+    ])
+      expect(exposed).toContain(name)
   })
 })
 
 describe('a decision', () => {
   it('is read by its key and by the admin key, by nobody else', async () => {
     const id = (await bench.post('/v1/chat/completions', ask)).headers.get('x-bursar-decision')
-    const read = async (key: string) => (await fetch(`${bench.url}/v1/decisions/${id}`, { headers: { authorization: `Bearer ${key}` } })).status
+    const read = async (key: string) =>
+      (await fetch(`${bench.url}/v1/decisions/${id}`, { headers: { authorization: `Bearer ${key}` } })).status
     expect([await read(KEY), await read(ADMIN), await read(SLOW), await read('sk-of-nobody-0123456789')]).toEqual([200, 200, 404, 401])
   })
 })

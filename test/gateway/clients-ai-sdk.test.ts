@@ -13,7 +13,13 @@ beforeAll(async () => {
   bench = await startTargets()
   const openai = createOpenAI({ apiKey: KEY, baseURL: `${bench.url}/v1` })
   const anthropic = createAnthropic({ apiKey: KEY, baseURL: `${bench.url}/v1` })
-  const compatible = createOpenAICompatible({ name: 'bursar', apiKey: KEY, baseURL: `${bench.url}/v1`, includeUsage: true, supportsStructuredOutputs: true })
+  const compatible = createOpenAICompatible({
+    name: 'bursar',
+    apiKey: KEY,
+    baseURL: `${bench.url}/v1`,
+    includeUsage: true,
+    supportsStructuredOutputs: true,
+  })
   clients['@ai-sdk/openai (responses)'] = (model) => openai.responses(model)
   clients['@ai-sdk/openai (chat)'] = (model) => openai.chat(model)
   clients['@ai-sdk/openai-compatible'] = (model) => compatible.chatModel(model)
@@ -45,7 +51,13 @@ describe.each(pairs)('$client served in $format', ({ client, target }) => {
 
   it('generateText', async () => {
     bench.upstream.enqueue(target.reply({ text: 'Rivers run.', usage: bill }))
-    const result = await generateText({ model: modelOf(client, target.model), system: 'Be brief.', prompt: 'Rivers?', maxOutputTokens: 77, maxRetries: 0 })
+    const result = await generateText({
+      model: modelOf(client, target.model),
+      system: 'Be brief.',
+      prompt: 'Rivers?',
+      maxOutputTokens: 77,
+      maxRetries: 0,
+    })
     expect(result.text).toBe('Rivers run.')
     expect(result.finishReason).toBe('stop')
     expect(result.usage).toMatchObject(usage)
@@ -65,7 +77,13 @@ describe.each(pairs)('$client served in $format', ({ client, target }) => {
   it('a loop over tools: two calls at once, streamed, then the answer', async () => {
     bench.upstream.enqueue(target.stream({ toolCalls: parallelCalls, usage: bill }))
     bench.upstream.enqueue(target.stream({ text: ['Rain.'], usage: bill }))
-    const result = streamText({ model: modelOf(client, target.model), prompt: 'Weather and time?', tools, stopWhen: stepCountIs(3), maxRetries: 0 })
+    const result = streamText({
+      model: modelOf(client, target.model),
+      prompt: 'Weather and time?',
+      tools,
+      stopWhen: stepCountIs(3),
+      maxRetries: 0,
+    })
     const steps = await result.steps
     expect(steps.map((step) => step.finishReason)).toEqual(['tool-calls', 'stop'])
     expect(steps[0]?.toolCalls.map(({ toolName, input }) => [toolName, input])).toEqual([
@@ -74,11 +92,18 @@ describe.each(pairs)('$client served in $format', ({ client, target }) => {
     ])
     expect(await result.text).toBe('Rain.')
     expect(bench.upstream.requests.length).toBe(2)
-    expect(bench.upstream.last.json).toMatchObject(target.asked({ toolResult: { id: 'call_time_2', name: 'get_time', text: 'nine o’clock CET' } }))
+    expect(bench.upstream.last.json).toMatchObject(
+      target.asked({ toolResult: { id: 'call_time_2', name: 'get_time', text: 'nine o’clock CET' } }),
+    )
   })
 
   it('structured output', async () => {
-    const schema = { type: 'object', properties: { name: { type: 'string' }, km: { type: 'number' } }, required: ['name', 'km'], additionalProperties: false } as const
+    const schema = {
+      type: 'object',
+      properties: { name: { type: 'string' }, km: { type: 'number' } },
+      required: ['name', 'km'],
+      additionalProperties: false,
+    } as const
     bench.upstream.enqueue(structured(client, target)({ name: 'Elbe', km: 1094 }))
     const result = await generateText({
       model: modelOf(client, target.model),
@@ -92,7 +117,9 @@ describe.each(pairs)('$client served in $format', ({ client, target }) => {
 
   it('an error has the status and says whether to try again', async () => {
     bench.upstream.enqueue(target.error(429, 'slow down', { 'retry-after': '90' }))
-    const error: unknown = await generateText({ model: modelOf(client, target.model), prompt: 'x', maxRetries: 0 }).catch((thrown: unknown) => thrown)
+    const error: unknown = await generateText({ model: modelOf(client, target.model), prompt: 'x', maxRetries: 0 }).catch(
+      (thrown: unknown) => thrown,
+    )
     expect(APICallError.isInstance(error)).toBe(true)
     expect(error).toMatchObject({ statusCode: 429, isRetryable: true })
     expect(String(error)).toContain('slow down')
@@ -101,7 +128,12 @@ describe.each(pairs)('$client served in $format', ({ client, target }) => {
   it('a broken stream is an error', async () => {
     bench.upstream.enqueue({ ...target.stream({ text: ['a ', 'b ', 'c '], properEnd: false }), thenDestroy: true })
     const errors: unknown[] = []
-    const result = streamText({ model: modelOf(client, target.model), prompt: 'x', maxRetries: 0, onError: ({ error }) => void errors.push(error) })
+    const result = streamText({
+      model: modelOf(client, target.model),
+      prompt: 'x',
+      maxRetries: 0,
+      onError: ({ error }) => void errors.push(error),
+    })
     const text: string[] = []
     const read = (async () => {
       for await (const part of result.fullStream) {

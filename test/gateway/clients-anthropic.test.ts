@@ -27,11 +27,18 @@ describe.each(targets)('messages served in $format', (target) => {
     const { data, response, request_id } = await client.messages
       .create({ model: target.model, max_tokens: 77, system: 'Be brief.', messages })
       .withResponse()
-    expect(data).toMatchObject({ type: 'message', role: 'assistant', stop_reason: 'end_turn', content: [{ type: 'text', text: 'Rivers run.' }] })
+    expect(data).toMatchObject({
+      type: 'message',
+      role: 'assistant',
+      stop_reason: 'end_turn',
+      content: [{ type: 'text', text: 'Rivers run.' }],
+    })
     expect(data.usage).toMatchObject({ ...usage, cost })
     expect(response.headers.get('x-bursar-cost')).toBe(String(cost))
     expect(request_id).toMatch(/^req_/)
-    expect(bench.upstream.last.json).toMatchObject(target.asked({ system: 'Be brief.', user: 'Say something about rivers.', maxTokens: 77 }))
+    expect(bench.upstream.last.json).toMatchObject(
+      target.asked({ system: 'Be brief.', user: 'Say something about rivers.', maxTokens: 77 }),
+    )
   })
 
   it('create, cut off by the limit', async () => {
@@ -60,7 +67,14 @@ describe.each(targets)('messages served in $format', (target) => {
       if (types.at(-1) !== event.type) types.push(event.type)
       if (event.type === 'message_delta') last = event.usage
     }
-    expect(types).toEqual(['message_start', 'content_block_start', 'content_block_delta', 'content_block_stop', 'message_delta', 'message_stop'])
+    expect(types).toEqual([
+      'message_start',
+      'content_block_start',
+      'content_block_delta',
+      'content_block_stop',
+      'message_delta',
+      'message_stop',
+    ])
     expect(last).toMatchObject({ output_tokens: 25, cost })
   })
 
@@ -93,7 +107,9 @@ describe.each(targets)('messages served in $format', (target) => {
       ],
     })
     expect(second.content).toMatchObject([{ type: 'text', text: 'Rain.' }])
-    expect(bench.upstream.last.json).toMatchObject(target.asked({ toolResult: { id: 'call_time_2', name: 'get_time', text: 'nine o’clock' } }))
+    expect(bench.upstream.last.json).toMatchObject(
+      target.asked({ toolResult: { id: 'call_time_2', name: 'get_time', text: 'nine o’clock' } }),
+    )
   })
 
   it('tools, whole', async () => {
@@ -140,7 +156,9 @@ describe.each(targets)('messages served in $format', (target) => {
 
   it('a rejection becomes a BadRequestError with the provider’s words', async () => {
     bench.upstream.enqueue(target.error(400, 'temperature: too hot for this model'))
-    const error: unknown = await client.messages.create({ model: target.model, max_tokens: 10, messages }).catch((thrown: unknown) => thrown)
+    const error: unknown = await client.messages
+      .create({ model: target.model, max_tokens: 10, messages })
+      .catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(Anthropic.BadRequestError)
     expect(String(error)).toContain('too hot for this model')
   })
@@ -169,7 +187,9 @@ describe('errors as the SDK shows them', () => {
     expect(answer.stop_reason).toBe('end_turn')
     expect(bench.upstream.requests.length).toBe(3)
     bench.upstream.enqueue({ ...anthropicError(529, 'Overloaded'), times: 3 })
-    const error: unknown = await client.messages.create({ model: 'via-anthropic', max_tokens: 10, messages }).catch((thrown: unknown) => thrown)
+    const error: unknown = await client.messages
+      .create({ model: 'via-anthropic', max_tokens: 10, messages })
+      .catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(Anthropic.InternalServerError)
     expect(error).toMatchObject({ type: 'overloaded_error' })
   })
@@ -202,7 +222,8 @@ describe('errors as the SDK shows them', () => {
   it('count_tokens goes by the model behind the name', async () => {
     const own = await startTargets((config) => void (config['models'] = { plain: 'chat/gpt-4o-mini' }))
     const counter = new Anthropic({ apiKey: KEY, baseURL: own.url, maxRetries: 0 })
-    const counts = async (model: string) => (await counter.messages.countTokens({ model, messages }).asResponse()).headers.get('x-bursar-token-count')
+    const counts = async (model: string) =>
+      (await counter.messages.countTokens({ model, messages }).asResponse()).headers.get('x-bursar-token-count')
     expect(await counts('plain')).toBe('exact')
     expect(await counts('box/small')).toBe('estimate')
     await own.close()

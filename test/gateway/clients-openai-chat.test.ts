@@ -36,12 +36,16 @@ describe.each(targets)('chat.completions served in $format', (target) => {
 
   it('create', async () => {
     bench.upstream.enqueue(target.reply({ text: 'Rivers run.', usage: bill }))
-    const { data, response } = await client.chat.completions.create({ model: target.model, messages, max_completion_tokens: 77, temperature: 0.5 }).withResponse()
+    const { data, response } = await client.chat.completions
+      .create({ model: target.model, messages, max_completion_tokens: 77, temperature: 0.5 })
+      .withResponse()
     expect(data.object).toBe('chat.completion')
     expect(data.choices).toMatchObject([{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'Rivers run.' } }])
     expect(data.usage).toMatchObject(usage)
     expect(response.headers.get('x-bursar-cost')).toBe(String(cost))
-    expect(bench.upstream.last.json).toMatchObject(target.asked({ system: 'Be brief.', user: 'Say something about rivers.', maxTokens: 77, temperature: 0.5 }))
+    expect(bench.upstream.last.json).toMatchObject(
+      target.asked({ system: 'Be brief.', user: 'Say something about rivers.', maxTokens: 77, temperature: 0.5 }),
+    )
   })
 
   it('create, cut off by the limit', async () => {
@@ -52,7 +56,12 @@ describe.each(targets)('chat.completions served in $format', (target) => {
 
   it('create with stream', async () => {
     bench.upstream.enqueue(target.stream({ text: ['Rivers ', 'rün ', '🌊', ' down.'], usage: bill }))
-    const stream = await client.chat.completions.create({ model: target.model, messages, stream: true, stream_options: { include_usage: true } })
+    const stream = await client.chat.completions.create({
+      model: target.model,
+      messages,
+      stream: true,
+      stream_options: { include_usage: true },
+    })
     let text = ''
     const finishes: string[] = []
     const usages: unknown[] = []
@@ -106,7 +115,9 @@ describe.each(targets)('chat.completions served in $format', (target) => {
       ],
     })
     expect(second.choices[0]?.message.content).toBe('Rain.')
-    expect(bench.upstream.last.json).toMatchObject(target.asked({ toolResult: { id: 'call_time_2', name: 'get_time', text: 'nine o’clock' } }))
+    expect(bench.upstream.last.json).toMatchObject(
+      target.asked({ toolResult: { id: 'call_time_2', name: 'get_time', text: 'nine o’clock' } }),
+    )
   })
 
   it('parallel tool calls, streamed', async () => {
@@ -135,10 +146,16 @@ describe.each(targets)('chat.completions served in $format', (target) => {
   it('parse, with a JSON schema', async () => {
     const River = z.object({ name: z.string(), km: z.number() })
     bench.upstream.enqueue(target.reply({ text: '{"name":"Elbe","km":1094}' }))
-    const answer = await client.chat.completions.parse({ model: target.model, messages, response_format: zodResponseFormat(River, 'river') })
+    const answer = await client.chat.completions.parse({
+      model: target.model,
+      messages,
+      response_format: zodResponseFormat(River, 'river'),
+    })
     expect(answer.choices[0]?.message.parsed).toEqual({ name: 'Elbe', km: 1094 })
     expect(bench.upstream.last.json).toMatchObject(
-      target.asked({ schema: { type: 'object', properties: { name: { type: 'string' }, km: { type: 'number' } }, required: ['name', 'km'] } }),
+      target.asked({
+        schema: { type: 'object', properties: { name: { type: 'string' }, km: { type: 'number' } }, required: ['name', 'km'] },
+      }),
     )
   })
 
@@ -176,11 +193,18 @@ describe('errors of the gateway as the SDK shows them', () => {
   it('NotFoundError for an unknown model, with a request id', async () => {
     const error: unknown = await client.chat.completions.create({ model: 'no-such/model', messages }).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(OpenAI.NotFoundError)
-    expect(error).toMatchObject({ status: 404, code: 'model_not_found', param: 'model', requestID: expect.stringMatching(/^req_/) as string })
+    expect(error).toMatchObject({
+      status: 404,
+      code: 'model_not_found',
+      param: 'model',
+      requestID: expect.stringMatching(/^req_/) as string,
+    })
   })
 
   it('BadRequestError with the field’s path', async () => {
-    const error: unknown = await client.chat.completions.create({ model: 'via-chat', messages, temperature: -1 }).catch((thrown: unknown) => thrown)
+    const error: unknown = await client.chat.completions
+      .create({ model: 'via-chat', messages, temperature: -1 })
+      .catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(OpenAI.BadRequestError)
     expect(error).toMatchObject({ param: 'temperature', code: 'invalid_request' })
   })
@@ -244,6 +268,8 @@ describe('models and embeddings', () => {
 })
 
 /** The function calls of a message. */
-function functionCalls(calls: readonly OpenAI.Chat.ChatCompletionMessageToolCall[] | undefined): { id: string; name: string; arguments: string }[] {
+function functionCalls(
+  calls: readonly OpenAI.Chat.ChatCompletionMessageToolCall[] | undefined,
+): { id: string; name: string; arguments: string }[] {
   return (calls ?? []).flatMap((call) => (call.type === 'function' ? [{ id: call.id, ...call.function }] : []))
 }

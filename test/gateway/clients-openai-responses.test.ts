@@ -42,7 +42,9 @@ describe.each(targets)('responses served in $format', (target) => {
     expect(answer.status).toBe('completed')
     expect(answer.output_text).toBe('Rivers run.')
     expect(answer.usage).toMatchObject(usage)
-    expect(bench.upstream.last.json).toMatchObject(target.asked({ system: 'Be brief.', user: 'Say something about rivers.', maxTokens: 77, temperature: 0.5 }))
+    expect(bench.upstream.last.json).toMatchObject(
+      target.asked({ system: 'Be brief.', user: 'Say something about rivers.', maxTokens: 77, temperature: 0.5 }),
+    )
     expect(JSON.stringify(bench.upstream.last.json)).toContain('Be brief.')
   })
 
@@ -86,7 +88,9 @@ describe.each(targets)('responses served in $format', (target) => {
     bench.upstream.enqueue(target.stream({ reasoning: ['Hm, ', 'weather.'], toolCalls: parallelCalls, usage: bill }))
     const runner = client.responses.stream({ model: target.model, input: 'Weather?', tools, reasoning: { effort: 'low', summary: 'auto' } })
     const pieces = new Map<string, string>()
-    runner.on('response.function_call_arguments.delta', (event) => pieces.set(event.item_id, (pieces.get(event.item_id) ?? '') + event.delta))
+    runner.on('response.function_call_arguments.delta', (event) =>
+      pieces.set(event.item_id, (pieces.get(event.item_id) ?? '') + event.delta),
+    )
     const final = await runner.finalResponse()
     const calls = final.output.flatMap((item) => (item.type === 'function_call' ? [item] : []))
     expect(calls.map(({ name, arguments: json }) => [name, JSON.parse(json) as unknown])).toEqual([
@@ -119,7 +123,9 @@ describe.each(targets)('responses served in $format', (target) => {
       ],
     })
     expect(second.output_text).toBe('Rain.')
-    expect(bench.upstream.last.json).toMatchObject(target.asked({ toolResult: { id: 'call_time_2', name: 'get_time', text: 'nine o’clock' } }))
+    expect(bench.upstream.last.json).toMatchObject(
+      target.asked({ toolResult: { id: 'call_time_2', name: 'get_time', text: 'nine o’clock' } }),
+    )
   })
 
   it('parse, with a JSON schema', async () => {
@@ -128,7 +134,9 @@ describe.each(targets)('responses served in $format', (target) => {
     const answer = await client.responses.parse({ model: target.model, input: 'A river', text: { format: zodTextFormat(River, 'river') } })
     expect(answer.output_parsed).toEqual({ name: 'Elbe', km: 1094 })
     expect(bench.upstream.last.json).toMatchObject(
-      target.asked({ schema: { type: 'object', properties: { name: { type: 'string' }, km: { type: 'number' } }, required: ['name', 'km'] } }),
+      target.asked({
+        schema: { type: 'object', properties: { name: { type: 'string' }, km: { type: 'number' } }, required: ['name', 'km'] },
+      }),
     )
   })
 
@@ -158,7 +166,9 @@ describe.each(targets)('responses served in $format', (target) => {
 
 describe('Responses, where Bursar can’t do what a provider does itself', () => {
   it('refuses a conversation that is kept at another provider', async () => {
-    const error: unknown = await client.responses.create({ model: 'via-anthropic', input: 'x', previous_response_id: 'resp_1' }).catch((thrown: unknown) => thrown)
+    const error: unknown = await client.responses
+      .create({ model: 'via-anthropic', input: 'x', previous_response_id: 'resp_1' })
+      .catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ status: 400, code: 'unsupported_parameter', param: 'previous_response_id' })
     expect(bench.upstream.requests.length).toBe(0)
   })

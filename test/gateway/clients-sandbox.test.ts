@@ -30,7 +30,9 @@ afterAll(async () => {
 })
 
 describe('the openai client and the sandbox', () => {
-  const tools: OpenAI.Chat.ChatCompletionFunctionTool[] = [{ type: 'function', function: { name: 'get_weather', parameters: weatherParameters } }]
+  const tools: OpenAI.Chat.ChatCompletionFunctionTool[] = [
+    { type: 'function', function: { name: 'get_weather', parameters: weatherParameters } },
+  ]
 
   it('chat: the same answer whole and streamed, with usage and cost', async () => {
     const request = { model, messages: [{ role: 'user' as const, content: question }] }
@@ -80,7 +82,9 @@ describe('the openai client and the sandbox', () => {
 
   it('responses: whole, streamed with reasoning, and parsed', async () => {
     expect((await openai.responses.create({ model, input: question })).output_text).toBe('391')
-    const streamed = await openai.responses.stream({ model, input: question, reasoning: { effort: 'low', summary: 'auto' } }).finalResponse()
+    const streamed = await openai.responses
+      .stream({ model, input: question, reasoning: { effort: 'low', summary: 'auto' } })
+      .finalResponse()
     expect(streamed.output_text).toBe('391')
     expect(streamed.output.some((item) => item.type === 'reasoning' && item.summary.length > 0)).toBe(true)
     expect(streamed.usage?.output_tokens_details.reasoning_tokens).toBeGreaterThan(0)
@@ -102,7 +106,11 @@ describe('the openai client and the sandbox', () => {
     const failing = (name: string) => openai.chat.completions.create({ model: name, messages: [{ role: 'user', content: 'x' }] })
     await expect(failing('box/small?status=429&retry_after=30')).rejects.toThrow(OpenAI.RateLimitError)
     await expect(failing('box/small?status=500')).rejects.toThrow(OpenAI.InternalServerError)
-    const stream = await openai.chat.completions.create({ model, stream: true, messages: [{ role: 'user', content: 'Tell me. [[sandbox tokens=40 die_after=7]]' }] })
+    const stream = await openai.chat.completions.create({
+      model,
+      stream: true,
+      messages: [{ role: 'user', content: 'Tell me. [[sandbox tokens=40 die_after=7]]' }],
+    })
     let pieces = 0
     const read = (async () => {
       for await (const chunk of stream) if (chunk.choices[0]?.delta.content) pieces++
@@ -120,7 +128,11 @@ describe('the Anthropic client and the sandbox', () => {
     expect(thought.content.map(({ type }) => type)).toEqual(['thinking', 'text'])
     expect(thought.stop_reason).toBe('end_turn')
     const called = await anthropic.messages
-      .stream({ ...request, messages: [{ role: 'user', content: weather }], tools: [{ name: 'get_weather', input_schema: { ...weatherParameters, type: 'object' } }] })
+      .stream({
+        ...request,
+        messages: [{ role: 'user', content: weather }],
+        tools: [{ name: 'get_weather', input_schema: { ...weatherParameters, type: 'object' } }],
+      })
       .finalMessage()
     expect(called.stop_reason).toBe('tool_use')
     expect(called.content).toMatchObject([{ type: 'tool_use', name: 'get_weather', input: { city: 'Oslo' } }])
@@ -141,7 +153,8 @@ describe('the AI SDK and the sandbox', () => {
   const providers = {
     '@ai-sdk/openai': () => createOpenAI({ apiKey: KEY, baseURL: `${bench.url}/v1` })(model),
     '@ai-sdk/anthropic': () => createAnthropic({ apiKey: KEY, baseURL: `${bench.url}/v1` })(model),
-    '@ai-sdk/openai-compatible': () => createOpenAICompatible({ name: 'bursar', apiKey: KEY, baseURL: `${bench.url}/v1`, includeUsage: true }).chatModel(model),
+    '@ai-sdk/openai-compatible': () =>
+      createOpenAICompatible({ name: 'bursar', apiKey: KEY, baseURL: `${bench.url}/v1`, includeUsage: true }).chatModel(model),
   }
   it.each(Object.entries(providers))('%s: text, stream and a loop over tools', async (_name, make) => {
     expect((await generateText({ model: make(), prompt: question })).text).toBe('391')
@@ -169,7 +182,10 @@ describe('the AI SDK and the sandbox', () => {
   })
 
   it('embed', async () => {
-    const { embedding } = await embed({ model: createOpenAI({ apiKey: KEY, baseURL: `${bench.url}/v1` }).embeddingModel('box/embed'), value: 'a river' })
+    const { embedding } = await embed({
+      model: createOpenAI({ apiKey: KEY, baseURL: `${bench.url}/v1` }).embeddingModel('box/embed'),
+      value: 'a river',
+    })
     expect(embedding.length).toBeGreaterThan(10)
   })
 })

@@ -108,7 +108,11 @@ describe('a caller that leaves', () => {
   it('in the middle of a count of tokens', async () => {
     bench = await startBench()
     bench.upstream.enqueue({ neverAnswer: true })
-    await leaveWhen(() => bench.upstream.received(1), { model: 'claude', messages: [{ role: 'user', content: 'x' }] }, '/v1/messages/count_tokens')
+    await leaveWhen(
+      () => bench.upstream.received(1),
+      { model: 'claude', messages: [{ role: 'user', content: 'x' }] },
+      '/v1/messages/count_tokens',
+    )
     await bench.upstream.aborted(1)
   })
 
@@ -133,7 +137,9 @@ describe('a ledger that can’t take a record', () => {
     const memory = createMemoryLedger()
     let refused = 0
     // What the memory ledger does, but for the records of calls.
-    const ledger: Ledger = Object.assign(Object.create(memory) as typeof memory, { recordCall: () => Promise.reject(new Error(`disk full ${++refused}`)) })
+    const ledger: Ledger = Object.assign(Object.create(memory) as typeof memory, {
+      recordCall: () => Promise.reject(new Error(`disk full ${++refused}`)),
+    })
     const log: string[] = []
     const gateway = await Gateway.create({
       config: parseConfig(JSON.stringify(baseConfig(upstream.url)), {}).config,
@@ -142,7 +148,14 @@ describe('a ledger that can’t take a record', () => {
       log: createLogger({ level: 'debug', destination: { write: (line: string) => void log.push(line) } }),
     })
     const { url } = await gateway.listen()
-    bench = { upstream, gateway, url, log, post: () => Promise.reject(new Error('unused')), close: async () => (await gateway.close(), await upstream.close()) }
+    bench = {
+      upstream,
+      gateway,
+      url,
+      log,
+      post: () => Promise.reject(new Error('unused')),
+      close: async () => (await gateway.close(), await upstream.close()),
+    }
     const post = (stream: boolean) =>
       fetch(`${url}/v1/chat/completions`, {
         method: 'POST',

@@ -114,7 +114,9 @@ describe('connections', () => {
   it('on which the body stops being well-formed get a 400', async () => {
     bench = await startBench()
     const socket = openConnection(bench)
-    socket.send(`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"mod\r\nZZZ\r\n`)
+    socket.send(
+      `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"mod\r\nZZZ\r\n`,
+    )
     expect((await socket.rest()).text).toMatch(/^HTTP\/1\.1 400/)
     await expect.poll(() => bench.gateway.inFlight).toBe(0)
   })

@@ -32,8 +32,23 @@ async function serve(): Promise<Served> {
   folder = mkdtempSync(join(tmpdir(), 'bursar-process-'))
   const started = spawn(
     process.execPath,
-    ['--import', join(root, 'node_modules/tsx/dist/loader.mjs'), '--import', `data:text/javascript,${encodeURIComponent(faults)}`, join(root, 'src/cli/main.ts'), 'serve', '--port', '0', '--key', KEY],
-    { cwd: folder, env: { PATH: process.env['PATH'], OPENAI_API_KEY: 'sk-upstream-secret', OPENAI_BASE_URL: `${upstream.url}/v1` }, stdio: ['ignore', 'pipe', 'pipe'] },
+    [
+      '--import',
+      join(root, 'node_modules/tsx/dist/loader.mjs'),
+      '--import',
+      `data:text/javascript,${encodeURIComponent(faults)}`,
+      join(root, 'src/cli/main.ts'),
+      'serve',
+      '--port',
+      '0',
+      '--key',
+      KEY,
+    ],
+    {
+      cwd: folder,
+      env: { PATH: process.env['PATH'], OPENAI_API_KEY: 'sk-upstream-secret', OPENAI_BASE_URL: `${upstream.url}/v1` },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
   )
   child = started
   started.stderr.resume()

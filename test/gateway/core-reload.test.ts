@@ -14,7 +14,14 @@ const changed = (change: (config: Record<string, unknown>) => void = () => undef
 }
 /** The provider under another key: it has to be built anew. */
 const withKey = (key: string) =>
-  changed((config) => void ((config['providers'] as Record<string, Record<string, unknown>>)['up'] = { type: 'openai-compatible', base_url: `${bench.upstream.url}/v1`, api_key: key }))
+  changed(
+    (config) =>
+      void ((config['providers'] as Record<string, Record<string, unknown>>)['up'] = {
+        type: 'openai-compatible',
+        base_url: `${bench.upstream.url}/v1`,
+        api_key: key,
+      }),
+  )
 const gate = () => {
   let open = () => {}
   const opened = new Promise<void>((resolve) => (open = resolve))
@@ -50,7 +57,9 @@ describe('a reload', () => {
 
   it('made several times at once ends with the last, and leaves nothing closed that is in use', async () => {
     bench = await startBench()
-    const reloads = [withKey('sk-a-0123456789ab'), changed(), withKey('sk-b-0123456789ab'), changed(), changed()].map((config) => bench.gateway.reload(config))
+    const reloads = [withKey('sk-a-0123456789ab'), changed(), withKey('sk-b-0123456789ab'), changed(), changed()].map((config) =>
+      bench.gateway.reload(config),
+    )
     const calls = Array.from({ length: 20 }, () => bench.post('/v1/chat/completions', chat('fast')))
     await Promise.all(reloads)
     for (const answer of await Promise.all(calls)) expect(answer.status).toBe(200)
@@ -78,7 +87,8 @@ describe('a reload', () => {
 
   it('keeps what a key has spent', async () => {
     bench = await startBench((config) => void (config['keys'] = [{ name: 'test', key: 'sk-test-0123456789abcdef', budget_usd: 0.0006 }]))
-    const keys = (usd: number) => changed((config) => void (config['keys'] = [{ name: 'test', key: 'sk-test-0123456789abcdef', budget_usd: usd }]))
+    const keys = (usd: number) =>
+      changed((config) => void (config['keys'] = [{ name: 'test', key: 'sk-test-0123456789abcdef', budget_usd: usd }]))
     const call = async () => (await bench.post('/v1/chat/completions', chat('fast', { max_tokens: 60 }))).status
     let paid = 0
     while ((await call()) === 200) paid++

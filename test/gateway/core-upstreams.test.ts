@@ -1,13 +1,27 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
-import { anthropicErrorEvent, chatReply, chatStream, messagesReply, messagesStream, openaiError, responsesStream, type Behaviour } from '../upstream/index.js'
+import {
+  anthropicErrorEvent,
+  chatReply,
+  chatStream,
+  messagesReply,
+  messagesStream,
+  openaiError,
+  responsesStream,
+  type Behaviour,
+} from '../upstream/index.js'
 import { chat, dataOf, startBench, type Bench } from './harness.js'
 import { openConnection, postBytes } from './raw.js'
 
 let bench: Bench
 afterEach(() => bench.close())
 
-const message = (more: Record<string, unknown> = {}, model = 'claude') => ({ model, max_tokens: 50, messages: [{ role: 'user', content: 'x' }], ...more })
+const message = (more: Record<string, unknown> = {}, model = 'claude') => ({
+  model,
+  max_tokens: 50,
+  messages: [{ role: 'user', content: 'x' }],
+  ...more,
+})
 const records = () => bench.gateway.ledger.calls({ limit: 100 })
 const ends = async () => (await records()).map((record) => record.end).reverse()
 const bodyOf = (behaviour: Behaviour) => Buffer.from((behaviour.events ?? []).map(String).join('') || JSON.stringify(behaviour.body))
@@ -78,7 +92,11 @@ describe('a compressed answer, though none was asked for', () => {
     const whole = await bench.post('/v1/chat/completions', chat('fast'))
     expect(whole.headers.get('content-encoding')).toBeNull()
     expect(await whole.text()).toContain('one two')
-    bench.upstream.enqueue({ body: compress(bodyOf(chatStream())), headers: { ...headers, 'content-type': 'text/event-stream' }, chunking: 100 })
+    bench.upstream.enqueue({
+      body: compress(bodyOf(chatStream())),
+      headers: { ...headers, 'content-type': 'text/event-stream' },
+      chunking: 100,
+    })
     expect(dataOf(await (await bench.post('/v1/chat/completions', chat('fast', { stream: true }))).text()).at(-1)).toBe('[DONE]')
     bench.upstream.enqueue({ status: 400, body: compress(JSON.stringify({ error: { message: 'no such thing' } })), headers })
     const refused = await bench.post('/v1/chat/completions', chat('fast'))
@@ -258,7 +276,9 @@ describe('forms of a stream', () => {
       bench = await startBench()
       const text = String(bodyOf(chatStream({ text: ['one ', 'two'] })))
       bench.upstream.enqueue({ body: change(text), headers: { 'content-type': 'text/event-stream' }, chunking: 7 })
-      const got = await (await bench.post(path, path === '/v1/messages' ? message({ stream: true }, 'fast') : chat('fast', { stream: true }))).text()
+      const got = await (
+        await bench.post(path, path === '/v1/messages' ? message({ stream: true }, 'fast') : chat('fast', { stream: true }))
+      ).text()
       expect(got).toContain('one ')
       expect(got).not.toContain('truncated')
       expect(await ends()).toEqual(['complete'])
@@ -301,7 +321,10 @@ describe('a provider that echoes the key it was sent', () => {
     const first = 'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
     const error = `data: {"error":{"message":"Wrong key ${secret}"}}\n\n`
     for (const events of [[first, error], [error]]) {
-      for (const [path, body] of [['/v1/chat/completions', chat('fast', { stream: true })], ['/v1/messages', message({ stream: true }, 'fast')]] as const) {
+      for (const [path, body] of [
+        ['/v1/chat/completions', chat('fast', { stream: true })],
+        ['/v1/messages', message({ stream: true }, 'fast')],
+      ] as const) {
         bench.upstream.enqueue({ events })
         const connection = openConnection(bench)
         connection.send(postBytes(body, { path }))

@@ -4,9 +4,16 @@ import { KEY, type Bench } from './harness.js'
 import { openConnection } from './raw.js'
 import { startTargets, timeParameters, weatherParameters } from './targets.js'
 
-/** Every run of these tests asks the same; another seed by hand finds other things: `FUZZ_SEED=7 npx vitest run test/gateway/fuzz.test.ts`. */
+/**
+ * Every run of these tests asks the same; another seed by hand finds other things: `FUZZ_SEED=7 npx vitest run
+ * test/gateway/fuzz.test.ts`.
+ */
 const seed = Number(process.env['FUZZ_SEED'] ?? 20_260)
-const runs = (count: number): fc.Parameters<unknown> => ({ seed, numRuns: count * Number(process.env['FUZZ_FACTOR'] ?? 1), endOnFailure: true })
+const runs = (count: number): fc.Parameters<unknown> => ({
+  seed,
+  numRuns: count * Number(process.env['FUZZ_FACTOR'] ?? 1),
+  endOnFailure: true,
+})
 /** No answer may take longer. */
 const HANG_MS = 8_000
 
@@ -26,7 +33,18 @@ afterEach(async () => {
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
 
-const models = ['via-chat', 'via-responses', 'via-anthropic', 'via-gemini', 'box/small', 'embed', 'box/embed', 'chat/other-model', 'nowhere/none', 'small']
+const models = [
+  'via-chat',
+  'via-responses',
+  'via-anthropic',
+  'via-gemini',
+  'box/small',
+  'embed',
+  'box/embed',
+  'chat/other-model',
+  'nowhere/none',
+  'small',
+]
 
 /** Bodies that use about everything an endpoint takes: what is changed in them comes near to every reader. */
 const wholeBodies: Readonly<Record<string, Json>> = {
@@ -43,7 +61,11 @@ const wholeBodies: Readonly<Record<string, Json>> = {
           { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=', detail: 'low' } },
         ],
       },
-      { role: 'assistant', content: null, tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'get_time', arguments: '{"zone":"CET"}' } }] },
+      {
+        role: 'assistant',
+        content: null,
+        tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'get_time', arguments: '{"zone":"CET"}' } }],
+      },
       { role: 'tool', tool_call_id: 'call_1', content: 'nine' },
       { role: 'assistant', content: 'It is nine.', reasoning_content: 'Hm.', refusal: null },
       { role: 'user', content: 'And now?' },
@@ -94,7 +116,10 @@ const wholeBodies: Readonly<Record<string, Json>> = {
           { type: 'tool_use', id: 'toolu_1', name: 'get_time', input: { zone: 'CET' } },
         ],
       },
-      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: [{ type: 'text', text: 'nine' }], is_error: false }] },
+      {
+        role: 'user',
+        content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: [{ type: 'text', text: 'nine' }], is_error: false }],
+      },
     ],
     tools: [{ name: 'get_time', description: 'Time', input_schema: timeParameters, cache_control: { type: 'ephemeral' } }],
     tool_choice: { type: 'auto', disable_parallel_tool_use: true },
@@ -111,11 +136,23 @@ const wholeBodies: Readonly<Record<string, Json>> = {
     model: 'via-responses',
     instructions: 'Be brief.',
     input: [
-      { role: 'user', content: [{ type: 'input_text', text: 'Look.' }, { type: 'input_image', image_url: 'data:image/png;base64,iVBORw0KGgo=', detail: 'low' }] },
+      {
+        role: 'user',
+        content: [
+          { type: 'input_text', text: 'Look.' },
+          { type: 'input_image', image_url: 'data:image/png;base64,iVBORw0KGgo=', detail: 'low' },
+        ],
+      },
       { type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'Hm.' }], encrypted_content: 'c2VhbA==' },
       { type: 'function_call', call_id: 'call_1', name: 'get_time', arguments: '{"zone":"CET"}' },
       { type: 'function_call_output', call_id: 'call_1', output: 'nine' },
-      { type: 'message', role: 'assistant', id: 'msg_1', status: 'completed', content: [{ type: 'output_text', text: 'Nine.', annotations: [] }] },
+      {
+        type: 'message',
+        role: 'assistant',
+        id: 'msg_1',
+        status: 'completed',
+        content: [{ type: 'output_text', text: 'Nine.', annotations: [] }],
+      },
     ],
     tools: [{ type: 'function', name: 'get_time', parameters: timeParameters, strict: true }],
     tool_choice: 'auto',
@@ -144,7 +181,23 @@ const endpoints = Object.keys(wholeBodies)
 
 const oddText = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 30 }),
-  fc.constantFrom('', ' ', '\u0000', '\ud800', '__proto__', 'constructor', 'toString', '../../etc/passwd', 'data:image/png;base64,', 'https://', 'null', '0', '\r\nx: y', '{}', 'A'.repeat(5000)),
+  fc.constantFrom(
+    '',
+    ' ',
+    '\u0000',
+    '\ud800',
+    '__proto__',
+    'constructor',
+    'toString',
+    '../../etc/passwd',
+    'data:image/png;base64,',
+    'https://',
+    'null',
+    '0',
+    '\r\nx: y',
+    '{}',
+    'A'.repeat(5000),
+  ),
 )
 const oddNumber = fc.oneof(fc.integer(), fc.double(), fc.constantFrom(0, -0, -1, 1e308, -1e308, 5e-324, 2 ** 53, 2 ** 63, 1.5, 129, 1e9))
 const oddScalar: fc.Arbitrary<Json> = fc.oneof(oddText, oddNumber, fc.boolean(), fc.constant(null))
@@ -182,7 +235,11 @@ function placesOf(value: Json, path: readonly (string | number)[] = []): (readon
 function valueAt(value: Json, path: readonly (string | number)[]): Json {
   let at = value
   for (const step of path) {
-    const next = Array.isArray(at) ? at[Number(step)] : typeof at === 'object' && at !== null ? Object.entries(at).find(([name]) => name === step)?.[1] : undefined
+    const next = Array.isArray(at)
+      ? at[Number(step)]
+      : typeof at === 'object' && at !== null
+        ? Object.entries(at).find(([name]) => name === step)?.[1]
+        : undefined
     at = next ?? null
   }
   return at
@@ -215,11 +272,19 @@ function mutate(body: Json, { place, how, value, name }: Mutation): Json {
     case 'delete':
       return path.length === 0 ? body : withAt(body, path, () => undefined)
     case 'double':
-      return withAt(body, path, (old) => (path.length > 0 && typeof path.at(-1) === 'number' ? [old, old] : [Array.isArray(old) ? [...old, ...old] : old]))
+      return withAt(body, path, (old) =>
+        path.length > 0 && typeof path.at(-1) === 'number' ? [old, old] : [Array.isArray(old) ? [...old, ...old] : old],
+      )
     case 'wrap':
       return withAt(body, path, (old) => [[old]])
     case 'add':
-      return withAt(body, path, (old) => [Array.isArray(old) ? [...old, value] : typeof old === 'object' && old !== null ? Object.fromEntries([...Object.entries(old), [name, value]]) : old])
+      return withAt(body, path, (old) => [
+        Array.isArray(old)
+          ? [...old, value]
+          : typeof old === 'object' && old !== null
+            ? Object.fromEntries([...Object.entries(old), [name, value]])
+            : old,
+      ])
     case 'from':
       return withAt(body, path, () => [valueAt(body, places[(place * 7919) % places.length] ?? [])])
   }
@@ -246,15 +311,25 @@ function check(path: string, status: number, contentType: string, text: string):
   const body = JSON.parse(text) as Json
   if (status === 200) return expect(body).toBeTypeOf('object')
   expect(status).toBeGreaterThanOrEqual(400)
-  const error = { message: expect.stringMatching(/\S{2}/) as string, type: expect.any(String) as string, code: expect.stringMatching(/^[a-z][a-z0-9_]+$/) as string }
-  expect(body).toMatchObject(path.startsWith('/v1/messages') ? { type: 'error', error, request_id: expect.any(String) as string } : { error })
+  const error = {
+    message: expect.stringMatching(/\S{2}/) as string,
+    type: expect.any(String) as string,
+    code: expect.stringMatching(/^[a-z][a-z0-9_]+$/) as string,
+  }
+  expect(body).toMatchObject(
+    path.startsWith('/v1/messages') ? { type: 'error', error, request_id: expect.any(String) as string } : { error },
+  )
   expect(text.length).toBeLessThan(20_000)
 }
 
 /** A stream that the upstream answered well must come to its proper end. */
 function checkStream(path: string, text: string): void {
   expect(text).not.toContain('"truncated":true')
-  const end = { '/v1/chat/completions': /data: \[DONE\]\n\n$/, '/v1/messages': /event: message_stop\n[^\n]+\n\n$/, '/v1/responses': /event: response\.(completed|incomplete)\n[^\n]+\n\n$/ }[path]
+  const end = {
+    '/v1/chat/completions': /data: \[DONE\]\n\n$/,
+    '/v1/messages': /event: message_stop\n[^\n]+\n\n$/,
+    '/v1/responses': /event: response\.(completed|incomplete)\n[^\n]+\n\n$/,
+  }[path]
   expect(end).toBeDefined()
   expect(text).toMatch(end ?? /^$/)
 }
@@ -271,11 +346,20 @@ describe.each(endpoints)('%s', (path) => {
     let answered = 0
     let refused = 0
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...models), fc.boolean(), fc.array(mutation, { minLength: 1, maxLength: 3 }), async (model, stream, mutations) => {
-        const start = withAt(withAt(whole, ['model'], () => [model]), ['stream'], () => [stream])
-        if ((await send(path, JSON.stringify(mutations.reduce(mutate, start)))) === 200) answered++
-        else refused++
-      }),
+      fc.asyncProperty(
+        fc.constantFrom(...models),
+        fc.boolean(),
+        fc.array(mutation, { minLength: 1, maxLength: 3 }),
+        async (model, stream, mutations) => {
+          const start = withAt(
+            withAt(whole, ['model'], () => [model]),
+            ['stream'],
+            () => [stream],
+          )
+          if ((await send(path, JSON.stringify(mutations.reduce(mutate, start)))) === 200) answered++
+          else refused++
+        },
+      ),
       runs(220),
     )
     // Otherwise the changes would be too small, or too large, to come anywhere.
@@ -297,9 +381,13 @@ describe.each(endpoints)('%s', (path) => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),
       // A good body with a hole, a strange byte, or without its end.
-      fc.tuple(fc.nat(text.length - 1), fc.nat(255), fc.constantFrom('set', 'cut', 'insert')).map(([at, byte, how]) =>
-        how === 'cut' ? text.subarray(0, at) : Buffer.concat([text.subarray(0, at), Buffer.from([byte]), text.subarray(how === 'set' ? at + 1 : at)]),
-      ),
+      fc
+        .tuple(fc.nat(text.length - 1), fc.nat(255), fc.constantFrom('set', 'cut', 'insert'))
+        .map(([at, byte, how]) =>
+          how === 'cut'
+            ? text.subarray(0, at)
+            : Buffer.concat([text.subarray(0, at), Buffer.from([byte]), text.subarray(how === 'set' ? at + 1 : at)]),
+        ),
       fc.integer({ min: 60, max: 400 }).map((depth) => Buffer.from(`{"model":"via-chat","x":${'['.repeat(depth)}${']'.repeat(depth)}}`)),
     )
     await fc.assert(
@@ -314,31 +402,68 @@ describe.each(endpoints)('%s', (path) => {
 describe('requests of any shape', () => {
   const headerName = fc.oneof(
     fc.constantFrom(
-      'authorization', 'x-api-key', 'content-type', 'accept', 'accept-encoding', 'anthropic-version', 'anthropic-beta', 'openai-beta', 'traceparent', 'tracestate',
-      'origin', 'cookie', 'range', 'if-none-match', 'x-forwarded-for', 'x-http-method-override', 'sec-fetch-mode', 'user-agent', 'content-encoding', 'te', 'trailer', 'host',
+      'authorization',
+      'x-api-key',
+      'content-type',
+      'accept',
+      'accept-encoding',
+      'anthropic-version',
+      'anthropic-beta',
+      'openai-beta',
+      'traceparent',
+      'tracestate',
+      'origin',
+      'cookie',
+      'range',
+      'if-none-match',
+      'x-forwarded-for',
+      'x-http-method-override',
+      'sec-fetch-mode',
+      'user-agent',
+      'content-encoding',
+      'te',
+      'trailer',
+      'host',
     ),
-    fc.stringMatching(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}$/).filter((name) => !/^(content-length|transfer-encoding|connection|expect|upgrade)$/i.test(name)),
+    fc
+      .stringMatching(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}$/)
+      .filter((name) => !/^(content-length|transfer-encoding|connection|expect|upgrade)$/i.test(name)),
   )
   const headerValue = fc.oneof(
     fc.string({ maxLength: 60 }),
     fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
-    fc.constantFrom('', 'application/json', 'text/plain', 'gzip', `Bearer ${KEY}`, 'Bearer', '*', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', 'x'.repeat(9000)),
+    fc.constantFrom(
+      '',
+      'application/json',
+      'text/plain',
+      'gzip',
+      `Bearer ${KEY}`,
+      'Bearer',
+      '*',
+      '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      'x'.repeat(9000),
+    ),
   )
   const body = JSON.stringify({ model: 'via-chat', messages: [{ role: 'user', content: 'x' }] })
 
   it('with any headers', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...endpoints), fc.array(fc.tuple(headerName, headerValue), { maxLength: 6 }), fc.boolean(), async (path, headers, withKey) => {
-        const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-        const connection = openConnection(bench)
-        const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${withKey ? `authorization: Bearer ${KEY}\r\ncontent-type: application/json\r\n` : ''}${lines}`
-        connection.send(Buffer.from(`${head}content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`, 'latin1'))
-        const { text } = await connection.rest(HANG_MS)
-        const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1])
-        expect(status, `${head}\n${text}`).toBeGreaterThanOrEqual(200)
-        expect(status, `${head}\n${text}`).toBeLessThan(500)
-        if (status >= 400) expect(text).toContain('"code":"')
-      }),
+      fc.asyncProperty(
+        fc.constantFrom(...endpoints),
+        fc.array(fc.tuple(headerName, headerValue), { maxLength: 6 }),
+        fc.boolean(),
+        async (path, headers, withKey) => {
+          const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+          const connection = openConnection(bench)
+          const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${withKey ? `authorization: Bearer ${KEY}\r\ncontent-type: application/json\r\n` : ''}${lines}`
+          connection.send(Buffer.from(`${head}content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`, 'latin1'))
+          const { text } = await connection.rest(HANG_MS)
+          const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1])
+          expect(status, `${head}\n${text}`).toBeGreaterThanOrEqual(200)
+          expect(status, `${head}\n${text}`).toBeLessThan(500)
+          if (status >= 400) expect(text).toContain('"code":"')
+        },
+      ),
       runs(150),
     )
   })
@@ -347,15 +472,29 @@ describe('requests of any shape', () => {
     const method = fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD')
     const path = fc.oneof(
       fc.webPath(),
-      fc.tuple(fc.constantFrom('/v1/models/', '/v1/decisions/', '/v1/', '/v1/v1/', '/v1/chat/completions/', '/health/', '/metrics'), fc.string({ maxLength: 30 })).map(
-        ([start, rest]) => start + encodeURIComponent(rest),
+      fc
+        .tuple(
+          fc.constantFrom('/v1/models/', '/v1/decisions/', '/v1/', '/v1/v1/', '/v1/chat/completions/', '/health/', '/metrics'),
+          fc.string({ maxLength: 30 }),
+        )
+        .map(([start, rest]) => start + encodeURIComponent(rest)),
+      fc.constantFrom(
+        '/v1/models/%',
+        '/v1/models/%ff',
+        '/v1/models?limit=-1',
+        '//',
+        '/v1/../v1/models',
+        '/v1/models/box%2Fsmall',
+        '/v1/responses/resp_1',
+        '/v1/files',
       ),
-      fc.constantFrom('/v1/models/%', '/v1/models/%ff', '/v1/models?limit=-1', '//', '/v1/../v1/models', '/v1/models/box%2Fsmall', '/v1/responses/resp_1', '/v1/files'),
     )
     await fc.assert(
       fc.asyncProperty(method, path, fc.webQueryParameters(), async (verb, where, query) => {
         const connection = openConnection(bench)
-        connection.send(`${verb} ${where === '' ? '/' : where}?${query} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${KEY}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
+        connection.send(
+          `${verb} ${where === '' ? '/' : where}?${query} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${KEY}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
+        )
         const { text } = await connection.rest(HANG_MS)
         const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1])
         expect(status, `${verb} ${where}\n${text}`).toBeGreaterThanOrEqual(200)

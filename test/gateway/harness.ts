@@ -28,7 +28,12 @@ export function baseConfig(upstreamUrl: string): Record<string, unknown> {
     proof: { holdout: 0 },
     keys: [{ name: 'test', key: KEY }],
     providers: {
-      up: { type: 'openai-compatible', base_url: `${upstreamUrl}/v1`, api_key: 'sk-upstream-secret', formats: ['openai-chat', 'openai-responses', 'openai-embeddings'] },
+      up: {
+        type: 'openai-compatible',
+        base_url: `${upstreamUrl}/v1`,
+        api_key: 'sk-upstream-secret',
+        formats: ['openai-chat', 'openai-responses', 'openai-embeddings'],
+      },
       ant: { type: 'anthropic', base_url: upstreamUrl, api_key: 'sk-ant-secret' },
       gem: { type: 'gemini', base_url: `${upstreamUrl}/v1beta`, api_key: 'gem-secret' },
     },
@@ -44,7 +49,10 @@ export function baseConfig(upstreamUrl: string): Record<string, unknown> {
 }
 
 /** Starts a scripted upstream and a gateway in front of it. `change` edits the configuration first. */
-export async function startBench(change: (config: Record<string, unknown>, upstream: Upstream) => void = () => {}, options: UpstreamOptions = {}): Promise<Bench> {
+export async function startBench(
+  change: (config: Record<string, unknown>, upstream: Upstream) => void = () => {},
+  options: UpstreamOptions = {},
+): Promise<Bench> {
   const upstream = await startUpstream(options)
   const config = baseConfig(upstream.url)
   change(config, upstream)

@@ -11,7 +11,8 @@ beforeEach(() => bench.upstream.reset())
 
 describe('bytes pass through untouched where caller and provider speak the same', () => {
   it('forwards the request with unknown fields, spacing and order, changing only the model', async () => {
-    const body = '{ "temperature" : 0.50, "unknown_field":{"deep":[1,2.0,3e0]},\n"model":"fast", "messages":[{"role":"user","content":"h\\u00e9 \\ud83d\\ude00"}],"zz":null}'
+    const body =
+      '{ "temperature" : 0.50, "unknown_field":{"deep":[1,2.0,3e0]},\n"model":"fast", "messages":[{"role":"user","content":"h\\u00e9 \\ud83d\\ude00"}],"zz":null}'
     const answer = await bench.post('/v1/chat/completions', body)
     expect(answer.status).toBe(200)
     expect(bench.upstream.last.body.toString()).toBe(body.replace('"fast"', '"mock"'))

@@ -13,27 +13,39 @@ async function start(routing: Record<string, unknown>): Promise<Bench> {
 
 async function answers(bench: Bench, count: number, headers: Record<string, string> = {}, model = 'auto:best'): Promise<Response[]> {
   const all: Response[] = []
-  for (let at = 0; at < count; at++) all.push(await bench.post('/v1/chat/completions', { model, messages: [{ role: 'user', content: `What is ${at} * 23?` }] }, headers))
+  for (let at = 0; at < count; at++)
+    all.push(await bench.post('/v1/chat/completions', { model, messages: [{ role: 'user', content: `What is ${at} * 23?` }] }, headers))
   return all
 }
 
 describe('routing.policy', () => {
-  it.each(['thompson', 'lin_ucb'])('%s picks by what it learns, gives others no more than the share, and says how probable the choice was', async (kind) => {
-    const bench = await start({ policy: { kind }, exploration: { share: 0.3 }, sticky: false })
-    try {
-      const all = await answers(bench, 12, { 'x-bursar-explore': 'on' })
-      expect(all.every(({ status }) => status === 200)).toBe(true)
-      expect(all[0]?.headers.get('x-bursar-policy')).toBe(kind === 'lin_ucb' ? 'linucb' : 'thompson')
-      const told = (await (await fetch(`${bench.url}/v1/decisions/${all[0]?.headers.get('x-bursar-decision')}`, { headers: { authorization: `Bearer ${KEY}` } })).json()) as { propensity: number }
-      expect(told.propensity).toBeGreaterThan(0)
-      expect(told.propensity).toBeLessThanOrEqual(1)
-    } finally {
-      await bench.close()
-    }
-  })
+  it.each(['thompson', 'lin_ucb'])(
+    '%s picks by what it learns, gives others no more than the share, and says how probable the choice was',
+    async (kind) => {
+      const bench = await start({ policy: { kind }, exploration: { share: 0.3 }, sticky: false })
+      try {
+        const all = await answers(bench, 12, { 'x-bursar-explore': 'on' })
+        expect(all.every(({ status }) => status === 200)).toBe(true)
+        expect(all[0]?.headers.get('x-bursar-policy')).toBe(kind === 'lin_ucb' ? 'linucb' : 'thompson')
+        const told = (await (
+          await fetch(`${bench.url}/v1/decisions/${all[0]?.headers.get('x-bursar-decision')}`, {
+            headers: { authorization: `Bearer ${KEY}` },
+          })
+        ).json()) as { propensity: number }
+        expect(told.propensity).toBeGreaterThan(0)
+        expect(told.propensity).toBeLessThanOrEqual(1)
+      } finally {
+        await bench.close()
+      }
+    },
+  )
 
   it('constrained keeps a conversation within its dollars, whatever it would rather have', async () => {
-    const bench = await start({ policy: { kind: 'constrained', limits: { turns: 8, usd: 0.002 } }, exploration: { share: 0 }, sticky: false })
+    const bench = await start({
+      policy: { kind: 'constrained', limits: { turns: 8, usd: 0.002 } },
+      exploration: { share: 0 },
+      sticky: false,
+    })
     try {
       const all = await answers(bench, 8, { 'x-bursar-session': 'one' })
       const spent = all.reduce((sum, response) => sum + Number(response.headers.get('x-bursar-cost') ?? 0), 0)
@@ -73,11 +85,18 @@ describe('routing.policy', () => {
 
 describe('names that leave the choice to Bursar', () => {
   it('stand in the list of models, and other methods on addresses that exist are told which they take', async () => {
-    const bench = await start({ arms: ['box/small', { name: 'careful', model: 'box/large', effort: 'high' }], objectives: { support: { lambda: 1 } } })
+    const bench = await start({
+      arms: ['box/small', { name: 'careful', model: 'box/large', effort: 'high' }],
+      objectives: { support: { lambda: 1 } },
+    })
     try {
       const get = async (path: string, method = 'GET') => {
         const response = await fetch(`${bench.url}${path}`, { method, headers: { authorization: `Bearer ${KEY}` } })
-        return { status: response.status, allow: response.headers.get('allow'), body: (await response.json()) as { data?: { id: string }[]; id?: string; error?: { code: string } } }
+        return {
+          status: response.status,
+          allow: response.headers.get('allow'),
+          body: (await response.json()) as { data?: { id: string }[]; id?: string; error?: { code: string } },
+        }
       }
       const ids = (await get('/v1/models')).body.data?.map(({ id }) => id) ?? []
       expect(ids).toEqual(expect.arrayContaining(['auto', 'auto:cheap', 'auto:support', 'careful']))
@@ -94,16 +113,29 @@ describe('names that leave the choice to Bursar', () => {
 
 describe('what a user thinks', () => {
   it('is learned of that user alone, from feedback', async () => {
-    const bench = await start({ arms: ['box/small', 'box/large'], reference: 'box/large', predictor: { kind: 'preference', settings: { base: { kind: 'domain' } } }, learning: { trusted_keys: ['test'] }, exploration: { share: 0 }, sticky: false })
+    const bench = await start({
+      arms: ['box/small', 'box/large'],
+      reference: 'box/large',
+      predictor: { kind: 'preference', settings: { base: { kind: 'domain' } } },
+      learning: { trusted_keys: ['test'] },
+      exploration: { share: 0 },
+      sticky: false,
+    })
     try {
       const expected = async (user: string) => {
         const [response] = await answers(bench, 1, { 'x-bursar-user': user }, 'auto')
-        const told = (await (await fetch(`${bench.url}/v1/decisions/${response?.headers.get('x-bursar-decision')}`, { headers: { authorization: `Bearer ${KEY}` } })).json()) as { alternatives: { arm: string; quality: number }[] }
+        const told = (await (
+          await fetch(`${bench.url}/v1/decisions/${response?.headers.get('x-bursar-decision')}`, {
+            headers: { authorization: `Bearer ${KEY}` },
+          })
+        ).json()) as { alternatives: { arm: string; quality: number }[] }
         return Object.fromEntries(told.alternatives.map(({ arm, quality }) => [arm, quality]))
       }
       for (const [user, score] of [['ann', 1], ['bob', 0]] as const)
         for (const response of await answers(bench, 30, { 'x-bursar-user': user }, 'auto'))
-          expect((await bench.post('/v1/feedback', { decision_id: response.headers.get('x-bursar-decision'), score, source: 'user' })).status).toBeLessThan(300)
+          expect(
+            (await bench.post('/v1/feedback', { decision_id: response.headers.get('x-bursar-decision'), score, source: 'user' })).status,
+          ).toBeLessThan(300)
       const [ann, bob, eve] = [await expected('ann'), await expected('bob'), await expected('eve')]
       const liked = Math.max(...Object.keys(ann).map((arm) => (ann[arm] ?? 0) - (bob[arm] ?? 0)))
       expect(liked).toBeGreaterThan(0.1)

@@ -20,7 +20,20 @@ const worse = ['box/large', 'box/small?refuse']
 /** Two names of the same. */
 const equal = ['box/large', { name: 'twin', model: 'box/large?key=twin' }]
 
-async function start(proof: Record<string, unknown>, { arms = worse, judge = honestJudge, routing = {}, more = {} }: { arms?: readonly unknown[]; judge?: (request: ReceivedRequest) => Behaviour; routing?: Record<string, unknown>; more?: Record<string, unknown> } = {}): Promise<Bench> {
+async function start(
+  proof: Record<string, unknown>,
+  {
+    arms = worse,
+    judge = honestJudge,
+    routing = {},
+    more = {},
+  }: {
+    arms?: readonly unknown[]
+    judge?: (request: ReceivedRequest) => Behaviour
+    routing?: Record<string, unknown>
+    more?: Record<string, unknown>
+  } = {},
+): Promise<Bench> {
   const bench = await startBench((config, upstream) => {
     Object.assign(config['providers'] as object, { box: { type: 'sandbox', speed: 1000 } })
     config['models'] = {}
@@ -43,11 +56,17 @@ function honestJudge(request: ReceivedRequest): Behaviour {
   const [, a = '0', b = '0'] = /What is (\d+) \* (\d+)\?/.exec(text) ?? []
   const right = String(Number(a) * Number(b))
   const graded = (tag: string) => (new RegExp(`<${tag}-\\w+>(.*?)</${tag}`).exec(text)?.[1]?.includes(`= ${right}`) === true ? 10 : 0)
-  return chatReply({ model: 'judge', text: text.includes('<first-answer') ? `First: ${graded('first-answer')}\nSecond: ${graded('second-answer')}` : `It says so. Score: ${graded('answer')}` })
+  return chatReply({
+    model: 'judge',
+    text: text.includes('<first-answer')
+      ? `First: ${graded('first-answer')}\nSecond: ${graded('second-answer')}`
+      : `It says so. Score: ${graded('answer')}`,
+  })
 }
 
 const question = (index: number) => [{ role: 'user', content: `What is ${100 + index} * 7?` }]
-const ask = (bench: Bench, index: number, headers: Record<string, string> = {}, body: Record<string, unknown> = {}) => bench.post('/v1/chat/completions', { model: 'auto', messages: question(index), ...body }, headers)
+const ask = (bench: Bench, index: number, headers: Record<string, string> = {}, body: Record<string, unknown> = {}) =>
+  bench.post('/v1/chat/completions', { model: 'auto', messages: question(index), ...body }, headers)
 
 /** So many requests, some at a time. */
 async function drive(bench: Bench, count: number, from = 0): Promise<void> {
@@ -77,7 +96,10 @@ async function metric(bench: Bench, series: string): Promise<number> {
   return Number(new RegExp(`^${series.replace(/[{}"]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1] ?? 0)
 }
 
-const admin = async (bench: Bench, path: string, init: RequestInit = {}) => (await fetch(`${bench.url}${path}`, { ...init, headers: { authorization: `Bearer ${ADMIN}`, 'content-type': 'application/json' } })).json() as Promise<Record<string, unknown>>
+const admin = async (bench: Bench, path: string, init: RequestInit = {}) =>
+  (
+    await fetch(`${bench.url}${path}`, { ...init, headers: { authorization: `Bearer ${ADMIN}`, 'content-type': 'application/json' } })
+  ).json() as Promise<Record<string, unknown>>
 
 describe('holdout', () => {
   it('takes its share, and every decision says how probable it was', async () => {
@@ -100,14 +122,21 @@ describe('holdout', () => {
     const bench = await start({ holdout: 0.5 })
     await drive(bench, 10)
     const held = (await decisionsOf(bench)).find(({ trial }) => trial?.heldOut === true)
-    const told = (await (await fetch(`${bench.url}/v1/decisions/${held?.decisionId}`, { headers: { authorization: `Bearer ${KEY}` } })).json()) as Record<string, unknown>
-    expect(told).toMatchObject({ arm: 'box/large', propensity: 0.5, trial: { held_out: true, holdout: 0.5, policy_arm: 'box/small?refuse' } })
+    const told = (await (
+      await fetch(`${bench.url}/v1/decisions/${held?.decisionId}`, { headers: { authorization: `Bearer ${KEY}` } })
+    ).json()) as Record<string, unknown>
+    expect(told).toMatchObject({
+      arm: 'box/large',
+      propensity: 0.5,
+      trial: { held_out: true, holdout: 0.5, policy_arm: 'box/small?refuse' },
+    })
     expect(told['explanation']).toContain('held out to the reference')
   })
 
   it('leaves those alone who don’t want it, named arms, and all where it is 0', async () => {
     const bench = await start({ holdout: 0.5 })
-    for (let index = 0; index < 10; index++) expect((await ask(bench, index, { 'x-bursar-explore': 'off' })).headers.get('x-bursar-arm')).toBe('box/small?refuse')
+    for (let index = 0; index < 10; index++)
+      expect((await ask(bench, index, { 'x-bursar-explore': 'off' })).headers.get('x-bursar-arm')).toBe('box/small?refuse')
     for (const { propensity, trial } of await decisionsOf(bench)) expect([propensity, trial]).toEqual([1, undefined])
     const off = await start({ holdout: 0 })
     await drive(off, 10)
@@ -159,15 +188,24 @@ describe('the guardrail', () => {
     expect(await metric(bench, 'bursar_proof_rollbacks_total{scope="all"}')).toBe(1)
     const told = () => bench.upstream.requests.find(({ path }) => path === '/hook')?.json
     await until(() => told() !== undefined)
-    expect(told()).toMatchObject({ type: 'proof.rolled_back', scope: 'all', margin: 0.02, text: expect.stringContaining('went back to the reference') as string })
+    expect(told()).toMatchObject({
+      type: 'proof.rolled_back',
+      scope: 'all',
+      margin: 0.02,
+      text: expect.stringContaining('went back to the reference') as string,
+    })
     const status = await admin(bench, '/admin/proof')
     expect(status).toMatchObject({ guardrail: 'on', margin: 0.02, scopes: [{ scope: 'all', rolled_back: { evidence: 'judge' } }] })
     await until(() => readFileSync(state, 'utf8').includes('"all"'))
 
     const next = await start(proof)
     expect((await ask(next, 1)).headers.get('x-bursar-policy')).toBe('rolled-back')
-    expect(await admin(next, '/admin/proof/resume', { method: 'POST', body: '{"scope":"organisation:none"}' })).toMatchObject({ error: { code: 'not_found' } })
-    expect(await admin(next, '/admin/proof/resume', { method: 'POST', body: '{}' })).toMatchObject({ scopes: [{ scope: 'all', rolled_back: null }] })
+    expect(await admin(next, '/admin/proof/resume', { method: 'POST', body: '{"scope":"organisation:none"}' })).toMatchObject({
+      error: { code: 'not_found' },
+    })
+    expect(await admin(next, '/admin/proof/resume', { method: 'POST', body: '{}' })).toMatchObject({
+      scopes: [{ scope: 'all', rolled_back: null }],
+    })
     expect((await ask(next, 2)).headers.get('x-bursar-policy')).not.toBe('rolled-back')
     expect(JSON.parse(readFileSync(state, 'utf8'))).toMatchObject({ rolledBack: [], since: { all: expect.any(Number) as number } })
   })
@@ -179,36 +217,60 @@ describe('the guardrail', () => {
     const outcomes = await outcomesOf(bench)
     expect(outcomes[0]).toMatchObject({ source: 'judge:up/judge', sought: 1, key: 'test' })
     expect(new Set(outcomes.map(({ score }) => score))).toEqual(new Set([0, 1]))
-    expect(await admin(bench, '/admin/proof')).toMatchObject({ scopes: [{ scope: 'all', rolled_back: null, evidence: [{ evidence: 'judge', trials: 60 }] }] })
+    expect(await admin(bench, '/admin/proof')).toMatchObject({
+      scopes: [{ scope: 'all', rolled_back: null, evidence: [{ evidence: 'judge', trials: 60 }] }],
+    })
     expect((await ask(bench, 1000)).headers.get('x-bursar-policy')).toContain('holdout')
   })
 
   it('heeds feedback and checks, by organisation too', async () => {
-    const bench = await start({ holdout: 0.5 }, { more: { organisations: { acme: {}, other: {} }, keys: [{ name: 'test', key: KEY, organisation: 'acme' }, { name: 'two', key: 'sk-two-0123456789abcdef', organisation: 'other' }] } })
+    const bench = await start(
+      { holdout: 0.5 },
+      {
+        more: {
+          organisations: { acme: {}, other: {} },
+          keys: [
+            { name: 'test', key: KEY, organisation: 'acme' },
+            { name: 'two', key: 'sk-two-0123456789abcdef', organisation: 'other' },
+          ],
+        },
+      },
+    )
     for (let round = 0; round < 7; round++)
       await Promise.all(
         Array.from({ length: 20 }, async (_, index) => {
           const response = await ask(bench, 20 * round + index)
-          await bench.post('/v1/feedback', { decision_id: response.headers.get('x-bursar-decision'), score: response.headers.get('x-bursar-arm') === 'box/large' ? 1 : 0 })
+          await bench.post('/v1/feedback', {
+            decision_id: response.headers.get('x-bursar-decision'),
+            score: response.headers.get('x-bursar-arm') === 'box/large' ? 1 : 0,
+          })
         }),
       )
     const { scopes } = (await admin(bench, '/admin/proof')) as { scopes: { scope: string; rolled_back: unknown }[] }
     expect(scopes.map(({ scope, rolled_back }) => [scope, rolled_back !== null])).toEqual([['all', true], ['organisation:acme', true]])
     await admin(bench, '/admin/proof/resume', { method: 'POST', body: '{}' })
     expect((await ask(bench, 1)).headers.get('x-bursar-policy')).toBe('rolled-back')
-    expect((await ask(bench, 1, { authorization: 'Bearer sk-two-0123456789abcdef' })).headers.get('x-bursar-policy')).not.toBe('rolled-back')
+    expect((await ask(bench, 1, { authorization: 'Bearer sk-two-0123456789abcdef' })).headers.get('x-bursar-policy')).not.toBe(
+      'rolled-back',
+    )
   })
 
   it('can be turned off', async () => {
     const bench = await start({ holdout: 0.5, guardrail: 'off' })
     const response = await ask(bench, 1)
     await bench.post('/v1/feedback', { decision_id: response.headers.get('x-bursar-decision'), score: 0 })
-    expect(await admin(bench, '/admin/proof')).toMatchObject({ guardrail: 'off', scopes: [{ scope: 'all', rolled_back: null, evidence: [] }] })
+    expect(await admin(bench, '/admin/proof')).toMatchObject({
+      guardrail: 'off',
+      scopes: [{ scope: 'all', rolled_back: null, evidence: [] }],
+    })
   })
 })
 
 describe('the sampled judge', () => {
-  const judged = (more: Record<string, unknown> = {}) => ({ holdout: 0.5, judge: { model: 'up/judge', share: 1, usd_per_day: 1000, ...more } })
+  const judged = (more: Record<string, unknown> = {}) => ({
+    holdout: 0.5,
+    judge: { model: 'up/judge', share: 1, usd_per_day: 1000, ...more },
+  })
 
   it('grades streams and whole answers of every format, and is billed to nobody who calls', async () => {
     const bench = await start(judged())
@@ -227,7 +289,8 @@ describe('the sampled judge', () => {
     }
     const calls = (await bench.gateway.ledger.calls({ limit: 100 })).filter(({ model }) => model === 'judge')
     expect(calls.length).toBe(4)
-    for (const call of calls) expect(call).toMatchObject({ key: 'bursar:learning', organisation: 'bursar:learning', tags: { purpose: 'judge' }, end: 'complete' })
+    for (const call of calls)
+      expect(call).toMatchObject({ key: 'bursar:learning', organisation: 'bursar:learning', tags: { purpose: 'judge' }, end: 'complete' })
     // What people wrote is in none of the records.
     expect(JSON.stringify(outcomes)).not.toContain('104')
   })
@@ -269,10 +332,12 @@ describe('the sampled judge', () => {
 
   it('teaches what is expected of the arms', async () => {
     const bench = await start(judged(), { arms: ['box/large', 'box/small?refuse'], routing: { objective: 'best' } })
-    const expected = async () => (await decisionsOf(bench))[0]?.weighed?.arms.find(({ arm }) => arm === 'box/small?refuse')?.quality ?? Number.NaN
+    const expected = async () =>
+      (await decisionsOf(bench))[0]?.weighed?.arms.find(({ arm }) => arm === 'box/small?refuse')?.quality ?? Number.NaN
     await ask(bench, 0)
     const before = await expected()
-    for (let index = 0; index < 15; index++) await ask(bench, index, {}, { models: ['box/small?refuse', 'box/large'], bursar: { lambda: 0 } })
+    for (let index = 0; index < 15; index++)
+      await ask(bench, index, {}, { models: ['box/small?refuse', 'box/large'], bursar: { lambda: 0 } })
     await until(async () => (await outcomesOf(bench)).length === 16)
     await ask(bench, 50)
     expect(await expected()).toBeLessThan(before - 0.1)
@@ -281,7 +346,11 @@ describe('the sampled judge', () => {
 
 describe('shadow calls', () => {
   it('let the reference answer too, and grade both in both orders', async () => {
-    const bench = await start({ holdout: 0.01, judge: { model: 'up/judge', share: 0, usd_per_day: 1000 }, shadow: { share: 1, usd_per_day: 1000 } })
+    const bench = await start({
+      holdout: 0.01,
+      judge: { model: 'up/judge', share: 0, usd_per_day: 1000 },
+      shadow: { share: 1, usd_per_day: 1000 },
+    })
     await drive(bench, 6)
     await until(async () => (await metric(bench, 'bursar_proof_work_total{purpose="shadow",result="done"}')) === 6)
     const outcomes = await outcomesOf(bench)
@@ -290,7 +359,10 @@ describe('shadow calls', () => {
     for (const { score } of outcomes.filter(({ arm }) => arm === undefined)) expect(score).toBe(0)
     expect(outcomes.filter(({ arm, score }) => arm === 'box/large' && score === 1).length).toBeGreaterThanOrEqual(5)
     const calls = await bench.gateway.ledger.calls({ key: 'bursar:learning', limit: 100 })
-    expect(calls.map(({ model, tags }) => `${model} ${tags?.['purpose']}`).sort()).toEqual([...Array<string>(12).fill('judge judge'), ...Array<string>(6).fill('large shadow')])
+    expect(calls.map(({ model, tags }) => `${model} ${tags?.['purpose']}`).sort()).toEqual([
+      ...Array<string>(12).fill('judge judge'),
+      ...Array<string>(6).fill('large shadow'),
+    ])
     expect((await bench.gateway.ledger.calls({ key: 'test', limit: 100 })).length).toBe(6)
     expect(await admin(bench, '/admin/proof')).toMatchObject({ scopes: [{ evidence: [{ evidence: 'pair', trials: 6 }] }] })
   })
@@ -310,8 +382,14 @@ describe('a model that others may answer for', () => {
     expect(new Set(answers.map((response) => response.headers.get('x-bursar-arm')))).toEqual(new Set(['box/small', 'box/medium']))
     for (const response of answers) expect(response.headers.get('x-bursar-reference')).toBe('box/medium')
     const [decision] = await decisionsOf(bench)
-    expect(decision).toMatchObject({ requestedModel: 'box/medium', weighed: { reference: 'box/medium' }, trial: { policyArm: 'box/small' } })
-    expect((await ask(bench, 1, { 'x-bursar-explore': 'off', 'x-bursar-lambda': '0' }, { model: 'box/medium' })).headers.get('x-bursar-arm')).toBe('box/small')
+    expect(decision).toMatchObject({
+      requestedModel: 'box/medium',
+      weighed: { reference: 'box/medium' },
+      trial: { policyArm: 'box/small' },
+    })
+    expect(
+      (await ask(bench, 1, { 'x-bursar-explore': 'off', 'x-bursar-lambda': '0' }, { model: 'box/medium' })).headers.get('x-bursar-arm'),
+    ).toBe('box/small')
   })
 
   it('is asked itself where it isn’t named in the configuration, or is an embedding model', async () => {
@@ -322,7 +400,14 @@ describe('a model that others may answer for', () => {
   })
 
   it('must be the key’s to name', async () => {
-    const bench = await start({ holdout: 0.5 }, { arms: ['box/small', 'box/large'], routing: { instead_of: ['box/*'] }, more: { keys: [{ name: 'test', key: KEY, models: ['box/small'] }] } })
+    const bench = await start(
+      { holdout: 0.5 },
+      {
+        arms: ['box/small', 'box/large'],
+        routing: { instead_of: ['box/*'] },
+        more: { keys: [{ name: 'test', key: KEY, models: ['box/small'] }] },
+      },
+    )
     expect((await ask(bench, 1, {}, { model: 'box/medium' })).status).toBe(403)
     expect((await ask(bench, 1, {}, { model: 'box/small' })).headers.get('x-bursar-arm')).toBe('box/small')
   })

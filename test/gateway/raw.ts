@@ -67,13 +67,24 @@ export interface RawOptions {
 
 /** The bytes of a POST. */
 export function postBytes(body: unknown, options: RawOptions = {}): string {
-  const { version = '1.1', head = 'content-type: application/json\r\n', host = '127.0.0.1', key = true, length, path = '/v1/chat/completions' } = options
+  const {
+    version = '1.1',
+    head = 'content-type: application/json\r\n',
+    host = '127.0.0.1',
+    key = true,
+    length,
+    path = '/v1/chat/completions',
+  } = options
   const text = typeof body === 'string' ? body : JSON.stringify(body)
   return `POST ${path} HTTP/${version}\r\nhost: ${host}\r\n${key ? `authorization: Bearer ${KEY}\r\n` : ''}${head}content-length: ${length ?? Buffer.byteLength(text)}\r\n\r\n${text}`
 }
 
 /** Sends a POST and reads until the connection closes. */
-export function rawPost(bench: Bench, body: unknown, options: RawOptions = {}): Promise<{ readonly text: string; readonly error: Error | undefined }> {
+export function rawPost(
+  bench: Bench,
+  body: unknown,
+  options: RawOptions = {},
+): Promise<{ readonly text: string; readonly error: Error | undefined }> {
   const connection = openConnection(bench)
   connection.send(postBytes(body, { ...options, head: `${options.head ?? 'content-type: application/json\r\n'}connection: close\r\n` }))
   return connection.rest()

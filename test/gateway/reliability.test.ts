@@ -180,7 +180,11 @@ describe('a stream that breaks', () => {
     bench = await startBench()
     const events = [...(messagesStream().events ?? [])].slice(0, 5)
     bench.upstream.enqueue({ events: [...events, anthropicErrorEvent('overloaded_error', 'Overloaded')] })
-    const { text, clean } = await rawStream(bench, { model: 'claude', max_tokens: 9, stream: true, messages: [{ role: 'user', content: 'x' }] }, '/v1/messages')
+    const { text, clean } = await rawStream(
+      bench,
+      { model: 'claude', max_tokens: 9, stream: true, messages: [{ role: 'user', content: 'x' }] },
+      '/v1/messages',
+    )
     expect(text).toContain('event: error')
     expect(text).toContain('"truncated":true')
     expect(clean).toBe(false)
@@ -272,13 +276,17 @@ describe('shutdown', () => {
 /** Reads a stream with node:http, which tells a clean end from a cut one. */
 function rawStream(at: Bench, body: unknown, path = '/v1/chat/completions'): Promise<{ text: string; status: number; clean: boolean }> {
   return new Promise((resolve, reject) => {
-    const req = httpRequest(at.url + path, { method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${KEY}` } }, (res) => {
-      let text = ''
-      res.setEncoding('utf8')
-      res.on('data', (chunk: string) => (text += chunk))
-      res.on('error', () => undefined)
-      res.on('close', () => resolve({ text, status: res.statusCode ?? 0, clean: res.complete }))
-    })
+    const req = httpRequest(
+      at.url + path,
+      { method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${KEY}` } },
+      (res) => {
+        let text = ''
+        res.setEncoding('utf8')
+        res.on('data', (chunk: string) => (text += chunk))
+        res.on('error', () => undefined)
+        res.on('close', () => resolve({ text, status: res.statusCode ?? 0, clean: res.complete }))
+      },
+    )
     req.on('error', reject)
     req.end(JSON.stringify(body))
   })

@@ -46,7 +46,11 @@ async function startServed(args: readonly string[] = []): Promise<string> {
 }
 
 const post = (url: string, body: unknown) =>
-  fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${KEY}` }, body: JSON.stringify(body) })
+  fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${KEY}` },
+    body: JSON.stringify(body),
+  })
 
 async function models(url: string): Promise<string[]> {
   const answer = await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${KEY}` } })
@@ -77,7 +81,8 @@ describe('a configuration file that changes under load', () => {
     const url = await startServed()
     const halfway = gate()
     const text = words(20)
-    for (let index = 0; index < STREAMS; index++) upstream.enqueue({ ...chatStream({ text, usage: { input: 10, output: 5 } }), stallAfter: 8, resume: halfway.opened })
+    for (let index = 0; index < STREAMS; index++)
+      upstream.enqueue({ ...chatStream({ text, usage: { input: 10, output: 5 } }), stallAfter: 8, resume: halfway.opened })
     const streams = allOf(STREAMS, async () => {
       const answer = await post(url, chat('fast', { stream: true }))
       expect(answer.status).toBe(200)
@@ -103,12 +108,16 @@ describe('a configuration file that changes under load', () => {
     for (const answer of await streams) {
       const events = dataOf(answer)
       expect(events.at(-1)).toBe('[DONE]')
-      const said = events.slice(0, -1).map((event) => (JSON.parse(event) as { choices: { delta?: { content?: string } }[] }).choices[0]?.delta?.content ?? '')
+      const said = events
+        .slice(0, -1)
+        .map((event) => (JSON.parse(event) as { choices: { delta?: { content?: string } }[] }).choices[0]?.delta?.content ?? '')
       expect(said.join('')).toBe(text.join(''))
     }
     expect(upstream.totals.aborted).toBe(0)
     expect(await metric(url, 'bursar_configuration_reloads_total{result="ok"}')).toMatch(/ 1$/)
-    expect(await metric(url, `bursar_requests_total{endpoint="/v1/chat/completions",model="fast",status="200"`)).toMatch(new RegExp(` ${STREAMS}$`))
+    expect(await metric(url, `bursar_requests_total{endpoint="/v1/chat/completions",model="fast",status="200"`)).toMatch(
+      new RegExp(` ${STREAMS}$`),
+    )
   })
 
   it('goes on with the old configuration when the new one is bad, and says so; the next good one is taken', async () => {

@@ -37,7 +37,9 @@ async function tell(bench: Bench, decisionId: string | null, score: number, head
 /** Asks for a choice that nothing is learned from, and gives what is expected of an arm. */
 async function expected(bench: Bench, arm: string, text: string): Promise<number> {
   const response = await ask(bench, 'auto', text)
-  const decision = (await (await fetch(`${bench.url}/v1/decisions/${response.headers.get('x-bursar-decision')}`, { headers: { authorization: `Bearer ${KEY}` } })).json()) as {
+  const decision = (await (
+    await fetch(`${bench.url}/v1/decisions/${response.headers.get('x-bursar-decision')}`, { headers: { authorization: `Bearer ${KEY}` } })
+  ).json()) as {
     alternatives: { arm: string; quality: number }[]
   }
   return decision.alternatives.find((one) => one.arm === arm)?.quality ?? Number.NaN
@@ -48,7 +50,9 @@ const numbers = (count: number) => Array.from({ length: count }, (_, index) => i
 
 /** Lets one arm answer so many questions, and says of each answer how good it was. */
 async function judged(bench: Bench, arm: string, count: number, score: number): Promise<void> {
-  const answers = await Promise.all(numbers(count).map((index) => ask(bench, 'auto', question(index), {}, { models: [arm], bursar: { lambda: 0, quality_floor: 0 } })))
+  const answers = await Promise.all(
+    numbers(count).map((index) => ask(bench, 'auto', question(index), {}, { models: [arm], bursar: { lambda: 0, quality_floor: 0 } })),
+  )
   for (const answer of answers) expect(answer.headers.get('x-bursar-arm')).toBe(arm)
   await Promise.all(answers.map((answer) => tell(bench, answer.headers.get('x-bursar-decision'), score)))
 }
@@ -84,11 +88,19 @@ describe('feedback', () => {
     const other = 'sk-test-other-0123456789'
     const bench = await start(
       { learning: { trusted_keys: ['test'] } },
-      { organisations: { one: {}, two: {} }, keys: [{ name: 'test', key: KEY, organisation: 'one' }, { name: 'other', key: other, organisation: 'two' }] },
+      {
+        organisations: { one: {}, two: {} },
+        keys: [
+          { name: 'test', key: KEY, organisation: 'one' },
+          { name: 'other', key: other, organisation: 'two' },
+        ],
+      },
     )
     await judged(bench, 'box/large', 25, 0)
     expect((await ask(bench, 'auto:best', question(101))).headers.get('x-bursar-arm')).not.toBe('box/large')
-    expect((await ask(bench, 'auto:best', question(101), { authorization: `Bearer ${other}` })).headers.get('x-bursar-arm')).toBe('box/large')
+    expect((await ask(bench, 'auto:best', question(101), { authorization: `Bearer ${other}` })).headers.get('x-bursar-arm')).toBe(
+      'box/large',
+    )
   })
 
   it('outlives the process', async () => {
@@ -106,7 +118,11 @@ describe('feedback', () => {
   it('of a run is about each of its decisions', async () => {
     const bench = await start({ learning: { trusted_keys: ['test'] } })
     const before = await expected(bench, 'box/large', question(100))
-    await Promise.all(numbers(20).map((index) => ask(bench, 'auto:best', question(index), { 'x-bursar-run': `run-${index % 10}` }, { models: ['box/large'] })))
+    await Promise.all(
+      numbers(20).map((index) =>
+        ask(bench, 'auto:best', question(index), { 'x-bursar-run': `run-${index % 10}` }, { models: ['box/large'] }),
+      ),
+    )
     for (const run of numbers(10)) expect((await bench.post('/v1/feedback', { run_id: `run-${run}`, score: 0 })).status).toBe(201)
     expect(await expected(bench, 'box/large', question(101))).toBeLessThan(before - 0.05)
   })
@@ -114,7 +130,9 @@ describe('feedback', () => {
 
 describe('exploration', () => {
   const armsOf = async (bench: Bench, count: number, headers: Record<string, string> = {}) =>
-    (await Promise.all(numbers(count).map((index) => ask(bench, 'auto:cheap', question(index), headers)))).map((response) => response.headers.get('x-bursar-arm'))
+    (await Promise.all(numbers(count).map((index) => ask(bench, 'auto:cheap', question(index), headers)))).map((response) =>
+      response.headers.get('x-bursar-arm'),
+    )
 
   it('takes its share, is told with its propensity, and lets those alone who don’t want it', async () => {
     const bench = await start({ exploration: { share: 0.5, usd_per_day: 1000 }, predictor: { seed: 7 } })
@@ -124,7 +142,9 @@ describe('exploration', () => {
     expect(explored).toBeLessThan(20)
     expect(new Set(await armsOf(bench, 15, { 'x-bursar-explore': 'off' }))).toEqual(new Set(['box/medium']))
     const drawn = await ask(bench, 'auto:cheap', question(1))
-    const told = (await (await fetch(`${bench.url}/v1/decisions/${drawn.headers.get('x-bursar-decision')}`, { headers: { authorization: `Bearer ${KEY}` } })).json()) as { propensity: number }
+    const told = (await (
+      await fetch(`${bench.url}/v1/decisions/${drawn.headers.get('x-bursar-decision')}`, { headers: { authorization: `Bearer ${KEY}` } })
+    ).json()) as { propensity: number }
     expect(told.propensity).toBeGreaterThan(0)
     expect(told.propensity).toBeLessThan(1)
   })
@@ -140,18 +160,29 @@ describe('a conversation', () => {
   it('keeps its arm inside a tool loop, whatever is aimed at', async () => {
     const bench = await start({})
     const client = new OpenAI({ apiKey: KEY, baseURL: `${bench.url}/v1`, maxRetries: 0 })
-    const tools: OpenAI.Chat.ChatCompletionFunctionTool[] = [{ type: 'function', function: { name: 'get_weather', parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } } }]
+    const tools: OpenAI.Chat.ChatCompletionFunctionTool[] = [
+      {
+        type: 'function',
+        function: { name: 'get_weather', parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } },
+      },
+    ]
     const messages: OpenAI.Chat.ChatCompletionMessageParam[] = [{ role: 'user', content: 'Use get_weather for Oslo.' }]
     const first = await client.chat.completions.create({ model: 'auto:best', messages, tools }).withResponse()
     expect(first.response.headers.get('x-bursar-arm')).toBe('box/large')
     const message = first.data.choices[0]?.message
     const call = message?.tool_calls?.[0]
     if (!message || !call) throw new Error('no tool call')
-    const looped: OpenAI.Chat.ChatCompletionMessageParam[] = [...messages, message, { role: 'tool', tool_call_id: call.id, content: 'rain for three days' }]
+    const looped: OpenAI.Chat.ChatCompletionMessageParam[] = [
+      ...messages,
+      message,
+      { role: 'tool', tool_call_id: call.id, content: 'rain for three days' },
+    ]
     const second = await client.chat.completions.create({ model: 'auto:cheap', messages: looped, tools }).withResponse()
     expect(second.response.headers.get('x-bursar-arm')).toBe('box/large')
     expect(second.response.headers.get('x-bursar-reason')).toContain('tool loop')
-    const elsewhere = await client.chat.completions.create({ model: 'auto:cheap', messages: [{ role: 'user', content: 'What is 2 + 2?' }] }).withResponse()
+    const elsewhere = await client.chat.completions
+      .create({ model: 'auto:cheap', messages: [{ role: 'user', content: 'What is 2 + 2?' }] })
+      .withResponse()
     expect(elsewhere.response.headers.get('x-bursar-arm')).toBe('box/medium')
   })
 })
@@ -159,7 +190,10 @@ describe('a conversation', () => {
 describe('faults', () => {
   it('of a model that has vanished get the reference, before the first byte', async () => {
     const bench = await startBench((config, upstream) => {
-      config['providers'] = { box: { type: 'sandbox', speed: 1000 }, up: { type: 'openai-compatible', base_url: `${upstream.url}/v1`, api_key: 'k', formats: ['openai-chat'] } }
+      config['providers'] = {
+        box: { type: 'sandbox', speed: 1000 },
+        up: { type: 'openai-compatible', base_url: `${upstream.url}/v1`, api_key: 'k', formats: ['openai-chat'] },
+      }
       config['models'] = { cheap: 'up/mock', large: 'box/large' }
       config['prices'] = { 'up/mock': { input: 0.01, output: 0.01 } }
       config['routing'] = { exploration: { share: 0 }, reference: 'large', arms: ['cheap', 'large'] }
@@ -182,7 +216,10 @@ describe('faults', () => {
 
   it('in an outcome table are told by row and field, and nothing starts', async () => {
     const table = join(folder, 'table.jsonl')
-    writeFileSync(table, '{"id": "1", "request": {"messages": [{"role": "user", "content": "x"}]}, "outcomes": {"box/small": {"quality": 1}}}\n{"id": "2", "request": {"messages": [{"role": "user", "content": "x"}]}, "outcomes": {"box/small": {"quality": 2}}}\n')
+    writeFileSync(
+      table,
+      '{"id": "1", "request": {"messages": [{"role": "user", "content": "x"}]}, "outcomes": {"box/small": {"quality": 1}}}\n{"id": "2", "request": {"messages": [{"role": "user", "content": "x"}]}, "outcomes": {"box/small": {"quality": 2}}}\n',
+    )
     await expect(start({ predictor: { train: table } })).rejects.toThrow(/row 2.*quality/)
   })
 })
@@ -192,7 +229,14 @@ describe('what was trained beforehand', () => {
     const table = join(folder, 'good.jsonl')
     const row = (index: number) => ({
       id: String(index),
-      request: { messages: [{ role: 'user', content: index % 2 === 0 ? `Prove theorem ${index} about modules over rings.` : `What is the capital of country ${index}?` }] },
+      request: {
+        messages: [
+          {
+            role: 'user',
+            content: index % 2 === 0 ? `Prove theorem ${index} about modules over rings.` : `What is the capital of country ${index}?`,
+          },
+        ],
+      },
       outcomes: { 'box/small': { quality: index % 2, outputTokens: 20 }, 'box/large': { quality: 1, outputTokens: 60 } },
     })
     writeFileSync(table, numbers(200).map((index) => `${JSON.stringify(row(index))}\n`).join(''))
@@ -210,7 +254,13 @@ describe('what goes to a provider', () => {
     })
     opened.push(bench)
     bench.upstream.always('/v1/chat/completions', chatReply({ text: 'ok' }))
-    const response = await ask(bench, 'auto', question(0), {}, { bursar: { explore: false }, models: ['fast'], provider: { sort: 'price' }, plugins: [{ id: 'auto-router' }], temperature: 0.5 })
+    const response = await ask(
+      bench,
+      'auto',
+      question(0),
+      {},
+      { bursar: { explore: false }, models: ['fast'], provider: { sort: 'price' }, plugins: [{ id: 'auto-router' }], temperature: 0.5 },
+    )
     expect(response.status).toBe(200)
     const sent = bench.upstream.requests[0]?.json as Record<string, unknown>
     expect(sent).toMatchObject({ model: 'mock', temperature: 0.5 })

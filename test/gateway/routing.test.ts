@@ -7,7 +7,10 @@ const OTHER_KEY = 'sk-test-other-0123456789'
 const SMALL_KEY = 'sk-test-small-0123456789'
 const POOR_KEY = 'sk-test-poor-0123456789'
 
-async function start(routing: Record<string, unknown> | undefined, more: Record<string, unknown> = {}): Promise<{ readonly bench: Bench; readonly client: OpenAI }> {
+async function start(
+  routing: Record<string, unknown> | undefined,
+  more: Record<string, unknown> = {},
+): Promise<{ readonly bench: Bench; readonly client: OpenAI }> {
   const bench = await startBench((config) => {
     config['providers'] = { box: { type: 'sandbox', speed: 1000 } }
     config['models'] = {}
@@ -28,7 +31,9 @@ const question = (text = 'What is 17 * 23?') => [{ role: 'user' as const, conten
 
 /** The decision behind an answer, as `GET /v1/decisions/{id}` tells it. */
 async function decisionOf(bench: Bench, response: Response, key = KEY): Promise<Record<string, unknown>> {
-  const told = await fetch(`${bench.url}/v1/decisions/${response.headers.get('x-bursar-decision')}`, { headers: { authorization: `Bearer ${key}` } })
+  const told = await fetch(`${bench.url}/v1/decisions/${response.headers.get('x-bursar-decision')}`, {
+    headers: { authorization: `Bearer ${key}` },
+  })
   expect(told.status).toBe(200)
   return (await told.json()) as Record<string, unknown>
 }
@@ -131,7 +136,14 @@ describe('auto', () => {
   it('tells a decision in words, with what was expected and what came', async () => {
     const { response } = await armOf('auto:cheap')
     const decision = await decisionOf(bench, response)
-    expect(decision).toMatchObject({ arm: 'box/medium', reference: 'box/large', requested_model: 'auto:cheap', objective: { name: 'cheap' }, explored: false, propensity: 1 })
+    expect(decision).toMatchObject({
+      arm: 'box/medium',
+      reference: 'box/large',
+      requested_model: 'auto:cheap',
+      objective: { name: 'cheap' },
+      explored: false,
+      propensity: 1,
+    })
     expect((decision['alternatives'] as { arm: string }[]).map(({ arm }) => arm).sort()).toEqual(['box/large', 'box/medium', 'box/small'])
     expect(decision['expected']).toMatchObject({ arm: 'box/medium', quality: 0.75 })
     expect(decision['explanation']).toContain('The reference "box/large" would have given')
@@ -149,7 +161,11 @@ describe('auto', () => {
   it('answers in the other formats too', async () => {
     const messages = await bench.post('/v1/messages', { model: 'auto:cheap', max_tokens: 100, messages: question() })
     expect(messages.headers.get('x-bursar-arm')).toBe('box/medium')
-    const responses = await bench.post('/v1/responses', { model: 'auto:cheap', input: 'What is 17 * 23?', bursar: { lambda: 0, quality_floor: 0 } })
+    const responses = await bench.post('/v1/responses', {
+      model: 'auto:cheap',
+      input: 'What is 17 * 23?',
+      bursar: { lambda: 0, quality_floor: 0 },
+    })
     expect(responses.status).toBe(200)
     const counted = await bench.post('/v1/messages/count_tokens', { model: 'auto', messages: question() })
     expect(counted.status).toBe(200)
@@ -171,7 +187,12 @@ describe('arms of the configuration', () => {
   afterAll(() => bench.close())
   const armOf = async (model: string, body: Record<string, unknown> = {}) => {
     const response = await bench.post('/v1/chat/completions', { model, messages: question(), ...body })
-    return { status: response.status, arm: response.headers.get('x-bursar-arm'), cost: Number(response.headers.get('x-bursar-cost')), response }
+    return {
+      status: response.status,
+      arm: response.headers.get('x-bursar-arm'),
+      cost: Number(response.headers.get('x-bursar-cost')),
+      response,
+    }
   }
 
   it('are what is picked among, and can be named', async () => {

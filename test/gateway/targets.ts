@@ -47,13 +47,18 @@ export const bill = { input: 30, cached: 10, output: 25, reasoning: 5 }
 /** 20 × $1/M + 10 × $0.25/M + 25 × $4/M. */
 export const cost = 0.0001225
 
-const textOf = (text: string): unknown => ({ asymmetricMatch: (got: unknown) => plainText(got) === text, toString: () => `text ${JSON.stringify(text)}` })
+const textOf = (text: string): unknown => ({
+  asymmetricMatch: (got: unknown) => plainText(got) === text,
+  toString: () => `text ${JSON.stringify(text)}`,
+})
 
 /** A text, or the text of a list of text parts. */
 function plainText(value: unknown): string | undefined {
   if (typeof value === 'string') return value
   if (!Array.isArray(value)) return undefined
-  return value.map((part: unknown) => (typeof part === 'object' && part !== null && 'text' in part && typeof part.text === 'string' ? part.text : '')).join('')
+  return value
+    .map((part: unknown) => (typeof part === 'object' && part !== null && 'text' in part && typeof part.text === 'string' ? part.text : ''))
+    .join('')
 }
 
 /** A list that ends with something like this. */
@@ -65,7 +70,8 @@ const endingWith = (last: Record<string, unknown>): unknown => ({
 function matches(got: unknown, expected: unknown): boolean {
   if (typeof expected === 'object' && expected !== null) {
     if ('asymmetricMatch' in expected && typeof expected.asymmetricMatch === 'function') return expected.asymmetricMatch(got) === true
-    if (Array.isArray(expected)) return Array.isArray(got) && got.length === expected.length && expected.every((item, index) => matches(got[index], item))
+    if (Array.isArray(expected))
+      return Array.isArray(got) && got.length === expected.length && expected.every((item, index) => matches(got[index], item))
     if (typeof got !== 'object' || got === null) return false
     const entries = new Map<string, unknown>(Object.entries(got))
     return Object.entries(expected).every(([name, value]) => matches(entries.get(name), value))
@@ -124,7 +130,10 @@ export const targets: readonly Target[] = [
       ...(temperature !== undefined && { temperature }),
       ...(tools && { tools: tools.map((name) => ({ name })) }),
       ...(toolResult && {
-        messages: endingWith({ role: 'user', content: endingWith({ type: 'tool_result', tool_use_id: toolResult.id, content: textOf(toolResult.text) }) }),
+        messages: endingWith({
+          role: 'user',
+          content: endingWith({ type: 'tool_result', tool_use_id: toolResult.id, content: textOf(toolResult.text) }),
+        }),
       }),
       ...(schema && { output_config: { format: { type: 'json_schema', schema } } }),
     }),
@@ -148,7 +157,10 @@ export const targets: readonly Target[] = [
       }),
       ...(tools && { tools: [{ functionDeclarations: tools.map((name) => ({ name })) }] }),
       ...(toolResult && {
-        contents: endingWith({ role: 'user', parts: endingWith({ functionResponse: { name: toolResult.name, response: containing(toolResult.text) } }) }),
+        contents: endingWith({
+          role: 'user',
+          parts: endingWith({ functionResponse: { name: toolResult.name, response: containing(toolResult.text) } }),
+        }),
       }),
     }),
   },
@@ -173,8 +185,18 @@ export function startTargets(change: (config: Record<string, unknown>) => void =
   return startBench((config, upstream) => {
     const price = { input: 1, cache_read: 0.25, output: 4 }
     config['providers'] = {
-      chat: { type: 'openai-compatible', base_url: `${upstream.url}/v1`, api_key: 'sk-upstream-secret', formats: ['openai-chat', 'openai-embeddings'] },
-      responses: { type: 'openai-compatible', base_url: `${upstream.url}/v1`, api_key: 'sk-upstream-secret', formats: ['openai-responses'] },
+      chat: {
+        type: 'openai-compatible',
+        base_url: `${upstream.url}/v1`,
+        api_key: 'sk-upstream-secret',
+        formats: ['openai-chat', 'openai-embeddings'],
+      },
+      responses: {
+        type: 'openai-compatible',
+        base_url: `${upstream.url}/v1`,
+        api_key: 'sk-upstream-secret',
+        formats: ['openai-responses'],
+      },
       ant: { type: 'anthropic', base_url: upstream.url, api_key: 'sk-ant-secret' },
       gem: { type: 'gemini', base_url: `${upstream.url}/v1beta`, api_key: 'gem-secret' },
       box: { type: 'sandbox', speed: 'instant' },

@@ -19,7 +19,12 @@ beforeEach(async () => {
     const parts: Buffer[] = []
     request.on('data', (part: Buffer) => parts.push(part))
     request.on('end', () => {
-      received.push({ path: request.url ?? '', type: request.headers['content-type'] ?? '', headers: request.headers, body: Buffer.concat(parts) })
+      received.push({
+        path: request.url ?? '',
+        type: request.headers['content-type'] ?? '',
+        headers: request.headers,
+        body: Buffer.concat(parts),
+      })
       response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
     })
   })
@@ -35,7 +40,10 @@ afterEach(async () => {
 })
 
 const startTraced = () =>
-  startBench((config) => void (config['telemetry'] = { otlp_endpoint: endpoint, otlp_headers: { 'x-tenant': 'tenant-secret' }, service_name: 'bursar-test' }))
+  startBench(
+    (config) =>
+      void (config['telemetry'] = { otlp_endpoint: endpoint, otlp_headers: { 'x-tenant': 'tenant-secret' }, service_name: 'bursar-test' }),
+  )
 
 /** The answer read to its end; nothing is left to send after it. */
 async function done(answer: Promise<Response>): Promise<void> {
@@ -101,7 +109,9 @@ describe('spans at a collector', () => {
     await done(bench.post('/v1/chat/completions', chat('nowhere/none')))
     const all = await spans()
     const calls = all.filter(({ kind }) => kind === 3)
-    expect(calls.map(({ attributes }) => [attributes['bursar.call.attempt'], attributes['bursar.call.end'], attributes['error.type']])).toEqual([
+    expect(
+      calls.map(({ attributes }) => [attributes['bursar.call.attempt'], attributes['bursar.call.end'], attributes['error.type']]),
+    ).toEqual([
       [1, 'failed', 'upstream_error'],
       [2, 'complete', undefined],
     ])
@@ -135,7 +145,9 @@ describe('spans at a collector', () => {
     await done(bench.post('/v1/chat/completions', { model: 'fast', messages: [{ role: PROMPT, content: PROMPT }] }))
     await done(bench.post('/v1/embeddings', { model: 'up/mock-embed', input: PROMPT }))
     const metrics = await (await fetch(`${bench.url}/metrics`)).text()
-    const records = JSON.stringify(await bench.gateway.ledger.calls({ limit: 1000 }), (_name, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
+    const records = JSON.stringify(await bench.gateway.ledger.calls({ limit: 1000 }), (_name, value: unknown) =>
+      typeof value === 'bigint' ? String(value) : value,
+    )
     const all = await spans()
     expect(all.length).toBeGreaterThan(15)
     expect(metrics).toContain('bursar_calls_total')
@@ -228,7 +240,8 @@ function fields(message: Buffer): { readonly number: number; readonly value: big
   return found
 }
 
-const inside = (message: Buffer, number: number): Buffer[] => fields(message).flatMap((field) => (field.number === number && field.value instanceof Buffer ? [field.value] : []))
+const inside = (message: Buffer, number: number): Buffer[] =>
+  fields(message).flatMap((field) => (field.number === number && field.value instanceof Buffer ? [field.value] : []))
 const numberIn = (message: Buffer, number: number): number => Number(fields(message).find((field) => field.number === number)?.value ?? 0n)
 
 /** The spans of an `ExportTraceServiceRequest`; field numbers from opentelemetry/proto/trace/v1/trace.proto. */
@@ -242,7 +255,9 @@ function readSpans(body: Buffer): Span[] {
       parent: inside(span, 4)[0]?.toString('hex') ?? '',
       name: inside(span, 5)[0]?.toString() ?? '',
       kind: numberIn(span, 6),
-      attributes: Object.fromEntries(inside(span, 9).map((pair) => [inside(pair, 1)[0]?.toString() ?? '', attributeValue(inside(pair, 2)[0] ?? Buffer.alloc(0))])),
+      attributes: Object.fromEntries(
+        inside(span, 9).map((pair) => [inside(pair, 1)[0]?.toString() ?? '', attributeValue(inside(pair, 2)[0] ?? Buffer.alloc(0))]),
+      ),
       status: inside(span, 15).map((status) => numberIn(status, 3))[0] ?? 0,
     }))
 }
@@ -250,6 +265,11 @@ function readSpans(body: Buffer): Span[] {
 function attributeValue(value: Buffer): unknown {
   const field = fields(value)[0]
   if (field === undefined) return undefined
-  if (field.value instanceof Buffer) return field.number === 4 ? field.value.readDoubleLE() : field.number === 5 ? inside(field.value, 1).map(attributeValue) : field.value.toString()
+  if (field.value instanceof Buffer)
+    return field.number === 4
+      ? field.value.readDoubleLE()
+      : field.number === 5
+        ? inside(field.value, 1).map(attributeValue)
+        : field.value.toString()
   return field.number === 2 ? field.value === 1n : Number(field.value)
 }

@@ -8,13 +8,35 @@ import fc from 'fast-check'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addUsage, noUsage, totalInputTokens, totalOutputTokens, usd, type Usage } from '../../src/quantities/index.js'
-import { inboundCodec, outboundCodec, ReplyCollector, SseParser, type CostReport, type Delta, type Reply, type Request } from '../../src/protocol/index.js'
-import { chatReply, chatStream, geminiReply, geminiStream, messagesReply, messagesStream, responsesReply, responsesStream, type Answer, type Behaviour } from '../upstream/index.js'
+import {
+  inboundCodec,
+  outboundCodec,
+  ReplyCollector,
+  SseParser,
+  type CostReport,
+  type Delta,
+  type Reply,
+  type Request,
+} from '../../src/protocol/index.js'
+import {
+  chatReply,
+  chatStream,
+  geminiReply,
+  geminiStream,
+  messagesReply,
+  messagesStream,
+  responsesReply,
+  responsesStream,
+  type Answer,
+  type Behaviour,
+} from '../upstream/index.js'
 import type { Caller, Target } from './conversations.js'
 
 /** Answers and streams: every provider's format, decoded, written for every kind of caller, and read by that caller's official client. */
 
-const providers: Readonly<Record<Target, { readonly whole: (answer: Answer) => Behaviour; readonly stream: (answer: Answer) => Behaviour }>> = {
+const providers: Readonly<
+  Record<Target, { readonly whole: (answer: Answer) => Behaviour; readonly stream: (answer: Answer) => Behaviour }>
+> = {
   'openai-chat': { whole: chatReply, stream: chatStream },
   'openai-responses': { whole: responsesReply, stream: responsesStream },
   'anthropic-messages': { whole: messagesReply, stream: messagesStream },
@@ -31,7 +53,13 @@ const answers: readonly (readonly [name: string, answer: Answer])[] = [
   ['reasoning before the text', { reasoning: ['Let me ', 'see.'], text: ['Yes.'] }],
   [
     'text and parallel calls, arguments in pieces',
-    { text: ['Looking.'], toolCalls: [{ id: 'call_1', name: 'weather', arguments: ['{"ci', 'ty":"', 'Rome"}'] }, { id: 'call_2', name: 'now', arguments: '{}' }] },
+    {
+      text: ['Looking.'],
+      toolCalls: [
+        { id: 'call_1', name: 'weather', arguments: ['{"ci', 'ty":"', 'Rome"}'] },
+        { id: 'call_2', name: 'now', arguments: '{}' },
+      ],
+    },
   ],
   ['a call alone, without arguments', { toolCalls: [{ id: 'call_1', name: 'now', arguments: '{}' }] }],
   ['an answer cut by length', { text: ['Once upon'], finish: 'length' }],
@@ -62,12 +90,24 @@ function asked(caller: Caller, stream: boolean): Request {
   const names = Object.keys(tools)
   const schema = { type: 'object', properties: {} }
   const bodies: Readonly<Record<Caller, Record<string, unknown>>> = {
-    'openai-chat': { messages: [{ role: 'user', content: 'x' }], stream_options: { include_usage: true }, tools: names.map((name) => ({ type: 'function', function: { name, parameters: schema } })) },
+    'openai-chat': {
+      messages: [{ role: 'user', content: 'x' }],
+      stream_options: { include_usage: true },
+      tools: names.map((name) => ({ type: 'function', function: { name, parameters: schema } })),
+    },
     'openai-responses': { input: 'x', tools: names.map((name) => ({ type: 'function', name, parameters: schema })) },
-    'anthropic-messages': { messages: [{ role: 'user', content: 'x' }], max_tokens: 100, tools: names.map((name) => ({ name, input_schema: schema })) },
+    'anthropic-messages': {
+      messages: [{ role: 'user', content: 'x' }],
+      max_tokens: 100,
+      tools: names.map((name) => ({ name, input_schema: schema })),
+    },
   }
   const { stream_options: options, ...body } = bodies[caller]
-  const request = inboundCodec(caller)?.decodeRequest({ model: 'asked', ...body, ...(stream ? { stream, ...(options ? { stream_options: options } : undefined) } : undefined) })
+  const request = inboundCodec(caller)?.decodeRequest({
+    model: 'asked',
+    ...body,
+    ...(stream ? { stream, ...(options ? { stream_options: options } : undefined) } : undefined),
+  })
   if (!request) throw new Error(`no inbound ${caller}`)
   return request
 }
@@ -90,7 +130,11 @@ interface Understood {
 
 function expected(answer: Answer, usage: Usage): Understood {
   const join = (text: string | readonly string[] | undefined): string => (typeof text === 'string' ? text : (text ?? []).join(''))
-  const calls = (answer.toolCalls ?? []).map((call) => ({ id: call.id, name: call.name, arguments: JSON.parse(join(call.arguments)) as unknown }))
+  const calls = (answer.toolCalls ?? []).map((call) => ({
+    id: call.id,
+    name: call.name,
+    arguments: JSON.parse(join(call.arguments)) as unknown,
+  }))
   return {
     text: join(answer.text),
     calls,
@@ -121,12 +165,18 @@ const clients: Readonly<Record<Caller, (stream: boolean) => Promise<Understood>>
   async 'openai-chat'(stream) {
     const { completions } = new OpenAI({ apiKey: 'k', baseURL: `${base}/v1`, maxRetries: 0 }).chat
     const body = { model: 'm', messages: [{ role: 'user' as const, content: 'x' }] }
-    const whole = stream ? await completions.stream({ ...body, stream_options: { include_usage: true } }).finalChatCompletion() : await completions.create(body)
+    const whole = stream
+      ? await completions.stream({ ...body, stream_options: { include_usage: true } }).finalChatCompletion()
+      : await completions.create(body)
     const choice = whole.choices[0]
     const ends = { stop: 'stop', length: 'length', tool_calls: 'tools', function_call: 'tools', content_filter: 'filter' } as const
     return {
       text: choice?.message.content ?? '',
-      calls: (choice?.message.tool_calls ?? []).flatMap((call) => (call.type === 'function' ? [{ id: call.id, name: call.function.name, arguments: JSON.parse(call.function.arguments) as unknown }] : [])),
+      calls: (choice?.message.tool_calls ?? []).flatMap((call) =>
+        call.type === 'function'
+          ? [{ id: call.id, name: call.function.name, arguments: JSON.parse(call.function.arguments) as unknown }]
+          : [],
+      ),
       end: ends[choice?.finish_reason ?? 'stop'],
       input: whole.usage?.prompt_tokens ?? -1,
       cached: whole.usage?.prompt_tokens_details?.cached_tokens ?? -1,
@@ -136,8 +186,12 @@ const clients: Readonly<Record<Caller, (stream: boolean) => Promise<Understood>>
   },
   async 'openai-responses'(stream) {
     const { responses } = new OpenAI({ apiKey: 'k', baseURL: `${base}/v1`, maxRetries: 0 })
-    const whole = stream ? await responses.stream({ model: 'm', input: 'x' }).finalResponse() : await responses.create({ model: 'm', input: 'x' })
-    const calls = whole.output.flatMap((item) => (item.type === 'function_call' ? [{ id: item.call_id, name: item.name, arguments: JSON.parse(item.arguments) as unknown }] : []))
+    const whole = stream
+      ? await responses.stream({ model: 'm', input: 'x' }).finalResponse()
+      : await responses.create({ model: 'm', input: 'x' })
+    const calls = whole.output.flatMap((item) =>
+      item.type === 'function_call' ? [{ id: item.call_id, name: item.name, arguments: JSON.parse(item.arguments) as unknown }] : [],
+    )
     const cut = whole.incomplete_details?.reason
     return {
       text: whole.output_text,
@@ -161,10 +215,17 @@ const clients: Readonly<Record<Caller, (stream: boolean) => Promise<Understood>>
           .finalMessage()
       : await messages.create(body)
     const { usage } = whole
-    const ends: Readonly<Record<string, Understood['end']>> = { end_turn: 'stop', max_tokens: 'length', tool_use: 'tools', refusal: 'filter' }
+    const ends: Readonly<Record<string, Understood['end']>> = {
+      end_turn: 'stop',
+      max_tokens: 'length',
+      tool_use: 'tools',
+      refusal: 'filter',
+    }
     return {
       text: whole.content.map((block) => (block.type === 'text' ? block.text : '')).join(''),
-      calls: whole.content.flatMap((block) => (block.type === 'tool_use' ? [{ id: block.id, name: block.name, arguments: block.input }] : [])),
+      calls: whole.content.flatMap((block) =>
+        block.type === 'tool_use' ? [{ id: block.id, name: block.name, arguments: block.input }] : [],
+      ),
       end: ends[whole.stop_reason ?? ''] ?? 'stop',
       input: usage.input_tokens + (usage.cache_read_input_tokens ?? 0) + (usage.cache_creation_input_tokens ?? 0),
       cached: usage.cache_read_input_tokens ?? -1,
@@ -228,7 +289,8 @@ describe('a streamed answer', () => {
     const ends = events.findIndex((event) => /finish_reason":"stop"|response\.completed|message_stop|finishReason":"STOP"/.test(event))
     expect(ends).toBeGreaterThan(0)
     const before = Buffer.from(events.slice(0, ends).join('\n\n'))
-    for (let length = 0; length <= before.length; length += 7) expect(decodeStream(target, [bytes.subarray(0, length)]).complete).toBe(false)
+    for (let length = 0; length <= before.length; length += 7)
+      expect(decodeStream(target, [bytes.subarray(0, length)]).complete).toBe(false)
   })
 
   it.each(callers)('written for %s reads back the same at a provider of the format', (caller) => {
@@ -268,7 +330,9 @@ function content(reply: Reply): unknown {
   return {
     text: of('text'),
     reasoning: of('reasoning'),
-    calls: choice?.parts.flatMap((part) => (part.type === 'tool_call' ? [[part.id, part.name, JSON.parse(part.arguments === '' ? '{}' : part.arguments)]] : [])),
+    calls: choice?.parts.flatMap((part) =>
+      part.type === 'tool_call' ? [[part.id, part.name, JSON.parse(part.arguments === '' ? '{}' : part.arguments)]] : [],
+    ),
     finish: choice?.finish === 'refusal' ? 'content_filter' : choice?.finish,
   }
 }
@@ -282,23 +346,36 @@ describe('the AI SDK', () => {
   const anything = jsonSchema<Record<string, unknown>>({ type: 'object' })
   const toolSet: ToolSet = { weather: { inputSchema: anything }, now: { inputSchema: anything } }
 
-  it.each(targets.flatMap((target) => callers.map((caller) => ({ target, caller }))))('reads a stream from $target to $caller', async ({ target, caller }) => {
-    for (const [name, said] of answers) {
-      if (said.finish !== undefined) continue
-      const { deltas } = decodeStream(target, [bytesOf(providers[target].stream(said))])
-      const usage = addUsage(collected(deltas).reported?.usage ?? noUsage, { ...noUsage, inputTokens: 1 })
-      answer = { type: 'text/event-stream', body: writeStream(caller, deltas, usage) }
-      const errors: unknown[] = []
-      const result = streamText({ model: languageModel[caller](), prompt: 'x', tools: toolSet, maxOutputTokens: 100, maxRetries: 0, onError: ({ error }) => void errors.push(error) })
-      const text = await result.text
-      const want = expected(said, usage)
-      expect(errors, name).toEqual([])
-      expect(text, name).toBe(want.text)
-      const calls = await result.toolCalls
-      expect(calls.map((call) => ({ id: call.toolCallId, name: call.toolName, arguments: call.input as unknown })), name).toEqual(want.calls)
-      expect(await result.finishReason, name).toBe(want.calls.length > 0 ? 'tool-calls' : 'stop')
-      const counted = await result.usage
-      expect([counted.inputTokens, counted.outputTokens], name).toEqual([want.input, want.output])
-    }
-  })
+  it.each(targets.flatMap((target) => callers.map((caller) => ({ target, caller }))))(
+    'reads a stream from $target to $caller',
+    async ({ target, caller }) => {
+      for (const [name, said] of answers) {
+        if (said.finish !== undefined) continue
+        const { deltas } = decodeStream(target, [bytesOf(providers[target].stream(said))])
+        const usage = addUsage(collected(deltas).reported?.usage ?? noUsage, { ...noUsage, inputTokens: 1 })
+        answer = { type: 'text/event-stream', body: writeStream(caller, deltas, usage) }
+        const errors: unknown[] = []
+        const result = streamText({
+          model: languageModel[caller](),
+          prompt: 'x',
+          tools: toolSet,
+          maxOutputTokens: 100,
+          maxRetries: 0,
+          onError: ({ error }) => void errors.push(error),
+        })
+        const text = await result.text
+        const want = expected(said, usage)
+        expect(errors, name).toEqual([])
+        expect(text, name).toBe(want.text)
+        const calls = await result.toolCalls
+        expect(
+          calls.map((call) => ({ id: call.toolCallId, name: call.toolName, arguments: call.input as unknown })),
+          name,
+        ).toEqual(want.calls)
+        expect(await result.finishReason, name).toBe(want.calls.length > 0 ? 'tool-calls' : 'stop')
+        const counted = await result.usage
+        expect([counted.inputTokens, counted.outputTokens], name).toEqual([want.input, want.output])
+      }
+    },
+  )
 })

@@ -21,13 +21,23 @@ const model = { model: 'm' }
 const limited = { ...model, max_tokens: 100 }
 const hi = { role: 'user', content: 'Hi.' }
 const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }
-const chatTools = [{ type: 'function', function: { name: 'weather', description: 'Weather of a city', parameters } }, { type: 'function', function: { name: 'now' } }]
-const responsesTools = [{ type: 'function', name: 'weather', description: 'Weather of a city', parameters, strict: false }, { type: 'function', name: 'now', parameters: null, strict: false }]
-const claudeTools = [{ name: 'weather', description: 'Weather of a city', input_schema: parameters }, { name: 'now', input_schema: { type: 'object', properties: {} } }]
+const chatTools = [
+  { type: 'function', function: { name: 'weather', description: 'Weather of a city', parameters } },
+  { type: 'function', function: { name: 'now' } },
+]
+const responsesTools = [
+  { type: 'function', name: 'weather', description: 'Weather of a city', parameters, strict: false },
+  { type: 'function', name: 'now', parameters: null, strict: false },
+]
+const claudeTools = [
+  { name: 'weather', description: 'Weather of a city', input_schema: parameters },
+  { name: 'now', input_schema: { type: 'object', properties: {} } },
+]
 
 const schema = { type: 'object', properties: { legs: { type: 'integer' } }, required: ['legs'], additionalProperties: false }
 
-const everywhere = (path: string, targets: readonly Target[]): Partial<Record<Target, readonly string[]>> => Object.fromEntries(targets.map((target) => [target, [path]]))
+const everywhere = (path: string, targets: readonly Target[]): Partial<Record<Target, readonly string[]>> =>
+  Object.fromEntries(targets.map((target) => [target, [path]]))
 
 export const conversations: readonly Conversation[] = [
   {
@@ -41,25 +51,128 @@ export const conversations: readonly Conversation[] = [
   {
     name: 'instructions and several turns',
     bodies: {
-      'openai-chat': { ...model, max_completion_tokens: 100, messages: [{ role: 'system', content: 'Be terse.' }, hi, { role: 'assistant', content: 'Hello.' }, { role: 'user', content: 'Ж 世界 👋\n"quoted"' }] },
-      'openai-responses': { ...model, max_output_tokens: 100, instructions: 'Be terse.', input: [hi, { type: 'message', id: 'msg_1', status: 'completed', role: 'assistant', content: [{ type: 'output_text', text: 'Hello.', annotations: [] }] }, { role: 'user', content: [{ type: 'input_text', text: 'Ж 世界 👋\n"quoted"' }] }] },
-      'anthropic-messages': { ...limited, system: 'Be terse.', messages: [hi, { role: 'assistant', content: [{ type: 'text', text: 'Hello.' }] }, { role: 'user', content: 'Ж 世界 👋\n"quoted"' }] },
+      'openai-chat': {
+        ...model,
+        max_completion_tokens: 100,
+        messages: [
+          { role: 'system', content: 'Be terse.' },
+          hi,
+          { role: 'assistant', content: 'Hello.' },
+          { role: 'user', content: 'Ж 世界 👋\n"quoted"' },
+        ],
+      },
+      'openai-responses': {
+        ...model,
+        max_output_tokens: 100,
+        instructions: 'Be terse.',
+        input: [
+          hi,
+          {
+            type: 'message',
+            id: 'msg_1',
+            status: 'completed',
+            role: 'assistant',
+            content: [{ type: 'output_text', text: 'Hello.', annotations: [] }],
+          },
+          { role: 'user', content: [{ type: 'input_text', text: 'Ж 世界 👋\n"quoted"' }] },
+        ],
+      },
+      'anthropic-messages': {
+        ...limited,
+        system: 'Be terse.',
+        messages: [
+          hi,
+          { role: 'assistant', content: [{ type: 'text', text: 'Hello.' }] },
+          { role: 'user', content: 'Ж 世界 👋\n"quoted"' },
+        ],
+      },
     },
   },
   {
     name: 'images by URL and as data',
     bodies: {
-      'openai-chat': { ...limited, messages: [{ role: 'user', content: [{ type: 'text', text: 'Which?' }, { type: 'image_url', image_url: { url: 'https://example.org/a.png' } }, { type: 'image_url', image_url: { url: `data:image/png;base64,${png}` } }] }] },
-      'openai-responses': { ...model, max_output_tokens: 100, input: [{ role: 'user', content: [{ type: 'input_text', text: 'Which?' }, { type: 'input_image', image_url: 'https://example.org/a.png' }, { type: 'input_image', image_url: `data:image/png;base64,${png}` }] }] },
-      'anthropic-messages': { ...limited, messages: [{ role: 'user', content: [{ type: 'text', text: 'Which?' }, { type: 'image', source: { type: 'url', url: 'https://example.org/a.png' } }, { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } }] }] },
+      'openai-chat': {
+        ...limited,
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'Which?' },
+              { type: 'image_url', image_url: { url: 'https://example.org/a.png' } },
+              { type: 'image_url', image_url: { url: `data:image/png;base64,${png}` } },
+            ],
+          },
+        ],
+      },
+      'openai-responses': {
+        ...model,
+        max_output_tokens: 100,
+        input: [
+          {
+            role: 'user',
+            content: [
+              { type: 'input_text', text: 'Which?' },
+              { type: 'input_image', image_url: 'https://example.org/a.png' },
+              { type: 'input_image', image_url: `data:image/png;base64,${png}` },
+            ],
+          },
+        ],
+      },
+      'anthropic-messages': {
+        ...limited,
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'Which?' },
+              { type: 'image', source: { type: 'url', url: 'https://example.org/a.png' } },
+              { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } },
+            ],
+          },
+        ],
+      },
     },
   },
   {
     name: 'a file as data',
     bodies: {
-      'openai-chat': { ...limited, messages: [{ role: 'user', content: [{ type: 'file', file: { file_data: 'data:application/pdf;base64,JVBERi0=', filename: 'a.pdf' } }, { type: 'text', text: 'Sum up.' }] }] },
-      'openai-responses': { ...model, max_output_tokens: 100, input: [{ role: 'user', content: [{ type: 'input_file', file_data: 'data:application/pdf;base64,JVBERi0=', filename: 'a.pdf' }, { type: 'input_text', text: 'Sum up.' }] }] },
-      'anthropic-messages': { ...limited, messages: [{ role: 'user', content: [{ type: 'document', title: 'a.pdf', source: { type: 'base64', media_type: 'application/pdf', data: 'JVBERi0=' } }, { type: 'text', text: 'Sum up.' }] }] },
+      'openai-chat': {
+        ...limited,
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'file', file: { file_data: 'data:application/pdf;base64,JVBERi0=', filename: 'a.pdf' } },
+              { type: 'text', text: 'Sum up.' },
+            ],
+          },
+        ],
+      },
+      'openai-responses': {
+        ...model,
+        max_output_tokens: 100,
+        input: [
+          {
+            role: 'user',
+            content: [
+              { type: 'input_file', file_data: 'data:application/pdf;base64,JVBERi0=', filename: 'a.pdf' },
+              { type: 'input_text', text: 'Sum up.' },
+            ],
+          },
+        ],
+      },
+      'anthropic-messages': {
+        ...limited,
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'document', title: 'a.pdf', source: { type: 'base64', media_type: 'application/pdf', data: 'JVBERi0=' } },
+              { type: 'text', text: 'Sum up.' },
+            ],
+          },
+        ],
+      },
     },
   },
   {
@@ -71,7 +184,14 @@ export const conversations: readonly Conversation[] = [
         tool_choice: 'auto',
         messages: [
           { role: 'user', content: 'Weather in Rome and Oslo?' },
-          { role: 'assistant', content: 'Looking.', tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'weather', arguments: '{"city":"Rome"}' } }, { id: 'call_2', type: 'function', function: { name: 'now', arguments: '{}' } }] },
+          {
+            role: 'assistant',
+            content: 'Looking.',
+            tool_calls: [
+              { id: 'call_1', type: 'function', function: { name: 'weather', arguments: '{"city":"Rome"}' } },
+              { id: 'call_2', type: 'function', function: { name: 'now', arguments: '{}' } },
+            ],
+          },
           { role: 'tool', tool_call_id: 'call_1', content: 'sunny' },
           { role: 'tool', tool_call_id: 'call_2', content: 'Error: no clock' },
           { role: 'user', content: 'Well?' },
@@ -99,8 +219,23 @@ export const conversations: readonly Conversation[] = [
         tool_choice: { type: 'auto' },
         messages: [
           { role: 'user', content: 'Weather in Rome and Oslo?' },
-          { role: 'assistant', content: [{ type: 'thinking', thinking: 'Two calls.', signature: 'seal' }, { type: 'text', text: 'Looking.' }, { type: 'tool_use', id: 'call_1', name: 'weather', input: { city: 'Rome' } }, { type: 'tool_use', id: 'call_2', name: 'now', input: {} }] },
-          { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'call_1', content: 'sunny' }, { type: 'tool_result', tool_use_id: 'call_2', is_error: true, content: [{ type: 'text', text: 'no clock' }] }, { type: 'text', text: 'Well?' }] },
+          {
+            role: 'assistant',
+            content: [
+              { type: 'thinking', thinking: 'Two calls.', signature: 'seal' },
+              { type: 'text', text: 'Looking.' },
+              { type: 'tool_use', id: 'call_1', name: 'weather', input: { city: 'Rome' } },
+              { type: 'tool_use', id: 'call_2', name: 'now', input: {} },
+            ],
+          },
+          {
+            role: 'user',
+            content: [
+              { type: 'tool_result', tool_use_id: 'call_1', content: 'sunny' },
+              { type: 'tool_result', tool_use_id: 'call_2', is_error: true, content: [{ type: 'text', text: 'no clock' }] },
+              { type: 'text', text: 'Well?' },
+            ],
+          },
         ],
       },
     },
@@ -109,7 +244,13 @@ export const conversations: readonly Conversation[] = [
     name: 'a forced tool',
     bodies: {
       'openai-chat': { ...limited, messages: [hi], tools: chatTools, tool_choice: { type: 'function', function: { name: 'weather' } } },
-      'openai-responses': { ...model, max_output_tokens: 100, input: 'Hi.', tools: responsesTools, tool_choice: { type: 'function', name: 'weather' } },
+      'openai-responses': {
+        ...model,
+        max_output_tokens: 100,
+        input: 'Hi.',
+        tools: responsesTools,
+        tool_choice: { type: 'function', name: 'weather' },
+      },
       'anthropic-messages': { ...limited, messages: [hi], tools: claudeTools, tool_choice: { type: 'tool', name: 'weather' } },
     },
   },
@@ -117,15 +258,36 @@ export const conversations: readonly Conversation[] = [
     name: 'any tool, but one at a time',
     bodies: {
       'openai-chat': { ...limited, messages: [hi], tools: chatTools, tool_choice: 'required', parallel_tool_calls: false },
-      'openai-responses': { ...model, max_output_tokens: 100, input: 'Hi.', tools: responsesTools, tool_choice: 'required', parallel_tool_calls: false },
-      'anthropic-messages': { ...limited, messages: [hi], tools: claudeTools, tool_choice: { type: 'any', disable_parallel_tool_use: true } },
+      'openai-responses': {
+        ...model,
+        max_output_tokens: 100,
+        input: 'Hi.',
+        tools: responsesTools,
+        tool_choice: 'required',
+        parallel_tool_calls: false,
+      },
+      'anthropic-messages': {
+        ...limited,
+        messages: [hi],
+        tools: claudeTools,
+        tool_choice: { type: 'any', disable_parallel_tool_use: true },
+      },
     },
   },
   {
     name: 'JSON by a schema',
     bodies: {
-      'openai-chat': { ...limited, messages: [hi], response_format: { type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } } },
-      'openai-responses': { ...model, max_output_tokens: 100, input: 'Hi.', text: { format: { type: 'json_schema', name: 'answer', schema, strict: true } } },
+      'openai-chat': {
+        ...limited,
+        messages: [hi],
+        response_format: { type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } },
+      },
+      'openai-responses': {
+        ...model,
+        max_output_tokens: 100,
+        input: 'Hi.',
+        text: { format: { type: 'json_schema', name: 'answer', schema, strict: true } },
+      },
       'anthropic-messages': { ...limited, messages: [hi], output_config: { format: { type: 'json_schema', schema } } },
     },
   },
@@ -135,7 +297,10 @@ export const conversations: readonly Conversation[] = [
       'openai-chat': { ...limited, messages: [hi], response_format: { type: 'json_object' } },
       'openai-responses': { ...model, max_output_tokens: 100, input: 'Hi.', text: { format: { type: 'json_object' } } },
     },
-    refused: { 'openai-chat': { 'anthropic-messages': ['response_format'] }, 'openai-responses': { 'anthropic-messages': ['text.format'] } },
+    refused: {
+      'openai-chat': { 'anthropic-messages': ['response_format'] },
+      'openai-responses': { 'anthropic-messages': ['text.format'] },
+    },
   },
   {
     name: 'much reasoning',
@@ -156,24 +321,74 @@ export const conversations: readonly Conversation[] = [
   {
     name: 'cache marks',
     bodies: {
-      'openai-chat': { ...limited, messages: [{ role: 'system', content: [{ type: 'text', text: 'A long text.', cache_control: { type: 'ephemeral', ttl: '1h' } }] }, { role: 'user', content: [{ type: 'text', text: 'Hi.', cache_control: { type: 'ephemeral' } }] }] },
-      'openai-responses': { ...model, max_output_tokens: 100, input: [{ role: 'system', content: [{ type: 'input_text', text: 'A long text.' }] }, { role: 'user', content: [{ type: 'input_text', text: 'Hi.', prompt_cache_breakpoint: { mode: 'explicit' } }] }] },
-      'anthropic-messages': { ...limited, system: [{ type: 'text', text: 'A long text.', cache_control: { type: 'ephemeral', ttl: '1h' } }], messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi.', cache_control: { type: 'ephemeral' } }] }] },
+      'openai-chat': {
+        ...limited,
+        messages: [
+          { role: 'system', content: [{ type: 'text', text: 'A long text.', cache_control: { type: 'ephemeral', ttl: '1h' } }] },
+          { role: 'user', content: [{ type: 'text', text: 'Hi.', cache_control: { type: 'ephemeral' } }] },
+        ],
+      },
+      'openai-responses': {
+        ...model,
+        max_output_tokens: 100,
+        input: [
+          { role: 'system', content: [{ type: 'input_text', text: 'A long text.' }] },
+          { role: 'user', content: [{ type: 'input_text', text: 'Hi.', prompt_cache_breakpoint: { mode: 'explicit' } }] },
+        ],
+      },
+      'anthropic-messages': {
+        ...limited,
+        system: [{ type: 'text', text: 'A long text.', cache_control: { type: 'ephemeral', ttl: '1h' } }],
+        messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi.', cache_control: { type: 'ephemeral' } }] }],
+      },
     },
   },
   {
     name: 'sound',
     bodies: {
-      'openai-chat': { ...limited, messages: [{ role: 'user', content: [{ type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } }, { type: 'text', text: 'Who?' }] }] },
-      'openai-responses': { ...model, max_output_tokens: 100, input: [{ role: 'user', content: [{ type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } }, { type: 'input_text', text: 'Who?' }] }] },
+      'openai-chat': {
+        ...limited,
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } },
+              { type: 'text', text: 'Who?' },
+            ],
+          },
+        ],
+      },
+      'openai-responses': {
+        ...model,
+        max_output_tokens: 100,
+        input: [
+          {
+            role: 'user',
+            content: [
+              { type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } },
+              { type: 'input_text', text: 'Who?' },
+            ],
+          },
+        ],
+      },
     },
-    refused: { 'openai-chat': { 'anthropic-messages': ['messages[0].content[0]'] }, 'openai-responses': { 'anthropic-messages': ['input[0].content[0]'] } },
+    refused: {
+      'openai-chat': { 'anthropic-messages': ['messages[0].content[0]'] },
+      'openai-responses': { 'anthropic-messages': ['input[0].content[0]'] },
+    },
   },
   {
     name: 'an earlier refusal',
     bodies: {
-      'openai-chat': { ...limited, messages: [hi, { role: 'assistant', content: null, refusal: 'No.' }, { role: 'user', content: 'Why?' }] },
-      'openai-responses': { ...model, max_output_tokens: 100, input: [hi, { role: 'assistant', content: [{ type: 'refusal', refusal: 'No.' }] }, { role: 'user', content: 'Why?' }] },
+      'openai-chat': {
+        ...limited,
+        messages: [hi, { role: 'assistant', content: null, refusal: 'No.' }, { role: 'user', content: 'Why?' }],
+      },
+      'openai-responses': {
+        ...model,
+        max_output_tokens: 100,
+        input: [hi, { role: 'assistant', content: [{ type: 'refusal', refusal: 'No.' }] }, { role: 'user', content: 'Why?' }],
+      },
     },
   },
   {
@@ -183,21 +398,59 @@ export const conversations: readonly Conversation[] = [
         ...model,
         max_output_tokens: 100,
         tools: responsesTools,
-        input: [hi, { type: 'function_call', call_id: 'call_1', name: 'weather', arguments: '{"city":"Rome"}' }, { type: 'function_call_output', call_id: 'call_1', output: [{ type: 'input_text', text: 'a map' }, { type: 'input_image', image_url: `data:image/png;base64,${png}` }] }],
+        input: [
+          hi,
+          { type: 'function_call', call_id: 'call_1', name: 'weather', arguments: '{"city":"Rome"}' },
+          {
+            type: 'function_call_output',
+            call_id: 'call_1',
+            output: [
+              { type: 'input_text', text: 'a map' },
+              { type: 'input_image', image_url: `data:image/png;base64,${png}` },
+            ],
+          },
+        ],
       },
       'anthropic-messages': {
         ...limited,
         tools: claudeTools,
-        messages: [hi, { role: 'assistant', content: [{ type: 'tool_use', id: 'call_1', name: 'weather', input: { city: 'Rome' } }] }, { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'call_1', content: [{ type: 'text', text: 'a map' }, { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } }] }] }],
+        messages: [
+          hi,
+          { role: 'assistant', content: [{ type: 'tool_use', id: 'call_1', name: 'weather', input: { city: 'Rome' } }] },
+          {
+            role: 'user',
+            content: [
+              {
+                type: 'tool_result',
+                tool_use_id: 'call_1',
+                content: [
+                  { type: 'text', text: 'a map' },
+                  { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } },
+                ],
+              },
+            ],
+          },
+        ],
       },
     },
     // Only text stands in a result there; the image follows in a message of the user.
-    moved: { 'openai-responses': { 'openai-chat': ['input[2].output[1]'] }, 'anthropic-messages': { 'openai-chat': ['messages[2].content[0].content[1]'] } },
+    moved: {
+      'openai-responses': { 'openai-chat': ['input[2].output[1]'] },
+      'anthropic-messages': { 'openai-chat': ['messages[2].content[0].content[1]'] },
+    },
   },
   {
     name: 'settings that only chat completions have',
-    bodies: { 'openai-chat': { ...limited, messages: [hi], seed: 7, n: 2, frequency_penalty: 0.5, logit_bias: { '50256': -100 }, logprobs: true } },
-    refused: { 'openai-chat': { 'openai-responses': ['n', 'seed', 'frequency_penalty', 'logit_bias'], 'anthropic-messages': ['n', 'seed', 'logprobs', 'logit_bias', 'frequency_penalty'], gemini: ['logit_bias'] } },
+    bodies: {
+      'openai-chat': { ...limited, messages: [hi], seed: 7, n: 2, frequency_penalty: 0.5, logit_bias: { '50256': -100 }, logprobs: true },
+    },
+    refused: {
+      'openai-chat': {
+        'openai-responses': ['n', 'seed', 'frequency_penalty', 'logit_bias'],
+        'anthropic-messages': ['n', 'seed', 'logprobs', 'logit_bias', 'frequency_penalty'],
+        gemini: ['logit_bias'],
+      },
+    },
   },
   {
     name: 'what the provider keeps between calls',
@@ -220,12 +473,33 @@ export const conversations: readonly Conversation[] = [
   {
     name: "the provider's own tools and blocks",
     bodies: {
-      'openai-responses': { ...model, max_output_tokens: 100, tools: [{ type: 'web_search' }], input: [hi, { type: 'web_search_call', id: 'ws_1', status: 'completed' }, { role: 'user', content: 'And?' }] },
-      'anthropic-messages': { ...limited, tools: [{ type: 'web_search_20250305', name: 'web_search' }], messages: [{ role: 'user', content: [{ type: 'search_result', source: 's', title: 't', content: [{ type: 'text', text: 'x' }] }, { type: 'text', text: 'And?' }] }] },
+      'openai-responses': {
+        ...model,
+        max_output_tokens: 100,
+        tools: [{ type: 'web_search' }],
+        input: [hi, { type: 'web_search_call', id: 'ws_1', status: 'completed' }, { role: 'user', content: 'And?' }],
+      },
+      'anthropic-messages': {
+        ...limited,
+        tools: [{ type: 'web_search_20250305', name: 'web_search' }],
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'search_result', source: 's', title: 't', content: [{ type: 'text', text: 'x' }] },
+              { type: 'text', text: 'And?' },
+            ],
+          },
+        ],
+      },
     },
     refused: {
-      'openai-responses': Object.fromEntries((['openai-chat', 'anthropic-messages', 'gemini'] as const).map((target) => [target, ['tools[0]', 'input[1]']])),
-      'anthropic-messages': Object.fromEntries((['openai-chat', 'openai-responses', 'gemini'] as const).map((target) => [target, ['tools[0]', 'messages[0].content[0]']])),
+      'openai-responses': Object.fromEntries(
+        (['openai-chat', 'anthropic-messages', 'gemini'] as const).map((target) => [target, ['tools[0]', 'input[1]']]),
+      ),
+      'anthropic-messages': Object.fromEntries(
+        (['openai-chat', 'openai-responses', 'gemini'] as const).map((target) => [target, ['tools[0]', 'messages[0].content[0]']]),
+      ),
     },
   },
 ]

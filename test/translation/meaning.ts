@@ -16,9 +16,16 @@ export function meaningOf(request: Request): Meaning {
   const format = request.responseFormat
   return plain({
     turns: turnsOf(request.messages),
-    tools: request.tools?.map((tool) => (tool.type === 'native' ? tool.value : { name: tool.name, description: tool.description, parameters: schemaMeaning(tool.parameters) })),
+    tools: request.tools?.map((tool) =>
+      tool.type === 'native' ? tool.value : { name: tool.name, description: tool.description, parameters: schemaMeaning(tool.parameters) },
+    ),
     toolChoice: request.toolChoice === 'auto' ? undefined : request.toolChoice,
-    format: format === undefined || format.type === 'text' ? undefined : format.type === 'json_schema' ? schemaMeaning(format.schema) : format.type,
+    format:
+      format === undefined || format.type === 'text'
+        ? undefined
+        : format.type === 'json_schema'
+          ? schemaMeaning(format.schema)
+          : format.type,
     settings: {
       maxOutputTokens: request.maxOutputTokens,
       temperature: request.temperature,
@@ -36,7 +43,10 @@ export function meaningOf(request: Request): Meaning {
 function schemaMeaning(schema: Readonly<Record<string, unknown>> | undefined): unknown {
   if (schema === undefined) return undefined
   const { additionalProperties: _closed, ...rest } = schema
-  return Object.keys(rest).length === 0 || (rest['type'] === 'object' && Object.keys((rest['properties'] as object | undefined) ?? {}).length === 0) ? undefined : rest
+  return Object.keys(rest).length === 0 ||
+    (rest['type'] === 'object' && Object.keys((rest['properties'] as object | undefined) ?? {}).length === 0)
+    ? undefined
+    : rest
 }
 
 export type Turn = Meaning['turns'][number]
@@ -93,7 +103,8 @@ const json = (value: unknown): Json => (typeof value === 'object' && value !== n
 export function meaningOfGemini(body: Json): Meaning {
   const turns: Turn[] = []
   say(turns, 'system', list(json(body['systemInstruction'])['parts']).map((part) => part['text']))
-  for (const content of list(body['contents'])) say(turns, content['role'] === 'model' ? 'assistant' : 'user', list(content['parts']).flatMap(geminiPart))
+  for (const content of list(body['contents']))
+    say(turns, content['role'] === 'model' ? 'assistant' : 'user', list(content['parts']).flatMap(geminiPart))
   const config = json(body['generationConfig'])
   const calling = json(json(body['toolConfig'])['functionCallingConfig'])
   const names = calling['allowedFunctionNames']
@@ -101,9 +112,23 @@ export function meaningOfGemini(body: Json): Meaning {
   const schema = config['responseJsonSchema']
   return plain({
     turns,
-    tools: tools.length === 0 ? undefined : tools.map((tool) => ({ name: tool['name'], description: tool['description'], parameters: tool['parametersJsonSchema'] && schemaMeaning(json(tool['parametersJsonSchema'])) })),
-    toolChoice: Array.isArray(names) ? { name: names[0] as unknown } : calling['mode'] === 'ANY' ? 'required' : calling['mode'] === 'NONE' ? 'none' : undefined,
-    format: schema !== undefined ? schemaMeaning(json(schema)) : config['responseMimeType'] === 'application/json' ? 'json_object' : undefined,
+    tools:
+      tools.length === 0
+        ? undefined
+        : tools.map((tool) => ({
+            name: tool['name'],
+            description: tool['description'],
+            parameters: tool['parametersJsonSchema'] && schemaMeaning(json(tool['parametersJsonSchema'])),
+          })),
+    toolChoice: Array.isArray(names)
+      ? { name: names[0] as unknown }
+      : calling['mode'] === 'ANY'
+        ? 'required'
+        : calling['mode'] === 'NONE'
+          ? 'none'
+          : undefined,
+    format:
+      schema !== undefined ? schemaMeaning(json(schema)) : config['responseMimeType'] === 'application/json' ? 'json_object' : undefined,
     settings: {
       maxOutputTokens: config['maxOutputTokens'],
       temperature: config['temperature'],
@@ -125,7 +150,13 @@ function geminiPart(part: Json): unknown[] {
     const said = 'error' in response ? `Error: ${String(response['error'])}` : response['output']
     return [{ result: result['id'], said: [...(said === '' ? [] : [said]), ...list(result['parts']).flatMap(geminiPart)] }]
   }
-  if (part['inlineData'] !== undefined) return [media(String(json(part['inlineData'])['mimeType']), `${String(json(part['inlineData'])['mimeType'])},${String(json(part['inlineData'])['data'])}`)]
+  if (part['inlineData'] !== undefined)
+    return [
+      media(
+        String(json(part['inlineData'])['mimeType']),
+        `${String(json(part['inlineData'])['mimeType'])},${String(json(part['inlineData'])['data'])}`,
+      ),
+    ]
   if (part['fileData'] !== undefined) return [media(String(json(part['fileData'])['mimeType']), json(part['fileData'])['fileUri'])]
   return [part['text']]
 }

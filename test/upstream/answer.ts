@@ -18,7 +18,23 @@ export interface Answer {
 
 export const plainUsage: Bill = { input: 12, cached: 4, output: 50, reasoning: 8 }
 
-const vocabulary = ['slow', 'rivers', 'carry', 'warm', 'light', 'past', 'quiet', 'towns', 'and', 'open', 'fields', 'until', 'the', 'sea', 'begins']
+const vocabulary = [
+  'slow',
+  'rivers',
+  'carry',
+  'warm',
+  'light',
+  'past',
+  'quiet',
+  'towns',
+  'and',
+  'open',
+  'fields',
+  'until',
+  'the',
+  'sea',
+  'begins',
+]
 
 /** `count` words, always the same, each with a space after it. */
 export function words(count: number): readonly string[] {

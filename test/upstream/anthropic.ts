@@ -47,7 +47,10 @@ export function messagesStream(answer: Answer = {}): Behaviour {
     ])
   if (full.textPieces.length > 0) block({ type: 'text', text: '' }, full.textPieces.map((text) => ({ type: 'text_delta', text })))
   for (const call of full.toolCalls)
-    block({ type: 'tool_use', id: call.id, name: call.name, input: {} }, call.pieces.map((piece) => ({ type: 'input_json_delta', partial_json: piece })))
+    block(
+      { type: 'tool_use', id: call.id, name: call.name, input: {} },
+      call.pieces.map((piece) => ({ type: 'input_json_delta', partial_json: piece })),
+    )
   if (full.properEnd) {
     events.push(
       namedEvent('message_delta', {
@@ -90,7 +93,11 @@ const errorTypes: Readonly<Record<number, string>> = {
 
 /** An error body as Anthropic writes it. */
 export function anthropicError(status: number, message: string, headers: Behaviour['headers'] = {}): Behaviour {
-  return { status, headers, body: { type: 'error', error: { type: errorTypes[status] ?? 'api_error', message }, request_id: 'req_upstream' } }
+  return {
+    status,
+    headers,
+    body: { type: 'error', error: { type: errorTypes[status] ?? 'api_error', message }, request_id: 'req_upstream' },
+  }
 }
 
 /** An error event inside a stream. */

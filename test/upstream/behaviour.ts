@@ -1,6 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** What an upstream bills for one answer, by its own count. Counts are totals as providers report them: `cached` and `cacheWrite` are part of `input`, `reasoning` part of `output`. */
+/**
+ * What an upstream bills for one answer, by its own count. Counts are totals as providers report them: `cached` and `cacheWrite` are
+ * part of `input`, `reasoning` part of `output`.
+ */
 export interface Bill {
   readonly input: number
   readonly cached?: number

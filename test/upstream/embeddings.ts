@@ -2,13 +2,23 @@ import type { Behaviour } from './behaviour.js'
 
 /** An embeddings answer as OpenAI writes it: one vector an input, of the encoding that was asked for. */
 export function embeddingsReply(
-  options: { readonly inputs?: number; readonly dimensions?: number; readonly base64?: boolean; readonly tokens?: number; readonly model?: string } = {},
+  options: {
+    readonly inputs?: number
+    readonly dimensions?: number
+    readonly base64?: boolean
+    readonly tokens?: number
+    readonly model?: string
+  } = {},
 ): Behaviour {
   const { inputs = 1, dimensions = 8, base64 = false, tokens = 5 * (options.inputs ?? 1), model = 'mock-embed' } = options
   return {
     body: {
       object: 'list',
-      data: Array.from({ length: inputs }, (_, index) => ({ object: 'embedding', index, embedding: encoded(vector(index, dimensions), base64) })),
+      data: Array.from({ length: inputs }, (_, index) => ({
+        object: 'embedding',
+        index,
+        embedding: encoded(vector(index, dimensions), base64),
+      })),
       model,
       usage: { prompt_tokens: tokens, total_tokens: tokens },
     },

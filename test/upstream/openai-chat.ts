@@ -71,7 +71,13 @@ export function chatUsage(bill: Bill): Record<string, unknown> {
 
 /** An error body as OpenAI writes it. */
 export function openaiError(status: number, message: string, code: string | null = null, headers: Behaviour['headers'] = {}): Behaviour {
-  return { status, headers, body: { error: { message, type: status === 429 ? 'requests' : status >= 500 ? 'server_error' : 'invalid_request_error', param: null, code } } }
+  return {
+    status,
+    headers,
+    body: {
+      error: { message, type: status === 429 ? 'requests' : status >= 500 ? 'server_error' : 'invalid_request_error', param: null, code },
+    },
+  }
 }
 
 function chunkBase(full: FullAnswer): Record<string, unknown> {

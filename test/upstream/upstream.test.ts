@@ -11,7 +11,12 @@ beforeEach(async () => {
 afterEach(() => upstream.close())
 
 const post = (body: unknown, init: RequestInit = {}) =>
-  fetch(`${upstream.url}/v1/chat/completions`, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' }, ...init })
+  fetch(`${upstream.url}/v1/chat/completions`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json' },
+    ...init,
+  })
 
 /** Sends raw bytes and returns everything that came back until the connection ended, and whether it ended with an error. */
 function raw(request: string): Promise<{ text: string; reset: boolean }> {
@@ -33,7 +38,8 @@ describe('canned answers', () => {
     const whole = await openai.chat.completions.create({ model: 'mock', messages: [{ role: 'user', content: 'hi' }] })
     expect(whole.choices[0]?.message.content).toBe(words(49).join(''))
     let text = ''
-    for await (const chunk of await openai.chat.completions.create({ model: 'mock', messages: [], stream: true })) text += chunk.choices[0]?.delta.content ?? ''
+    for await (const chunk of await openai.chat.completions.create({ model: 'mock', messages: [], stream: true }))
+      text += chunk.choices[0]?.delta.content ?? ''
     expect(text).toBe(words(49).join(''))
     const response = await openai.responses.create({ model: 'mock', input: 'hi' })
     expect(response.output_text).toBe(words(49).join(''))
@@ -46,10 +52,16 @@ describe('canned answers', () => {
 
   it('speaks messages with thinking and tools to the Anthropic client', async () => {
     upstream.enqueue(
-      messagesStream({ reasoning: 'let me see', text: ['It ', 'is'], toolCalls: [{ id: 'toolu_1', name: 'clock', arguments: ['{"zone":', '"UTC"}'] }] }),
+      messagesStream({
+        reasoning: 'let me see',
+        text: ['It ', 'is'],
+        toolCalls: [{ id: 'toolu_1', name: 'clock', arguments: ['{"zone":', '"UTC"}'] }],
+      }),
     )
     const anthropic = new Anthropic({ baseURL: upstream.url, apiKey: 'k' })
-    const message = await anthropic.messages.stream({ model: 'mock', max_tokens: 10, messages: [{ role: 'user', content: 'time?' }] }).finalMessage()
+    const message = await anthropic.messages
+      .stream({ model: 'mock', max_tokens: 10, messages: [{ role: 'user', content: 'time?' }] })
+      .finalMessage()
     expect(message.content.map((block) => block.type)).toEqual(['thinking', 'text', 'tool_use'])
     expect(message.content[2]).toMatchObject({ name: 'clock', input: { zone: 'UTC' } })
     expect(message.usage).toMatchObject({ input_tokens: 8, cache_read_input_tokens: 4, output_tokens: 50 })
@@ -59,7 +71,10 @@ describe('canned answers', () => {
     const answer = await fetch(`${upstream.url}/v1beta/models/g:streamGenerateContent?alt=sse`, { method: 'POST', body: '{}' })
     const events = (await answer.text()).split('\n\n').filter((event) => event !== '')
     expect(events).toHaveLength(49)
-    expect(JSON.parse(events.at(-1)?.slice(6) ?? '')).toMatchObject({ candidates: [{ finishReason: 'STOP' }], usageMetadata: { thoughtsTokenCount: 8, candidatesTokenCount: 42 } })
+    expect(JSON.parse(events.at(-1)?.slice(6) ?? '')).toMatchObject({
+      candidates: [{ finishReason: 'STOP' }],
+      usageMetadata: { thoughtsTokenCount: 8, candidatesTokenCount: 42 },
+    })
   })
 })
 
@@ -133,7 +148,9 @@ describe('what the upstream sees', () => {
   it('hands over only so much to a reader that does not read', async () => {
     const megabyte = 'x'.repeat(1 << 20)
     upstream.enqueue({ events: Array.from({ length: 64 }, () => megabyte) })
-    const socket = connect(upstream.port, '127.0.0.1', () => socket.write('POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}'))
+    const socket = connect(upstream.port, '127.0.0.1', () =>
+      socket.write('POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}'),
+    )
     socket.on('error', () => {})
     socket.pause()
     await upstream.received(1)

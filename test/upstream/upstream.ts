@@ -176,7 +176,8 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
     incoming.socket.once('close', closed)
     settle()
     const behaviour = options.requireKey !== undefined && !hasKey(incoming, options.requireKey) ? badKey : take(received)
-    if ((behaviour.status ?? 200) < 400 && !behaviour.neverAnswer && !behaviour.hangUp && behaviour.garbage === undefined) account(behaviour.bill)
+    if ((behaviour.status ?? 200) < 400 && !behaviour.neverAnswer && !behaviour.hangUp && behaviour.garbage === undefined)
+      account(behaviour.bill)
     await respond(behaviour, received, response)
   }
 

@@ -40,9 +40,17 @@ export const strategies: Readonly<Record<string, () => Strategy>> = {
   single: () => single('small'),
   fallback: () => fallback([single('broken'), single('large')]),
   styled: () => styled('chain_of_draft', single('small')),
-  'with effort': () => withEffort(single('small'), 0.5, { controller: createEffortController(), target: { arm: 'small', takes: 'none' }, featuresOf }),
+  'with effort': () =>
+    withEffort(single('small'), 0.5, { controller: createEffortController(), target: { arm: 'small', takes: 'none' }, featuresOf }),
   'think if needed': () =>
-    thinkIfNeeded({ instant: styled('direct', single('small')), reasoned: single('large'), gate: createThinkGate(), featuresOf, qualityPerToken: 1e-4, look: Infinity }),
+    thinkIfNeeded({
+      instant: styled('direct', single('small')),
+      reasoned: single('large'),
+      gate: createThinkGate(),
+      featuresOf,
+      qualityPerToken: 1e-4,
+      look: Infinity,
+    }),
   'self-consistency': () => selfConsistency({ model: 'small', most: 5 }),
   'self-consistency, all at once': () => selfConsistency({ model: 'small', most: 5, together: 5, stop: { rule: 'none' } }),
   'model switch': () => modelSwitch({ rungs: [{ model: 'small' }, { model: 'large' }], samplesEach: 3, threshold: 0.8 }),
@@ -57,10 +65,16 @@ export const strategies: Readonly<Record<string, () => Strategy>> = {
       level: () => 3,
     }),
   'cascade by agreement': () =>
-    cascade({ rungs: [{ strategy: selfConsistency({ model: 'small', most: 3 }), accept: acceptByEvidence(0.99) }, { strategy: single('large') }] }),
+    cascade({
+      rungs: [{ strategy: selfConsistency({ model: 'small', most: 3 }), accept: acceptByEvidence(0.99) }, { strategy: single('large') }],
+    }),
   'cascade by judge': () =>
     cascade({
-      rungs: [{ strategy: single('broken') }, { strategy: single('small'), accept: acceptByScore({ scorer: grader, threshold: 0.95 }) }, { strategy: single('large') }],
+      rungs: [
+        { strategy: single('broken') },
+        { strategy: single('small'), accept: acceptByScore({ scorer: grader, threshold: 0.95 }) },
+        { strategy: single('large') },
+      ],
     }),
   'plan and budget': () => planAndBudget({ planner: { model: 'planner' }, solver: { model: 'large' } }),
   selective: () => selective({ outliner: { model: 'planner' }, cheap: { model: 'small' }, strong: { model: 'large' } }),

@@ -48,7 +48,9 @@ export function strategiesIn(open: (options?: WorldOptions) => OpenWorld): void 
     it('gives a whole answer where none is streamed', async () => {
       const { deltas, answer } = await run(make(), open(), asking({ stream: false }))
       expect(deltas).toEqual([])
-      expect(answer.completion.answer.kind === 'reply' && answer.completion.answer.reply.choices.map(({ parts }) => parts.at(-1)?.type)).toEqual(['text'])
+      expect(
+        answer.completion.answer.kind === 'reply' && answer.completion.answer.reply.choices.map(({ parts }) => parts.at(-1)?.type),
+      ).toEqual(['text'])
     })
 
     it.each([true, false])('counts all of its calls, of the models and as many as it said (streaming: %s)', async (stream) => {

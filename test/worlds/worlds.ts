@@ -25,14 +25,22 @@ import { seededRandom } from '../../src/statistics/index.js'
 import { createOutputQuantile } from '../../src/understanding/index.js'
 
 /**
- * What every world is asked, and its models: `small`, `medium`, `large`, `judge`, `planner` (writes plans in JSON) and `guide` (quotes and concludes), which but for the
- * live world know their trade, `rambler` (checks its answer over and over), and `broken`, which always fails.
+ * What every world is asked, and its models: `small`, `medium`, `large`, `judge`, `planner` (writes plans in JSON) and `guide` (quotes
+ * and concludes), which but for the live world know their trade, `rambler` (checks its answer over and over), and `broken`, which
+ * always fails.
  */
 export const question = 'What is 17 + 25? Think, then end with "The answer is" and the number.'
 export const answer = '42'
 
 export function asking(more: Partial<Request> = {}): Request {
-  return { model: 'auto', messages: [{ role: 'user', parts: [{ type: 'text', text: question }] }], stream: true, paths: {}, extra: [], ...more }
+  return {
+    model: 'auto',
+    messages: [{ role: 'user', parts: [{ type: 'text', text: question }] }],
+    stream: true,
+    paths: {},
+    extra: [],
+    ...more,
+  }
 }
 
 const plan = JSON.stringify({
@@ -73,7 +81,16 @@ export function live({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
   const provider = createSandboxProvider({ seed, clock })
   const ledger = createMemoryLedger()
   const limits = { connectSeconds: 10, firstTokenSeconds: 60, idleSeconds: 60, totalSeconds: 600 }
-  const deployments = Object.entries({ small: 'small', medium: 'medium', large: 'large', judge: 'medium', planner: 'medium', guide: 'medium', rambler: 'medium', broken: 'small?status=503' }).map(([name, model]) => {
+  const deployments = Object.entries({
+    small: 'small',
+    medium: 'medium',
+    large: 'large',
+    judge: 'medium',
+    planner: 'medium',
+    guide: 'medium',
+    rambler: 'medium',
+    broken: 'small?status=503',
+  }).map(([name, model]) => {
     const facts = provider.facts(model)
     if (!facts) throw new Error(`the sandbox has no ${model}`)
     return [name, new Deployment(name, provider, model, 1, facts, limits, { afterFaults: 1_000, seconds: 1 }, clock)] as const
@@ -173,7 +190,13 @@ export function simulated({ calls, seed = 1 }: WorldOptions = {}): OpenWorld {
     broken: { success: 1, failureRate: 1 },
   }
   const abort = new AbortController()
-  const env = simulatedEnvironment({ models, question: { id: 'sum', truth: answer }, seed, budget: memoryBudget({ calls }), signal: abort.signal })
+  const env = simulatedEnvironment({
+    models,
+    question: { id: 'sum', truth: answer },
+    seed,
+    budget: memoryBudget({ calls }),
+    signal: abort.signal,
+  })
   return opened(env, abort)
 }
 
@@ -193,5 +216,11 @@ function opened(inner: Environment & { readonly clock: VirtualClock; spent(): Sp
       }
     },
   }
-  return { env, clock: inner.clock, spent: () => ({ ...inner.spent(), models }), inFlight: () => inFlight, cancel: () => abort.abort(gone()) }
+  return {
+    env,
+    clock: inner.clock,
+    spent: () => ({ ...inner.spent(), models }),
+    inFlight: () => inFlight,
+    cancel: () => abort.abort(gone()),
+  }
 }

@@ -16,8 +16,9 @@ const maxRows = 1_000_000
 const problemsTold = 10
 
 /**
- * Reads what a provider billed: a header `call_id,usd` or `call_id,usd,input_tokens,output_tokens`, in any order, then a row for each call. Other columns
- * are left alone. Nothing is answered when any row can't be used: throws `invalid_request` with the lines and what is wrong with them.
+ * Reads what a provider billed: a header `call_id,usd` or `call_id,usd,input_tokens,output_tokens`, in any order, then a row for each
+ * call. Other columns are left alone. Nothing is answered when any row can't be used: throws `invalid_request` with the lines and what
+ * is wrong with them.
  */
 export function readBilledCsv(text: string): readonly BilledRow[] {
   const records = recordsOf(text.replace(/^\uFEFF/, ''))
@@ -30,7 +31,9 @@ export function readBilledCsv(text: string): readonly BilledRow[] {
   }
   const tokens = places.has('input_tokens')
   if (!places.has('call_id') || !places.has('usd') || tokens !== places.has('output_tokens'))
-    throw unusable(`The first line has to name the columns: call_id,usd or call_id,usd,input_tokens,output_tokens${header === undefined ? '; the file is empty' : ''}.`)
+    throw unusable(
+      `The first line has to name the columns: call_id,usd or call_id,usd,input_tokens,output_tokens${header === undefined ? '; the file is empty' : ''}.`,
+    )
   if (rest.length > maxRows) throw unusable(`A file has at most ${maxRows} rows; this one has ${rest.length}.`)
   const seen = new Map<string, number>()
   const problems: string[] = []
@@ -54,11 +57,17 @@ export function readBilledCsv(text: string): readonly BilledRow[] {
                 : undefined
     if (problem !== undefined) problems.push(`line ${line}: ${problem}`)
     seen.set(callId, line)
-    rows.push({ line, callId, body: { usd: field('usd'), ...(input === '' ? {} : { input_tokens: Number(input), output_tokens: Number(output) }) } })
+    rows.push({
+      line,
+      callId,
+      body: { usd: field('usd'), ...(input === '' ? {} : { input_tokens: Number(input), output_tokens: Number(output) }) },
+    })
   }
   if (problems.length > 0) {
     const more = problems.length - problemsTold
-    throw unusable(`The file can't be used, and nothing was changed:\n  ${problems.slice(0, problemsTold).join('\n  ')}${more > 0 ? `\n  and ${more} more` : ''}`)
+    throw unusable(
+      `The file can't be used, and nothing was changed:\n  ${problems.slice(0, problemsTold).join('\n  ')}${more > 0 ? `\n  and ${more} more` : ''}`,
+    )
   }
   return rows
 }

@@ -18,7 +18,11 @@ export interface AdminClient {
   /** Resolves to the answer; throws `BursarError` with what the gateway says, or with why none answers. */
   call(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: Json): Promise<Json>
   /** At most `limit` of a list, over as many pages as that takes, and whether there are more. */
-  list(path: string, query: Readonly<Record<string, string | undefined>>, limit: number): Promise<{ readonly items: readonly Json[]; readonly more: boolean }>
+  list(
+    path: string,
+    query: Readonly<Record<string, string | undefined>>,
+    limit: number,
+  ): Promise<{ readonly items: readonly Json[]; readonly more: boolean }>
 }
 
 export function withAdminOptions(command: Command): Command {
@@ -32,7 +36,9 @@ export function withAdminOptions(command: Command): Command {
 export function adminClient({ url, adminKey }: AdminOptions, env: NodeJS.Dict<string>): AdminClient {
   const key = adminKey ?? (env['BURSAR_ADMIN_KEY']?.trim() || env['LITELLM_MASTER_KEY']?.trim())
   if (key === undefined || key === '')
-    throw unusable('There is no admin key to send. Set BURSAR_ADMIN_KEY, here and where the gateway runs (`openssl rand -hex 24` makes a good one), or give --admin-key.')
+    throw unusable(
+      'There is no admin key to send. Set BURSAR_ADMIN_KEY, here and where the gateway runs (`openssl rand -hex 24` makes a good one), or give --admin-key.',
+    )
   const base = originOf(url ?? (env['BURSAR_URL']?.trim() || USUAL_URL))
   const call: AdminClient['call'] = async (method, path, body) => {
     let response: Response
@@ -45,11 +51,14 @@ export function adminClient({ url, adminKey }: AdminOptions, env: NodeJS.Dict<st
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
     } catch (cause) {
-      throw new BursarError(`No gateway answers at ${base} (${reasonOf(cause)}). Start one with \`bursar serve\`, or name another with --url.`, {
-        code: 'upstream_unreachable',
-        status: 502,
-        cause,
-      })
+      throw new BursarError(
+        `No gateway answers at ${base} (${reasonOf(cause)}). Start one with \`bursar serve\`, or name another with --url.`,
+        {
+          code: 'upstream_unreachable',
+          status: 502,
+          cause,
+        },
+      )
     }
     return answerOf(response, base)
   }
@@ -60,7 +69,8 @@ export function adminClient({ url, adminKey }: AdminOptions, env: NodeJS.Dict<st
       let after: unknown
       do {
         const parameters = new URLSearchParams({ limit: String(Math.min(MAX_PAGE, limit)) })
-        for (const [name, value] of Object.entries({ ...query, after: typeof after === 'string' ? after : undefined })) if (value !== undefined) parameters.set(name, value)
+        for (const [name, value] of Object.entries({ ...query, after: typeof after === 'string' ? after : undefined }))
+          if (value !== undefined) parameters.set(name, value)
         const { data, next } = await call('GET', `${path}?${parameters}`)
         if (!Array.isArray(data)) throw notBursar(base)
         items.push(...data.filter(isJson))
@@ -87,7 +97,10 @@ async function answerOf(response: Response, base: string): Promise<Json> {
 }
 
 function notBursar(base: string): BursarError {
-  return new BursarError(`What answers at ${base} is not a Bursar gateway (or an older one). Name another with --url.`, { code: 'upstream_malformed', status: 502 })
+  return new BursarError(`What answers at ${base} is not a Bursar gateway (or an older one). Name another with --url.`, {
+    code: 'upstream_malformed',
+    status: 502,
+  })
 }
 
 function originOf(text: string): string {
@@ -101,7 +114,13 @@ function reasonOf(thrown: unknown): string {
   if (thrown instanceof Error && thrown.name === 'TimeoutError') return `nothing came for ${ANSWER_MS / 1000} seconds`
   const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
-  return code === 'ECONNREFUSED' ? 'nothing listens there' : code === 'ENOTFOUND' ? 'there is no such host' : cause instanceof Error ? cause.message : String(cause)
+  return code === 'ECONNREFUSED'
+    ? 'nothing listens there'
+    : code === 'ENOTFOUND'
+      ? 'there is no such host'
+      : cause instanceof Error
+        ? cause.message
+        : String(cause)
 }
 
 function isJson(value: unknown): value is Json {

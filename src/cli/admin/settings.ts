@@ -27,7 +27,11 @@ const daySeconds = 86_400
 
 export function withLevelOptions(command: Command): Command {
   return command
-    .option('--budget <limit>', 'a limit: UNIT=AMOUNT, UNIT=AMOUNT/day (minute, month, total), " soft" behind it to be only told of; may be repeated. Units: usd, tokens, calls, joules, seconds', budget)
+    .option(
+      '--budget <limit>',
+      'a limit: UNIT=AMOUNT, UNIT=AMOUNT/day (minute, month, total), " soft" behind it to be only told of; may be repeated. Units: usd, tokens, calls, joules, seconds',
+      budget,
+    )
     .option('--rate <limit>', 'requests=N or tokens=N a minute, or parallel=N; may be repeated', rate)
     .option('--models <names>', 'models that may be used, with commas between them; "*" at the end of one stands for any ending', listed)
     .option('--tag <name=value>', 'written to the record of each call; may be repeated', tag)
@@ -47,7 +51,11 @@ export function withKeyOptions(command: Command, now: () => number): Command {
 }
 
 export function withClearOption(command: Command): Command {
-  return command.option('--clear <fields>', 'settings to take away, as the API names them (budgets, rates, models, team, expires …), with commas between them', listed)
+  return command.option(
+    '--clear <fields>',
+    'settings to take away, as the API names them (budgets, rates, models, team, expires …), with commas between them',
+    listed,
+  )
 }
 
 /** The fields of a body for the admin API. Repeated options replace what was there. */
@@ -57,7 +65,10 @@ export function levelFields({ budget: budgets, rate: rates, models, tag: tags, u
 
 export function keyFields(options: KeyOptions): Json {
   const { organisation, team, user, runBudget, requestBudget, endpoints, objective, expires } = options
-  return { ...present({ organisation, team, user, run_budgets: runBudget, request_budgets: requestBudget, endpoints, objective, expires }), ...levelFields(options) }
+  return {
+    ...present({ organisation, team, user, run_budgets: runBudget, request_budgets: requestBudget, endpoints, objective, expires }),
+    ...levelFields(options),
+  }
 }
 
 /** Without what is undefined. */
@@ -67,7 +78,9 @@ export function present(fields: Json): Json {
 
 /** `usd=5/day soft`. */
 function budget(text: string, before: readonly Json[] = []): readonly Json[] {
-  const match = /^(usd|tokens|calls|joules|seconds)=(\d{1,15}(?:\.\d{1,12})?)(?:\/(minute|day|month|total))?(?:[ :]+(soft|hard))?$/.exec(text.trim())
+  const match = /^(usd|tokens|calls|joules|seconds)=(\d{1,15}(?:\.\d{1,12})?)(?:\/(minute|day|month|total))?(?:[ :]+(soft|hard))?$/.exec(
+    text.trim(),
+  )
   if (!match) throw new InvalidArgumentError('expected a limit such as usd=500, usd=20/day, tokens=1000000/month or "usd=400/month soft".')
   const [, unit = '', amount, per = 'total', kind = 'hard'] = match
   return [...before, { [unit]: Number(amount), per, hard: kind === 'hard' }]

@@ -31,7 +31,14 @@ function parentsText(item: Json): string {
 /** A line for each key. */
 export function keysTable(keys: readonly Json[], width: number): string {
   if (keys.length === 0) return 'No keys.\n'
-  const rows = keys.map((key) => [textOf(key['name']), textOf(key['prefix']) || 'file', textOf(key['status']), parentsText(key), budgetsText(key['budgets']), textOf(key['expires']).slice(0, 10)])
+  const rows = keys.map((key) => [
+    textOf(key['name']),
+    textOf(key['prefix']) || 'file',
+    textOf(key['status']),
+    parentsText(key),
+    budgetsText(key['budgets']),
+    textOf(key['expires']).slice(0, 10),
+  ])
   return table(
     [
       { title: 'NAME', cut: 'middle', least: 16 },
@@ -50,7 +57,14 @@ export function accountsTable(accounts: readonly Json[], width: number): string 
   if (accounts.length === 0) return 'No accounts.\n'
   const rows = accounts.map((account) => {
     const [id, name] = [textOf(account['id']), textOf(account['name'])]
-    return [textOf(account['kind']), id, name === id ? '' : name, parentsText(account), budgetsText(account['budgets']), account['source'] === 'configuration' ? 'file' : 'database']
+    return [
+      textOf(account['kind']),
+      id,
+      name === id ? '' : name,
+      parentsText(account),
+      budgetsText(account['budgets']),
+      account['source'] === 'configuration' ? 'file' : 'database',
+    ]
   })
   return table(
     [
@@ -72,11 +86,24 @@ export function details(item: Json, width: number): string {
   for (const [field, value] of Object.entries(item)) {
     if (field === 'object' || field === 'key') continue
     // As lists and the documents call the two places.
-    const text = field === 'source' ? (value === 'configuration' ? 'file' : 'database') : Array.isArray(value) ? (field.endsWith('budgets') ? budgetsText(value) : value.map(textOf).join(', ')) : typeof value === 'object' && value !== null ? pairs(value) : textOf(value)
+    const text =
+      field === 'source'
+        ? value === 'configuration'
+          ? 'file'
+          : 'database'
+        : Array.isArray(value)
+          ? field.endsWith('budgets')
+            ? budgetsText(value)
+            : value.map(textOf).join(', ')
+          : typeof value === 'object' && value !== null
+            ? pairs(value)
+            : textOf(value)
     if (text !== '') lines.push([field, text])
   }
   const column = Math.max(...lines.map(([field]) => textWidth(field))) + 2
-  return lines.map(([field, text]) => `${field.padEnd(column)}${wrap(printable(text), width - column).join(`\n${' '.repeat(column)}`)}\n`).join('')
+  return lines
+    .map(([field, text]) => `${field.padEnd(column)}${wrap(printable(text), width - column).join(`\n${' '.repeat(column)}`)}\n`)
+    .join('')
 }
 
 function pairs(value: object): string {
@@ -90,17 +117,45 @@ export function usageText(usage: Json, width: number): string {
   const right = { align: 'right' } as const
   const days = itemsOf(usage['days'])
   const total = typeof usage['total'] === 'object' && usage['total'] !== null ? (usage['total'] as Json) : {}
-  const row = (label: string, sums: Json) => [label, textOf(sums['usd']), textOf(sums['calls']), textOf(sums['errors']), textOf(sums['input_tokens']), textOf(sums['output_tokens'])]
+  const row = (label: string, sums: Json) => [
+    label,
+    textOf(sums['usd']),
+    textOf(sums['calls']),
+    textOf(sums['errors']),
+    textOf(sums['input_tokens']),
+    textOf(sums['output_tokens']),
+  ]
   const spending = table(
-    [{ title: 'DAY' }, { title: 'DOLLARS', ...right }, { title: 'CALLS', ...right }, { title: 'FAILED', ...right }, { title: 'TOKENS IN', ...right }, { title: 'OUT', ...right }],
+    [
+      { title: 'DAY' },
+      { title: 'DOLLARS', ...right },
+      { title: 'CALLS', ...right },
+      { title: 'FAILED', ...right },
+      { title: 'TOKENS IN', ...right },
+      { title: 'OUT', ...right },
+    ],
     [...days.map((day) => row(textOf(day['day']), day)), row('all', total)],
     width,
   )
   const unpriced = Number(total['unpriced'] ?? 0)
   const budgets = itemsOf(usage['budgets'])
   const full = table(
-    [{ title: 'LIMIT OF' }, { title: 'ID', cut: 'middle', least: 10 }, { title: 'LIMIT', ...right }, { title: 'USED', ...right }, { title: 'LEFT', ...right }, { title: 'ANEW' }],
-    budgets.map((budget) => [textOf(budget['level']), textOf(budget['id']), budgetText(budget), textOf(budget['used']), textOf(budget['left']), textOf(budget['resets_at']).slice(0, 16) || 'never']),
+    [
+      { title: 'LIMIT OF' },
+      { title: 'ID', cut: 'middle', least: 10 },
+      { title: 'LIMIT', ...right },
+      { title: 'USED', ...right },
+      { title: 'LEFT', ...right },
+      { title: 'ANEW' },
+    ],
+    budgets.map((budget) => [
+      textOf(budget['level']),
+      textOf(budget['id']),
+      budgetText(budget),
+      textOf(budget['used']),
+      textOf(budget['left']),
+      textOf(budget['resets_at']).slice(0, 16) || 'never',
+    ]),
     width,
   )
   return `${spending}${unpriced > 0 ? `${unpriced === 1 ? '1 call' : `${unpriced} calls`} had no known price, which is in no sum.\n` : ''}${budgets.length === 0 ? '\nNo budgets.\n' : `\n${full}`}`

@@ -6,12 +6,18 @@ import type { BatchQuestion } from './batch-file.js'
 
 /** What became of a question, about to be written. */
 export type QuestionResult =
-  | { readonly reply: Reply; readonly usage: Usage; readonly cost: Cost; /** Questions that shared the call. */ readonly together: number; readonly arm?: string | undefined }
+  | {
+      readonly reply: Reply
+      readonly usage: Usage
+      readonly cost: Cost
+      /** Questions that shared the call. */ readonly together: number
+      readonly arm?: string | undefined
+    }
   | { readonly fault: BursarError }
 
 /**
- * Answers in the form of OpenAI's batch output: a line a question, in the order in which they are answered, appended as they come. What was flushed survives
- * a crash; a last line that a crash cut short is ended first, so that nothing is ever appended to it.
+ * Answers in the form of OpenAI's batch output: a line a question, in the order in which they are answered, appended as they come. What
+ * was flushed survives a crash; a last line that a crash cut short is ended first, so that nothing is ever appended to it.
  */
 export class AnswerFile {
   private readonly descriptor: number
@@ -22,7 +28,10 @@ export class AnswerFile {
       this.descriptor = openSync(file, 'a+')
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : 'unknown reason'
-      throw new InvalidRequest(`--out: ${file} could not be opened (${why}). Name a file in a folder that exists and is yours to write in.`, { path: 'out', cause })
+      throw new InvalidRequest(
+        `--out: ${file} could not be opened (${why}). Name a file in a folder that exists and is yours to write in.`,
+        { path: 'out', cause },
+      )
     }
     const { size } = fstatSync(this.descriptor)
     const last = Buffer.alloc(1)

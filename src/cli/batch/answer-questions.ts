@@ -31,11 +31,15 @@ export interface Answered {
 }
 
 /**
- * Answers questions as they are read. Those of a model share calls where they may (`answerBatch`, DRQA as a batching policy, 107); `auto` and arms are
- * decided for each by itself. Stops reading when a hard limit refuses a call. Throws the signal's reason when it is aborted; what was answered has been told
- * by then.
+ * Answers questions as they are read. Those of a model share calls where they may (`answerBatch`, DRQA as a batching policy, 107);
+ * `auto` and arms are decided for each by itself. Stops reading when a hard limit refuses a call. Throws the signal's reason when it is
+ * aborted; what was answered has been told by then.
  */
-export async function answerQuestions(questions: AsyncIterable<BatchQuestion>, own: OwnRequests, options: AnsweringOptions): Promise<Answered> {
+export async function answerQuestions(
+  questions: AsyncIterable<BatchQuestion>,
+  own: OwnRequests,
+  options: AnsweringOptions,
+): Promise<Answered> {
   const sizes = new Map<string, BatchSizes>()
   const understanding = createUnderstanding({ cacheEntries: 0 })
   const sum = { answered: 0, failed: 0, shared: 0 }
@@ -63,7 +67,8 @@ export async function answerQuestions(questions: AsyncIterable<BatchQuestion>, o
       else groups.set(name, [question])
     }
     for (const [model, group] of groups) {
-      if (model === '') await inTurn(group, options.parallel, async (question) => tell(question, await alone(question, own, options.signal)))
+      if (model === '')
+        await inTurn(group, options.parallel, async (question) => tell(question, await alone(question, own, options.signal)))
       else await shared(model, group)
     }
     options.onChunk()
@@ -82,8 +87,14 @@ export async function answerQuestions(questions: AsyncIterable<BatchQuestion>, o
       onAnswer(at, { text, completion, together, usage, cost: taken, fault }) {
         const question = group[at]
         if (!question) return
-        if (fault || text === null || !completion) return tell(question, { fault: fault ?? new BursarError('No answer came.', { code: 'upstream_malformed', status: 502 }) })
-        tell(question, { reply: together === 1 && completion.answer.kind === 'reply' ? completion.answer.reply : replyOf(text, model), usage, cost: taken, together })
+        if (fault || text === null || !completion)
+          return tell(question, { fault: fault ?? new BursarError('No answer came.', { code: 'upstream_malformed', status: 502 }) })
+        tell(question, {
+          reply: together === 1 && completion.answer.kind === 'reply' ? completion.answer.reply : replyOf(text, model),
+          usage,
+          cost: taken,
+          together,
+        })
       },
     })
   }
@@ -100,7 +111,10 @@ export async function answerQuestions(questions: AsyncIterable<BatchQuestion>, o
   return { ...sum, cost, stopped }
 }
 
-/** One question by itself: a model, or what routing picks. Its signal is its own, so that nothing of it hangs on the signal of the whole when it is done. */
+/**
+ * One question by itself: a model, or what routing picks. Its signal is its own, so that nothing of it hangs on the signal of the whole
+ * when it is done.
+ */
 async function alone({ request }: BatchQuestion, own: OwnRequests, signal: AbortSignal): Promise<QuestionResult> {
   const stopped = new AbortController()
   const stop = () => stopped.abort(signal.reason)
@@ -109,7 +123,8 @@ async function alone({ request }: BatchQuestion, own: OwnRequests, signal: Abort
     signal.throwIfAborted()
     const { environment, strategy, request: asked } = await own.open(request, stopped.signal)
     const { completion, usage, cost } = await finish(strategy.run(asked, environment))
-    if (completion.answer.kind !== 'reply') throw new BursarError('The answer came in a form that no file can hold.', { code: 'internal_error', status: 500 })
+    if (completion.answer.kind !== 'reply')
+      throw new BursarError('The answer came in a form that no file can hold.', { code: 'internal_error', status: 500 })
     return { reply: completion.answer.reply, usage, cost, together: 1, ...(own.decides(request.model) ? { arm: completion.model } : {}) }
   } catch (thrown) {
     signal.throwIfAborted()
@@ -129,5 +144,11 @@ async function inTurn<T>(list: readonly T[], parallel: number, work: (one: T) =>
 
 /** An answer that came with others in one call, as one of its own. */
 function replyOf(text: string, model: string): Reply {
-  return { id: '', model, created: Math.floor(Date.now() / 1000), choices: [{ parts: [{ type: 'text', text }], finish: 'stop' }], reported: undefined }
+  return {
+    id: '',
+    model,
+    created: Math.floor(Date.now() / 1000),
+    choices: [{ parts: [{ type: 'text', text }], finish: 'stop' }],
+    reported: undefined,
+  }
 }

@@ -22,11 +22,16 @@ const line = z.looseObject({
 })
 
 /**
- * Questions of an OpenAI batch file, also gzipped: JSON Lines of `{custom_id, method, url, body}` with bodies of `/v1/chat/completions`. Some lines and all
- * ids are in memory. What is wrong with a line is told to `onFault` with its number and field, and the rest goes on; a file that can't be read ends it with
- * `InvalidRequest`. `model`: asked in place of the one that a line names.
+ * Questions of an OpenAI batch file, also gzipped: JSON Lines of `{custom_id, method, url, body}` with bodies of
+ * `/v1/chat/completions`. Some lines and all ids are in memory. What is wrong with a line is told to `onFault` with its number and
+ * field, and the rest goes on; a file that can't be read ends it with `InvalidRequest`. `model`: asked in place of the one that a line
+ * names.
  */
-export async function* readBatch(file: string, model: string | undefined, onFault: (fault: BursarError) => void): AsyncGenerator<BatchQuestion> {
+export async function* readBatch(
+  file: string,
+  model: string | undefined,
+  onFault: (fault: BursarError) => void,
+): AsyncGenerator<BatchQuestion> {
   const seen = new Set<string>()
   for await (const { bytes, number } of linesOf(file, 'questions')) {
     if (bytes.length === 0) continue
@@ -49,7 +54,10 @@ async function* linesOf(file: string, path: string): AsyncGenerator<FileLine> {
     for await (const lines of lineBatches(file)) yield* lines
   } catch (cause) {
     if (!(cause instanceof UnreadableFile)) throw cause
-    throw new InvalidRequest(cause.reason === 'missing' ? `There is no file ${file}.` : `${file} can't be read: ${cause.message}.`, { path, cause })
+    throw new InvalidRequest(cause.reason === 'missing' ? `There is no file ${file}.` : `${file} can't be read: ${cause.message}.`, {
+      path,
+      cause,
+    })
   }
 }
 
@@ -68,11 +76,15 @@ function questionOf(bytes: Buffer, model: string | undefined): BatchQuestion | n
   const read = line.safeParse(json)
   if (!read.success) {
     const issue = read.error.issues[0]
-    throw new InvalidRequest(`${issue?.path.join('.') || 'line'}: ${issue?.message ?? 'has the wrong shape'}.`, { path: issue?.path.join('.') || 'line' })
+    throw new InvalidRequest(`${issue?.path.join('.') || 'line'}: ${issue?.message ?? 'has the wrong shape'}.`, {
+      path: issue?.path.join('.') || 'line',
+    })
   }
   const { custom_id: id, url, body } = read.data
-  if (url !== undefined && url !== '/v1/chat/completions') throw new InvalidRequest(`url: only /v1/chat/completions can be answered here, not ${url}.`, { path: 'url' })
-  if (body['stream'] === true) throw new InvalidRequest('body.stream: an answer that goes into a file is not streamed.', { path: 'body.stream' })
+  if (url !== undefined && url !== '/v1/chat/completions')
+    throw new InvalidRequest(`url: only /v1/chat/completions can be answered here, not ${url}.`, { path: 'url' })
+  if (body['stream'] === true)
+    throw new InvalidRequest('body.stream: an answer that goes into a file is not streamed.', { path: 'body.stream' })
   const asked = model === undefined ? body : { ...body, model }
   try {
     return { id, request: openaiChat.decodeRequest(asked) }
@@ -90,7 +102,10 @@ export interface AnsweredBefore {
   readonly usd: number
 }
 
-/** Reads it; nothing was answered where there is no file yet. Lines that were cut by a crash are passed over. Throws `InvalidRequest` for what can't be read. */
+/**
+ * Reads it; nothing was answered where there is no file yet. Lines that were cut by a crash are passed over. Throws `InvalidRequest`
+ * for what can't be read.
+ */
 export async function answeredIn(file: string): Promise<AnsweredBefore> {
   const ids = new Set<string>()
   let usd = 0

@@ -22,7 +22,10 @@ export function accountsCommand(program: Command, deps: Dependencies = processDe
       .option('--name <name>', 'name for people')
       .option('--organisation <id>', 'the organisation that a team or a user belongs to')
       .option('--team <id>', 'the team that a user belongs to')
-  const fields = ({ name, organisation, team, ...level }: Parents & LevelOptions) => ({ ...present({ name, organisation, team }), ...levelFields(level) })
+  const fields = ({ name, organisation, team, ...level }: Parents & LevelOptions) => ({
+    ...present({ name, organisation, team }),
+    ...levelFields(level),
+  })
 
   withParents(withLevelOptions(withAdminOptions(accounts.command('create'))))
     .addArgument(kind())
@@ -49,13 +52,17 @@ export function accountsCommand(program: Command, deps: Dependencies = processDe
     .addArgument(kind())
     .argument('<id>')
     .description('Show everything about an account.')
-    .action(async (of: string, id: string, options: Common) => show(await adminClient(options, deps.env).call('GET', path(of, id)), options))
+    .action(async (of: string, id: string, options: Common) =>
+      show(await adminClient(options, deps.env).call('GET', path(of, id)), options),
+    )
 
   withClearOption(withParents(withLevelOptions(withAdminOptions(accounts.command('update')))))
     .addArgument(kind())
     .argument('<id>')
     .description('Change settings of an account; what no option names stays.')
-    .action(async (of: string, id: string, options: Common & Parents & LevelOptions) => show(await adminClient(options, deps.env).call('PATCH', path(of, id), fields(options)), options))
+    .action(async (of: string, id: string, options: Common & Parents & LevelOptions) =>
+      show(await adminClient(options, deps.env).call('PATCH', path(of, id), fields(options)), options),
+    )
 
   withAdminOptions(accounts.command('top-up'))
     .addArgument(kind())
@@ -64,7 +71,13 @@ export function accountsCommand(program: Command, deps: Dependencies = processDe
     .description('Raise the limit of a budget that an account has.')
     .option('--per <window>', 'which budget, where there are several of the unit: minute, day, month or total')
     .action(async (of: string, id: string, amount: Json, options: Common & { readonly per?: string }) =>
-      show(await adminClient(options, deps.env).call('POST', `${path(of, id)}/top-up`, { ...amount, ...(options.per === undefined ? {} : { per: options.per }) }), options),
+      show(
+        await adminClient(options, deps.env).call('POST', `${path(of, id)}/top-up`, {
+          ...amount,
+          ...(options.per === undefined ? {} : { per: options.per }),
+        }),
+        options,
+      ),
     )
 
   withAdminOptions(accounts.command('usage'))

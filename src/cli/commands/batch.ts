@@ -21,7 +21,9 @@ interface BatchSettings {
   readonly lenient?: boolean
 }
 
-export type BatchDependencies = Pick<InspectionDependencies, 'env' | 'probe' | 'print' | 'report' | 'setExitCode' | 'width'> & { readonly signal: AbortSignal }
+export type BatchDependencies = Pick<InspectionDependencies, 'env' | 'probe' | 'print' | 'report' | 'setExitCode' | 'width'> & {
+  readonly signal: AbortSignal
+}
 
 /** In whose name calls are recorded. */
 const BATCH_KEY = 'bursar batch'
@@ -31,7 +33,14 @@ const MOST_FAULTS_TOLD = 10
 
 function batchProcess(): BatchDependencies {
   const stopped = new AbortController()
-  process.once('SIGINT', () => stopped.abort(new BursarError('Stopped. What was answered is in the file; the same command goes on from there.', { code: 'client_closed_request', status: 499 })))
+  process.once('SIGINT', () =>
+    stopped.abort(
+      new BursarError('Stopped. What was answered is in the file; the same command goes on from there.', {
+        code: 'client_closed_request',
+        status: 499,
+      }),
+    ),
+  )
   return { ...processDependencies(), signal: stopped.signal }
 }
 
@@ -46,7 +55,11 @@ export function batchCommand(program: Command, deps: BatchDependencies = batchPr
     .requiredOption('-o, --out <file>', 'answers, appended as they come; questions that it has answers of are not asked again')
     .option('-m, --model <name>', 'model that is asked, or auto, in place of the one that each line names')
     .option('-c, --config <file>', `configuration file (default: ${USUAL_FILE} in this folder, if there is one)`)
-    .option('--max-usd <dollars>', 'hard limit of what all of it may cost, with the answers that are there already; reserved before each call', dollars)
+    .option(
+      '--max-usd <dollars>',
+      'hard limit of what all of it may cost, with the answers that are there already; reserved before each call',
+      dollars,
+    )
     .option('--parallel <calls>', 'calls at once', whole, 4)
     .option('--alone', 'ask every question by itself')
     .option('--lenient', 'exit with 0 even if lines were wrong or questions failed')
@@ -55,7 +68,11 @@ export function batchCommand(program: Command, deps: BatchDependencies = batchPr
       const { config } = await findConfig(settings.config, deps)
       const done = await answeredIn(settings.out)
       const left = settings.maxUsd === undefined ? undefined : settings.maxUsd - done.usd
-      if (left !== undefined && left <= 0) throw new InvalidRequest(`--max-usd: the answers in ${settings.out} did cost $${formatUsd(usd(done.usd))} already. Name a higher limit to go on.`, { path: 'max-usd' })
+      if (left !== undefined && left <= 0)
+        throw new InvalidRequest(
+          `--max-usd: the answers in ${settings.out} did cost $${formatUsd(usd(done.usd))} already. Name a higher limit to go on.`,
+          { path: 'max-usd' },
+        )
       let wrong = 0
       const questions = notYet(
         readBatch(file, settings.model, (fault) => {

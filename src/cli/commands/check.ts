@@ -66,7 +66,12 @@ export async function check(named: string | undefined, deps: InspectionDependenc
     const count = thrown.problems.length
     say(`configuration  ${thrown.source}: ${count} ${count === 1 ? 'problem' : 'problems'}\n`)
     for (const problem of thrown.problems) say(indented(problemText(problem), '  ', deps.width))
-    return { ok: false, configuration: { file: thrown.source, ok: false, problems: thrown.problems, warnings: [] }, providers: [], ledger: [] }
+    return {
+      ok: false,
+      configuration: { file: thrown.source, ok: false, problems: thrown.problems, warnings: [] },
+      providers: [],
+      ledger: [],
+    }
   }
   const { config, file } = found
   say(`configuration  ${file === undefined ? 'no file; found in the environment and on this machine' : `${file}: valid`}\n`)
@@ -82,7 +87,8 @@ export async function check(named: string | undefined, deps: InspectionDependenc
     }
     const ledger = await opened.ledger()
     say('\n')
-    for (const part of ledger) say(hanging(`${part.name.padEnd(Math.max(nameWidth, 7))}  ${part.ok ? 'ok    ' : 'FAILED'}  `, printable(part.message), deps.width))
+    for (const part of ledger)
+      say(hanging(`${part.name.padEnd(Math.max(nameWidth, 7))}  ${part.ok ? 'ok    ' : 'FAILED'}  `, printable(part.message), deps.width))
     const unusable = ledger.some((part) => !part.ok)
     if (unusable) say('No call is answered without its ledger.\n')
     const warnings = [
@@ -173,9 +179,20 @@ function configWarnings(config: Config, now: number): string[] {
   const warnings: string[] = []
   if (!isLoopback(config.server.host))
     warnings.push(`the gateway listens on ${config.server.host}, beyond this machine, without TLS: put it behind a proxy that has it.`)
-  const limitless = config.keys.filter((key) => key.budget_usd === undefined && !(key.budgets ?? []).some((budget) => budget.usd !== undefined && budget.hard) && key.team === undefined && key.user === undefined && key.organisation === undefined).map((key) => `"${key.name}"`)
+  const limitless = config.keys
+    .filter(
+      (key) =>
+        key.budget_usd === undefined &&
+        !(key.budgets ?? []).some((budget) => budget.usd !== undefined && budget.hard) &&
+        key.team === undefined &&
+        key.user === undefined &&
+        key.organisation === undefined,
+    )
+    .map((key) => `"${key.name}"`)
   if (limitless.length > 0)
-    warnings.push(`${limitless.length === 1 ? 'the key' : 'the keys'} ${limitless.join(', ')} may spend without limit: set \`budget_usd\` or \`budgets\`.`)
+    warnings.push(
+      `${limitless.length === 1 ? 'the key' : 'the keys'} ${limitless.join(', ')} may spend without limit: set \`budget_usd\` or \`budgets\`.`,
+    )
   for (const key of config.keys) {
     if (key.expires === undefined) continue
     const left = Date.parse(key.expires) / 1000 - now

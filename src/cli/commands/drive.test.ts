@@ -8,7 +8,12 @@ import { createLogger } from '../../gateway/telemetry/log.js'
 import { driveCommand } from './drive.js'
 
 const KEY = 'sk-drive-command-0123456789'
-const row = (answer: string) => JSON.stringify({ id: '1', request: { messages: [{ role: 'user', content: 'q' }] }, outcomes: { m: { answer, inputTokens: 2, outputTokens: 3, usd: 0.25 } } })
+const row = (answer: string) =>
+  JSON.stringify({
+    id: '1',
+    request: { messages: [{ role: 'user', content: 'q' }] },
+    outcomes: { m: { answer, inputTokens: 2, outputTokens: 3, usd: 0.25 } },
+  })
 
 let folder: string
 let gateway: Gateway
@@ -17,8 +22,17 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bursar-drive-command-'))
   writeFileSync(join(folder, 'served.jsonl'), row('right'))
   writeFileSync(join(folder, 'changed.jsonl'), row('wrong'))
-  const config = { server: { port: 0 }, ledger: { store: 'memory' }, keys: [{ name: 'test', key: KEY }], providers: { recorded: { type: 'recorded', file: join(folder, 'served.jsonl') } } }
-  gateway = await Gateway.create({ config: parseConfig(JSON.stringify(config), {}).config, version: 'test', log: createLogger({ level: 'error', destination: { write: () => undefined } }) })
+  const config = {
+    server: { port: 0 },
+    ledger: { store: 'memory' },
+    keys: [{ name: 'test', key: KEY }],
+    providers: { recorded: { type: 'recorded', file: join(folder, 'served.jsonl') } },
+  }
+  gateway = await Gateway.create({
+    config: parseConfig(JSON.stringify(config), {}).config,
+    version: 'test',
+    log: createLogger({ level: 'error', destination: { write: () => undefined } }),
+  })
   url = (await gateway.listen()).url
 })
 afterAll(async () => {

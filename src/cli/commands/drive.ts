@@ -22,12 +22,19 @@ interface CommandOptions {
 export function driveCommand(program: Command): void {
   program
     .command('drive')
-    .description('Send the requests of an outcome table to a gateway as a real client would, and compare every answer and the bill with what was recorded.')
+    .description(
+      'Send the requests of an outcome table to a gateway as a real client would, and compare every answer and the bill with what was recorded.',
+    )
     .requiredOption('--requests <file>', 'outcome table (JSON Lines, may be gzipped)')
     .option('--base-url <url>', 'address of the gateway', 'http://127.0.0.1:8787')
     .option('--key <key>', 'key to send (also: BURSAR_KEY)')
     .option('--concurrency <number>', 'calls at the same time', wholeNumber, 16)
-    .option('--models <names>', 'only these models, separated by commas', (names: string) => names.split(',').map((name) => name.trim()).filter((name) => name !== ''))
+    .option('--models <names>', 'only these models, separated by commas', (names: string) =>
+      names
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== ''),
+    )
     .option('--stream', 'ask for streams', true)
     .option('--no-stream', 'ask for answers in one piece')
     .addOption(new Option('--format <format>', 'which endpoint to use').choices(driveFormats).default('openai-chat'))

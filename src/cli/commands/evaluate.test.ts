@@ -16,7 +16,19 @@ beforeAll(() => {
   const rows = Array.from({ length: 60 }, (_, index) => ({
     id: `q${index}`,
     request: { messages: [{ role: 'user', content: `Question ${index}?` }] },
-    outcomes: Object.fromEntries(Object.entries(arms).map(([arm, share]) => [arm, { quality: Number(random.next() < share), usd: 0.001 * share, inputTokens: 10, outputTokens: 20, seconds: 1 + random.next(), answer: 'x' }])),
+    outcomes: Object.fromEntries(
+      Object.entries(arms).map(([arm, share]) => [
+        arm,
+        {
+          quality: Number(random.next() < share),
+          usd: 0.001 * share,
+          inputTokens: 10,
+          outputTokens: 20,
+          seconds: 1 + random.next(),
+          answer: 'x',
+        },
+      ]),
+    ),
   }))
   writeFileSync(recorded, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
 })
@@ -51,7 +63,10 @@ describe('bursar evaluate', () => {
   it('writes figures, a page and an outcome table', async () => {
     const [json, html, table] = ['r.json', 'r.html', 'o.jsonl'].map((name) => join(folder, name))
     await evaluate('--recorded', recorded, '--exhaustive', '--json', json ?? '', '--html', html ?? '', '--export', table ?? '')
-    expect(JSON.parse(readFileSync(json ?? '', 'utf8'))).toMatchObject({ command: 'evaluate', results: [{ stop: 'exhausted', cells: { scored: 180, of: 180 } }] })
+    expect(JSON.parse(readFileSync(json ?? '', 'utf8'))).toMatchObject({
+      command: 'evaluate',
+      results: [{ stop: 'exhausted', cells: { scored: 180, of: 180 } }],
+    })
     expect(readFileSync(html ?? '', 'utf8')).toContain('<svg')
     // What was exported can be evaluated again, and says the same.
     const again = await evaluate('--recorded', table ?? '', '--exhaustive')
@@ -60,7 +75,11 @@ describe('bursar evaluate', () => {
 
   it('stops when the budget is spent, and says so', async () => {
     const { printed, code } = await evaluate('--recorded', recorded, '--max-calls', '10')
-    expect([code, printed.includes('Not decided: the budget has no room for another call.'), printed.includes('10 of 180 cells scored')]).toEqual([0, true, true])
+    expect([
+      code,
+      printed.includes('Not decided: the budget has no room for another call.'),
+      printed.includes('10 of 180 cells scored'),
+    ]).toEqual([0, true, true])
   })
 
   it.each([

@@ -113,17 +113,30 @@ export function evaluateCommand(program: Command, deps: EvaluateDependencies = e
     .option('--indifference <score>', 'a difference of mean score that does not matter to you', differenceOf, 0)
     .option('--guarantee', 'decide by proof, not by belief: takes more calls')
     .option('--exhaustive', 'score every method on every item')
-    .addOption(new Option('--search <way>', `how to choose what is asked next: ${names.map((name) => `${name} (${searches[name as SearchName].about})`).join('; ')}`).choices(names))
+    .addOption(
+      new Option(
+        '--search <way>',
+        `how to choose what is asked next: ${names.map((name) => `${name} (${searches[name as SearchName].about})`).join('; ')}`,
+      ).choices(names),
+    )
     .option('--parallel <calls>', 'calls at the same time', positive, 8)
     .option('--grading <answers>', 'answers graded at the same time (default: as many as calls)', positive)
     .option('--retries <times>', 'further tries of a call that failed for a reason that may pass', whole, 2)
     .option('--limit <items>', 'only the first items of each test set', positive)
     .option('--max-tokens <tokens>', 'longest answer of methods that set no limit: what is reserved before a call goes by it', positive)
-    .option('--method <name>', "compare this model, arm or auto:cheap, in place of the test set's own methods; may be repeated", collect, [])
+    .option(
+      '--method <name>',
+      "compare this model, arm or auto:cheap, in place of the test set's own methods; may be repeated",
+      collect,
+      [],
+    )
     .option('--check <kind>', 'how to grade items that bring no check, such as numeric or choice')
     .option('--judge <model>', 'the model that judges, where the test set names none')
     .option('--allow-outside', "let file:// names lead out of the test set's folder")
-    .option('--tune', 'tune the settings that the test set lists under "settings" for its first method, and check the best on items kept apart')
+    .option(
+      '--tune',
+      'tune the settings that the test set lists under "settings" for its first method, and check the best on items kept apart',
+    )
     .option('--trials <number>', 'settings to try with --tune', positive, 30)
     .option('--lambda <score>', 'with --tune: score that a dollar an answer has to bring', amountOrZero, 0)
     .option('--seed <number>', 'seed of all that is drawn', whole, 1)
@@ -179,7 +192,13 @@ async function evaluate(files: readonly string[], options: EvaluateCommandOption
 /** Workers of a tuning: what is learned of one trial helps to choose the next, so not too many at once. */
 const TUNING_WORKERS = 4
 
-async function tuneSuites(suites: readonly Suite[], options: EvaluateCommandOptions, shared: Omit<TuneOptions, 'trials' | 'lambda' | 'workers'>, cellsFile: string | undefined, deps: EvaluateDependencies): Promise<void> {
+async function tuneSuites(
+  suites: readonly Suite[],
+  options: EvaluateCommandOptions,
+  shared: Omit<TuneOptions, 'trials' | 'lambda' | 'workers'>,
+  cellsFile: string | undefined,
+  deps: EvaluateDependencies,
+): Promise<void> {
   const results: { readonly suite: string; readonly tuned: Tuned }[] = []
   for (const suite of suites) {
     let done = 0
@@ -188,24 +207,48 @@ async function tuneSuites(suites: readonly Suite[], options: EvaluateCommandOpti
       trials: options.trials,
       lambda: options.lambda,
       workers: Math.min(TUNING_WORKERS, options.parallel),
-      onTrial: (trial) => deps.report(`${++done} of ${options.trials}: ${settingsText(trial.settings)}: ${(100 * trial.score).toFixed(1)} %\n`),
+      onTrial: (trial) =>
+        deps.report(`${++done} of ${options.trials}: ${settingsText(trial.settings)}: ${(100 * trial.score).toFixed(1)} %\n`),
     })
     results.push({ suite: suite.name, tuned })
     deps.print(tunedText(suite.name, tuned, cellsFile, deps.width))
   }
   if (options.html !== undefined) writeResult('--html', options.html, htmlOf(evaluationDocument(results.map(({ tuned }) => tuned.check))))
-  if (options.json !== undefined) writeResult('--json', options.json, `${JSON.stringify({ command: 'evaluate --tune', seed: options.seed, results, version }, null, 2)}\n`)
+  if (options.json !== undefined)
+    writeResult(
+      '--json',
+      options.json,
+      `${JSON.stringify({ command: 'evaluate --tune', seed: options.seed, results, version }, null, 2)}\n`,
+    )
 }
 
-async function suitesOf(files: readonly string[], { recorded, limit, maxTokens, check, judge, method, allowOutside }: EvaluateCommandOptions, table: RecordedTable | undefined): Promise<readonly Suite[]> {
+async function suitesOf(
+  files: readonly string[],
+  { recorded, limit, maxTokens, check, judge, method, allowOutside }: EvaluateCommandOptions,
+  table: RecordedTable | undefined,
+): Promise<readonly Suite[]> {
   const methods = method.length === 0 ? undefined : method
-  const suites = files.length > 0 ? await Promise.all(files.map((file) => readSuite(file, { check, judge, methods, allowOutside }))) : table && recorded !== undefined ? [suiteOfTable(recorded, table)] : []
-  if (suites.length === 0) throw new InvalidRequest('Name a test set: bursar evaluate suite.yaml. docs/suites.md shows how one is written; --recorded TABLE tries methods on recorded outcomes.', { path: 'suites' })
+  const suites =
+    files.length > 0
+      ? await Promise.all(files.map((file) => readSuite(file, { check, judge, methods, allowOutside })))
+      : table && recorded !== undefined
+        ? [suiteOfTable(recorded, table)]
+        : []
+  if (suites.length === 0)
+    throw new InvalidRequest(
+      'Name a test set: bursar evaluate suite.yaml. docs/suites.md shows how one is written; --recorded TABLE tries methods on recorded outcomes.',
+      { path: 'suites' },
+    )
   for (const { name, methods: compared, items } of suites) {
-    if (compared.length === 0) throw new InvalidRequest(`${name} names nothing to compare. Name models with --method, or in its providers.`, { path: 'providers' })
+    if (compared.length === 0)
+      throw new InvalidRequest(`${name} names nothing to compare. Name models with --method, or in its providers.`, { path: 'providers' })
     if (items.length === 0) throw new InvalidRequest(`${name} has no test.`, { path: 'tests' })
   }
-  return suites.map((suite) => ({ ...suite, items: suite.items.slice(0, limit), methods: maxTokens === undefined ? suite.methods : suite.methods.map((one) => limited(one, maxTokens)) }))
+  return suites.map((suite) => ({
+    ...suite,
+    items: suite.items.slice(0, limit),
+    methods: maxTokens === undefined ? suite.methods : suite.methods.map((one) => limited(one, maxTokens)),
+  }))
 }
 
 function limited(method: Method, maxTokens: number): Method {
@@ -222,16 +265,28 @@ function limited(method: Method, maxTokens: number): Method {
 }
 
 function ruleOf({ exhaustive, guarantee, confidence, indifference, search }: EvaluateCommandOptions): DecisionRule {
-  if (exhaustive === true && guarantee === true) throw new InvalidRequest('--exhaustive scores every cell, so there is nothing to prove: leave out --guarantee.', { path: 'guarantee' })
-  if (exhaustive === true && search !== undefined && search !== 'uniform') throw new InvalidRequest(`--exhaustive scores every cell, whatever the search: leave out --search ${search}.`, { path: 'search' })
+  if (exhaustive === true && guarantee === true)
+    throw new InvalidRequest('--exhaustive scores every cell, so there is nothing to prove: leave out --guarantee.', { path: 'guarantee' })
+  if (exhaustive === true && search !== undefined && search !== 'uniform')
+    throw new InvalidRequest(`--exhaustive scores every cell, whatever the search: leave out --search ${search}.`, { path: 'search' })
   if (guarantee === true && (search === 'racing' || search === 'ucb-e-lrf'))
-    throw new InvalidRequest(`--search ${search} chooses by what was scored, so nothing can be proven with it. Leave it out (elimination is used), or leave out --guarantee.`, { path: 'search' })
+    throw new InvalidRequest(
+      `--search ${search} chooses by what was scored, so nothing can be proven with it. Leave it out (elimination is used), or leave out --guarantee.`,
+      { path: 'search' },
+    )
   const kind = exhaustive === true ? 'never' : guarantee === true || search === 'elimination' ? 'guaranteed' : 'posterior'
   return { kind, confidence, indifference }
 }
 
-async function openWorld(options: EvaluateCommandOptions, table: RecordedTable | undefined, limits: TrialLimits, deps: EvaluateDependencies): Promise<OpenedWorld> {
-  const named = [options.config && '--config', options.url && '--url', options.recorded && '--recorded'].filter((name) => typeof name === 'string' && name !== '')
+async function openWorld(
+  options: EvaluateCommandOptions,
+  table: RecordedTable | undefined,
+  limits: TrialLimits,
+  deps: EvaluateDependencies,
+): Promise<OpenedWorld> {
+  const named = [options.config && '--config', options.url && '--url', options.recorded && '--recorded'].filter(
+    (name) => typeof name === 'string' && name !== '',
+  )
   if (named.length > 1) throw new InvalidRequest(`Answers come from one place: use one of ${named.join(', ')}.`, { path: 'config' })
   if (table) return { world: recordedWorld(table, { ...limits, seed: options.seed }), close: () => Promise.resolve() }
   if (options.url !== undefined) return remoteWorld(options.url, options.key ?? (deps.env['BURSAR_KEY'] || undefined), limits)
@@ -258,7 +313,12 @@ function exitCodeOf(summaries: readonly EvaluationSummary[]): number {
   return summaries.some(({ stop }) => stop === 'failing') ? 1 : 0
 }
 
-function writeFiles(options: EvaluateCommandOptions, files: readonly string[], ended: readonly Evaluated[], summaries: readonly EvaluationSummary[]): void {
+function writeFiles(
+  options: EvaluateCommandOptions,
+  files: readonly string[],
+  ended: readonly Evaluated[],
+  summaries: readonly EvaluationSummary[],
+): void {
   const { key: _secret, json, html, export: table, ...settings } = options
   if (json !== undefined)
     writeResult(
@@ -271,7 +331,9 @@ function writeFiles(options: EvaluateCommandOptions, files: readonly string[], e
   const several = ended.length > 1
   const out = openSync(table, 'w')
   try {
-    for (const { suite, score } of ended) for (const row of outcomeRows(suite, score)) writeSync(out, `${JSON.stringify(several ? { ...row, id: `${suite.name}:${row.id}` } : row)}\n`)
+    for (const { suite, score } of ended)
+      for (const row of outcomeRows(suite, score))
+        writeSync(out, `${JSON.stringify(several ? { ...row, id: `${suite.name}:${row.id}` } : row)}\n`)
   } finally {
     closeSync(out)
   }
@@ -310,6 +372,7 @@ function share(text: string): number {
 
 function differenceOf(text: string): number {
   const value = Number(text)
-  if (text.trim() === '' || !(value >= 0 && value < 1)) throw new InvalidArgumentError('A number from 0 and below 1 was expected, such as 0.01.')
+  if (text.trim() === '' || !(value >= 0 && value < 1))
+    throw new InvalidArgumentError('A number from 0 and below 1 was expected, such as 0.01.')
   return value
 }

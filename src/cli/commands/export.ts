@@ -28,7 +28,10 @@ export function exportCommand(program: Command, deps: UsageDependencies = usageP
       .description('Write calls, decisions, outcomes or the outcome table to standard output, the newest first.')
       .addOption(new Option('--what <records>', 'which records').choices(exportable).makeOptionMandatory())
       .addOption(new Option('--format <format>', 'JSON Lines, or CSV').choices(['jsonl', 'csv']).default('jsonl'))
-      .option('--from <when>', 'a date (2026-11-01), a moment (2026-11-01T12:00Z), or back from now (12h, 7d, 4w); default: the first of this month')
+      .option(
+        '--from <when>',
+        'a date (2026-11-01), a moment (2026-11-01T12:00Z), or back from now (12h, 7d, 4w); default: the first of this month',
+      )
       .option('--to <when>', 'the same; default: now')
       .option('--where <key=name>', 'only records of this key', collect, [])
       .option('-o, --output <file>', 'write to this file'),
@@ -36,11 +39,18 @@ export function exportCommand(program: Command, deps: UsageDependencies = usageP
     const source = await openSource(options, deps)
     const progress = progressLine(deps)
     const silence = new AbortController()
-    const timer = setTimeout(() => silence.abort(new BursarError('The export was given up: nothing came for two minutes.', { code: 'upstream_timeout', status: 504 })), patienceMs)
+    const timer = setTimeout(
+      () =>
+        silence.abort(new BursarError('The export was given up: nothing came for two minutes.', { code: 'upstream_timeout', status: 504 })),
+      patienceMs,
+    )
     const signal = AbortSignal.any([deps.signal, silence.signal])
     const sink = options.output === undefined ? { write: deps.print.bind(deps), end: () => Promise.resolve() } : fileSink(options.output)
     try {
-      const response = await source.get(path(`/export/${options.what}`, { format: options.format, from: options.from, to: options.to }, options.where), signal)
+      const response = await source.get(
+        path(`/export/${options.what}`, { format: options.format, from: options.from, to: options.to }, options.where),
+        signal,
+      )
       const decoder = new TextDecoder()
       const reader = response.body?.getReader()
       const stop = () => void reader?.cancel().catch(() => undefined)
@@ -56,9 +66,15 @@ export function exportCommand(program: Command, deps: UsageDependencies = usageP
       progress.end()
     } catch (thrown) {
       progress.clear()
-      if (signal.aborted) throw BursarError.is(signal.reason) ? signal.reason : new BursarError('The export was interrupted, and what was written is not all.', { code: 'client_closed_request', status: 499 })
+      if (signal.aborted)
+        throw BursarError.is(signal.reason)
+          ? signal.reason
+          : new BursarError('The export was interrupted, and what was written is not all.', { code: 'client_closed_request', status: 499 })
       if (BursarError.is(thrown)) throw thrown
-      throw new BursarError(`The export broke off, and what was written is not all (${thrown instanceof Error ? thrown.message : 'unknown'}).`, { code: 'stream_truncated', status: 502, cause: thrown })
+      throw new BursarError(
+        `The export broke off, and what was written is not all (${thrown instanceof Error ? thrown.message : 'unknown'}).`,
+        { code: 'stream_truncated', status: 502, cause: thrown },
+      )
     } finally {
       clearTimeout(timer)
       await source.close()

@@ -33,12 +33,26 @@ export function keysCommand(program: Command, deps: Dependencies = processDepend
     .option('--user <id>', 'only keys of this user')
     .option('--revoked', 'also those that are revoked')
     .option('--limit <number>', 'at most so many', count(100_000), 1000)
-    .action(async (options: Common & { readonly organisation?: string; readonly team?: string; readonly user?: string; readonly revoked?: boolean; readonly limit: number }) => {
-      const { organisation, team, user, revoked, limit } = options
-      const { items, more } = await adminClient(options, deps.env).list('/admin/keys', { organisation, team, user, revoked: revoked ? 'true' : undefined }, limit)
-      deps.print(options.json ? json(items) : keysTable(items, deps.width))
-      if (more) deps.report(`There are more keys than ${limit}; --limit shows more.\n`)
-    })
+    .action(
+      async (
+        options: Common & {
+          readonly organisation?: string
+          readonly team?: string
+          readonly user?: string
+          readonly revoked?: boolean
+          readonly limit: number
+        },
+      ) => {
+        const { organisation, team, user, revoked, limit } = options
+        const { items, more } = await adminClient(options, deps.env).list(
+          '/admin/keys',
+          { organisation, team, user, revoked: revoked ? 'true' : undefined },
+          limit,
+        )
+        deps.print(options.json ? json(items) : keysTable(items, deps.width))
+        if (more) deps.report(`There are more keys than ${limit}; --limit shows more.\n`)
+      },
+    )
 
   withAdminOptions(keys.command('show'))
     .argument('<key>', 'name or id')
@@ -48,14 +62,20 @@ export function keysCommand(program: Command, deps: Dependencies = processDepend
   withClearOption(withKeyOptions(withAdminOptions(keys.command('update')), deps.now))
     .argument('<key>', 'name or id')
     .description('Change settings of a key; what no option names stays.')
-    .action(async (key: string, options: Common & KeyOptions) => show(await adminClient(options, deps.env).call('PATCH', path(key), keyFields(options)), options))
+    .action(async (key: string, options: Common & KeyOptions) =>
+      show(await adminClient(options, deps.env).call('PATCH', path(key), keyFields(options)), options),
+    )
 
   withAdminOptions(keys.command('rotate'))
     .argument('<key>', 'name or id')
     .description('Give a key a new text and print it; limits and records stay.')
     .option('--grace <time>', 'how long the old text works on: 90s, 30m, 24h, 7d (default: not at all)')
     .action(async (key: string, options: Common & { readonly grace?: string }) => {
-      const made = await adminClient(options, deps.env).call('POST', `${path(key)}/rotate`, options.grace === undefined ? {} : { grace: options.grace })
+      const made = await adminClient(options, deps.env).call(
+        'POST',
+        `${path(key)}/rotate`,
+        options.grace === undefined ? {} : { grace: options.grace },
+      )
       showSecret(made, options, `The key "${String(made['name'])}" has a new text.`)
     })
 
@@ -78,7 +98,13 @@ export function keysCommand(program: Command, deps: Dependencies = processDepend
     .description('Raise the limit of a budget that a key has.')
     .option('--per <window>', 'which budget, where there are several of the unit: minute, day, month or total')
     .action(async (key: string, amount: Json, options: Common & { readonly per?: string }) =>
-      show(await adminClient(options, deps.env).call('POST', `${path(key)}/top-up`, { ...amount, ...(options.per === undefined ? {} : { per: options.per }) }), options),
+      show(
+        await adminClient(options, deps.env).call('POST', `${path(key)}/top-up`, {
+          ...amount,
+          ...(options.per === undefined ? {} : { per: options.per }),
+        }),
+        options,
+      ),
     )
 
   withAdminOptions(keys.command('usage'))

@@ -13,7 +13,9 @@ interface Options extends AdminOptions {
 
 /** `bursar proof …`: what is known of routed traffic's quality, and what was rolled back. */
 export function proofCommand(program: Command, deps: Dependencies = processDependencies()): void {
-  const proof = program.command('proof').description('Show the live proof of a running gateway: quality against the reference, and what was rolled back.')
+  const proof = program
+    .command('proof')
+    .description('Show the live proof of a running gateway: quality against the reference, and what was rolled back.')
   withAdminOptions(proof.command('status'))
     .description('Tell what is known of the quality of routed traffic, by scope and kind of evidence.')
     .action(async (options: Options) => show(await adminClient(options, deps.env).call('GET', '/admin/proof'), options, deps))
@@ -40,19 +42,37 @@ function show(status: Json, { json }: Options, { print, width }: Dependencies): 
   const scopes = listOf(status['scopes'])
   for (const scope of scopes) {
     const back = objectOf(scope['rolled_back'])
-    if (back) print(`\n${wrap(`ROLLED BACK: ${printable(textOf(scope['scope']))}, since ${dateOf(back['at'])}: ${printable(textOf(back['why']))}. To route again: bursar proof resume --scope ${printable(textOf(scope['scope']))}`, width).join('\n')}\n`)
+    if (back)
+      print(
+        `\n${wrap(`ROLLED BACK: ${printable(textOf(scope['scope']))}, since ${dateOf(back['at'])}: ${printable(textOf(back['why']))}. To route again: bursar proof resume --scope ${printable(textOf(scope['scope']))}`, width).join('\n')}\n`,
+      )
   }
   const rows = scopes.flatMap((scope) =>
     listOf(scope['evidence']).map((evidence) => {
       const { value, low, high } = objectOf(evidence['difference']) ?? {}
-      return [textOf(scope['scope']), textOf(evidence['evidence']), textOf(evidence['trials']), textOf(evidence['held_out']), pointsOf(value), rangeOf(low, high), textOf(evidence['verdict'])]
+      return [
+        textOf(scope['scope']),
+        textOf(evidence['evidence']),
+        textOf(evidence['trials']),
+        textOf(evidence['held_out']),
+        pointsOf(value),
+        rangeOf(low, high),
+        textOf(evidence['verdict']),
+      ]
     }),
   )
   if (rows.length === 0 && scopes.some((scope) => objectOf(scope['rolled_back']))) return
-  if (rows.length === 0) return print(`\n${wrap('No evidence yet. It comes from feedback (POST /v1/feedback), checks of answers, and the judge (proof.judge).', width).join('\n')}\n`)
+  if (rows.length === 0)
+    return print(
+      `\n${wrap('No evidence yet. It comes from feedback (POST /v1/feedback), checks of answers, and the judge (proof.judge).', width).join('\n')}\n`,
+    )
   const right = { align: 'right' } as const
-  print(`\n${table([{ title: 'SCOPE', cut: 'middle', least: 10 }, { title: 'BY' }, { title: 'TRIALS', ...right }, { title: 'HELD OUT', ...right }, { title: 'POINTS', ...right }, { title: 'BETWEEN' }, { title: 'VERDICT' }], rows, width)}`)
-  print(`\n${wrap('POINTS: quality of routed answers less the reference’s, in points of a hundred. The interval holds at every look.', width).join('\n')}\n`)
+  print(
+    `\n${table([{ title: 'SCOPE', cut: 'middle', least: 10 }, { title: 'BY' }, { title: 'TRIALS', ...right }, { title: 'HELD OUT', ...right }, { title: 'POINTS', ...right }, { title: 'BETWEEN' }, { title: 'VERDICT' }], rows, width)}`,
+  )
+  print(
+    `\n${wrap('POINTS: quality of routed answers less the reference’s, in points of a hundred. The interval holds at every look.', width).join('\n')}\n`,
+  )
 }
 
 function percent(share: number): string {

@@ -67,9 +67,25 @@ function lostTable(calls: readonly Json[], width: number): string {
   const right = { align: 'right' } as const
   // An id that is cut can't be typed, so there is no room for keys in a narrow terminal; --json has everything.
   const wide = width >= 100
-  const rows = calls.map((call) => [textOf(call['id']), textOf(call['at']).slice(5, 16).replace('T', ' '), ...(wide ? [textOf(call['key'])] : []), textOf(call['model']), shortMoney(boundOf(call))])
+  const rows = calls.map((call) => [
+    textOf(call['id']),
+    textOf(call['at']).slice(5, 16).replace('T', ' '),
+    ...(wide ? [textOf(call['key'])] : []),
+    textOf(call['model']),
+    shortMoney(boundOf(call)),
+  ])
   const key = { title: 'KEY', cut: 'middle', least: 8 } as const
-  const text = table([{ title: 'CALL' }, { title: 'AT (UTC)' }, ...(wide ? [key] : []), { title: 'MODEL', cut: 'middle', least: 8 }, { title: 'AT MOST $', ...right }], rows, width)
+  const text = table(
+    [
+      { title: 'CALL' },
+      { title: 'AT (UTC)' },
+      ...(wide ? [key] : []),
+      { title: 'MODEL', cut: 'middle', least: 8 },
+      { title: 'AT MOST $', ...right },
+    ],
+    rows,
+    width,
+  )
   const bounds = calls.map(boundOf)
   const known = bounds.filter((bound) => bound !== null)
   const unknown = bounds.length - known.length
@@ -81,15 +97,32 @@ async function one(client: AdminClient, call: string, options: Options, deps: De
   const stray = named(options, ['from', 'to', 'onlyKey', 'limit'])
   if (stray !== undefined) throw unusable(`${stray} is for the list of lost calls; leave out the id.`)
   if (options.usd === undefined && options.notBilled !== true)
-    throw unusable('Say what the provider billed: --usd 0.0123 (with --input-tokens and --output-tokens, if it tells them), or --not-billed.')
-  const body = present({ usd: options.usd, input_tokens: options.inputTokens, output_tokens: options.outputTokens, not_billed: options.notBilled, note: options.note })
+    throw unusable(
+      'Say what the provider billed: --usd 0.0123 (with --input-tokens and --output-tokens, if it tells them), or --not-billed.',
+    )
+  const body = present({
+    usd: options.usd,
+    input_tokens: options.inputTokens,
+    output_tokens: options.outputTokens,
+    not_billed: options.notBilled,
+    note: options.note,
+  })
   const done = await client.call('POST', path(call), body)
-  deps.print(options.json ? jsonText(done) : paragraph(`The call of ${textOf(done['key'])} to ${textOf(done['model'])} counts with $${moneyText(billedOf(done))} now, instead of ${boundText(done) === '' ? 'an unknown amount' : `$${boundText(done)}`}.`, deps.width))
+  deps.print(
+    options.json
+      ? jsonText(done)
+      : paragraph(
+          `The call of ${textOf(done['key'])} to ${textOf(done['model'])} counts with $${moneyText(billedOf(done))} now, instead of ${boundText(done) === '' ? 'an unknown amount' : `$${boundText(done)}`}.`,
+          deps.width,
+        ),
+  )
   tellBudgets([done], deps)
 }
 
 async function fromCsv(client: AdminClient, file: string, call: string, options: Options, deps: Dependencies): Promise<void> {
-  const stray = named(options, ['usd', 'inputTokens', 'outputTokens', 'notBilled', 'from', 'to', 'onlyKey', 'limit']) ?? (call === 'list' ? undefined : `The id ${call}`)
+  const stray =
+    named(options, ['usd', 'inputTokens', 'outputTokens', 'notBilled', 'from', 'to', 'onlyKey', 'limit']) ??
+    (call === 'list' ? undefined : `The id ${call}`)
   if (stray !== undefined) throw unusable(`${stray} doesn't go together with --from-csv: the file says it all.`)
   const rows = readBilledCsv(textFrom(file))
   const done: Json[] = []
@@ -106,7 +139,18 @@ async function fromCsv(client: AdminClient, file: string, call: string, options:
   const untried = rows.length - done.length - refused.length
   const billed = sumOf(done.map(billedOf).filter((amount) => amount !== null))
   const bound = sumOf(done.map(boundOf).filter((amount) => amount !== null))
-  if (options.json) deps.print(jsonText({ rows: rows.length, reconciled: done.length, refused, untried, usd: formatUsd(billed), bound_usd: formatUsd(bound), data: done }))
+  if (options.json)
+    deps.print(
+      jsonText({
+        rows: rows.length,
+        reconciled: done.length,
+        refused,
+        untried,
+        usd: formatUsd(billed),
+        bound_usd: formatUsd(bound),
+        data: done,
+      }),
+    )
   else {
     for (const { line, message } of refused.slice(0, refusalsTold)) deps.report(paragraph(`line ${line}: ${message}`, deps.width))
     if (refused.length > refusalsTold) deps.report(`and ${refused.length - refusalsTold} more\n`)
@@ -125,16 +169,30 @@ async function fromCsv(client: AdminClient, file: string, call: string, options:
 /** Says so where budgets don't go by it at once. */
 function tellBudgets(done: readonly Json[], deps: Dependencies): void {
   if (done.some(({ budgets }) => budgets === 'moved_later'))
-    deps.report(paragraph('Budgets are counted in Redis, which goes on counting what was reserved until its windows are over or it is filled anew. The ledger and its reports are right at once.', deps.width))
+    deps.report(
+      paragraph(
+        'Budgets are counted in Redis, which goes on counting what was reserved until its windows are over or it is filled anew. The ledger and its reports are right at once.',
+        deps.width,
+      ),
+    )
   const kept = done.filter(({ budgets }) => budgets === 'not_kept').length
-  if (kept > 0) deps.report(paragraph(`What was reserved for ${kept === 1 ? 'one of them' : `${kept} of them`} is no longer kept (ledger.keep_days), so that budgets stay as they are. The ledger and its reports are right.`, deps.width))
+  if (kept > 0)
+    deps.report(
+      paragraph(
+        `What was reserved for ${kept === 1 ? 'one of them' : `${kept} of them`} is no longer kept (ledger.keep_days), so that budgets stay as they are. The ledger and its reports are right.`,
+        deps.width,
+      ),
+    )
 }
 
 function textFrom(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {
-    throw new BursarError(`The file ${file} can't be read (${cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)}).`, { code: 'invalid_request', status: 400, cause })
+    throw new BursarError(
+      `The file ${file} can't be read (${cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)}).`,
+      { code: 'invalid_request', status: 400, cause },
+    )
   }
 }
 

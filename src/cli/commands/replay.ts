@@ -64,17 +64,30 @@ export function replayCommand(program: Command, deps: ReplayDependencies = repla
     .description('Replay a log: what would each policy have cost, at which quality, against the model that you use now?')
     .requiredOption('--log <file>', 'outcome table, or a log of another tool: JSON, JSON Lines or CSV, also gzipped')
     .addOption(new Option('--format <name>', 'what the log is (default: by its content)').choices(logFormatNames))
-    .option('--batch-input <file>', "the input file of an OpenAI batch, for --log with its output file")
+    .option('--batch-input <file>', 'the input file of an OpenAI batch, for --log with its output file')
     .option('--reference <model>', 'the model that you use now: savings and quality are told against it')
     .option('--train <file>', 'learn from this outcome table first, and from the log not at all')
     .option('--predictor <kind>', `what predicts: ${Object.keys(predictorKinds).join(', ')}`, 'knn')
-    .addOption(new Option('--policies <which>', 'fixed: only what predicts nothing (one model always, random, oracle), many times faster').choices(['all', 'fixed']).default('all'))
-    .option('--objective <name>', `an objective, or dollars that a right answer is worth; may be repeated (default: ${Object.keys(namedObjectives).join(', ')})`, collect, [])
+    .addOption(
+      new Option('--policies <which>', 'fixed: only what predicts nothing (one model always, random, oracle), many times faster')
+        .choices(['all', 'fixed'])
+        .default('all'),
+    )
+    .option(
+      '--objective <name>',
+      `an objective, or dollars that a right answer is worth; may be repeated (default: ${Object.keys(namedObjectives).join(', ')})`,
+      collect,
+      [],
+    )
     .option('--warm-up <requests>', 'requests at the beginning that are only learned from', whole, 200)
     .option('--margin <quality>', 'loss of quality that you would accept', share, 0.02)
     .option('--limit <requests>', 'stop after so many', whole)
     .option('--seed <number>', 'seed of all that is drawn', whole, 1)
-    .option('--candidates <models>', 'for a log of one model a request: price its tokens by these too; provider/model, separated by commas', names)
+    .option(
+      '--candidates <models>',
+      'for a log of one model a request: price its tokens by these too; provider/model, separated by commas',
+      names,
+    )
     .option('--collect <requests>', 'of a log of one model a request: have so many, the most telling ones, answered by other models', whole)
     .option('--models <models>', 'with --collect: who answers; provider/model, separated by commas', names)
     .option('--judge <model>', 'with --collect: who grades every answer, the logged one too')
@@ -101,9 +114,18 @@ export function replayCommand(program: Command, deps: ReplayDependencies = repla
 }
 
 /** Gives how many rows were left out, as `spending` does. */
-async function replay(log: Log, arms: readonly string[], options: ReplayOptions, deps: ReplayDependencies, signal: AbortSignal): Promise<number> {
+async function replay(
+  log: Log,
+  arms: readonly string[],
+  options: ReplayOptions,
+  deps: ReplayDependencies,
+  signal: AbortSignal,
+): Promise<number> {
   if (options.reference === undefined)
-    throw new InvalidRequest(`Say with --reference which model you use now. The log has ${arms.map((arm) => `"${printable(arm)}"`).join(', ')}.`, { path: 'reference' })
+    throw new InvalidRequest(
+      `Say with --reference which model you use now. The log has ${arms.map((arm) => `"${printable(arm)}"`).join(', ')}.`,
+      { path: 'reference' },
+    )
   const progress = readingProgress(statSync(options.log).size, deps)
   const fixed = options.policies === 'fixed'
   try {
@@ -129,14 +151,20 @@ async function replay(log: Log, arms: readonly string[], options: ReplayOptions,
     return summary.leftOut
   } catch (thrown) {
     progress.end()
-    if (signal.aborted && options.checkpoint !== undefined) deps.report(`How far it came is in ${printable(options.checkpoint)}; the same command goes on from there.\n`)
+    if (signal.aborted && options.checkpoint !== undefined)
+      deps.report(`How far it came is in ${printable(options.checkpoint)}; the same command goes on from there.\n`)
     throw thrown
   }
 }
 
 async function spending(log: Log, options: ReplayOptions, deps: ReplayDependencies, signal: AbortSignal): Promise<number> {
   const progress = readingProgress(statSync(options.log).size, deps)
-  const summary = await logSpending(log, { candidates: options.candidates, signal, onProgress: progress.show, onFault: faultTeller(deps) }).finally(progress.end)
+  const summary = await logSpending(log, {
+    candidates: options.candidates,
+    signal,
+    onProgress: progress.show,
+    onFault: faultTeller(deps),
+  }).finally(progress.end)
   deps.print(spendingText(summary, options.log, log.title, deps.width))
   if (options.json !== undefined) writeResult('--json', options.json, `${JSON.stringify(summary, null, 2)}\n`)
   return summary.leftOut
@@ -160,7 +188,11 @@ function objectivesOf(named: readonly string[]): Parameters<typeof replayLog>[1]
     named.map((name) => {
       if (Object.hasOwn(namedObjectives, name)) return [name, namedObjectives[name as keyof typeof namedObjectives]]
       const lambda = Number(name)
-      if (!(lambda >= 0) || name.trim() === '') throw new InvalidRequest(`--objective: "${name}" is neither one of ${Object.keys(namedObjectives).join(', ')} nor a number of dollars.`, { path: 'objective' })
+      if (!(lambda >= 0) || name.trim() === '')
+        throw new InvalidRequest(
+          `--objective: "${name}" is neither one of ${Object.keys(namedObjectives).join(', ')} nor a number of dollars.`,
+          { path: 'objective' },
+        )
       return [`λ = $${name}`, { lambda }]
     }),
   )

@@ -56,14 +56,29 @@ beforeAll(async () => {
   ledger = createMemoryLedger()
   for (let index = 0; index < 40 * 24; index++) await ledger.recordCall(call(index))
   await ledger.recordCall(call(2000, { at: now - 2 * day, cost: { usd: usd(70), seconds: 9, joules: null, gramsCO2e: null } }))
-  await ledger.recordCall(call(2001, { at: now - day, key: 'a-key-with-a-very-long-name-that-no-column-holds', end: 'failed', model: 'gpt-5', cost: { usd: null, seconds: 9, joules: null, gramsCO2e: null } }))
+  await ledger.recordCall(
+    call(2001, {
+      at: now - day,
+      key: 'a-key-with-a-very-long-name-that-no-column-holds',
+      end: 'failed',
+      model: 'gpt-5',
+      cost: { usd: null, seconds: 9, joules: null, gramsCO2e: null },
+    }),
+  )
   for (let step = 0; step < 6; step++)
     await ledger.recordCall(
       call(3000 + step, {
         at: now - 7200 + step * 20,
         run: 'nightly-7',
         usage: { ...noUsage, inputTokens: 2000 + 700 * step, outputTokens: 150 },
-        composition: { systemTokens: 600, toolSchemaTokens: 800, observationTokens: 400 + 600 * step, assistantTokens: 100 + 100 * step, userTokens: 100, repeatedTokens: step === 0 ? 0 : 1300 + 700 * step },
+        composition: {
+          systemTokens: 600,
+          toolSchemaTokens: 800,
+          observationTokens: 400 + 600 * step,
+          assistantTokens: 100 + 100 * step,
+          userTokens: 100,
+          repeatedTokens: step === 0 ? 0 : 1300 + 700 * step,
+        },
       }),
     )
   await ledger.recordOutcome({ outcomeId: 'o1', at: now - 100, run: 'nightly-7', key: 'ci', source: 'user', score: 1 })
@@ -85,7 +100,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-async function run(command: 'report' | 'export', args: readonly string[], env: NodeJS.Dict<string> = {}, from: MemoryLedger = ledger): Promise<{ out: string; told: string; opened: StoreSettings[]; closed: number }> {
+async function run(
+  command: 'report' | 'export',
+  args: readonly string[],
+  env: NodeJS.Dict<string> = {},
+  from: MemoryLedger = ledger,
+): Promise<{ out: string; told: string; opened: StoreSettings[]; closed: number }> {
   let [out, told, closed] = ['', '', 0]
   const opened: StoreSettings[] = []
   const deps: UsageDependencies = {
@@ -128,7 +148,9 @@ describe('bursar report', () => {
     expect(opened).toEqual([{ file: database }])
     expect(closed).toBe(1)
     for (const line of out.split('\n')) expect(textWidth(line)).toBeLessThanOrEqual(80)
-    expect(out).toMatch(/^2026-11-01 to 2026-11-20 16:00 UTC, from .*bursar\.db\n\n {2}spent {5}\$129\.75\n {2}calls {5}480 \(1 not complete, 1 of unknown price\)\n/)
+    expect(out).toMatch(
+      /^2026-11-01 to 2026-11-20 16:00 UTC, from .*bursar\.db\n\n {2}spent {5}\$129\.75\n {2}calls {5}480 \(1 not complete, 1 of unknown price\)\n/,
+    )
     expect(out).toMatch(/^2026-11-18 Wed {2}\$73\.00 {2}█+$/m)
     expect(out).toMatch(/^2026-11-17 Tue {3}\$3\.00 {2}██▎?$/m)
     expect(out).toMatch(/^KEY +SPENT +SHARE +CALLS +BAD +IN +CACHED +OUT +P50 s +P95 s$/m)
@@ -159,13 +181,17 @@ describe('bursar report', () => {
 
   it('foretells the month', async () => {
     const { out } = await run('report', [...direct(), '--forecast'])
-    expect(out).toMatch(/^Forecast for 2026-11-01 to 2026-11-30\n\n {2}so far {4}\$129\.75\n {2}in all {4}\$1\d\d\.\d\d, with 90% chance between \$1\d\d\.\d\d and \$\d\d\d\.\d\d\n +\(from 39 days of history, by the day of the week\)\n$/)
+    expect(out).toMatch(
+      /^Forecast for 2026-11-01 to 2026-11-30\n\n {2}so far {4}\$129\.75\n {2}in all {4}\$1\d\d\.\d\d, with 90% chance between \$1\d\d\.\d\d and \$\d\d\d\.\d\d\n +\(from 39 days of history, by the day of the week\)\n$/,
+    )
     expect((await run('report', [...direct(), '--forecast', '--by', 'key'])).out).toMatch(/^ci +\$129\.75 +\$1/m)
   })
 
   it('finds days out of line, in words', async () => {
     const { out } = await run('report', [...direct(), '--anomalies'])
-    expect(out).toMatch(/^Days out of line, 2026-11-13 to 2026-11-20 15:30 UTC: 1 \(\d days of 1 group judged; 1\ntoo young|^Days out of line/)
+    expect(out).toMatch(
+      /^Days out of line, 2026-11-13 to 2026-11-20 15:30 UTC: 1 \(\d days of 1 group judged; 1\ntoo young|^Days out of line/,
+    )
     expect(out).toMatch(/^key ci spent \$73\.00 on 2026-11-18, usually \$/m)
   })
 
@@ -203,7 +229,9 @@ describe('bursar report', () => {
     [['--csv', '--json'], /--csv/],
     [['--source', 'user'], /goes with --cost-of-pass/],
   ])('says what is wrong with %s', async (args, message) => {
-    await expect(run('report', args.includes('--url') || args.includes('--database') ? args : [...direct(), ...args])).rejects.toThrow(message)
+    await expect(run('report', args.includes('--url') || args.includes('--database') ? args : [...direct(), ...args])).rejects.toThrow(
+      message,
+    )
   })
 
   it('says what is wrong with a gateway', async () => {
@@ -215,7 +243,9 @@ describe('bursar report', () => {
     const config = join(folder, 'bursar.yaml')
     writeFileSync(config, 'ledger:\n  path: bursar.db\n')
     expect((await run('report', ['--config', config])).opened).toEqual([{ file: database }])
-    expect((await run('report', ['--config', config], { DATABASE_URL: 'postgres://u:p@h/d' })).opened).toEqual([{ url: 'postgres://u:p@h/d', poolSize: 1 }])
+    expect((await run('report', ['--config', config], { DATABASE_URL: 'postgres://u:p@h/d' })).opened).toEqual([
+      { url: 'postgres://u:p@h/d', poolSize: 1 },
+    ])
     expect((await run('report', ['--config', config], { DATABASE_URL: 'postgres://u:secret@h/d' })).out).not.toContain('secret')
     writeFileSync(config, 'ledger:\n  store: memory\n')
     await expect(run('report', ['--config', config])).rejects.toThrow(/in memory/)
@@ -249,12 +279,18 @@ describe('bursar report savings', () => {
   it('prints JSON, and writes a page', async () => {
     const from = filled()
     const { out } = await run('report', ['savings', ...direct(), ...period, '--json', '--by', 'key', '--margin', '0.5'], {}, from)
-    expect(JSON.parse(out)).toMatchObject({ object: 'usage.savings', margin: 0.5, all: { verdict: 'proven' }, scopes: [{ dimension: 'key' }] })
+    expect(JSON.parse(out)).toMatchObject({
+      object: 'usage.savings',
+      margin: 0.5,
+      all: { verdict: 'proven' },
+      scopes: [{ dimension: 'key' }],
+    })
     const file = join(folder, 'savings.html')
     const { told, out: nothing } = await run('report', ['savings', ...direct(), ...period, '--html', file], {}, from)
     expect([told, nothing]).toEqual([`Written to ${file}.\n`, ''])
     const page = readFileSync(file, 'utf8')
-    for (const words of ['<svg', 'Dollars saved so far', 'against the margin', 'Expected quality', 'Where the money went']) expect(page).toContain(words)
+    for (const words of ['<svg', 'Dollars saved so far', 'against the margin', 'Expected quality', 'Where the money went'])
+      expect(page).toContain(words)
   })
 
   it('says what to do where there is nothing to tell, and what does not go together', async () => {
@@ -279,7 +315,9 @@ describe('bursar export', () => {
   it('writes to a file, and CSV', async () => {
     const file = join(folder, 'outcomes.csv')
     await run('export', [...direct(), '--what', 'outcomes', '--format', 'csv', '--output', file])
-    expect(readFileSync(file, 'utf8')).toBe('at,outcomeId,decisionId,run,key,source,score,comment,sought,arm\n2026-11-20T15:28:20.000Z,o1,,nightly-7,ci,user,1,,,\n')
+    expect(readFileSync(file, 'utf8')).toBe(
+      'at,outcomeId,decisionId,run,key,source,score,comment,sought,arm\n2026-11-20T15:28:20.000Z,o1,,nightly-7,ci,user,1,,,\n',
+    )
   })
 
   it('says what it has not, and where it can\'t write', async () => {

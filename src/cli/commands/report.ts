@@ -38,9 +38,17 @@ export function reportCommand(program: Command, deps: UsageDependencies = usageP
     program
       .command('report')
       .description('Show what was spent: this month by day, key and model, or as asked for; or what was saved (`bursar report savings`).')
-      .addArgument(new Argument('[what]', 'savings: what routing saved against the reference, and whether quality held').choices(['savings']))
-      .option('--by <dimensions>', 'group by: team,model … (organisation, team, user, key, model, provider, deployment, requested_model, day, hour, run, session, tag:NAME)')
-      .option('--from <when>', 'a date (2026-11-01), a moment (2026-11-01T12:00Z), or back from now (12h, 7d, 4w); default: the first of this month')
+      .addArgument(
+        new Argument('[what]', 'savings: what routing saved against the reference, and whether quality held').choices(['savings']),
+      )
+      .option(
+        '--by <dimensions>',
+        'group by: team,model … (organisation, team, user, key, model, provider, deployment, requested_model, day, hour, run, session, tag:NAME)',
+      )
+      .option(
+        '--from <when>',
+        'a date (2026-11-01), a moment (2026-11-01T12:00Z), or back from now (12h, 7d, 4w); default: the first of this month',
+      )
       .option('--to <when>', 'the same; default: now')
       .option('--where <dimension=value>', 'only calls with this value, such as model=gpt-5-mini; may be repeated', collect, [])
       .option('--top <number>', 'show so many groups or runs', wholeNumber)
@@ -79,8 +87,13 @@ type Parameters = Readonly<Record<string, string | undefined>>
 async function showSavings(showing: Showing): Promise<void> {
   const { options, deps, source } = showing
   const { by, from, to, margin, html } = options
-  const other = (['forecast', 'anomalies', 'runs', 'run', 'costOfPass', 'source', 'csv', 'top', 'order'] as const).find((name) => options[name] !== undefined)
-  if (other !== undefined) throw misused(`--${other === 'costOfPass' ? 'cost-of-pass' : other} does not go with savings, which take --from, --to, --by, --margin, --where key=NAME, --json and --html.`)
+  const other = (['forecast', 'anomalies', 'runs', 'run', 'costOfPass', 'source', 'csv', 'top', 'order'] as const).find(
+    (name) => options[name] !== undefined,
+  )
+  if (other !== undefined)
+    throw misused(
+      `--${other === 'costOfPass' ? 'cost-of-pass' : other} does not go with savings, which take --from, --to, --by, --margin, --where key=NAME, --json and --html.`,
+    )
   const { answer, json } = await ask(showing, '/savings', { by, from, to, margin }, savingsAnswer)
   if (html !== undefined) {
     await writeFile(html, htmlOf(savingsDocument(answer, source.name, true)))
@@ -92,11 +105,14 @@ async function showSavings(showing: Showing): Promise<void> {
 
 async function show(showing: Showing): Promise<void> {
   const { options, deps, source, signal } = showing
-  if (options.margin !== undefined || options.html !== undefined) throw misused('--margin and --html go with savings: bursar report savings.')
+  if (options.margin !== undefined || options.html !== undefined)
+    throw misused('--margin and --html go with savings: bursar report savings.')
   const chosen = (['forecast', 'anomalies', 'runs', 'run', 'costOfPass'] as const).filter((name) => options[name] !== undefined)
   if (options.csv) {
     if (options.json || chosen.length > 0) throw misused('--csv prints groups (--by) only.')
-    await deps.print(await (await source.get(path('', { ...asked(options), by: options.by ?? 'day', format: 'csv' }, options.where), signal)).text())
+    await deps.print(
+      await (await source.get(path('', { ...asked(options), by: options.by ?? 'day', format: 'csv' }, options.where), signal)).text(),
+    )
     return
   }
   if (options.source !== undefined && !options.costOfPass) throw misused('--source goes with --cost-of-pass.')

@@ -27,7 +27,10 @@ const headersOf: Readonly<Record<string, keyof RouteOptions>> = {
 }
 
 /** `bursar route`: which arm a question would get, and why. */
-export function routeCommand(program: Command, deps: RouteDependencies = { ...processDependencies(), open: (config) => inspectConfig(config, { learned: true }) }): void {
+export function routeCommand(
+  program: Command,
+  deps: RouteDependencies = { ...processDependencies(), open: (config) => inspectConfig(config, { learned: true }) },
+): void {
   program
     .command('route')
     .description('Tell which model a question would be given to, and why, without calling any.')

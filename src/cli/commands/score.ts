@@ -63,8 +63,13 @@ const scoreProcess = (): ScoreDependencies => {
 export function scoreCommand(program: Command, deps: ScoreDependencies = scoreProcess()): void {
   program
     .command('score')
-    .description('Score an outcome table: quality, cost of a success, and what each arm gave for its dollars, tokens, seconds and joules, with 95 % intervals.')
-    .argument('[file]', 'outcome table (JSON Lines, also gzipped: requests with what several arms gave and took), or what replay --json wrote')
+    .description(
+      'Score an outcome table: quality, cost of a success, and what each arm gave for its dollars, tokens, seconds and joules, with 95 % intervals.',
+    )
+    .argument(
+      '[file]',
+      'outcome table (JSON Lines, also gzipped: requests with what several arms gave and took), or what replay --json wrote',
+    )
     .option('--metric <id>', 'only this metric; may be repeated (--list names them; default: all that the table allows)', collect, [])
     .option('--list', 'explain each metric: unit, formula, paper; score nothing')
     .option('--arms <names>', 'only these arms, parted by commas')
@@ -73,9 +78,18 @@ export function scoreCommand(program: Command, deps: ScoreDependencies = scorePr
     .option('--weak <arm>', 'the cheap end of the gap')
     .option('--scores <file>', 'a router’s ranking for APGR and CPT: JSON Lines of {"id", "score"}, the highest go to --strong first')
     .addOption(new Option('--by <field>', 'each category on its own too').choices(['category']))
-    .addOption(new Option('--cost <field>', 'what counts as cost for the front, AIQ and DPS').choices(['usd', 'tokens', 'seconds', 'joules']).default('usd'))
+    .addOption(
+      new Option('--cost <field>', 'what counts as cost for the front, AIQ and DPS')
+        .choices(['usd', 'tokens', 'seconds', 'joules'])
+        .default('usd'),
+    )
     .option('--k <samples>', 'samples that eff@k and pass@k may draw', positive, 1)
-    .option('--budgets <tokens>', 'budgets of generated tokens for EQA, parted by commas', budgets, [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384])
+    .option(
+      '--budgets <tokens>',
+      'budgets of generated tokens for EQA, parted by commas',
+      budgets,
+      [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384],
+    )
     .option('--resamples <number>', 'draws of the bootstrap; 0 for no intervals', whole, 400)
     .option('--seed <number>', 'seed of the bootstrap', whole, 1)
     .option('--lenient', 'exit with 0 even if rows were wrong and left out')
@@ -83,31 +97,37 @@ export function scoreCommand(program: Command, deps: ScoreDependencies = scorePr
     .option('--html <file>', 'write them as one self-contained page too')
     .action(async (file: string | undefined, options: ScoreOptions) => {
       if (options.list === true) return deps.print(listText(options.metric, deps.width))
-      if (file === undefined) throw new InvalidRequest('Say which outcome table is to be scored: bursar score FILE. (bursar score --list explains the metrics.)', { path: 'file' })
+      if (file === undefined)
+        throw new InvalidRequest(
+          'Say which outcome table is to be scored: bursar score FILE. (bursar score --list explains the metrics.)',
+          { path: 'file' },
+        )
       const began = Date.now()
       const digest = createHash('sha256')
       const progress = progressOf(file, deps)
       const replayed = replayResult(file, options, digest)
-      const scores = replayed ?? (await scoreTable(file, {
-        metrics: options.metric.length === 0 ? undefined : options.metric,
-        arms: options.arms?.split(',').map((arm) => arm.trim()),
-        reference: options.reference,
-        strong: options.strong,
-        weak: options.weak,
-        scores: options.scores === undefined ? undefined : readScores(options.scores),
-        byCategory: options.by === 'category',
-        k: options.k,
-        budgets: options.budgets,
-        cost: options.cost === 'tokens' ? 'generatedTokens' : options.cost,
-        draws: options.resamples,
-        seed: options.seed,
-        signal: deps.signal,
-        onBytes: (bytes) => {
-          digest.update(bytes)
-          progress(bytes.byteLength)
-        },
-        onFault: faultTeller(deps),
-      }))
+      const scores =
+        replayed ??
+        (await scoreTable(file, {
+          metrics: options.metric.length === 0 ? undefined : options.metric,
+          arms: options.arms?.split(',').map((arm) => arm.trim()),
+          reference: options.reference,
+          strong: options.strong,
+          weak: options.weak,
+          scores: options.scores === undefined ? undefined : readScores(options.scores),
+          byCategory: options.by === 'category',
+          k: options.k,
+          budgets: options.budgets,
+          cost: options.cost === 'tokens' ? 'generatedTokens' : options.cost,
+          draws: options.resamples,
+          seed: options.seed,
+          signal: deps.signal,
+          onBytes: (bytes) => {
+            digest.update(bytes)
+            progress(bytes.byteLength)
+          },
+          onFault: faultTeller(deps),
+        }))
       deps.print(scoresText(scores, deps.width))
       if (options.json !== undefined) {
         const { metrics, categories, ...rest } = scores
@@ -116,7 +136,11 @@ export function scoreCommand(program: Command, deps: ScoreDependencies = scorePr
         const settings = { ...options, metric: metrics.map(({ metric }) => metric.id) }
         const results = { ...rest, metrics, categories }
         const seconds = (Date.now() - began) / 1_000
-        writeResult('--json', options.json, jsonText({ command, seed: options.seed, data, settings, baselines: {}, results, seconds, version }))
+        writeResult(
+          '--json',
+          options.json,
+          jsonText({ command, seed: options.seed, data, settings, baselines: {}, results, seconds, version }),
+        )
       }
       if (options.html !== undefined) writeResult('--html', options.html, htmlOf(scoreReport(scores, basename(file))))
       if (scores.leftOut > 0 && options.lenient !== true) deps.exitWith(1)
@@ -126,10 +150,16 @@ export function scoreCommand(program: Command, deps: ScoreDependencies = scorePr
 /** Larger files are no results of a replay. */
 const mostResultBytes = 8e6
 
-/** The scores of a file that `bursar replay --json` wrote, whose bytes go into `digest`; `null` for any other. Throws `InvalidRequest` for what is no file. */
+/**
+ * The scores of a file that `bursar replay --json` wrote, whose bytes go into `digest`; `null` for any other. Throws `InvalidRequest`
+ * for what is no file.
+ */
 function replayResult(file: string, { metric }: ScoreOptions, digest: Hash): TableScores | null {
   const found = statSync(file, { throwIfNoEntry: false })
-  if (found?.isDirectory()) throw new InvalidRequest(`${file} is a folder. Name the outcome table in it: bursar score ${join(file, 'outcomes.jsonl')}.`, { path: 'file' })
+  if (found?.isDirectory())
+    throw new InvalidRequest(`${file} is a folder. Name the outcome table in it: bursar score ${join(file, 'outcomes.jsonl')}.`, {
+      path: 'file',
+    })
   if (!found?.isFile() || found.size === 0 || found.size > mostResultBytes) return null
   const bytes = readFileSync(file)
   const scores = scoreReplay(bytes.toString('utf8'))
@@ -137,7 +167,11 @@ function replayResult(file: string, { metric }: ScoreOptions, digest: Hash): Tab
   digest.update(bytes)
   if (metric.length === 0) return scores
   const metrics = scores.metrics.filter((one) => metric.includes(one.metric.id))
-  if (metrics.length === 0) throw new InvalidRequest(`The result of a replay tells ${scores.metrics.map((one) => one.metric.id).join(', ')} only; for ${metric.join(', ')} score the outcome table itself.`, { path: 'metric' })
+  if (metrics.length === 0)
+    throw new InvalidRequest(
+      `The result of a replay tells ${scores.metrics.map((one) => one.metric.id).join(', ')} only; for ${metric.join(', ')} score the outcome table itself.`,
+      { path: 'metric' },
+    )
   return { ...scores, metrics }
 }
 
@@ -152,10 +186,13 @@ function scoresText(scores: TableScores, width: number): string {
   const about = `${counted(scores.requests, 'request')}, ${counted(arms.length, 'arm')}.${intervals} bursar score --list explains the metrics.`
   const parts = [`${wrap(about, width).join('\n')}\n`]
   parts.push(...tablesOf(arms, scores.metrics, side, width))
-  for (const { name, requests, metrics } of scores.categories) parts.push(`Category "${printable(name)}", ${counted(requests, 'request')}\n`, ...tablesOf(arms, metrics, side, width))
+  for (const { name, requests, metrics } of scores.categories)
+    parts.push(`Category "${printable(name)}", ${counted(requests, 'request')}\n`, ...tablesOf(arms, metrics, side, width))
   const notes = [
     ...whyNot(scores.metrics),
-    ...(scores.strangers > 0 ? [`${scores.strangers} outcomes are of other arms and weren't scored${arms.length > 0 ? '; --arms names those that are' : ''}.`] : []),
+    ...(scores.strangers > 0
+      ? [`${scores.strangers} outcomes are of other arms and weren't scored${arms.length > 0 ? '; --arms names those that are' : ''}.`]
+      : []),
     ...(scores.leftOut > 0 ? [`${scores.leftOut} rows of the table were wrong and left out.`] : []),
   ]
   return `${[...parts, ...(notes.length > 0 ? [`${notes.flatMap((note) => wrap(printable(note), width)).join('\n')}\n`] : [])].join('\n')}`
@@ -170,15 +207,30 @@ function tablesOf(arms: readonly string[], metrics: readonly ScoredMetric[], sid
   const rankings = others.filter(({ scores }) => !('' in scores))
   const block = (rows: readonly string[], title: string, some: readonly ScoredMetric[]) =>
     table(
-      [{ title, cut: 'middle', least: 14 }, ...some.map(({ metric: { id, unit } }) => ({ title: `${id}${unit === '' ? '' : ` (${unit})`}`, align: 'right' as const }))],
+      [
+        { title, cut: 'middle', least: 14 },
+        ...some.map(({ metric: { id, unit } }) => ({ title: `${id}${unit === '' ? '' : ` (${unit})`}`, align: 'right' as const })),
+      ],
       rows.map((row) => [row, ...some.map(({ scores, metric }) => (scores[row] ? scoreText(scores[row], metric.unit) : ''))]),
       width,
     )
-  const chunked = (some: readonly ScoredMetric[]) => Array.from({ length: Math.ceil(some.length / side) }, (_, index) => some.slice(index * side, (index + 1) * side))
+  const chunked = (some: readonly ScoredMetric[]) =>
+    Array.from({ length: Math.ceil(some.length / side) }, (_, index) => some.slice(index * side, (index + 1) * side))
   return [
     ...chunked(ofArms).map((some) => block(arms, 'ARM', some)),
     ...chunked(rankings).map((some) => block(Object.keys(some[0]?.scores ?? {}), 'RANKING', some)),
-    ...(sets.length > 0 ? [table([{ title: 'ALL ARMS TOGETHER', cut: 'end', least: 14 }, { title: 'VALUE', align: 'right' }], sets.map((one) => [`${one.metric.id}: ${metricTitle(one)}`, one.scores[''] ? scoreText(one.scores[''], one.metric.unit) : '?']), width)] : []),
+    ...(sets.length > 0
+      ? [
+          table(
+            [
+              { title: 'ALL ARMS TOGETHER', cut: 'end', least: 14 },
+              { title: 'VALUE', align: 'right' },
+            ],
+            sets.map((one) => [`${one.metric.id}: ${metricTitle(one)}`, one.scores[''] ? scoreText(one.scores[''], one.metric.unit) : '?']),
+            width,
+          ),
+        ]
+      : []),
   ]
 }
 
@@ -199,12 +251,20 @@ function whyNot(metrics: readonly ScoredMetric[]): string[] {
 
 function listText(wanted: readonly string[], width: number): string {
   const unknown = wanted.find((id) => scoreMetrics.every((metric) => metric.id !== id))
-  if (unknown !== undefined) throw new InvalidRequest(`There is no metric "${unknown}". There are ${scoreMetrics.map(({ id }) => id).join(', ')}.`, { path: 'metric' })
+  if (unknown !== undefined)
+    throw new InvalidRequest(`There is no metric "${unknown}". There are ${scoreMetrics.map(({ id }) => id).join(', ')}.`, {
+      path: 'metric',
+    })
   const told = scoreMetrics.filter(({ id }) => wanted.length === 0 || wanted.includes(id))
   const blocks = told.map(({ id, title, unit, formula, source, better }) =>
-    [`${id}: ${title}${unit === '' ? '' : ` in ${unit}`} (${better === 'neither' ? 'neither way better' : `${better} is better`})`, ...wrap(formula, width - 2).map((line) => `  ${line}`), ...wrap(`Source: ${source}`, width - 2).map((line) => `  ${line}`)].join('\n'),
+    [
+      `${id}: ${title}${unit === '' ? '' : ` in ${unit}`} (${better === 'neither' ? 'neither way better' : `${better} is better`})`,
+      ...wrap(formula, width - 2).map((line) => `  ${line}`),
+      ...wrap(`Source: ${source}`, width - 2).map((line) => `  ${line}`),
+    ].join('\n'),
   )
-  const library = 'From the library alone, since no outcome table holds what they need: information capacity (132), TPME (127), idealized runtime by prompt length (087), tool-call reward (185), eff@k over several levels (138).'
+  const library =
+    'From the library alone, since no outcome table holds what they need: information capacity (132), TPME (127), idealized runtime by prompt length (087), tool-call reward (185), eff@k over several levels (138).'
   return `${[...blocks, ...(wanted.length === 0 ? [wrap(library, width).join('\n')] : [])].join('\n\n')}\n`
 }
 
@@ -214,12 +274,17 @@ function readScores(file: string): ReadonlyMap<string, number> {
   try {
     content = readFileSync(file, 'utf8')
   } catch (thrown) {
-    throw new InvalidRequest(`--scores: ${file} can't be read: ${thrown instanceof Error ? thrown.message : 'unreadable'}`, { path: 'scores' })
+    throw new InvalidRequest(`--scores: ${file} can't be read: ${thrown instanceof Error ? thrown.message : 'unreadable'}`, {
+      path: 'scores',
+    })
   }
   const scores = new Map<string, number>()
   for (const [index, line] of content.split('\n').entries()) {
     if (line.trim() === '') continue
-    const wrong = (what: string) => new InvalidRequest(`--scores: ${file}, row ${index + 1}: ${what}. A row is {"id": "…", "score": 0.7}.`, { path: `scores.row ${index + 1}` })
+    const wrong = (what: string) =>
+      new InvalidRequest(`--scores: ${file}, row ${index + 1}: ${what}. A row is {"id": "…", "score": 0.7}.`, {
+        path: `scores.row ${index + 1}`,
+      })
     let row: unknown
     try {
       row = JSON.parse(line)
@@ -227,7 +292,8 @@ function readScores(file: string): ReadonlyMap<string, number> {
       throw wrong('is not JSON')
     }
     if (typeof row !== 'object' || row === null || !('id' in row) || typeof row.id !== 'string') throw wrong('id: a text was expected')
-    if (!('score' in row) || typeof row.score !== 'number' || !Number.isFinite(row.score)) throw wrong('score: a finite number was expected')
+    if (!('score' in row) || typeof row.score !== 'number' || !Number.isFinite(row.score))
+      throw wrong('score: a finite number was expected')
     if (scores.has(row.id)) throw wrong(`id: "${row.id}" stands in an earlier row already`)
     scores.set(row.id, row.score)
   }
@@ -281,6 +347,7 @@ function positive(text: string): number {
 
 function budgets(text: string): readonly number[] {
   const values = text.split(',').map(Number)
-  if (values.length === 0 || values.some((value) => !(value > 0) || !Number.isFinite(value))) throw new InvalidArgumentError('Numbers above 0 were expected, such as 100,500,2000.')
+  if (values.length === 0 || values.some((value) => !(value > 0) || !Number.isFinite(value)))
+    throw new InvalidArgumentError('Numbers above 0 were expected, such as 100,500,2000.')
   return values
 }

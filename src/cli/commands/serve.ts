@@ -31,7 +31,13 @@ export function serveCommand(program: Command): void {
 async function serve(options: ServeOptions): Promise<void> {
   const file = options.config ?? (options.recorded === undefined && existsSync('bursar.yaml') ? 'bursar.yaml' : undefined)
   const settings = { host: options.host, port: options.port, key: options.key ?? (process.env['BURSAR_KEY'] || undefined) }
-  const { config: loaded, warnings, fingerprint } = file === undefined ? { config: await embedded(options, settings), warnings: [], fingerprint: undefined } : loadConfig(file, process.env, settings)
+  const {
+    config: loaded,
+    warnings,
+    fingerprint,
+  } = file === undefined
+    ? { config: await embedded(options, settings), warnings: [], fingerprint: undefined }
+    : loadConfig(file, process.env, settings)
   const generated = file === undefined && settings.key === undefined ? ownKey() : undefined
   const config = generated === undefined ? loaded : withKey(loaded, 'default', generated.key)
   for (const warning of warnings) process.stderr.write(`bursar: ${warning}\n`)
@@ -53,10 +59,13 @@ async function serve(options: ServeOptions): Promise<void> {
   // Whoever read the introduction may have gone (`npm start | head`): no reason to stop serving.
   process.stdout.on('error', () => undefined)
   // One request's forgotten promise must not end all the others.
-  process.on('unhandledRejection', (reason) => gateway.log.error('a rejected promise was not handled: a fault of Bursar', { fault: asError(reason) }))
+  process.on('unhandledRejection', (reason) =>
+    gateway.log.error('a rejected promise was not handled: a fault of Bursar', { fault: asError(reason) }),
+  )
   await new Promise<void>((stop) => {
     let asked = false
-    // After a fault that nothing caught, nobody knows what state things are in: what is under way may finish, then a supervisor may start anew.
+    // After a fault that nothing caught, nobody knows what state things are in: what is under way may finish, then a supervisor may
+    // start anew.
     process.on('uncaughtException', (fault) => {
       gateway.log.error('an exception was not caught: a fault of Bursar, which drains and stops', { fault: asError(fault) })
       process.exitCode = 1
@@ -83,7 +92,8 @@ function asError(thrown: unknown): Error {
 async function embedded(options: ServeOptions, settings: Overrides): Promise<Config> {
   if (options.recorded !== undefined) {
     const recorded = { type: 'recorded', file: options.recorded.map((name) => resolve(name)), speed: options.speed ?? 1 }
-    return parseConfig(JSON.stringify({ providers: { recorded }, ledger: { store: 'memory' } }), process.env, { overrides: settings }).config
+    return parseConfig(JSON.stringify({ providers: { recorded }, ledger: { store: 'memory' } }), process.env, { overrides: settings })
+      .config
   }
   const found = await defaultConfig(process.env)
   const { host, port, key } = settings
@@ -113,7 +123,9 @@ function introduction(
   generated: { readonly key: string; readonly file: string } | undefined,
   options: ServeOptions,
 ): string {
-  const names = Object.entries(config.providers).map(([name, { type }]) => (type === 'sandbox' ? `${name} (simulated models, for trying Bursar out)` : name))
+  const names = Object.entries(config.providers).map(([name, { type }]) =>
+    type === 'sandbox' ? `${name} (simulated models, for trying Bursar out)` : name,
+  )
   const model = gateway.models().find(({ facts }) => facts.capabilities.embeddings !== true)?.id ?? 'MODEL'
   const key = generated?.key ?? (config.keys.length === 0 ? 'any' : '$BURSAR_KEY')
   const lines = [

@@ -9,7 +9,14 @@ import { drive } from './drive.js'
 import { driveFormats } from './formats.js'
 
 const KEY = 'sk-drive-0123456789abcdef'
-const answers = ['Plain.', '', ' leading and trailing \n\n', 'Zürich ✓ 東京 👩‍👩‍👧 "quoted" \\ back\u2028line \u0000 nul', 'data: [DONE]\n\nevent: error\n', 'x'.repeat(70_000)]
+const answers = [
+  'Plain.',
+  '',
+  ' leading and trailing \n\n',
+  'Zürich ✓ 東京 👩‍👩‍👧 "quoted" \\ back\u2028line \u0000 nul',
+  'data: [DONE]\n\nevent: error\n',
+  'x'.repeat(70_000),
+]
 const rows = answers.map((answer, index) => ({
   id: `row ${index}`,
   // Two rows share their messages: only the id tells them apart.
@@ -30,8 +37,17 @@ beforeAll(async () => {
   file = join(folder, 'table.jsonl.gz')
   writeFileSync(file, gzipSync(rows.map((row) => JSON.stringify(row)).join('\n')))
   writeFileSync(join(folder, 'table.prices.json'), JSON.stringify({ priced: { input: 0.0375, output: 0.15 } }))
-  const config = { server: { port: 0 }, ledger: { store: 'memory' }, keys: [{ name: 'test', key: KEY }], providers: { recorded: { type: 'recorded', file, speed: 'instant' } } }
-  gateway = await Gateway.create({ config: parseConfig(JSON.stringify(config), {}).config, version: 'test', log: createLogger({ level: 'error', destination: { write: () => undefined } }) })
+  const config = {
+    server: { port: 0 },
+    ledger: { store: 'memory' },
+    keys: [{ name: 'test', key: KEY }],
+    providers: { recorded: { type: 'recorded', file, speed: 'instant' } },
+  }
+  gateway = await Gateway.create({
+    config: parseConfig(JSON.stringify(config), {}).config,
+    version: 'test',
+    log: createLogger({ level: 'error', destination: { write: () => undefined } }),
+  })
   url = (await gateway.listen()).url
 })
 afterAll(async () => {
@@ -40,21 +56,34 @@ afterAll(async () => {
 })
 
 describe('recorded answers through the gateway', () => {
-  it.each(driveFormats.flatMap((format) => [true, false].map((stream) => ({ format, stream }))))('arrive byte for byte and are billed exactly: $format, streaming $stream', async ({ format, stream }) => {
-    const report = await drive({ requests: file, baseUrl: url, key: KEY, concurrency: 4, format, stream })
-    expect(report.mismatches).toEqual([])
-    expect(report.ok).toBe(true)
-    expect(report.total.toJSON()).toMatchObject({ calls: 18, identical: 18, billedUnknown: 6, expectedUnknown: 6 })
-    expect(report.total.billed.known).toBe(report.total.expected.known)
-    expect(report.models.get('priced')?.billed.unknown).toBe(0)
-  })
+  it.each(driveFormats.flatMap((format) => [true, false].map((stream) => ({ format, stream }))))(
+    'arrive byte for byte and are billed exactly: $format, streaming $stream',
+    async ({ format, stream }) => {
+      const report = await drive({ requests: file, baseUrl: url, key: KEY, concurrency: 4, format, stream })
+      expect(report.mismatches).toEqual([])
+      expect(report.ok).toBe(true)
+      expect(report.total.toJSON()).toMatchObject({ calls: 18, identical: 18, billedUnknown: 6, expectedUnknown: 6 })
+      expect(report.total.billed.known).toBe(report.total.expected.known)
+      expect(report.models.get('priced')?.billed.unknown).toBe(0)
+    },
+  )
 
   it('refuse a request that was never recorded, and a model without an answer, in the caller’s format', async () => {
     const post = async (body: object) => {
-      const response = await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' }, body: JSON.stringify(body) })
+      const response = await fetch(`${url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
       return [response.status, await response.json()]
     }
-    expect(await post({ model: 'recorded/priced', messages: [{ role: 'user', content: 'never asked' }] })).toMatchObject([404, { error: { code: 'not_found', param: 'messages' } }])
-    expect(await post({ model: 'recorded/nobody', messages: [{ role: 'user', content: 'question 1' }] })).toMatchObject([404, { error: { code: 'model_not_found', param: 'model' } }])
+    expect(await post({ model: 'recorded/priced', messages: [{ role: 'user', content: 'never asked' }] })).toMatchObject([
+      404,
+      { error: { code: 'not_found', param: 'messages' } },
+    ])
+    expect(await post({ model: 'recorded/nobody', messages: [{ role: 'user', content: 'question 1' }] })).toMatchObject([
+      404,
+      { error: { code: 'model_not_found', param: 'model' } },
+    ])
   })
 })

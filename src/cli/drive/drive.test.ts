@@ -33,7 +33,11 @@ async function gateway(answer: Answer, models = ['p/m', 'p/n']): Promise<{ url: 
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
-      const one = { path: request.url ?? '', authorization: request.headers.authorization, body: JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown> }
+      const one = {
+        path: request.url ?? '',
+        authorization: request.headers.authorization,
+        body: JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>,
+      }
       asked.push(one)
       answer(one, response)
     })
@@ -51,15 +55,22 @@ function table(rows: readonly object[], prices?: object): string {
   return `${name}.jsonl`
 }
 const text = 'Añswer ✓ of several\nlines'
-const row = (id: string, outcomes: object, messages: object[] = [{ role: 'user', content: `q${id}` }]) => ({ id, request: { messages }, outcomes })
+const row = (id: string, outcomes: object, messages: object[] = [{ role: 'user', content: `q${id}` }]) => ({
+  id,
+  request: { messages },
+  outcomes,
+})
 const good = { answer: text, inputTokens: 3, outputTokens: 9 }
 const prices = { m: { input: 1, output: 2 }, n: { input: 1, output: 2 } }
 // 3 × 1e-6 + 9 × 2e-6 dollars.
 const cost = 0.000021
 
-const run = (requests: string, url: string, more: Partial<DriveOptions> = {}) => drive({ requests, baseUrl: url, key: 'k', concurrency: 3, stream: true, format: 'openai-chat', ...more })
+const run = (requests: string, url: string, more: Partial<DriveOptions> = {}) =>
+  drive({ requests, baseUrl: url, key: 'k', concurrency: 3, stream: true, format: 'openai-chat', ...more })
 const sse = (response: ServerResponse, events: readonly (object | string)[]) =>
-  response.writeHead(200, { 'content-type': 'text/event-stream' }).end(events.map((event) => `data: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`).join(': ping\n\n'))
+  response
+    .writeHead(200, { 'content-type': 'text/event-stream' })
+    .end(events.map((event) => `data: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`).join(': ping\n\n'))
 
 const usage = { prompt_tokens: 3, completion_tokens: 9, cost }
 const chatStream = (answer: string, told: object = usage): (object | string)[] => [
@@ -76,10 +87,23 @@ describe('drive', () => {
     const rows = Array.from({ length: 7 }, (_, index) => row(String(index), { m: good, n: good, unanswered: { quality: 1 } }))
     const report = await run(table(rows, prices), `${url}/v1/`)
     expect(report.ok, JSON.stringify(report.mismatches)).toBe(true)
-    expect(report.total.toJSON()).toMatchObject({ calls: 14, identical: 14, errors: 0, inputTokens: 42, outputTokens: 126, billedUsd: '0.000294', expectedUsd: '0.000294', expectedUnknown: 0 })
+    expect(report.total.toJSON()).toMatchObject({
+      calls: 14,
+      identical: 14,
+      errors: 0,
+      inputTokens: 42,
+      outputTokens: 126,
+      billedUsd: '0.000294',
+      expectedUsd: '0.000294',
+      expectedUnknown: 0,
+    })
     expect(report.total.firstTokenSeconds).toHaveLength(14)
     expect(asked).toHaveLength(14)
-    expect(asked[0]).toMatchObject({ path: '/v1/chat/completions', authorization: 'Bearer k', body: { stream: true, stream_options: { include_usage: true } } })
+    expect(asked[0]).toMatchObject({
+      path: '/v1/chat/completions',
+      authorization: 'Bearer k',
+      body: { stream: true, stream_options: { include_usage: true } },
+    })
     expect(new Set(asked.map(({ body }) => `${String(body.user)} ${String(body.model)}`)).size).toBe(14)
     expect(report.sha256).toMatch(/^[0-9a-f]{64}$/)
     expect(reportLines(report).join('\n')).toContain('to the picodollar')
@@ -87,16 +111,37 @@ describe('drive', () => {
 
   it.each([
     ['openai-chat', { choices: [{ message: { content: text } }], usage }],
-    ['anthropic-messages', { content: [{ type: 'text', text }], usage: { input_tokens: 1, cache_read_input_tokens: 2, output_tokens: 9, cost } }],
-    ['openai-responses', { output: [{ type: 'reasoning' }, { content: [{ type: 'output_text', text }] }], usage: { input_tokens: 3, output_tokens: 9, cost } }],
+    [
+      'anthropic-messages',
+      { content: [{ type: 'text', text }], usage: { input_tokens: 1, cache_read_input_tokens: 2, output_tokens: 9, cost } },
+    ],
+    [
+      'openai-responses',
+      { output: [{ type: 'reasoning' }, { content: [{ type: 'output_text', text }] }], usage: { input_tokens: 3, output_tokens: 9, cost } },
+    ],
   ] as const)('reads whole answers of %s', async (format, body) => {
     const { url, asked } = await gateway((_asked, response) => response.end(JSON.stringify(body)))
-    const messages = [{ role: 'system', content: 'Be kind.' }, { role: 'user', content: [{ type: 'text', text: 'a' }, { type: 'text', text: 'b' }] }]
+    const messages = [
+      { role: 'system', content: 'Be kind.' },
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'a' },
+          { type: 'text', text: 'b' },
+        ],
+      },
+    ]
     const report = await run(table([row('r1', { m: good }, messages)], prices), url, { stream: false, format })
     expect(report.ok, JSON.stringify(report.mismatches)).toBe(true)
     const sent = asked[0]?.body
-    if (format === 'anthropic-messages') expect(sent).toMatchObject({ system: [{ type: 'text', text: 'Be kind.' }], messages: [{ role: 'user', content: 'ab' }], metadata: { user_id: 'r1' } })
-    if (format === 'openai-responses') expect(sent).toMatchObject({ instructions: 'Be kind.', input: [{ role: 'user', content: 'ab' }], user: 'r1', store: false })
+    if (format === 'anthropic-messages')
+      expect(sent).toMatchObject({
+        system: [{ type: 'text', text: 'Be kind.' }],
+        messages: [{ role: 'user', content: 'ab' }],
+        metadata: { user_id: 'r1' },
+      })
+    if (format === 'openai-responses')
+      expect(sent).toMatchObject({ instructions: 'Be kind.', input: [{ role: 'user', content: 'ab' }], user: 'r1', store: false })
   })
 
   it.each([
@@ -118,14 +163,34 @@ describe('drive', () => {
   })
 
   it.each([
-    ['an answer that differs in one byte', chatStream(text.replace('✓', '✔')), { answerMismatches: 1, identical: 0 }, /differs from byte 10 on/],
-    ['an answer cut short', chatStream(text.slice(0, -1)), { answerMismatches: 1 }, /differs from byte 27 on \(27 bytes came, 28 were recorded\)/],
-    ['a wrong count', chatStream(text, { ...usage, completion_tokens: 8 }), { tokenMismatches: 1, identical: 1 }, /3 \+ 8 tokens reported, 3 \+ 9 recorded/],
+    [
+      'an answer that differs in one byte',
+      chatStream(text.replace('✓', '✔')),
+      { answerMismatches: 1, identical: 0 },
+      /differs from byte 10 on/,
+    ],
+    [
+      'an answer cut short',
+      chatStream(text.slice(0, -1)),
+      { answerMismatches: 1 },
+      /differs from byte 27 on \(27 bytes came, 28 were recorded\)/,
+    ],
+    [
+      'a wrong count',
+      chatStream(text, { ...usage, completion_tokens: 8 }),
+      { tokenMismatches: 1, identical: 1 },
+      /3 \+ 8 tokens reported, 3 \+ 9 recorded/,
+    ],
     ['no usage at all', chatStream(text, {}), { tokenMismatches: 1, billedUnknown: 1 }, /no \+ no tokens/],
     ['a cost that is a picodollar off', chatStream(text, { ...usage, cost: 0.000021000001 }), { costMismatches: 1 }, /expected 0.000021/],
     ['an unknown cost', chatStream(text, { ...usage, cost: null }), { costMismatches: 1, billedUnknown: 1 }, /cost unknown/],
     ['a stream without its end', chatStream(text).slice(0, -1), { errors: 1 }, /ended before/],
-    ['an error in the stream', [...chatStream(text).slice(0, 5), { error: { message: 'it broke', truncated: true } }], { errors: 1 }, /it broke/],
+    [
+      'an error in the stream',
+      [...chatStream(text).slice(0, 5), { error: { message: 'it broke', truncated: true } }],
+      { errors: 1 },
+      /it broke/,
+    ],
     ['what is no JSON', ['{"choices"'], { errors: 1 }, /JSON/],
   ])('catches %s', async (_what, events, counts, message) => {
     const { url } = await gateway((_asked, response) => sse(response, events))
@@ -150,7 +215,9 @@ describe('drive', () => {
   })
 
   it('takes any of several samples for right, with its own counts and recorded dollars', async () => {
-    const { url } = await gateway((_asked, response) => sse(response, chatStream('second', { prompt_tokens: 3, completion_tokens: 2, cost: 0.5 })))
+    const { url } = await gateway((_asked, response) =>
+      sse(response, chatStream('second', { prompt_tokens: 3, completion_tokens: 2, cost: 0.5 })),
+    )
     const samples = [{ answer: 'first', outputTokens: 1, usd: 0.25 }, { answer: 'second', outputTokens: 2, usd: 0.5 }]
     const report = await run(table([row('1', { m: { inputTokens: 3, samples } })]), url)
     expect(report.ok, JSON.stringify(report.mismatches)).toBe(true)
@@ -181,7 +248,9 @@ describe('drive', () => {
     await expect(run(fine, 'http://127.0.0.1:1')).rejects.toMatchObject({ code: 'upstream_unreachable' })
     await expect(run(table([{ id: 1 }]), url)).rejects.toThrow(/row 1: id/)
     const image = [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }] }]
-    await expect(run(table([row('pic', { m: good }, image)]), url, { format: 'anthropic-messages' })).rejects.toThrow(/"pic" holds more than text/)
+    await expect(run(table([row('pic', { m: good }, image)]), url, { format: 'anthropic-messages' })).rejects.toThrow(
+      /"pic" holds more than text/,
+    )
   })
 
   it('stops when it is told to', async () => {

@@ -3,7 +3,14 @@ import { basename } from 'node:path'
 import { Pool, type Dispatcher } from 'undici'
 import type { PriceSheet } from '../../catalog/index.js'
 import { BursarError } from '../../errors/index.js'
-import { pricesFileOf, readArmPrices, readOutcomeTable, recordedAnswers, type OutcomeRow, type OutcomeSample } from '../../environment/index.js'
+import {
+  pricesFileOf,
+  readArmPrices,
+  readOutcomeTable,
+  recordedAnswers,
+  type OutcomeRow,
+  type OutcomeSample,
+} from '../../environment/index.js'
 import { picoUsd, usd, type Money } from '../../quantities/index.js'
 import { addTo, ModelBill } from './bill.js'
 import { AnswerReader, requestFor, type DriveFormat } from './formats.js'
@@ -74,7 +81,15 @@ export async function drive(options: DriveOptions): Promise<DriveReport> {
     for (const bill of client.bills.values()) total.add(bill)
     // With a limit the rest of the file was not read, so its checksum isn't known.
     const sha256 = client.stoppedEarly ? undefined : hash.digest('hex')
-    return { rows: client.rows, sha256, models: client.bills, total, mismatches: client.mismatches, seconds: (performance.now() - started) / 1000, ok: total.calls > 0 && total.wrong === 0 }
+    return {
+      rows: client.rows,
+      sha256,
+      models: client.bills,
+      total,
+      mismatches: client.mismatches,
+      seconds: (performance.now() - started) / 1000,
+      ok: total.calls > 0 && total.wrong === 0,
+    }
   } finally {
     await pool.destroy()
   }
@@ -108,13 +123,23 @@ async function modelNames(pool: Pool, prefix: string, { key, baseUrl, signal }: 
   try {
     response = await pool.request({ path: `${prefix}/v1/models`, method: 'GET', headers: headersOf(key), ...(signal ? { signal } : {}) })
   } catch (thrown) {
-    throw new BursarError(`The gateway at ${baseUrl} can't be reached (${reasonOf(thrown)}). Is it running there?`, { code: 'upstream_unreachable', status: 502, cause: thrown })
+    throw new BursarError(`The gateway at ${baseUrl} can't be reached (${reasonOf(thrown)}). Is it running there?`, {
+      code: 'upstream_unreachable',
+      status: 502,
+      cause: thrown,
+    })
   }
   const text = await response.body.text()
-  if (response.statusCode !== 200) throw new BursarError(`${baseUrl}/v1/models answered HTTP ${response.statusCode}: ${messageIn(text)}`, { code: 'upstream_rejected', status: 502 })
+  if (response.statusCode !== 200)
+    throw new BursarError(`${baseUrl}/v1/models answered HTTP ${response.statusCode}: ${messageIn(text)}`, {
+      code: 'upstream_rejected',
+      status: 502,
+    })
   const names = new Map<string, string>()
   const { data } = JSON.parse(text) as { readonly data?: unknown }
-  const ids = Array.isArray(data) ? (data as unknown[]).map((model) => (typeof model === 'object' && model !== null && 'id' in model ? String(model.id) : '')) : []
+  const ids = Array.isArray(data)
+    ? (data as unknown[]).map((model) => (typeof model === 'object' && model !== null && 'id' in model ? String(model.id) : ''))
+    : []
   for (const id of ids) names.set(id.slice(id.indexOf('/') + 1), id)
   for (const id of ids) names.set(id, id)
   return names
@@ -159,7 +184,8 @@ class Client {
 
   requireModels(models: readonly string[] | undefined): void {
     const missing = models?.filter((model) => !this.bills.has(model)) ?? []
-    if (missing.length > 0) throw new BursarError(`The table has no answers of ${missing.join(', ')}.`, { code: 'invalid_request', status: 400 })
+    if (missing.length > 0)
+      throw new BursarError(`The table has no answers of ${missing.join(', ')}.`, { code: 'invalid_request', status: 400 })
   }
 
   /** Sends the request and reads the answer; resolves to the seconds to the first text, where there was a stream with text. */
@@ -177,7 +203,8 @@ class Client {
     if (response.statusCode !== 200) {
       const pieces: Buffer[] = []
       let size = 0
-      for await (const piece of response.body as AsyncIterable<Buffer>) if ((size += piece.length) <= LONGEST_ERROR_BYTES) pieces.push(piece)
+      for await (const piece of response.body as AsyncIterable<Buffer>)
+        if ((size += piece.length) <= LONGEST_ERROR_BYTES) pieces.push(piece)
       throw new Error(`HTTP ${response.statusCode}: ${messageIn(Buffer.concat(pieces).toString())}`)
     }
     let firstToken: number | undefined
@@ -188,7 +215,8 @@ class Client {
       }
     } else reader.body(format, await response.body.text())
     const told = response.headers['x-bursar-cost']
-    if (reader.cost === undefined && typeof told === 'string' && told !== '') reader.cost = Number.isFinite(Number(told)) ? Number(told) : null
+    if (reader.cost === undefined && typeof told === 'string' && told !== '')
+      reader.cost = Number.isFinite(Number(told)) ? Number(told) : null
     return firstToken
   }
 
@@ -210,9 +238,16 @@ class Client {
     }
     bill.identical += 1
     const wantedOutput = sample && outputOf(sample)
-    if ((sample?.inputTokens !== undefined && sample.inputTokens !== reader.inputTokens) || (wantedOutput !== undefined && wantedOutput !== reader.outputTokens)) {
+    if (
+      (sample?.inputTokens !== undefined && sample.inputTokens !== reader.inputTokens) ||
+      (wantedOutput !== undefined && wantedOutput !== reader.outputTokens)
+    ) {
       bill.tokenMismatches += 1
-      this.note(row, arm, `${reader.inputTokens ?? 'no'} + ${reader.outputTokens ?? 'no'} tokens reported, ${sample?.inputTokens ?? 'unknown'} + ${wantedOutput ?? 'unknown'} recorded`)
+      this.note(
+        row,
+        arm,
+        `${reader.inputTokens ?? 'no'} + ${reader.outputTokens ?? 'no'} tokens reported, ${sample?.inputTokens ?? 'unknown'} + ${wantedOutput ?? 'unknown'} recorded`,
+      )
     } else if (expected !== null && cost !== expected) {
       bill.costMismatches += 1
       this.note(row, arm, `cost ${reader.cost ?? 'unknown'}, expected ${Number(expected) / 1e12}`)
@@ -227,7 +262,9 @@ class Client {
     if (!prices?.input || !prices.output || inputTokens === undefined || outputTokens === undefined) return null
     if (cacheReadTokens > 0 && !prices.cacheRead) return null
     const cached = BigInt(cacheReadTokens) * (prices.cacheRead?.base ?? 0n)
-    return picoUsd(BigInt(inputTokens - cacheReadTokens) * prices.input.base + cached + BigInt(outputTokens + reasoningTokens) * prices.output.base)
+    return picoUsd(
+      BigInt(inputTokens - cacheReadTokens) * prices.input.base + cached + BigInt(outputTokens + reasoningTokens) * prices.output.base,
+    )
   }
 
   private note(row: string, model: string, what: string): void {

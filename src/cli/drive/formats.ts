@@ -61,7 +61,10 @@ export class AnswerReader {
       const content = get(get(get(get(body, 'choices'), 0), 'message'), 'content')
       this.text = typeof content === 'string' ? content : ''
     } else {
-      const blocks = format === 'anthropic-messages' ? list(get(body, 'content')) : list(get(body, 'output')).flatMap((item) => list(get(item, 'content')))
+      const blocks =
+        format === 'anthropic-messages'
+          ? list(get(body, 'content'))
+          : list(get(body, 'output')).flatMap((item) => list(get(item, 'content')))
       this.text = blocks.map((block) => get(block, 'text')).filter((piece) => typeof piece === 'string').join('')
     }
   }
@@ -69,7 +72,9 @@ export class AnswerReader {
   private usage(usage: unknown): void {
     if (typeof usage !== 'object' || usage === null) return
     // Anthropic counts cached input apart from the rest.
-    const input = count(usage, 'prompt_tokens') ?? sum(count(usage, 'input_tokens'), count(usage, 'cache_read_input_tokens'), count(usage, 'cache_creation_input_tokens'))
+    const input =
+      count(usage, 'prompt_tokens') ??
+      sum(count(usage, 'input_tokens'), count(usage, 'cache_read_input_tokens'), count(usage, 'cache_creation_input_tokens'))
     const output = count(usage, 'completion_tokens') ?? count(usage, 'output_tokens')
     if (input !== undefined) this.inputTokens = input
     if (output !== undefined) this.outputTokens = output
@@ -85,14 +90,31 @@ const PATHS: Readonly<Record<DriveFormat, string>> = {
 }
 
 /** Where and what a client of this format sends for a row. Throws `BursarError` for a conversation that the format can't carry. */
-export function requestFor(format: DriveFormat, row: OutcomeRow, model: string, stream: boolean): { readonly path: string; readonly body: string } {
+export function requestFor(
+  format: DriveFormat,
+  row: OutcomeRow,
+  model: string,
+  stream: boolean,
+): { readonly path: string; readonly body: string } {
   const path = PATHS[format]
   const { messages, ...rest } = row.request
   // The row's id goes along as `user`, so that rows with the same messages are told apart.
   if (format === 'openai-chat')
-    return { path, body: JSON.stringify({ ...rest, model, messages, user: row.id, stream, ...(stream ? { stream_options: { include_usage: true } } : {}) }) }
+    return {
+      path,
+      body: JSON.stringify({
+        ...rest,
+        model,
+        messages,
+        user: row.id,
+        stream,
+        ...(stream ? { stream_options: { include_usage: true } } : {}),
+      }),
+    }
   const system = messages.filter(({ role }) => isSystem(role)).map((message) => plainText(message, row.id, format))
-  const turns = messages.filter(({ role }) => !isSystem(role)).map((message) => ({ role: message.role, content: plainText(message, row.id, format) }))
+  const turns = messages
+    .filter(({ role }) => !isSystem(role))
+    .map((message) => ({ role: message.role, content: plainText(message, row.id, format) }))
   if (format === 'anthropic-messages')
     return {
       path,
@@ -105,7 +127,17 @@ export function requestFor(format: DriveFormat, row: OutcomeRow, model: string, 
         stream,
       }),
     }
-  return { path, body: JSON.stringify({ model, ...(system.length > 0 ? { instructions: system.join('') } : {}), input: turns, user: row.id, store: false, stream }) }
+  return {
+    path,
+    body: JSON.stringify({
+      model,
+      ...(system.length > 0 ? { instructions: system.join('') } : {}),
+      input: turns,
+      user: row.id,
+      store: false,
+      stream,
+    }),
+  }
 }
 
 function isSystem(role: string): boolean {
@@ -115,8 +147,12 @@ function isSystem(role: string): boolean {
 function plainText({ role, content }: OutcomeRow['request']['messages'][number], id: string, format: DriveFormat): string {
   if (typeof content === 'string' && (role === 'user' || role === 'assistant' || isSystem(role))) return content
   const parts = list(content)
-  if (parts.length > 0 && parts.every((part) => get(part, 'type') === 'text')) return parts.map((part) => String(get(part, 'text'))).join('')
-  throw new BursarError(`Row "${id}" holds more than text, which "drive --format ${format}" doesn't send. Use --format openai-chat.`, { code: 'invalid_request', status: 400 })
+  if (parts.length > 0 && parts.every((part) => get(part, 'type') === 'text'))
+    return parts.map((part) => String(get(part, 'text'))).join('')
+  throw new BursarError(`Row "${id}" holds more than text, which "drive --format ${format}" doesn't send. Use --format openai-chat.`, {
+    code: 'invalid_request',
+    status: 400,
+  })
 }
 
 function get(value: unknown, key: string | number): unknown {

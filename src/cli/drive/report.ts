@@ -9,7 +9,9 @@ export function reportLines(report: DriveReport): string[] {
   const rows = [...report.models].sort(([a], [b]) => (a < b ? -1 : 1)).map(([model, bill]) => cells(model, bill))
   const table = [header, ...rows, ...(rows.length > 1 ? [cells('total', report.total)] : [])]
   const widths = header.map((_, column) => Math.max(...table.map((row) => (row[column] ?? '').length)))
-  const lines = table.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '))
+  const lines = table.map((row) =>
+    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '),
+  )
   lines.splice(1, 0, widths.map((width) => '-'.repeat(width)).join('  '))
   if (rows.length > 1) lines.splice(lines.length - 1, 0, widths.map((width) => '-'.repeat(width)).join('  '))
 

@@ -19,8 +19,9 @@ export const EVALUATE_KEY = 'bursar evaluate'
 const GRADING = 'grading'
 
 /**
- * A gateway in this process, as `bursar serve` would build it from the configuration: every call is metered into its ledger under the key "bursar evaluate", and the limits
- * are reserved there before each call. Throws what `Gateway.create` throws: the ledger is held by another process, a provider can't be made.
+ * A gateway in this process, as `bursar serve` would build it from the configuration: every call is metered into its ledger under the
+ * key "bursar evaluate", and the limits are reserved there before each call. Throws what `Gateway.create` throws: the ledger is held by
+ * another process, a provider can't be made.
  */
 export async function gatewayWorld(config: Config, limits: TrialLimits): Promise<OpenedWorld> {
   const gateway = await Gateway.create({ config: { ...config, log: { ...config.log, level: 'error', requests: false } }, version })
@@ -29,21 +30,40 @@ export async function gatewayWorld(config: Config, limits: TrialLimits): Promise
     run: `evaluate-${randomUUID()}`,
     limits: [
       ...(limits.usd === undefined ? [] : [{ unit: 'usd' as const, limit: usd(limits.usd), per: 'total' as const, hard: true }]),
-      ...(limits.calls === undefined ? [] : [{ unit: 'calls' as const, limit: grainsOfLimit('calls', limits.calls), per: 'total' as const, hard: true }]),
+      ...(limits.calls === undefined
+        ? []
+        : [{ unit: 'calls' as const, limit: grainsOfLimit('calls', limits.calls), per: 'total' as const, hard: true }]),
     ],
   })
   return { world: worldOf(own, (model) => own.identityOf(model)), close: () => gateway.close() }
 }
 
 /**
- * A gateway that runs elsewhere, over HTTP. It decides, meters and holds the limits, which go with each request as those of one run (`x-bursar-run-budget`).
+ * A gateway that runs elsewhere, over HTTP. It decides, meters and holds the limits, which go with each request as those of one run
+ * (`x-bursar-run-budget`).
  */
 export async function remoteWorld(url: string, key: string | undefined, limits: TrialLimits): Promise<OpenedWorld> {
   if (!URL.canParse(url)) throw new InvalidRequest(`--url: "${url}" is not an address such as http://127.0.0.1:8787.`, { path: 'url' })
-  const budget = [...(limits.usd === undefined ? [] : [`usd=${limits.usd}`]), ...(limits.calls === undefined ? [] : [`calls=${limits.calls}`])].join('; ')
-  const headers = { 'x-bursar-run': `evaluate-${randomUUID()}`, 'x-bursar-explore': 'off', 'x-bursar-tags': 'purpose=evaluate', ...(budget === '' ? {} : { 'x-bursar-run-budget': budget }) }
-  const provider = { type: 'openai-compatible', base_url: `${url.replace(/\/+$/, '').replace(/\/v1$/, '')}/v1`, ...(key === undefined ? {} : { api_key: key }), headers }
-  const { config } = parseConfig(JSON.stringify({ providers: { gateway: provider }, ledger: { store: 'memory' }, retries: { attempts: 0 } }), {})
+  const budget = [
+    ...(limits.usd === undefined ? [] : [`usd=${limits.usd}`]),
+    ...(limits.calls === undefined ? [] : [`calls=${limits.calls}`]),
+  ].join('; ')
+  const headers = {
+    'x-bursar-run': `evaluate-${randomUUID()}`,
+    'x-bursar-explore': 'off',
+    'x-bursar-tags': 'purpose=evaluate',
+    ...(budget === '' ? {} : { 'x-bursar-run-budget': budget }),
+  }
+  const provider = {
+    type: 'openai-compatible',
+    base_url: `${url.replace(/\/+$/, '').replace(/\/v1$/, '')}/v1`,
+    ...(key === undefined ? {} : { api_key: key }),
+    headers,
+  }
+  const { config } = parseConfig(
+    JSON.stringify({ providers: { gateway: provider }, ledger: { store: 'memory' }, retries: { attempts: 0 } }),
+    {},
+  )
   const gateway = await Gateway.create({ config: { ...config, log: { ...config.log, level: 'error', requests: false } }, version })
   const own = gateway.ownRequests({ key: EVALUATE_KEY, run: headers['x-bursar-run'], limits: [] })
   const there: OwnRequests = {
@@ -79,7 +99,10 @@ function worldOf(own: OwnRequests, identityOf: (model: string) => string, named:
 }
 
 /** The same environment, where models have other names in the world that is asked. */
-function renaming(environment: ReturnType<OwnRequests['environment']>, named: (model: string) => string): ReturnType<TrialWorld['forGrading']> {
+function renaming(
+  environment: ReturnType<OwnRequests['environment']>,
+  named: (model: string) => string,
+): ReturnType<TrialWorld['forGrading']> {
   return {
     call: (model, request, options) => environment.call(named(model), request, options),
     embed: (model, request) => environment.embed(named(model), request),

@@ -37,16 +37,31 @@ export function evaluationText(summary: EvaluationSummary, cellsFile: string | u
     holds,
     ...(failure === undefined || stop === 'failing' || stop === 'budget' ? [] : [`Last failure: ${failure}`]),
     ...notes,
-    ...(cellsFile === undefined ? [] : [`Answers are kept in ${cellsFile}: run the same command again to go on, or with more budget; nothing in it is paid for twice.`]),
+    ...(cellsFile === undefined
+      ? []
+      : [`Answers are kept in ${cellsFile}: run the same command again to go on, or with more budget; nothing in it is paid for twice.`]),
   ]
   return `${printable(suite)}\n\n${lines}\n${said.flatMap((text) => wrap(printable(text), width)).join('\n')}\n`
 }
 
 /** The best settings that were found, and what they are worth on items that tuning never saw. */
 export function tunedText(suite: string, { trials, check, tunedOn }: Tuned, cellsFile: string | undefined, width: number): string {
-  const rows = trials.slice(0, MOST_TRIALS).map(({ settings, score, usd }) => [settingsText(settings), percent(score), usd === null ? '?' : `$${money(1_000 * usd)}`])
-  const lines = table([{ title: 'SETTINGS', cut: 'end', least: 30 }, { title: 'SCORE', align: 'right' }, { title: '$/1000', align: 'right' }], rows, width)
-  const head = wrap(`${printable(suite)}: ${plural(trials.length, 'setting')} tried on ${tunedOn} items, the best first. Of many the best looks better than it is, so it was checked on the rest:`, width)
+  const rows = trials
+    .slice(0, MOST_TRIALS)
+    .map(({ settings, score, usd }) => [settingsText(settings), percent(score), usd === null ? '?' : `$${money(1_000 * usd)}`])
+  const lines = table(
+    [
+      { title: 'SETTINGS', cut: 'end', least: 30 },
+      { title: 'SCORE', align: 'right' },
+      { title: '$/1000', align: 'right' },
+    ],
+    rows,
+    width,
+  )
+  const head = wrap(
+    `${printable(suite)}: ${plural(trials.length, 'setting')} tried on ${tunedOn} items, the best first. Of many the best looks better than it is, so it was checked on the rest:`,
+    width,
+  )
   return `${head.join('\n')}\n\n${lines}\n${evaluationText(check, cellsFile, width)}`
 }
 

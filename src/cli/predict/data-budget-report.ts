@@ -15,13 +15,28 @@ export function annotationReport(kinds: readonly LabelKind[], budget: number): P
         {
           heading: 'Plan',
           blocks: [
-            { kind: 'text', text: bought.length === 0 ? 'No label is worth buying with this budget.' : `Buy ${bought.map(({ name, labels }) => `${short(labels)} ${name}`).join(', ')}: ${short(plan.gain)} points are forecast; equal parts for each kind would bring ${short(plan.evenGain)}.` },
+            {
+              kind: 'text',
+              text:
+                bought.length === 0
+                  ? 'No label is worth buying with this budget.'
+                  : `Buy ${bought.map(({ name, labels }) => `${short(labels)} ${name}`).join(', ')}: ${short(plan.gain)} points are forecast; equal parts for each kind would bring ${short(plan.evenGain)}.`,
+            },
             {
               kind: 'table',
               columns: columns('kind', ['labels'], ['cost'], ['points'], 'learning curve'),
-              rows: plan.shares.map(({ name, labels, usd, gain, curve }) => [name, short(labels), dollars(usd), short(gain), `${curve.measured ? 'measured' : 'assumed'}: ${short(curve.gain)}·ln(1 + n/${short(curve.scale)})`]),
+              rows: plan.shares.map(({ name, labels, usd, gain, curve }) => [
+                name,
+                short(labels),
+                dollars(usd),
+                short(gain),
+                `${curve.measured ? 'measured' : 'assumed'}: ${short(curve.gain)}·ln(1 + n/${short(curve.scale)})`,
+              ]),
             },
-            { kind: 'text', text: `One more dollar would bring ${short(plan.nextPerDollar)} points. Kinds are taken as independent of one another.${guessed.length > 0 ? ` The curves of ${guessed.join(', ')} are assumptions of ours${measured ? ', in the unit of the measured scores' : ''}: measure the score with two numbers of labels at least and give them with --points.` : ''}` },
+            {
+              kind: 'text',
+              text: `One more dollar would bring ${short(plan.nextPerDollar)} points. Kinds are taken as independent of one another.${guessed.length > 0 ? ` The curves of ${guessed.join(', ')} are assumptions of ours${measured ? ', in the unit of the measured scores' : ''}: measure the score with two numbers of labels at least and give them with --points.` : ''}`,
+            },
           ],
         },
       ],
@@ -29,10 +44,19 @@ export function annotationReport(kinds: readonly LabelKind[], budget: number): P
   }
 }
 
-const strategyNames: Readonly<Record<SyntheticStrategy, string>> = { answer_augmentation: 'new answers to the seeds', question_rephrase: 'seeds in other words', new_question: 'new questions' }
+const strategyNames: Readonly<Record<SyntheticStrategy, string>> = {
+  answer_augmentation: 'new answers to the seeds',
+  question_rephrase: 'seeds in other words',
+  new_question: 'new questions',
+}
 
 /** Which way to make training data with a teacher. */
-export function syntheticReport(question: { readonly budget: number; readonly seeds: number; readonly usdPerQuery: number | Readonly<Record<SyntheticStrategy, number>>; readonly points?: readonly SyntheticPoint[] }): PredictionReport {
+export function syntheticReport(question: {
+  readonly budget: number
+  readonly seeds: number
+  readonly usdPerQuery: number | Readonly<Record<SyntheticStrategy, number>>
+  readonly points?: readonly SyntheticPoint[]
+}): PredictionReport {
   const plan = planSynthetic(question)
   const best = plan.options[0]
   return {
@@ -44,13 +68,29 @@ export function syntheticReport(question: { readonly budget: number; readonly se
         {
           heading: 'Plan',
           blocks: [
-            { kind: 'text', text: best ? `Make ${strategyNames[best.strategy]}: ${short(best.queries)} teacher queries, ${short(best.ratio)} for each seed.` : 'Nothing to choose.' },
+            {
+              kind: 'text',
+              text: best
+                ? `Make ${strategyNames[best.strategy]}: ${short(best.queries)} teacher queries, ${short(best.ratio)} for each seed.`
+                : 'Nothing to choose.',
+            },
             {
               kind: 'table',
               columns: columns('strategy', ['queries'], ['per seed'], ["seeds' worth"], ['score']),
-              rows: plan.options.map(({ strategy, queries, ratio, effective, score }) => [strategyNames[strategy], short(queries), short(ratio), short(effective), score === null ? '–' : short(score)]),
+              rows: plan.options.map(({ strategy, queries, ratio, effective, score }) => [
+                strategyNames[strategy],
+                short(queries),
+                short(ratio),
+                short(effective),
+                score === null ? '–' : short(score),
+              ]),
             },
-            { kind: 'text', text: plan.measured ? 'Fitted to your points; where they are few, our assumptions about each strategy hold the fit.' : "How fast each strategy's queries repeat themselves is an assumption of ours (thresholds at 4 and 16 queries a seed). Train on two small sets at least and give the scores with --points." },
+            {
+              kind: 'text',
+              text: plan.measured
+                ? 'Fitted to your points; where they are few, our assumptions about each strategy hold the fit.'
+                : "How fast each strategy's queries repeat themselves is an assumption of ours (thresholds at 4 and 16 queries a seed). Train on two small sets at least and give the scores with --points.",
+            },
           ],
         },
       ],

@@ -6,7 +6,11 @@ const leastForLaw = 4
 /** Which model will be best after fine-tuning on so many examples. */
 export function fineTuningReport(curves: readonly LossCurve[], target: number, level: number): PredictionReport {
   const forecasts = forecastLosses(curves, target, { level })
-  const laws = new Map(curves.filter(({ points }) => points.filter(({ examples }) => examples > 0).length >= leastForLaw).map(({ model, points }) => [model, fitRectifiedLaw(points)]))
+  const laws = new Map(
+    curves
+      .filter(({ points }) => points.filter(({ examples }) => examples > 0).length >= leastForLaw)
+      .map(({ model, points }) => [model, fitRectifiedLaw(points)]),
+  )
   const figures = forecasts.map((forecast) => {
     const fit = laws.get(forecast.model)
     return { ...forecast, rectifiedLaw: fit ? { ...fit.law, loss: lossAt(fit.law, target), rootMeanSquare: fit.rootMeanSquare } : null }
@@ -32,9 +36,19 @@ export function fineTuningReport(curves: readonly LossCurve[], target: number, l
             {
               kind: 'table',
               columns: columns('model', ['loss'], [`${Math.round(100 * level)} % interval`], ['line'], ['law'], ['fit']),
-              rows: figures.map(({ model, loss, acceptThenStop: line, rectifiedLaw }) => [model, short(loss.value), span(loss), short(line), rectifiedLaw ? short(rectifiedLaw.loss) : '–', rectifiedLaw ? rectifiedLaw.rootMeanSquare.toFixed(4) : '–']),
+              rows: figures.map(({ model, loss, acceptThenStop: line, rectifiedLaw }) => [
+                model,
+                short(loss.value),
+                span(loss),
+                short(line),
+                rectifiedLaw ? short(rectifiedLaw.loss) : '–',
+                rectifiedLaw ? rectifiedLaw.rootMeanSquare.toFixed(4) : '–',
+              ]),
             },
-            { kind: 'text', text: 'Loss: the forecast (line and family curve together). Line: Accept-then-Stop alone. Law: the rectified scaling law, of 4 sizes or more, and how far its ln loss is from the points (fit).' },
+            {
+              kind: 'text',
+              text: 'Loss: the forecast (line and family curve together). Line: Accept-then-Stop alone. Law: the rectified scaling law, of 4 sizes or more, and how far its ln loss is from the points (fit).',
+            },
           ],
         },
         {
@@ -48,7 +62,12 @@ export function fineTuningReport(curves: readonly LossCurve[], target: number, l
               y: { title: 'loss', scale: 'log' },
               series: figures.slice(0, 8).map(({ model, loss }) => ({
                 name: model,
-                points: [...(curves.find((curve) => curve.model === model)?.points ?? []).filter(({ examples }) => examples > 0).map(({ examples, loss: y }) => ({ x: examples, y })), { x: target, y: Number.isFinite(loss.high) ? loss : loss.value }],
+                points: [
+                  ...(curves.find((curve) => curve.model === model)?.points ?? [])
+                    .filter(({ examples }) => examples > 0)
+                    .map(({ examples, loss: y }) => ({ x: examples, y })),
+                  { x: target, y: Number.isFinite(loss.high) ? loss : loss.value },
+                ],
               })),
             },
           ],

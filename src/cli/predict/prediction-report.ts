@@ -30,7 +30,9 @@ export function percent(share: number): string {
 }
 
 /** Column titles; those of numbers stand right. */
-export function columns(...titles: readonly (string | readonly [string])[]): readonly { readonly title: string; readonly align?: 'right' }[] {
+export function columns(
+  ...titles: readonly (string | readonly [string])[]
+): readonly { readonly title: string; readonly align?: 'right' }[] {
   return titles.map((title) => (typeof title === 'string' ? { title } : { title: title[0], align: 'right' }))
 }
 

@@ -13,8 +13,8 @@ export interface ReadingProgress {
 }
 
 /**
- * Tells how far reading a file is: a line kept up to date on a terminal (share, bar, rows a second, time left), a line every few seconds elsewhere, and nothing of what
- * is done in a moment.
+ * Tells how far reading a file is: a line kept up to date on a terminal (share, bar, rows a second, time left), a line every few
+ * seconds elsewhere, and nothing of what is done in a moment.
  */
 export function readingProgress(totalBytes: number, { report, terminal, now }: ProgressOutput): ReadingProgress {
   const every = terminal ? 200 : 3_000
@@ -54,5 +54,7 @@ function bar(share: number): string {
 function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds))
   if (whole < 60) return `${whole} s`
-  return whole < 3600 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`
+  return whole < 3600
+    ? `${Math.floor(whole / 60)} min ${whole % 60} s`
+    : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`
 }

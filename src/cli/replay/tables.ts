@@ -18,15 +18,20 @@ function rank(name: string): number {
 }
 
 /** What every policy would have cost, as text. */
-export function replayText({ policies, requests, warmUp, leftOut, reference, margin, incomplete, otherOutcomes }: ReplaySummary, width: number): string {
-  const rows = [...policies].sort((a, b) => rank(a.name) - rank(b.name) || a.usdPerThousand - b.usdPerThousand).map(({ name, quality, usdPerThousand, difference, saved, verdict }) => [
-    shortName(name),
-    percent(quality),
-    `${points(difference.value)} [${points(difference.low)}, ${points(difference.high)}]`,
-    dollars(usdPerThousand),
-    savedText(saved),
-    verdict,
-  ])
+export function replayText(
+  { policies, requests, warmUp, leftOut, reference, margin, incomplete, otherOutcomes }: ReplaySummary,
+  width: number,
+): string {
+  const rows = [...policies]
+    .sort((a, b) => rank(a.name) - rank(b.name) || a.usdPerThousand - b.usdPerThousand)
+    .map(({ name, quality, usdPerThousand, difference, saved, verdict }) => [
+      shortName(name),
+      percent(quality),
+      `${points(difference.value)} [${points(difference.low)}, ${points(difference.high)}]`,
+      dollars(usdPerThousand),
+      savedText(saved),
+      verdict,
+    ])
   const lines = table(
     [
       { title: 'POLICY', cut: 'middle', least: 12 },
@@ -44,14 +49,21 @@ export function replayText({ policies, requests, warmUp, leftOut, reference, mar
     `${requests} requests decided${warmUp > 0 ? `, after ${warmUp} that were only learned from` : ''}. Against always "${printable(reference)}".`,
     ...(incomplete > 0 ? [`${incomplete} requests have no outcome of "${printable(reference)}" and weren't counted.`] : []),
     ...(otherOutcomes > 0 ? [`${otherOutcomes} outcomes of models that the first 1,000 rows don't have were passed over.`] : []),
-    ...policies.flatMap(({ name, unknown }) => (unknown > 0 ? [`${printable(name)}: of ${unknown} choices the log doesn't say what would have come.`] : [])),
+    ...policies.flatMap(({ name, unknown }) =>
+      unknown > 0 ? [`${printable(name)}: of ${unknown} choices the log doesn't say what would have come.`] : [],
+    ),
     ...(leftOut > 0 ? [`${leftOut} rows of the log were wrong and left out.`] : []),
   ]
   return `${lines}\n${notes.map((note) => wrap(note, width).join('\n')).join('\n')}\n`
 }
 
 /** What a log of one model a request did cost, and what can't be known from it, as text. `log` is the file as the user named it. */
-export function spendingText({ models, candidates, requests, leftOut, withContent, prices }: LogSpending, log: string, title: string, width: number): string {
+export function spendingText(
+  { models, candidates, requests, leftOut, withContent, prices }: LogSpending,
+  log: string,
+  title: string,
+  width: number,
+): string {
   const did = table(
     [
       { title: 'MODEL', cut: 'middle', least: 16 },
@@ -76,8 +88,18 @@ export function spendingText({ models, candidates, requests, leftOut, withConten
     width,
   )
   const would = table(
-    [{ title: 'MODEL', cut: 'middle', least: 16 }, { title: 'SAME TOKENS, LIST PRICE', align: 'right' }, { title: 'SAVED', align: 'right' }, { title: 'QUALITY' }],
-    candidates.map(({ model, usd, saved }) => [model, usd === null ? 'no price known' : `~${dollars(usd)}`, saved === null ? '?' : `~${percent(saved, 0)}`, 'unknown']),
+    [
+      { title: 'MODEL', cut: 'middle', least: 16 },
+      { title: 'SAME TOKENS, LIST PRICE', align: 'right' },
+      { title: 'SAVED', align: 'right' },
+      { title: 'QUALITY' },
+    ],
+    candidates.map(({ model, usd, saved }) => [
+      model,
+      usd === null ? 'no price known' : `~${dollars(usd)}`,
+      saved === null ? '?' : `~${percent(saved, 0)}`,
+      'unknown',
+    ]),
     width,
   )
   const [unpriced, estimated] = [models.reduce((sum, one) => sum + one.unpriced, 0), models.reduce((sum, one) => sum + one.estimated, 0)]
@@ -89,13 +111,19 @@ export function spendingText({ models, candidates, requests, leftOut, withConten
     ...(estimated > 0 ? [say(`~: dollars of ${estimated} calls are from the price list (${prices}).`)] : []),
     `\nWhat the same tokens would have cost:\n${would}`,
     '\n',
-    say('These are estimates: another model writes answers of another length. Whether its answers would have been as good can\'t be known from this log; only asking it tells.'),
+    say(
+      "These are estimates: another model writes answers of another length. Whether its answers would have been as good can't be known from this log; only asking it tells.",
+    ),
     say(
       withContent === 0
-        ? 'The log holds no prompts, so nothing can be asked again. Log them for a while (content is stored only where you turn it on), or log several models\' outcomes.'
+        ? "The log holds no prompts, so nothing can be asked again. Log them for a while (content is stored only where you turn it on), or log several models' outcomes."
         : `To find out, let the most telling of the ${withContent.toLocaleString('en-US')} requests be answered by other models. This shows first what it will cost at most:`,
     ),
-    ...(withContent === 0 ? [] : [`\n  bursar replay --log ${printable(log)} --collect 200 --max-usd 5 \\\n    --models <provider/model,…> --judge <provider/model> --out outcomes.jsonl\n`]),
+    ...(withContent === 0
+      ? []
+      : [
+          `\n  bursar replay --log ${printable(log)} --collect 200 --max-usd 5 \\\n    --models <provider/model,…> --judge <provider/model> --out outcomes.jsonl\n`,
+        ]),
     ...(leftOut > 0 ? [say(`${leftOut} rows of the log were wrong and left out.`)] : []),
   ].join('')
 }

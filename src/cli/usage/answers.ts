@@ -71,17 +71,28 @@ const run = z.object({
   input_from: z.record(z.string(), z.number()).nullable(),
   repeated_share: z.number().nullable(),
   multiplicity: z.number().nullable(),
-  cache: z.object({ cacheable_share: z.number(), read_share: z.number(), missed_tokens: z.number(), missed_usd_at_most: money.nullable() }).nullable(),
+  cache: z
+    .object({ cacheable_share: z.number(), read_share: z.number(), missed_tokens: z.number(), missed_usd_at_most: money.nullable() })
+    .nullable(),
   model_seconds: z.number(),
   other_seconds: z.number(),
   runaway: z.string().nullable(),
 })
 export type RunAnswer = z.output<typeof run>
 
-export const runsAnswer = z.object({ ...period, runs: z.number(), spread: z.object({ usd: spread, tokens: spread, calls: spread }), data: z.array(run) })
+export const runsAnswer = z.object({
+  ...period,
+  runs: z.number(),
+  spread: z.object({ usd: spread, tokens: spread, calls: spread }),
+  data: z.array(run),
+})
 export type RunsAnswer = z.output<typeof runsAnswer>
 
-export const runAnswer = z.object({ ...run.shape, outcomes: z.array(z.object({ at: z.string(), source: z.string(), score: z.number() })), complete: z.boolean() })
+export const runAnswer = z.object({
+  ...run.shape,
+  outcomes: z.array(z.object({ at: z.string(), source: z.string(), score: z.number() })),
+  complete: z.boolean(),
+})
 
 export const costOfPassAnswer = z.object({
   ...period,
@@ -93,7 +104,13 @@ export const costOfPassAnswer = z.object({
       passed: z.number(),
       usd: money,
       unpriced: z.number(),
-      usd_per_success: z.object({ value: money.nullable(), low: money.nullable(), high: money.nullable(), n: z.number(), method: z.string() }),
+      usd_per_success: z.object({
+        value: money.nullable(),
+        low: money.nullable(),
+        high: money.nullable(),
+        n: z.number(),
+        method: z.string(),
+      }),
     }),
   ),
   forgotten: z.number(),
@@ -102,7 +119,10 @@ export const costOfPassAnswer = z.object({
 export type CostOfPassAnswer = z.output<typeof costOfPassAnswer>
 
 /** Reads an answer. Throws `BursarError` when it isn't what this version understands. */
-export async function readAnswer<Answer>(response: Response, schema: z.ZodType<Answer>): Promise<{ readonly answer: Answer; readonly json: unknown }> {
+export async function readAnswer<Answer>(
+  response: Response,
+  schema: z.ZodType<Answer>,
+): Promise<{ readonly answer: Answer; readonly json: unknown }> {
   let json: unknown
   try {
     json = await response.json()
@@ -116,5 +136,9 @@ export async function readAnswer<Answer>(response: Response, schema: z.ZodType<A
 }
 
 function misread(what: string, cause: unknown): BursarError {
-  return new BursarError(`The gateway's answer isn't one that this version of bursar understands (${what}). Is it of the same version?`, { code: 'upstream_malformed', status: 502, cause })
+  return new BursarError(`The gateway's answer isn't one that this version of bursar understands (${what}). Is it of the same version?`, {
+    code: 'upstream_malformed',
+    status: 502,
+    cause,
+  })
 }

@@ -6,7 +6,9 @@ export function dollars(text: string): string {
   if (value === 0) return '$0'
   const sign = value < 0 ? '-' : ''
   const size = Math.abs(value)
-  return sign + (size < 0.01 ? `$${fixed(size)}` : `$${size.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`)
+  return (
+    sign + (size < 0.01 ? `$${fixed(size)}` : `$${size.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`)
+  )
 }
 
 /** Two digits that count, without an exponent. */

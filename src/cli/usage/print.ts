@@ -1,13 +1,37 @@
 import { cut, printable, table, textWidth, wrap, type Column } from '../table.js'
-import type { AnomaliesAnswer, CostOfPassAnswer, ForecastAnswer, RunAnswer, RunsAnswer, SpreadAnswer, Totals, UsageAnswer } from './answers.js'
+import type {
+  AnomaliesAnswer,
+  CostOfPassAnswer,
+  ForecastAnswer,
+  RunAnswer,
+  RunsAnswer,
+  SpreadAnswer,
+  Totals,
+  UsageAnswer,
+} from './answers.js'
 import { bar, count, dollars, percent, plural, seconds } from './figures.js'
 
 /** The reports as text for people: at most `width` columns, no colour. */
 
 /** What a period came to, in a few lines. */
 export function summaryText({ total, from, to, notes }: UsageAnswer, source: string, width: number): string {
-  const { usd, calls, errors, lost, unpriced, input_tokens: input, output_tokens: output, tokens, cache_savings_usd: saved, latency_seconds: latency } = total
-  const bad = [...(errors > 0 ? [`${errors.toLocaleString('en-US')} not complete`] : []), ...(lost > 0 ? [`${lost} lost`] : []), ...(unpriced > 0 ? [`${unpriced} of unknown price`] : [])]
+  const {
+    usd,
+    calls,
+    errors,
+    lost,
+    unpriced,
+    input_tokens: input,
+    output_tokens: output,
+    tokens,
+    cache_savings_usd: saved,
+    latency_seconds: latency,
+  } = total
+  const bad = [
+    ...(errors > 0 ? [`${errors.toLocaleString('en-US')} not complete`] : []),
+    ...(lost > 0 ? [`${lost} lost`] : []),
+    ...(unpriced > 0 ? [`${unpriced} of unknown price`] : []),
+  ]
   const lines = [
     `${periodText(from, to)}, from ${source}`,
     '',
@@ -42,7 +66,9 @@ export function daysText({ data }: UsageAnswer, width: number): string {
   const labels = rows.map(({ value }) => dollars(value.toFixed(12)))
   const labelWidth = Math.max(...labels.map(textWidth))
   const room = width - 17 - labelWidth - 2
-  return rows.map(({ name, value }, index) => `${name}  ${(labels[index] ?? '').padStart(labelWidth)}  ${bar(value, most, room)}`.trimEnd() + '\n').join('')
+  return rows
+    .map(({ name, value }, index) => `${name}  ${(labels[index] ?? '').padStart(labelWidth)}  ${bar(value, most, room)}`.trimEnd() + '\n')
+    .join('')
 }
 
 /** Groups as a table, with what was left out and the whole below. */
@@ -74,7 +100,10 @@ export function groupsText({ data, others, total }: UsageAnswer, by: readonly st
   return narrowed(columns, rows, ['P50 s', 'CACHED', 'SHARE'], width)
 }
 
-/** The table without as many of these columns, the first first, as it takes to keep within the width. `--json` and `--csv` have them all. */
+/**
+ * The table without as many of these columns, the first first, as it takes to keep within the width. `--json` and `--csv` have them
+ * all.
+ */
 function narrowed(columns: readonly Column[], rows: readonly (readonly string[])[], spare: readonly string[], width: number): string {
   const text = table(columns, rows, width)
   const [least, ...others] = spare
@@ -94,7 +123,11 @@ export function forecastText({ data, from, to }: ForecastAnswer, by: readonly st
     const lines =
       total === null
         ? [`  so far    ${dollars(spent)}`]
-        : [`  so far    ${dollars(spent)}`, `  in all    ${dollars(total.value)}, with ${percent(total.level)} chance between ${dollars(total.low)} and ${dollars(total.high)}`, `            (${basis})`]
+        : [
+            `  so far    ${dollars(spent)}`,
+            `  in all    ${dollars(total.value)}, with ${percent(total.level)} chance between ${dollars(total.low)} and ${dollars(total.high)}`,
+            `            (${basis})`,
+          ]
     return `${[title, '', ...lines, ...noteLines(notes, width)].join('\n')}\n`
   }
   const rows = data.map(({ group, spent_usd: spent, total_usd: total, history_days: history }) => [
@@ -140,7 +173,10 @@ export function runsText({ data, runs, spread, from, to }: RunsAnswer, width: nu
     ...['SPENT', 'CALLS', 'IN', 'IN:OUT', '+STEP', 'AGAIN', 'CACHED', '!'].map((title): Column => ({ title, align: 'right' })),
   ]
   const spreads = table(
-    [{ title: 'ONE RUN TAKES' }, ...['LEAST', 'HALF BELOW', '95 OF 100', 'MOST', 'MOST/LEAST'].map((title): Column => ({ title, align: 'right' }))],
+    [
+      { title: 'ONE RUN TAKES' },
+      ...['LEAST', 'HALF BELOW', '95 OF 100', 'MOST', 'MOST/LEAST'].map((title): Column => ({ title, align: 'right' })),
+    ],
     [
       ...spreadRow('dollars', spread.usd, (value) => dollars(value.toFixed(12))),
       ...spreadRow('tokens', spread.tokens, count),
@@ -150,7 +186,10 @@ export function runsText({ data, runs, spread, from, to }: RunsAnswer, width: nu
   )
   const lines = [`${plural(runs, 'run')}, ${periodText(from, to)}`, '', spreads]
   const flagged = data.flatMap(({ run, runaway }) => (runaway === null ? [] : hanging(`! ${named(run)}: ${runaway}`, width)))
-  const legend = wrap('+STEP: input tokens more from step to step. AGAIN: share of the input that the run had sent before. CACHED: share read from prompt caches.', width)
+  const legend = wrap(
+    '+STEP: input tokens more from step to step. AGAIN: share of the input that the run had sent before. CACHED: share read from prompt caches.',
+    width,
+  )
   return `${[...lines, table(columns, rows, width), ...flagged, ...legend].join('\n')}\n`
 }
 
@@ -176,11 +215,19 @@ export function runText(run: RunAnswer, outcomes: readonly { readonly source: st
     lines.push('', 'Input came from')
     for (const [name, words] of partNames) {
       const value = parts[name] ?? 0
-      lines.push(`  ${words.padEnd(20)}${count(value).padStart(7)}  ${percent(whole === 0 ? 0 : value / whole).padStart(4)}  ${bar(value, whole, width - 38)}`.trimEnd())
+      lines.push(
+        `  ${words.padEnd(20)}${count(value).padStart(7)}  ${percent(whole === 0 ? 0 : value / whole).padStart(4)}  ${bar(value, whole, width - 38)}`.trimEnd(),
+      )
     }
   }
   if (run.repeated_share !== null && run.multiplicity !== null)
-    lines.push('', ...wrap(`${percent(run.repeated_share)} of the input had been sent before in this run: each token was sent ${run.multiplicity.toFixed(1)} times on average.`, width))
+    lines.push(
+      '',
+      ...wrap(
+        `${percent(run.repeated_share)} of the input had been sent before in this run: each token was sent ${run.multiplicity.toFixed(1)} times on average.`,
+        width,
+      ),
+    )
   if (cache !== null) lines.push(...wrap(cacheWords(cache), width))
   if (run.steps.length > 1) lines.push('', ...stepLines(run.steps, width))
   if (run.runaway !== null) lines.push('', ...hanging(`! Out of hand: ${run.runaway}`, width))
@@ -188,8 +235,16 @@ export function runText(run: RunAnswer, outcomes: readonly { readonly source: st
   return `${lines.join('\n')}\n`
 }
 
-function cacheWords({ cacheable_share: could, read_share: read, missed_tokens: missed, missed_usd_at_most: missedUsd }: NonNullable<RunAnswer['cache']>): string {
-  if (missed === 0) return read >= could ? `Prompt caches gave ${percent(read)} of the input: all that the run repeats.` : `Prompt caches gave ${percent(read)} of the input.`
+function cacheWords({
+  cacheable_share: could,
+  read_share: read,
+  missed_tokens: missed,
+  missed_usd_at_most: missedUsd,
+}: NonNullable<RunAnswer['cache']>): string {
+  if (missed === 0)
+    return read >= could
+      ? `Prompt caches gave ${percent(read)} of the input: all that the run repeats.`
+      : `Prompt caches gave ${percent(read)} of the input.`
   const cost = missedUsd === null ? '' : `, at most ${dollars(missedUsd)} more than needed`
   return `Prompt caches gave ${percent(read)} of the input and could have given ${percent(could)}: ${count(missed)} tokens were paid in full${cost}.`
 }
@@ -214,18 +269,35 @@ export function costOfPassText({ data, by, from, to, forgotten, notes }: CostOfP
   ]
   const more = [
     ...(forgotten > 0 ? [`The calls of ${plural(forgotten, 'attempt')} are no longer kept.`] : []),
-    ...data.filter(({ unpriced }) => unpriced > 0).map(({ group, unpriced }) => `${Object.values(group).map(named).join(', ')}: ${plural(unpriced, 'attempt')} of unknown price left out.`),
+    ...data
+      .filter(({ unpriced }) => unpriced > 0)
+      .map(
+        ({ group, unpriced }) => `${Object.values(group).map(named).join(', ')}: ${plural(unpriced, 'attempt')} of unknown price left out.`,
+      ),
     ...notes,
   ]
-  return `Cost of a success, ${periodText(from, to)}\n\n${table(columns, rows, width)}${noteLines(['FROM, TO: 95 % interval.', ...more], width).map((line) => `${line}\n`).join('')}`
+  return `Cost of a success, ${periodText(from, to)}\n\n${table(columns, rows, width)}${noteLines(
+    ['FROM, TO: 95 % interval.', ...more],
+    width,
+  )
+    .map((line) => `${line}\n`)
+    .join('')}`
 }
 
 /** Input of each step; of many steps about twenty evenly spread ones. */
 function stepLines(steps: readonly number[], width: number): string[] {
   const shown = 20
   const most = Math.max(...steps)
-  const indexes = steps.length <= shown ? steps.map((_, index) => index) : Array.from({ length: shown }, (_, index) => Math.round((index * (steps.length - 1)) / (shown - 1)))
-  return [`Input by step${steps.length <= shown ? '' : ` (${shown} of ${steps.length})`}`, ...indexes.map((index) => `  ${String(index + 1).padStart(5)} ${count(steps[index] ?? 0).padStart(7)}  ${bar(steps[index] ?? 0, most, width - 17)}`)]
+  const indexes =
+    steps.length <= shown
+      ? steps.map((_, index) => index)
+      : Array.from({ length: shown }, (_, index) => Math.round((index * (steps.length - 1)) / (shown - 1)))
+  return [
+    `Input by step${steps.length <= shown ? '' : ` (${shown} of ${steps.length})`}`,
+    ...indexes.map(
+      (index) => `  ${String(index + 1).padStart(5)} ${count(steps[index] ?? 0).padStart(7)}  ${bar(steps[index] ?? 0, most, width - 17)}`,
+    ),
+  ]
 }
 
 function spreadRow(name: string, spread: SpreadAnswer, figure: (value: number) => string): string[][] {

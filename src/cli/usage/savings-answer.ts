@@ -47,9 +47,17 @@ export const savingsAnswer = z.object({
   margin: z.number(),
   level: z.number(),
   all: scopeShape,
-  learning: z.object({ usd: z.string(), judge_usd: z.string(), shadow_usd: z.string(), other_usd: z.string(), unpriced: z.number() }).nullable(),
+  learning: z
+    .object({ usd: z.string(), judge_usd: z.string(), shadow_usd: z.string(), other_usd: z.string(), unpriced: z.number() })
+    .nullable(),
   saved_in_the_end_usd: band.nullable(),
-  scopes: z.array(z.object({ dimension: z.enum(['route', 'key', 'category']), data: z.array(z.object({ name: z.string(), ...scope })), left: z.number() })),
+  scopes: z.array(
+    z.object({
+      dimension: z.enum(['route', 'key', 'category']),
+      data: z.array(z.object({ name: z.string(), ...scope })),
+      left: z.number(),
+    }),
+  ),
   timeline: z.array(z.object({ at: z.string(), requests: z.number(), saved_usd: band.nullable(), quality: band.nullable() })),
   calibration: z.array(z.object({ expected: z.number(), observed: band, answers: z.number() })),
   arms: z.array(z.object({ arm: z.string(), requests: z.number(), held_out: z.number(), usd: z.string() })),

@@ -2,16 +2,23 @@ import type { ReportBlock, ReportDocument, ReportFigure, ReportPlot, ReportSecti
 import { dollars, plural } from './figures.js'
 import type { BandAnswer, KindAnswer, SavingAnswer, SavingsAnswer, ScopeAnswer } from './savings-answer.js'
 
-/** The report of savings as a document, from what the endpoint answers: the same answer gives the same document. `plots`: for a page; a terminal has none. */
+/**
+ * The report of savings as a document, from what the endpoint answers: the same answer gives the same document. `plots`: for a page; a
+ * terminal has none.
+ */
 export function savingsDocument(answer: SavingsAnswer, source: string, plots: boolean): ReportDocument {
   const { from, to, all, key } = answer
   const subtitle = `${day(from)} to ${day(to)} UTC, from ${source}${key === null ? '' : `, key ${key}`}`
-  if (all.requests === 0) return { title: 'Savings', subtitle, sections: [{ heading: 'Nothing to tell', blocks: [{ kind: 'text', text: nothing }] }] }
+  if (all.requests === 0)
+    return { title: 'Savings', subtitle, sections: [{ heading: 'Nothing to tell', blocks: [{ kind: 'text', text: nothing }] }] }
   return {
     title: 'Savings',
     subtitle,
     sections: [
-      { heading: 'Saved against the reference', blocks: [{ kind: 'figures', figures: figuresOf(answer) }, moneyTable(answer), ...amountBlocks(all)] },
+      {
+        heading: 'Saved against the reference',
+        blocks: [{ kind: 'figures', figures: figuresOf(answer) }, moneyTable(answer), ...amountBlocks(all)],
+      },
       { heading: 'Quality', blocks: qualityBlocks(answer) },
       ...answer.scopes.flatMap((scopes) => scopeSection(scopes)),
       ...(plots ? plotSections(answer) : []),
@@ -23,7 +30,12 @@ export function savingsDocument(answer: SavingsAnswer, source: string, plots: bo
 const nothing =
   'No request of this period was part of the live proof. A share of routed requests has to be held out to the reference arm: set `proof.holdout` in the configuration (0.05 when left out), route requests (`model: auto`, or `routing.instead_of`), and see that callers do not opt out of exploration.'
 
-const verdictWords: Readonly<Record<ScopeAnswer['verdict'], string>> = { proven: 'proven', 'not yet': 'not yet', worse: 'worse', none: 'nobody judged' }
+const verdictWords: Readonly<Record<ScopeAnswer['verdict'], string>> = {
+  proven: 'proven',
+  'not yet': 'not yet',
+  worse: 'worse',
+  none: 'nobody judged',
+}
 
 const evidenceWords: Readonly<Record<KindAnswer, string>> = {
   judge: 'a sampled judge',
@@ -37,12 +49,29 @@ function figuresOf(answer: SavingsAnswer): ReportFigure[] {
   const head = all.quality.find(({ kind }) => kind === all.evidence)
   return [
     isKnown(all.usd)
-      ? { label: 'Saved', text: `${money(all.usd.saved)}${all.usd.share === null ? '' : `, ${percents(all.usd.share)} of what the reference would have cost`}`, tone: tone(all.usd.saved) }
-      : { label: 'Saved', text: `unknown: the price of ${plural(all.usd.unknown_requests, 'request')} isn't known`, note: `Answered by ${all.usd.arms.join(', ')}. Give their prices in the configuration.`, tone: 'bad' },
+      ? {
+          label: 'Saved',
+          text: `${money(all.usd.saved)}${all.usd.share === null ? '' : `, ${percents(all.usd.share)} of what the reference would have cost`}`,
+          tone: tone(all.usd.saved),
+        }
+      : {
+          label: 'Saved',
+          text: `unknown: the price of ${plural(all.usd.unknown_requests, 'request')} isn't known`,
+          note: `Answered by ${all.usd.arms.join(', ')}. Give their prices in the configuration.`,
+          tone: 'bad',
+        },
     {
       label: `Quality within ${points(margin)} points of the reference`,
-      text: all.verdict === 'not yet' ? `not yet (${moreText(all.more)})` : all.verdict === 'worse' ? 'worse: this traffic belongs back with the reference' : verdictWords[all.verdict],
-      note: head === undefined ? 'No answer was judged: turn on proof.judge, or send feedback.' : `${pointsBand(head.difference)} points, by ${evidenceWords[head.kind]}`,
+      text:
+        all.verdict === 'not yet'
+          ? `not yet (${moreText(all.more)})`
+          : all.verdict === 'worse'
+            ? 'worse: this traffic belongs back with the reference'
+            : verdictWords[all.verdict],
+      note:
+        head === undefined
+          ? 'No answer was judged: turn on proof.judge, or send feedback.'
+          : `${pointsBand(head.difference)} points, by ${evidenceWords[head.kind]}`,
       tone: all.verdict === 'proven' ? 'good' : all.verdict === 'worse' ? 'bad' : 'neutral',
     },
   ]
@@ -50,12 +79,21 @@ function figuresOf(answer: SavingsAnswer): ReportFigure[] {
 
 /** What a controller adds up again: each line follows from those above it. */
 function moneyTable({ all, learning, saved_in_the_end_usd: end }: SavingsAnswer): ReportTable {
-  const columns = [{ title: 'Dollars' }, { title: 'Estimate', align: 'right' as const }, { title: 'From', align: 'right' as const }, { title: 'To', align: 'right' as const }]
+  const columns = [
+    { title: 'Dollars' },
+    { title: 'Estimate', align: 'right' as const },
+    { title: 'From', align: 'right' as const },
+    { title: 'To', align: 'right' as const },
+  ]
   const answered = all.requests - all.held_out
   const rows: string[][] = [[`Spent on ${plural(answered, 'routed request')}`, dollars(all.spent_usd), 'exact', '']]
   if (!isKnown(all.usd)) return { kind: 'table', columns, rows: [...rows, ['The same by the reference', 'unknown', '', '']] }
   const { saved, spent, not_saved_held_out: heldOut } = all.usd
-  const sum = (band: BandAnswer, more: number): BandAnswer => ({ value: plus(band.value, more), low: plus(band.low, more), high: plus(band.high, more) })
+  const sum = (band: BandAnswer, more: number): BandAnswer => ({
+    value: plus(band.value, more),
+    low: plus(band.low, more),
+    high: plus(band.high, more),
+  })
   rows.push(['The same by the reference (spent + saved)', ...cells(sum(saved, spent))], ['Saved', ...cells(saved)])
   if (learning !== null && end !== null)
     rows.push(
@@ -71,19 +109,39 @@ function moneyTable({ all, learning, saved_in_the_end_usd: end }: SavingsAnswer)
 function amountBlocks({ seconds, joules }: ScopeAnswer): ReportBlock[] {
   const line = (name: string, unit: string, amount: SavingAnswer) =>
     isKnown(amount)
-      ? [[name, `${figure(amount.saved.value)} ${unit}`, figure(amount.saved.low), figure(amount.saved.high), amount.share === null ? '' : percents(amount.share)]]
+      ? [
+          [
+            name,
+            `${figure(amount.saved.value)} ${unit}`,
+            figure(amount.saved.low),
+            figure(amount.saved.high),
+            amount.share === null ? '' : percents(amount.share),
+          ],
+        ]
       : [[name, 'unknown', '', '', '']]
   return [
     {
       kind: 'table',
-      columns: [{ title: 'Beside dollars' }, { title: 'Saved', align: 'right' }, { title: 'From', align: 'right' }, { title: 'To', align: 'right' }, { title: 'Share', align: 'right' }],
+      columns: [
+        { title: 'Beside dollars' },
+        { title: 'Saved', align: 'right' },
+        { title: 'From', align: 'right' },
+        { title: 'To', align: 'right' },
+        { title: 'Share', align: 'right' },
+      ],
       rows: [...line('Waiting', 's', seconds), ...line('Energy', 'J', joules)],
     },
   ]
 }
 
 function qualityBlocks({ all, margin }: SavingsAnswer): ReportBlock[] {
-  if (all.quality.length === 0) return [{ kind: 'text', text: 'No answer of this traffic was judged by anybody, so nothing is known of its quality. Turn on `proof.judge`, or send feedback (POST /v1/feedback).' }]
+  if (all.quality.length === 0)
+    return [
+      {
+        kind: 'text',
+        text: 'No answer of this traffic was judged by anybody, so nothing is known of its quality. Turn on `proof.judge`, or send feedback (POST /v1/feedback).',
+      },
+    ]
   const rows = all.quality.map(({ kind, difference, words, labels }) => [
     `${evidenceWords[kind]}${kind === all.evidence ? ' *' : ''}`,
     pointsText(difference.value),
@@ -94,12 +152,27 @@ function qualityBlocks({ all, margin }: SavingsAnswer): ReportBlock[] {
     labels === 0 ? '' : String(labels),
   ])
   const right = (title: string) => ({ title, align: 'right' as const })
-  const texts: string[] = [`* gives the verdict. Points of a hundred, routed answers less the reference's; the margin is ${points(margin)}.`]
+  const texts: string[] = [
+    `* gives the verdict. Points of a hundred, routed answers less the reference's; the margin is ${points(margin)}.`,
+  ]
   const judged = all.quality.find(({ kind }) => kind === 'judge' || kind === 'pair')
-  if (judged !== undefined && judged.labels === 0) texts.push('No person has labelled an answer that the judge graded, so the judge is taken at its word: what it likes or overlooks is in these figures.')
-  if (all.evidence === 'feedback') texts.push("By users' own feedback: those who speak are not a random sample of those who were answered, so this is weaker than a sampled judge.")
+  if (judged !== undefined && judged.labels === 0)
+    texts.push(
+      'No person has labelled an answer that the judge graded, so the judge is taken at its word: what it likes or overlooks is in these figures.',
+    )
+  if (all.evidence === 'feedback')
+    texts.push(
+      "By users' own feedback: those who speak are not a random sample of those who were answered, so this is weaker than a sampled judge.",
+    )
   if (all.evidence === 'check') texts.push('By verifiers, which see form (schemas, tool calls), not whether an answer is right.')
-  return [{ kind: 'table', columns: [{ title: 'Judged by' }, right('Diff.'), right('From'), right('To'), right('Words'), right('Held out'), right('Labels')], rows }, { kind: 'text', text: texts.join('\n\n') }]
+  return [
+    {
+      kind: 'table',
+      columns: [{ title: 'Judged by' }, right('Diff.'), right('From'), right('To'), right('Words'), right('Held out'), right('Labels')],
+      rows,
+    },
+    { kind: 'text', text: texts.join('\n\n') },
+  ]
 }
 
 const dimensionWords = { route: 'By route', key: 'By key', category: 'By category' } as const
@@ -122,17 +195,53 @@ function scopeSection({ dimension, data, left }: SavingsAnswer['scopes'][number]
     ]
   })
   const beyond = data.length - shown.length + left
-  const text = beyond === 0 ? [] : [{ kind: 'text' as const, text: `${plural(beyond, 'smaller one')} not shown${left === 0 ? '' : `, of which ${left} were not told apart`}.` }]
-  return [{ heading: dimensionWords[dimension], blocks: [{ kind: 'table', columns: [{ title: dimension }, right('Requests'), right('Saved'), right('From..to'), right('Quality'), { title: 'Verdict' }], rows }, ...text] }]
+  const text =
+    beyond === 0
+      ? []
+      : [
+          {
+            kind: 'text' as const,
+            text: `${plural(beyond, 'smaller one')} not shown${left === 0 ? '' : `, of which ${left} were not told apart`}.`,
+          },
+        ]
+  return [
+    {
+      heading: dimensionWords[dimension],
+      blocks: [
+        {
+          kind: 'table',
+          columns: [{ title: dimension }, right('Requests'), right('Saved'), right('From..to'), right('Quality'), { title: 'Verdict' }],
+          rows,
+        },
+        ...text,
+      ],
+    },
+  ]
 }
 
 function plotSections({ timeline, calibration, arms, margin, all }: SavingsAnswer): ReportSection[] {
   const at = (text: string) => Date.parse(text) / 1000
-  const saved = timeline.flatMap(({ at: when, saved_usd: usd }) => (usd === null || usd.value === null || usd.low === null || usd.high === null ? [] : [{ x: at(when), y: { value: usd.value, low: usd.low, high: usd.high } }]))
-  const quality = timeline.flatMap(({ at: when, quality: of }) => (of === null || of.value === null || of.low === null || of.high === null ? [] : [{ x: at(when), y: { value: of.value * 100, low: of.low * 100, high: of.high * 100 } }]))
+  const saved = timeline.flatMap(({ at: when, saved_usd: usd }) =>
+    usd === null || usd.value === null || usd.low === null || usd.high === null
+      ? []
+      : [{ x: at(when), y: { value: usd.value, low: usd.low, high: usd.high } }],
+  )
+  const quality = timeline.flatMap(({ at: when, quality: of }) =>
+    of === null || of.value === null || of.low === null || of.high === null
+      ? []
+      : [{ x: at(when), y: { value: of.value * 100, low: of.low * 100, high: of.high * 100 } }],
+  )
   const plots: ReportPlot[] = []
   const time = { title: 'Day', as: 'days' as const }
-  if (saved.length > 1) plots.push({ kind: 'plot', shape: 'line', caption: 'Dollars saved so far, with interval', x: time, y: { title: 'Saved', unit: '$' }, series: [{ name: 'saved', points: saved }] })
+  if (saved.length > 1)
+    plots.push({
+      kind: 'plot',
+      shape: 'line',
+      caption: 'Dollars saved so far, with interval',
+      x: time,
+      y: { title: 'Saved', unit: '$' },
+      series: [{ name: 'saved', points: saved }],
+    })
   const [firstPoint, lastPoint] = [quality[0], quality.at(-1)]
   if (firstPoint !== undefined && lastPoint !== undefined && quality.length > 1)
     plots.push({
@@ -151,11 +260,32 @@ function plotSections({ timeline, calibration, arms, margin, all }: SavingsAnswe
       caption: 'Expected quality against observed quality: on the diagonal, expectations were right',
       x: { title: 'Expected' },
       y: { title: 'Observed' },
-      series: [{ name: 'answers', points: calibration.map(({ expected, observed, answers }) => ({ x: expected, y: { value: observed.value ?? 0, low: observed.low ?? 0, high: observed.high ?? 1 }, label: String(answers) })) }],
+      series: [
+        {
+          name: 'answers',
+          points: calibration.map(({ expected, observed, answers }) => ({
+            x: expected,
+            y: { value: observed.value ?? 0, low: observed.low ?? 0, high: observed.high ?? 1 },
+            label: String(answers),
+          })),
+        },
+      ],
       guide: { name: 'as expected', from: { x: 0, y: 0 }, to: { x: 1, y: 1 } },
     })
   if (arms.length > 0)
-    plots.push({ kind: 'plot', shape: 'bars', caption: 'Where the money went, by arm', x: { title: 'Arm' }, y: { title: 'Dollars', unit: '$' }, series: [{ name: 'spent', points: arms.map(({ arm, usd, requests }, index) => ({ x: index, y: Number(usd), label: `${arm} (${requests})` })) }] })
+    plots.push({
+      kind: 'plot',
+      shape: 'bars',
+      caption: 'Where the money went, by arm',
+      x: { title: 'Arm' },
+      y: { title: 'Dollars', unit: '$' },
+      series: [
+        {
+          name: 'spent',
+          points: arms.map(({ arm, usd, requests }, index) => ({ x: index, y: Number(usd), label: `${arm} (${requests})` })),
+        },
+      ],
+    })
   return plots.length === 0 ? [] : [{ heading: 'Over time, and where it went', blocks: plots }]
 }
 
@@ -165,9 +295,17 @@ function notes({ all, level, margin, scopes, unusable_judgements: unusable, lear
     `A random share of requests (${all.held_out.toLocaleString('en-US')} of ${all.requests.toLocaleString('en-US')}, drawn in ${all.units.toLocaleString('en-US')} conversations) was answered by the reference: the model that the caller named, or the configured one. Every figure compares the two groups; nothing is compared with the dearest model unless that is the reference.`,
     `From and to: ${percent} intervals (asymptotic confidence sequences) that hold at every look together, so looking daily and stopping when you like is honest. Conversations, not requests, are counted as independent. An interval without bounds has fewer than 50 judged conversations in the smaller group.`,
     `Proven: all of the interval lies above -${points(margin)} points. Worse: all of it lies below. ${scopes.some(({ data }) => data.length > 1) ? "Verdicts of the rows of one table hold together (Holm 1979), so a row's interval may clear the margin and its verdict not yet." : ''}`.trim(),
-    ...(all.units < all.requests ? ['Figures are per request. Where answers change how long conversations last, that is part of the difference of the traffic, not of these figures.'] : []),
-    ...(learning !== null && learning.unpriced > 0 ? [`${plural(learning.unpriced, 'call')} of judges or shadows had no known price and is in no sum.`] : []),
-    ...(unusable > 0 ? [`${plural(unusable, "judge's word", "judges' words")} came without the probability with which it was sought, and was left out.`] : []),
+    ...(all.units < all.requests
+      ? [
+          'Figures are per request. Where answers change how long conversations last, that is part of the difference of the traffic, not of these figures.',
+        ]
+      : []),
+    ...(learning !== null && learning.unpriced > 0
+      ? [`${plural(learning.unpriced, 'call')} of judges or shadows had no known price and is in no sum.`]
+      : []),
+    ...(unusable > 0
+      ? [`${plural(unusable, "judge's word", "judges' words")} came without the probability with which it was sought, and was left out.`]
+      : []),
   ]
 }
 
@@ -184,7 +322,9 @@ function dollarsOf(value: number | null): string {
 }
 
 function money({ value, low, high }: BandAnswer): string {
-  return low === null || high === null ? `${dollarsOf(value)} (no interval yet)` : `${dollarsOf(value)}, between ${dollarsOf(low)} and ${dollarsOf(high)}`
+  return low === null || high === null
+    ? `${dollarsOf(value)} (no interval yet)`
+    : `${dollarsOf(value)}, between ${dollarsOf(low)} and ${dollarsOf(high)}`
 }
 
 function tone({ low, high }: BandAnswer): ReportFigure['tone'] {
@@ -206,7 +346,9 @@ function pointsText(value: number | null): string {
 }
 
 function pointsBand({ value, low, high }: BandAnswer): string {
-  return low === null || high === null ? `${pointsText(value)} (no interval yet)` : `${pointsText(value)}, between ${pointsText(low)} and ${pointsText(high)},`
+  return low === null || high === null
+    ? `${pointsText(value)} (no interval yet)`
+    : `${pointsText(value)}, between ${pointsText(low)} and ${pointsText(high)},`
 }
 
 function moreText(more: number | null): string {

@@ -41,7 +41,8 @@ export function withSourceOptions(command: Command): Command {
 /** Opens what the options say. Throws `invalid_configuration` when there is nothing to read. */
 export async function openSource(options: SourceOptions, deps: SourceDependencies): Promise<UsageSource> {
   const { url, database, config, key } = options
-  if (url !== undefined && (database !== undefined || config !== undefined)) throw unusable('Give either --url or a database (--database, --config), not both.')
+  if (url !== undefined && (database !== undefined || config !== undefined))
+    throw unusable('Give either --url or a database (--database, --config), not both.')
   if (url !== undefined) return remote(url, key ?? set(deps.env['BURSAR_ADMIN_KEY']) ?? set(deps.env['BURSAR_KEY']) ?? ownKey(url))
   if (key !== undefined) throw unusable('--key goes with --url: a database is read as it is.')
   return local(settingsOf(database ?? configured(config, deps.env)), deps)
@@ -51,7 +52,8 @@ function configured(named: string | undefined, env: NodeJS.Dict<string>): string
   const file = named ?? (existsSync(USUAL_FILE) ? USUAL_FILE : undefined)
   const { config } = file === undefined ? parseConfig('{}', env) : loadConfig(file, env)
   const { store, path, database_url } = config.ledger
-  if (store === 'memory') throw unusable('This configuration keeps the ledger in memory (ledger.store): only the running gateway knows it. Ask it with --url.')
+  if (store === 'memory')
+    throw unusable('This configuration keeps the ledger in memory (ledger.store): only the running gateway knows it. Ask it with --url.')
   return database_url?.reveal() ?? path ?? ''
 }
 
@@ -59,7 +61,10 @@ function settingsOf(where: string): StoreSettings {
   if (/^postgres(ql)?:\/\//.test(where)) return { url: where, poolSize: 1 }
   const file = resolve(where)
   // To open a file that isn't there would make it.
-  if (!existsSync(file)) throw unusable(`There is no database at ${shown(file)}. A gateway makes it when it starts; --database names another, --url asks a running gateway.`)
+  if (!existsSync(file))
+    throw unusable(
+      `There is no database at ${shown(file)}. A gateway makes it when it starts; --database names another, --url asks a running gateway.`,
+    )
   return { file }
 }
 
@@ -88,7 +93,11 @@ function remote(url: string, key: string | undefined): UsageSource {
         return await good(await fetch(origin + path, { signal, headers: key === undefined ? {} : { authorization: `Bearer ${key}` } }))
       } catch (thrown) {
         if (BursarError.is(thrown) || signal.aborted) throw thrown
-        throw new BursarError(`${origin} can't be reached (${reasonOf(thrown)}).`, { code: 'upstream_unreachable', status: 502, cause: thrown })
+        throw new BursarError(`${origin} can't be reached (${reasonOf(thrown)}).`, {
+          code: 'upstream_unreachable',
+          status: 502,
+          cause: thrown,
+        })
       }
     },
     close: () => Promise.resolve(),
@@ -111,11 +120,22 @@ async function good(response: Response): Promise<Response> {
   } catch {
     said = undefined
   }
-  throw new BursarError(messageOf(said) ?? `The answer was ${response.status}, which is not that of a Bursar gateway.`, { code: 'invalid_request', status: response.status })
+  throw new BursarError(messageOf(said) ?? `The answer was ${response.status}, which is not that of a Bursar gateway.`, {
+    code: 'invalid_request',
+    status: response.status,
+  })
 }
 
 function messageOf(body: unknown): string | undefined {
-  if (typeof body !== 'object' || body === null || !('error' in body) || typeof body.error !== 'object' || body.error === null || !('message' in body.error)) return undefined
+  if (
+    typeof body !== 'object' ||
+    body === null ||
+    !('error' in body) ||
+    typeof body.error !== 'object' ||
+    body.error === null ||
+    !('message' in body.error)
+  )
+    return undefined
   return String(body.error.message)
 }
 

@@ -13,7 +13,11 @@ export function anthropic(settings: ProviderSettings & { readonly baseUrl: strin
       id: settings.id,
       kind: settings.type,
       baseUrl: settings.baseUrl,
-      headers: { 'anthropic-version': '2023-06-01', ...(settings.apiKey === undefined ? {} : { 'x-api-key': settings.apiKey }), ...settings.headers },
+      headers: {
+        'anthropic-version': '2023-06-01',
+        ...(settings.apiKey === undefined ? {} : { 'x-api-key': settings.apiKey }),
+        ...settings.headers,
+      },
       formats: new Map([['anthropic-messages', { codec, path: () => '/v1/messages', passThrough: true }]]),
       forwardHeaders: ['anthropic-version', 'anthropic-beta'],
       modelList: { path: '/v1/models?limit=1000', ids: modelIds },

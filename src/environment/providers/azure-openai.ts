@@ -14,9 +14,13 @@ export function azureOpenAi(settings: ProviderSettings & { readonly baseUrl: str
   const classic = (operation: string) => (model: string) =>
     `/openai/deployments/${encodeURIComponent(model)}/${operation}?api-version=${encodeURIComponent(apiVersion ?? '')}`
   const formats = new Map<WireFormat, FormatEndpoint>([
-    ['openai-chat', { codec, path: apiVersion === undefined ? () => '/openai/v1/chat/completions' : classic('chat/completions'), passThrough: true }],
+    [
+      'openai-chat',
+      { codec, path: apiVersion === undefined ? () => '/openai/v1/chat/completions' : classic('chat/completions'), passThrough: true },
+    ],
   ])
-  if (apiVersion === undefined) formats.set('openai-responses', { codec: openaiResponses, path: () => '/openai/v1/responses', passThrough: true })
+  if (apiVersion === undefined)
+    formats.set('openai-responses', { codec: openaiResponses, path: () => '/openai/v1/responses', passThrough: true })
   return httpProvider(
     {
       id: settings.id,

@@ -30,6 +30,8 @@ export function gemini(settings: ProviderSettings & { readonly baseUrl: string }
 function ids(json: unknown): readonly string[] | undefined {
   if (typeof json !== 'object' || json === null || !('models' in json) || !Array.isArray(json.models)) return undefined
   return json.models.flatMap((entry: unknown) =>
-    typeof entry === 'object' && entry !== null && 'name' in entry && typeof entry.name === 'string' ? [entry.name.replace(/^models\//, '')] : [],
+    typeof entry === 'object' && entry !== null && 'name' in entry && typeof entry.name === 'string'
+      ? [entry.name.replace(/^models\//, '')]
+      : [],
   )
 }

@@ -17,7 +17,8 @@ const kinds: Readonly<Record<string, Factory>> = {
   anthropic: (settings, resources) => anthropic(withUrl(settings, 'https://api.anthropic.com'), resources),
   gemini: (settings, resources) => gemini(withUrl(settings, 'https://generativelanguage.googleapis.com/v1beta'), resources),
   'azure-openai': (settings, resources) => azureOpenAi(withUrl(settings), resources),
-  sandbox: (settings, resources) => createSandboxProvider({ id: settings.id, seed: settings.seed ?? 1, speed: settings.speed ?? 1, clock: resources.clock }),
+  sandbox: (settings, resources) =>
+    createSandboxProvider({ id: settings.id, seed: settings.seed ?? 1, speed: settings.speed ?? 1, clock: resources.clock }),
   recorded: (settings, resources) =>
     createRecordedProvider({ id: settings.id, files: settings.files ?? [], speed: settings.speed ?? 1, clock: resources.clock }),
 }

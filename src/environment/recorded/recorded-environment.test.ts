@@ -11,7 +11,17 @@ const row: OutcomeRow = {
   id: 'r1',
   request: { messages: [{ role: 'user', content: 'q' }] },
   outcomes: {
-    big: { quality: 1, usd: 0.02, inputTokens: 100, cacheReadTokens: 40, outputTokens: 50, reasoningTokens: 7, seconds: 4, firstTokenSeconds: 1, answer: 'The answer is 42, as was to be shown at some length.' },
+    big: {
+      quality: 1,
+      usd: 0.02,
+      inputTokens: 100,
+      cacheReadTokens: 40,
+      outputTokens: 50,
+      reasoningTokens: 7,
+      seconds: 4,
+      firstTokenSeconds: 1,
+      answer: 'The answer is 42, as was to be shown at some length.',
+    },
     small: {
       inputTokens: 100,
       samples: [
@@ -25,7 +35,11 @@ const row: OutcomeRow = {
   },
 }
 
-async function ask(env: Environment, model: string, more: Partial<Request> = {}): Promise<{ deltas: Delta[]; completion: Completion; text: string }> {
+async function ask(
+  env: Environment,
+  model: string,
+  more: Partial<Request> = {},
+): Promise<{ deltas: Delta[]; completion: Completion; text: string }> {
   const deltas: Delta[] = []
   const running = env.call(model, asking('q', more))
   for (;;) {
@@ -35,7 +49,9 @@ async function ask(env: Environment, model: string, more: Partial<Request> = {})
   }
 }
 function textOf({ answer }: Completion): string {
-  return answer.kind === 'reply' ? answer.reply.choices.map(({ parts }) => parts.map((part) => (part.type === 'text' ? part.text : '')).join('')).join('|') : ''
+  return answer.kind === 'reply'
+    ? answer.reply.choices.map(({ parts }) => parts.map((part) => (part.type === 'text' ? part.text : '')).join('')).join('|')
+    : ''
 }
 
 describe('recorded world', () => {
@@ -43,7 +59,13 @@ describe('recorded world', () => {
     const env = recordedEnvironment(row)
     const { deltas, completion, text } = await ask(env, 'big')
     expect(text).toBe('The answer is 42, as was to be shown at some length.')
-    expect(completion).toMatchObject({ model: 'big', provider: 'recorded', usage: { inputTokens: 60, cacheReadTokens: 40, outputTokens: 50, reasoningTokens: 7 }, usageEstimated: false, cost: { usd: usd('0.02'), seconds: 4 } })
+    expect(completion).toMatchObject({
+      model: 'big',
+      provider: 'recorded',
+      usage: { inputTokens: 60, cacheReadTokens: 40, outputTokens: 50, reasoningTokens: 7 },
+      usageEstimated: false,
+      cost: { usd: usd('0.02'), seconds: 4 },
+    })
     const collector = new ReplyCollector()
     for (const delta of deltas) collector.push(delta)
     expect(completion.answer).toEqual({ kind: 'reply', reply: collector.reply() })
@@ -63,7 +85,11 @@ describe('recorded world', () => {
     const texts: string[] = []
     for (let call = 0; call < 3; call++) texts.push((await ask(env, 'small')).text)
     expect(texts).toEqual(['a', 'b', 'c'])
-    await expect(ask(env, 'small')).rejects.toMatchObject({ code: 'no_deployment_available', retryable: false, message: expect.stringContaining('3 recorded answers of "small"') as string })
+    await expect(ask(env, 'small')).rejects.toMatchObject({
+      code: 'no_deployment_available',
+      retryable: false,
+      message: expect.stringContaining('3 recorded answers of "small"') as string,
+    })
     expect(env.spent()).toMatchObject({ calls: 3, usage: { inputTokens: 300, outputTokens: 6 }, cost: { usd: usd('0.006'), seconds: 6 } })
   })
 
@@ -102,10 +128,19 @@ describe('recorded world', () => {
 
   it('says what is missing', async () => {
     const env = recordedEnvironment(row)
-    await expect(ask(env, 'nobody')).rejects.toMatchObject({ code: 'model_not_found', status: 404, message: expect.stringContaining('big, small, bare') as string })
+    await expect(ask(env, 'nobody')).rejects.toMatchObject({
+      code: 'model_not_found',
+      status: 404,
+      message: expect.stringContaining('big, small, bare') as string,
+    })
     await expect(ask(env, 'toString')).rejects.toMatchObject({ code: 'model_not_found' })
-    await expect(ask(env, 'bare')).rejects.toMatchObject({ code: 'no_deployment_available', message: expect.stringContaining('no recorded answer') as string })
-    await expect(env.embed('big', { model: 'big', inputs: ['x'], encoding: 'float', extra: [] })).rejects.toMatchObject({ code: 'unsupported_parameter' })
+    await expect(ask(env, 'bare')).rejects.toMatchObject({
+      code: 'no_deployment_available',
+      message: expect.stringContaining('no recorded answer') as string,
+    })
+    await expect(env.embed('big', { model: 'big', inputs: ['x'], encoding: 'float', extra: [] })).rejects.toMatchObject({
+      code: 'unsupported_parameter',
+    })
     expect(env.spent().calls).toBe(0)
   })
 
@@ -117,10 +152,16 @@ describe('recorded world', () => {
   })
 
   it('estimates what was not recorded and says so', async () => {
-    const price = (_model: string, usage: { inputTokens: number; outputTokens: number }) => picoUsd(usage.inputTokens + 10 * usage.outputTokens)
+    const price = (_model: string, usage: { inputTokens: number; outputTokens: number }) =>
+      picoUsd(usage.inputTokens + 10 * usage.outputTokens)
     const env = recordedEnvironment(row, { price, tokensPerSecond: 50 })
     const { completion } = await ask(env, 'plain')
-    expect(completion).toMatchObject({ usage: { outputTokens: 100 }, usageEstimated: true, cost: { seconds: 2 }, warnings: [expect.stringContaining('estimated') as string] })
+    expect(completion).toMatchObject({
+      usage: { outputTokens: 100 },
+      usageEstimated: true,
+      cost: { seconds: 2 },
+      warnings: [expect.stringContaining('estimated') as string],
+    })
     expect(completion.cost.usd).toBe(BigInt(completion.usage.inputTokens + 1_000))
     await expect(ask(recordedEnvironment(row, { tokensPerSecond: 0 }), 'plain')).rejects.toMatchObject({ path: 'tokensPerSecond' })
   })
@@ -130,7 +171,10 @@ describe('recorded world', () => {
     const env = recordedEnvironment(row, { budget })
     await ask(env, 'small')
     await expect(ask(env, 'small')).rejects.toMatchObject({ code: 'budget_exceeded' })
-    await expect(ask(env, 'plain')).rejects.toMatchObject({ code: 'budget_exceeded', message: expect.stringContaining("isn't known") as string })
+    await expect(ask(env, 'plain')).rejects.toMatchObject({
+      code: 'budget_exceeded',
+      message: expect.stringContaining("isn't known") as string,
+    })
     expect([env.spent().calls, budget.remaining().usd]).toEqual([1, usd('0.0015')])
   })
 
@@ -142,7 +186,11 @@ describe('recorded world', () => {
     const { usage, cost, calls } = env.spent()
     expect(usage.outputTokens).toBeGreaterThan(0)
     expect(usage.outputTokens).toBeLessThan(20)
-    expect([cost.usd, calls, budget.remaining().tokens]).toEqual([BigInt(usage.outputTokens), 1, 1_000 - usage.inputTokens - usage.outputTokens])
+    expect([cost.usd, calls, budget.remaining().tokens]).toEqual([
+      BigInt(usage.outputTokens),
+      1,
+      1_000 - usage.inputTokens - usage.outputTokens,
+    ])
   })
 
   it('bills a cut call whole where the parts have no price', async () => {
@@ -176,10 +224,14 @@ describe('recorded world', () => {
 
   it.each(['seconds', 'outputTokens', 'usd', 'quality'] as const)('refuses a row with a %s that is none', async (field) => {
     const broken: OutcomeRow = { ...row, outcomes: { m: { samples: [{ answer: 'fine' }, { answer: 'a', [field]: NaN }] } } }
-    await expect(ask(recordedEnvironment(broken), 'm')).rejects.toMatchObject({ code: 'invalid_request', path: `outcomes.m.samples[1].${field}` })
+    await expect(ask(recordedEnvironment(broken), 'm')).rejects.toMatchObject({
+      code: 'invalid_request',
+      path: `outcomes.m.samples[1].${field}`,
+    })
   })
 
   it('takes whole numbers for seeds', () => {
-    for (const seed of [NaN, 1.5]) expect(() => recordedEnvironment(row, { seed })).toThrow(expect.objectContaining({ path: 'seed' }) as Error)
+    for (const seed of [NaN, 1.5])
+      expect(() => recordedEnvironment(row, { seed })).toThrow(expect.objectContaining({ path: 'seed' }) as Error)
   })
 })

@@ -17,7 +17,10 @@ export interface RecordedOptions {
   readonly budget?: MemoryBudget | undefined
   /** Of `shuffled` orders and of the strategy's own random numbers; 1 when absent. */
   readonly seed?: number | undefined
-  /** `drawn` (when absent): samples come as they were recorded. `shuffled`: in a random order of their own for each row and model, for resampling. */
+  /**
+   * `drawn` (when absent): samples come as they were recorded. `shuffled`: in a random order of their own for each row and model, for
+   * resampling.
+   */
   readonly order?: 'drawn' | 'shuffled' | undefined
   /** Output tokens a second, where a row has no times; absent: such calls take no time. */
   readonly tokensPerSecond?: number | ((model: ModelId) => number) | undefined
@@ -41,13 +44,14 @@ export interface RecordedEnvironment extends Environment {
 }
 
 /**
- * The recorded world: the n-th call to a model gets the n-th answer that was recorded of it on this row, whatever the request says, since what
- * another prompt would have given isn't known. Model ids are the keys of `row.outcomes`. Streamed where the request asks for it. Token counts
- * that weren't recorded are estimated from the text (`usageEstimated`); dollars come from the row, else from `price`, else are `null`; time is
- * virtual. One environment a run of a strategy.
+ * The recorded world: the n-th call to a model gets the n-th answer that was recorded of it on this row, whatever the request says,
+ * since what another prompt would have given isn't known. Model ids are the keys of `row.outcomes`. Streamed where the request asks for
+ * it. Token counts that weren't recorded are estimated from the text (`usageEstimated`); dollars come from the row, else from `price`,
+ * else are `null`; time is virtual. One environment a run of a strategy.
  *
  * `call` throws `BursarError` (`model_not_found`), `UpstreamFailure` (`no_deployment_available`) after the last sample, `BudgetExceeded`
- * before a sample is taken, `InvalidRequest` for a number in the row that is none, or the signal's reason. A call costs O(characters of its answer).
+ * before a sample is taken, `InvalidRequest` for a number in the row that is none, or the signal's reason. A call costs O(characters of
+ * its answer).
  */
 export function recordedEnvironment(row: OutcomeRow, options: RecordedOptions = {}): RecordedEnvironment {
   const { seed = 1, order = 'drawn', answerless = false, signal, clock = virtualClock(), budget = memoryBudget() } = options
@@ -88,7 +92,9 @@ export function recordedEnvironment(row: OutcomeRow, options: RecordedOptions = 
   return {
     call,
     embed: (_model: ModelId, _request: EmbeddingRequest) =>
-      Promise.reject(new UnsupportedParameter('model: recorded outcomes hold no embeddings. Compute features before, or with an encoder.', 'model')),
+      Promise.reject(
+        new UnsupportedParameter('model: recorded outcomes hold no embeddings. Compute features before, or with an encoder.', 'model'),
+      ),
     budget,
     clock,
     random: childRandom(seed, `strategy\0${row.id}`),
@@ -99,12 +105,21 @@ export function recordedEnvironment(row: OutcomeRow, options: RecordedOptions = 
   }
 }
 
-function planned(callId: string, model: ModelId, samples: readonly OutcomeSample[], request: Request, { price, tokensPerSecond }: RecordedOptions): PlannedAnswer {
+function planned(
+  callId: string,
+  model: ModelId,
+  samples: readonly OutcomeSample[],
+  request: Request,
+  { price, tokensPerSecond }: RecordedOptions,
+): PlannedAnswer {
   const [head = {}] = samples
   const estimated = samples.some(({ inputTokens, outputTokens }) => inputTokens === undefined || outputTokens === undefined)
   const inputTokens = head.inputTokens ?? likelyTokens(request)
   const cached = Math.min(inputTokens, head.cacheReadTokens ?? 0)
-  const written = samples.map((sample) => ({ visible: sample.outputTokens ?? tokensOf(sample.answer ?? ''), reasoning: sample.reasoningTokens ?? 0 }))
+  const written = samples.map((sample) => ({
+    visible: sample.outputTokens ?? tokensOf(sample.answer ?? ''),
+    reasoning: sample.reasoningTokens ?? 0,
+  }))
   const usage: Usage = {
     ...noUsage,
     inputTokens: inputTokens - cached,
@@ -113,7 +128,8 @@ function planned(callId: string, model: ModelId, samples: readonly OutcomeSample
     reasoningTokens: written.reduce((sum, { reasoning }) => sum + reasoning, 0),
   }
   const speed = typeof tokensPerSecond === 'function' ? tokensPerSecond(model) : tokensPerSecond
-  if (speed !== undefined && !(speed > 0)) throw new InvalidRequest(`tokensPerSecond must be above 0, not ${speed} (model "${model}").`, { path: 'tokensPerSecond' })
+  if (speed !== undefined && !(speed > 0))
+    throw new InvalidRequest(`tokensPerSecond must be above 0, not ${speed} (model "${model}").`, { path: 'tokensPerSecond' })
   const seconds = samples.map((sample, index) => {
     const tokens = (written[index]?.visible ?? 0) + (written[index]?.reasoning ?? 0)
     return sample.seconds ?? Math.max(sample.firstTokenSeconds ?? 0, speed === undefined ? 0 : tokens / speed)
@@ -136,7 +152,12 @@ function planned(callId: string, model: ModelId, samples: readonly OutcomeSample
  * What a call or a part of it is billed. The recorded bill says nothing of its parts, so a cut call is priced where there is a price
  * (never above the recorded bill), and billed whole where there is none.
  */
-function billing(model: ModelId, samples: readonly OutcomeSample[], whole: Usage, price: RecordedOptions['price']): (usage: Usage) => Money | null {
+function billing(
+  model: ModelId,
+  samples: readonly OutcomeSample[],
+  whole: Usage,
+  price: RecordedOptions['price'],
+): (usage: Usage) => Money | null {
   const bills = samples.flatMap((sample) => (sample.usd === undefined ? [] : [usd(sample.usd)]))
   if (bills.length < samples.length) return (usage) => price?.(model, usage) ?? null
   const recorded = bills.reduce(addMoney, zeroMoney)
@@ -162,7 +183,11 @@ function tokensOf(text: string): number {
 /** All runs, also those without a text. */
 function everySample({ samples, ...whole }: Outcome): readonly OutcomeSample[] {
   if (!samples) return [whole]
-  return samples.map((one) => ({ ...one, inputTokens: one.inputTokens ?? whole.inputTokens, cacheReadTokens: one.cacheReadTokens ?? whole.cacheReadTokens }))
+  return samples.map((one) => ({
+    ...one,
+    inputTokens: one.inputTokens ?? whole.inputTokens,
+    cacheReadTokens: one.cacheReadTokens ?? whole.cacheReadTokens,
+  }))
 }
 
 /** A new order, each as likely as any other (Fisher and Yates). */
@@ -178,20 +203,26 @@ function shuffled<T>(items: readonly T[], random: Random): readonly T[] {
 
 function unknownModel(row: OutcomeRow, model: ModelId): BursarError {
   const names = Object.keys(row.outcomes)
-  return new BursarError(`Row "${row.id}" has no outcome of "${model}". It has ${names.slice(0, 20).join(', ') || 'none'}${names.length > 20 ? ' …' : ''}.`, {
-    code: 'model_not_found',
-    status: 404,
-    path: 'model',
-  })
+  return new BursarError(
+    `Row "${row.id}" has no outcome of "${model}". It has ${names.slice(0, 20).join(', ') || 'none'}${names.length > 20 ? ' …' : ''}.`,
+    {
+      code: 'model_not_found',
+      status: 404,
+      path: 'model',
+    },
+  )
 }
 
 function noMoreSamples(row: OutcomeRow, model: ModelId, had: number, wanted: number): UpstreamFailure {
   const what = had === 0 ? 'no recorded answer' : `${had} recorded ${had === 1 ? 'answer' : 'answers'}`
-  return new UpstreamFailure(`Row "${row.id}" has ${what} of "${model}", and ${wanted === 1 ? 'another one is' : `${wanted} more are`} wanted.`, {
-    code: 'no_deployment_available',
-    status: 503,
-    upstreamStatus: 0,
-    retryable: false,
-    phase: 'connect',
-  })
+  return new UpstreamFailure(
+    `Row "${row.id}" has ${what} of "${model}", and ${wanted === 1 ? 'another one is' : `${wanted} more are`} wanted.`,
+    {
+      code: 'no_deployment_available',
+      status: 503,
+      upstreamStatus: 0,
+      retryable: false,
+      phase: 'connect',
+    },
+  )
 }

@@ -23,7 +23,9 @@ describe('memory budget', () => {
   })
 
   it('refuses what it does not know where it is limited', () => {
-    expect(() => memoryBudget({ usd: 1 }).reserve(spend({ usd: null }))).toThrow(expect.objectContaining({ code: 'budget_exceeded' }) as Error)
+    expect(() => memoryBudget({ usd: 1 }).reserve(spend({ usd: null }))).toThrow(
+      expect.objectContaining({ code: 'budget_exceeded' }) as Error,
+    )
     expect(() => memoryBudget({ tokens: 1 }).reserve(spend({ usd: null }))).not.toThrow()
   })
 
@@ -64,5 +66,7 @@ describe('memory budget', () => {
     }
   })
 
-  it.each([NaN, -1, Infinity])('takes no %s for a limit', (tokens) => expect(() => memoryBudget({ tokens })).toThrow(expect.objectContaining({ code: 'invalid_request', path: 'tokens' }) as Error))
+  it.each([NaN, -1, Infinity])('takes no %s for a limit', (tokens) =>
+    expect(() => memoryBudget({ tokens })).toThrow(expect.objectContaining({ code: 'invalid_request', path: 'tokens' }) as Error),
+  )
 })

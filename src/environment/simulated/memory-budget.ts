@@ -13,7 +13,10 @@ export interface Reservation {
 
 /** A budget that lives in memory, for recorded and simulated worlds. What applies to live callers is the ledger's `CallBudget`. */
 export interface MemoryBudget extends Budget {
-  /** Sets an upper bound aside, here and in all parents. Throws `BudgetExceeded` and sets nothing aside where one of them has no room, or an amount is unknown. */
+  /**
+   * Sets an upper bound aside, here and in all parents. Throws `BudgetExceeded` and sets nothing aside where one of them has no room,
+   * or an amount is unknown.
+   */
   reserve(bound: Spend): Reservation
 }
 
@@ -27,10 +30,13 @@ interface Line {
 }
 
 /**
- * Counts exactly, in grains (`quantities/spend`). A child never exceeds its parents. An amount that isn't known is refused where its unit is
- * limited. Throws `InvalidRequest` for a limit that is none.
+ * Counts exactly, in grains (`quantities/spend`). A child never exceeds its parents. An amount that isn't known is refused where its
+ * unit is limited. Throws `InvalidRequest` for a limit that is none.
  */
-export function memoryBudget(limits: BudgetLimits = {}, options: { readonly name?: string; readonly parent?: MemoryBudget } = {}): MemoryBudget {
+export function memoryBudget(
+  limits: BudgetLimits = {},
+  options: { readonly name?: string; readonly parent?: MemoryBudget } = {},
+): MemoryBudget {
   const { name = 'memory', parent } = options
   const lines = units.flatMap((unit): Line[] => {
     const limit = limits[unit]
@@ -83,7 +89,9 @@ export function memoryBudget(limits: BudgetLimits = {}, options: { readonly name
 function amountFor({ unit, limit, used }: Line, bound: Spend, name: string): bigint {
   const amount = grains(bound, unit)
   if (amount === null)
-    throw new BudgetExceeded(`It isn't known how much of its ${unit} this call takes, so the budget "${name}" can't be checked. Give the model a price.`)
+    throw new BudgetExceeded(
+      `It isn't known how much of its ${unit} this call takes, so the budget "${name}" can't be checked. Give the model a price.`,
+    )
   const left = limit - used
   if (amount > left) {
     const [needed, whole, rest] = [amount, limit, left > 0n ? left : 0n].map((grain) => describeGrains(unit, grain))

@@ -1,6 +1,17 @@
 import { InvalidRequest } from '../../errors/index.js'
 import { deltasOf, type Choice, type Delta, type FinishReason, type Reply, type Request } from '../../protocol/index.js'
-import { addCost, addUsage, noCost, noUsage, spendOf, zeroMoney, type Clock, type Cost, type Money, type Usage } from '../../quantities/index.js'
+import {
+  addCost,
+  addUsage,
+  noCost,
+  noUsage,
+  spendOf,
+  zeroMoney,
+  type Clock,
+  type Cost,
+  type Money,
+  type Usage,
+} from '../../quantities/index.js'
 import type { CallOptions, Completion, ModelId } from '../environment.js'
 import type { UpstreamFailure } from '../upstream-failure.js'
 import type { MemoryBudget } from './memory-budget.js'
@@ -45,7 +56,10 @@ const MOST_PIECES = 64
 /** Choices of one request at the most, as with providers. */
 const MOST_CHOICES = 128
 
-/** Throws `InvalidRequest` for a number of choices or a limit on the output that is none: requests that a program made have not been checked. */
+/**
+ * Throws `InvalidRequest` for a number of choices or a limit on the output that is none: requests that a program made have not been
+ * checked.
+ */
 export function checkLimits({ n = 1, maxOutputTokens = 1, paths }: Request): void {
   if (!Number.isSafeInteger(n) || n < 1 || n > MOST_CHOICES)
     throw new InvalidRequest(`n must be a whole number from 1 to ${MOST_CHOICES}, not ${n}.`, { path: paths.n ?? 'n' })
@@ -76,11 +90,17 @@ export class Playback {
   }
 
   /**
-   * One call. Its exact spending is reserved, since it is known. `taken` is called once it is sure to be made: from then on it counts. A stream that
-   * its reader leaves, or that is cancelled, is billed for its input and the shares of reasoning (all of it, where it isn't shown) and text that went
-   * out; a call that is not streamed is billed whole then, since its provider would have written on. Throws `BudgetExceeded` or the signal's reason.
+   * One call. Its exact spending is reserved, since it is known. `taken` is called once it is sure to be made: from then on it counts.
+   * A stream that its reader leaves, or that is cancelled, is billed for its input and the shares of reasoning (all of it, where it
+   * isn't shown) and text that went out; a call that is not streamed is billed whole then, since its provider would have written on.
+   * Throws `BudgetExceeded` or the signal's reason.
    */
-  async *play(answer: PlannedAnswer, stream: boolean, taken: () => void, { onCut }: Pick<CallOptions, 'onCut'> = {}): AsyncGenerator<Delta, Completion> {
+  async *play(
+    answer: PlannedAnswer,
+    stream: boolean,
+    taken: () => void,
+    { onCut }: Pick<CallOptions, 'onCut'> = {},
+  ): AsyncGenerator<Delta, Completion> {
     this.throwIfCancelled()
     const { usage, seconds } = answer
     const whole: Cost = { usd: answer.priceOf(usage), seconds, joules: null, gramsCO2e: null }
@@ -156,7 +176,11 @@ const everything: Shares = { reasoning: 1, text: 1 }
 /** What a provider bills of a usage of which so much has gone out. All of it is the same object, which recorded bills know. */
 function part(usage: Usage, out: Shares): Usage {
   if (out.text === 1 && out.reasoning === 1) return usage
-  return { ...usage, outputTokens: Math.ceil(usage.outputTokens * out.text), reasoningTokens: Math.ceil(usage.reasoningTokens * out.reasoning) }
+  return {
+    ...usage,
+    outputTokens: Math.ceil(usage.outputTokens * out.text),
+    reasoningTokens: Math.ceil(usage.reasoningTokens * out.reasoning),
+  }
 }
 
 /** Reasoning that isn't shown has all been done before the first delta. */
@@ -172,7 +196,10 @@ interface Step {
   readonly out: Shares
 }
 
-/** The deltas of an answer with the times at which they come: the first piece at the first token, the last at the end, as many tokens a second all the way. */
+/**
+ * The deltas of an answer with the times at which they come: the first piece at the first token, the last at the end, as many tokens a
+ * second all the way.
+ */
 function* paced(reply: Reply, answer: PlannedAnswer): Generator<Step> {
   const { firstTokenSeconds, seconds, usage } = answer
   const deltas = [...deltasOf(reply)].flatMap(inPieces)
@@ -188,7 +215,10 @@ function* paced(reply: Reply, answer: PlannedAnswer): Generator<Step> {
     const closing = delta.type === 'finish' || delta.type === 'usage'
     const out: Shares = closing
       ? everything
-      : { text: all.text === 0 ? 0 : sent.text / all.text, reasoning: all.reasoning === 0 ? before.reasoning : sent.reasoning / all.reasoning }
+      : {
+          text: all.text === 0 ? 0 : sent.text / all.text,
+          reasoning: all.reasoning === 0 ? before.reasoning : sent.reasoning / all.reasoning,
+        }
     if (isContent(delta)) atFirst ??= written(out)
     const left = total - (atFirst ?? 0)
     const progress = closing ? 1 : left > 0 ? Math.max(0, written(out) - (atFirst ?? written(out))) / left : 0

@@ -8,7 +8,8 @@ import { memoryBudget } from './memory-budget.js'
 import { simulatedEnvironment, type SimulatedOptions } from './simulated-environment.js'
 import type { SimulatedModel } from './simulated-model.js'
 
-const world = (model: SimulatedModel, more: Partial<SimulatedOptions> = {}) => simulatedEnvironment({ models: { m: model }, question: { id: 'q' }, seed: 1, ...more })
+const world = (model: SimulatedModel, more: Partial<SimulatedOptions> = {}) =>
+  simulatedEnvironment({ models: { m: model }, question: { id: 'q' }, seed: 1, ...more })
 async function ask(env: Environment, model = 'm', more: Partial<Request> = {}): Promise<Completion & { readonly text: string }> {
   const running = env.call(model, asking('What is it?', { stream: false, ...more }))
   for (;;) {
@@ -17,7 +18,9 @@ async function ask(env: Environment, model = 'm', more: Partial<Request> = {}): 
   }
 }
 function textOf({ answer }: Completion): string {
-  return answer.kind === 'reply' ? answer.reply.choices.map(({ parts }) => parts.map((part) => (part.type === 'text' ? part.text : '')).join('')).join('|') : ''
+  return answer.kind === 'reply'
+    ? answer.reply.choices.map(({ parts }) => parts.map((part) => (part.type === 'text' ? part.text : '')).join('')).join('|')
+    : ''
 }
 /** Completions of so many calls. */
 async function many(env: Environment, calls: number, model = 'm'): Promise<(Completion & { readonly text: string })[]> {
@@ -44,11 +47,14 @@ describe('simulated world', () => {
     ['logistic', { skill: 0 }, 0.5, undefined],
   ] as const)('draws probabilities over questions: %s', (_name, success, wanted, distribution) => {
     const questions = 800
-    const probabilities = Array.from({ length: questions }, (_, index) => world({ success }, { question: { id: `q${index}` } }).successOf('m'))
+    const probabilities = Array.from({ length: questions }, (_, index) =>
+      world({ success }, { question: { id: `q${index}` } }).successOf('m'),
+    )
     expect(Math.abs(mean(probabilities) - wanted)).toBeLessThan(within(0.5, questions))
     // Kolmogorov's distance; 2 / √n is exceeded by 0.07 % of all seeds.
     const sorted = [...probabilities].sort((a, b) => a - b)
-    for (const [index, p] of sorted.entries()) if (distribution && p > 0) expect(Math.abs(distribution(p) - index / questions)).toBeLessThan(2 / Math.sqrt(questions))
+    for (const [index, p] of sorted.entries())
+      if (distribution && p > 0) expect(Math.abs(distribution(p) - index / questions)).toBeLessThan(2 / Math.sqrt(questions))
   })
 
   it('a harder question is answered right less often', () => {
@@ -71,7 +77,12 @@ describe('simulated world', () => {
     const success = { alpha: 2, beta: 2 }
     const correlationAt = (correlation: number) => {
       const pairs = Array.from({ length: 400 }, (_, index) => {
-        const env = simulatedEnvironment({ models: { a: { success }, b: { success } }, question: { id: `q${index}` }, seed: 3, correlation })
+        const env = simulatedEnvironment({
+          models: { a: { success }, b: { success } },
+          question: { id: `q${index}` },
+          seed: 3,
+          correlation,
+        })
         return [env.successOf('a'), env.successOf('b')] as const
       })
       const [a, b] = [mean(pairs.map(([x]) => x)), mean(pairs.map(([, y]) => y))]
@@ -139,7 +150,14 @@ describe('simulated world', () => {
   })
 
   it('takes tokens, time and dollars as declared', async () => {
-    const env = world({ success: 1, tokens: { median: 80, sigma: 0.5 }, reasoningTokens: { median: 20, sigma: 0 }, firstTokenSeconds: 1, tokensPerSecond: 50, price: { input: 1, output: 4 } })
+    const env = world({
+      success: 1,
+      tokens: { median: 80, sigma: 0.5 },
+      reasoningTokens: { median: 20, sigma: 0 },
+      firstTokenSeconds: 1,
+      tokensPerSecond: 50,
+      price: { input: 1, output: 4 },
+    })
     const answers = await many(env, 300)
     const visible = answers.map(({ usage }) => usage.outputTokens)
     expect(Math.abs(median(visible) - 80)).toBeLessThan(80 * 5 * 0.5 * Math.sqrt(Math.PI / 2 / 300))
@@ -152,7 +170,13 @@ describe('simulated world', () => {
   })
 
   it('streams with the times of the tokens', async () => {
-    const env = world({ success: 1, reasoningTokens: { median: 30, sigma: 0 }, tokens: { median: 70, sigma: 0 }, tokensPerSecond: 10, text: (answer) => `${'and so on, '.repeat(20)}the answer is ${answer}.` })
+    const env = world({
+      success: 1,
+      reasoningTokens: { median: 30, sigma: 0 },
+      tokens: { median: 70, sigma: 0 },
+      tokensPerSecond: 10,
+      text: (answer) => `${'and so on, '.repeat(20)}the answer is ${answer}.`,
+    })
     const collector = new ReplyCollector()
     const times: number[] = []
     const running = env.call('m', asking('q'))
@@ -171,7 +195,13 @@ describe('simulated world', () => {
   })
 
   it('streams reasoning that is shown first, and bills what of it went out', async () => {
-    const model: SimulatedModel = { success: 1, reasoningTokens: { median: 90, sigma: 0 }, tokens: { median: 10, sigma: 0 }, tokensPerSecond: 10, reasoning: () => 'thinking '.repeat(40) }
+    const model: SimulatedModel = {
+      success: 1,
+      reasoningTokens: { median: 90, sigma: 0 },
+      tokens: { median: 10, sigma: 0 },
+      tokensPerSecond: 10,
+      reasoning: () => 'thinking '.repeat(40),
+    }
     const env = world(model)
     const seen: { readonly type: string; readonly at: number }[] = []
     for await (const { type } of env.call('m', asking('q'))) seen.push({ type, at: env.clock.monotonic() })
@@ -195,7 +225,10 @@ describe('simulated world', () => {
     for (const [limit, visible, reasoning, quality] of [[150, 100, 50, 1], [149, 99, 50, 0], [60, 10, 50, 0], [40, 0, 40, 0]] as const) {
       const completion = await ask(env, 'm', { maxOutputTokens: limit })
       expect(completion.usage).toMatchObject({ outputTokens: visible, reasoningTokens: reasoning })
-      expect([env.qualityOf(completion), completion.answer]).toMatchObject([quality, { reply: { choices: [{ finish: quality === 1 ? 'stop' : 'length' }] } }])
+      expect([env.qualityOf(completion), completion.answer]).toMatchObject([
+        quality,
+        { reply: { choices: [{ finish: quality === 1 ? 'stop' : 'length' }] } },
+      ])
       expect(completion.text.length).toBeLessThanOrEqual('The answer is 1234.'.length * (visible / 100))
     }
   })
@@ -219,7 +252,16 @@ describe('simulated world', () => {
     for (const [answer, share] of [[env.truth, 0.9], [env.question.wrong(0), 0.3]] as const) {
       let good = 0
       for (let call = 0; call < 800; call++)
-        if ((await ask(env, 'm', asking(`Question: what is 1 + 1?\nAnswer: it must be ${answer}.\nFrom 0 to 10, how good is it?`, { stream: false }))).text === 'good') good++
+        if (
+          (
+            await ask(
+              env,
+              'm',
+              asking(`Question: what is 1 + 1?\nAnswer: it must be ${answer}.\nFrom 0 to 10, how good is it?`, { stream: false }),
+            )
+          ).text === 'good'
+        )
+          good++
       expect(Math.abs(good / 800 - share)).toBeLessThan(within(share, 800))
     }
     expect(env.isRight((await ask(env)).text)).toBe(false)
@@ -227,7 +269,11 @@ describe('simulated world', () => {
   })
 
   it('a model may depend on the request', async () => {
-    const env = simulatedEnvironment({ models: { m: (request) => ({ success: request.reasoning?.effort === 'high' ? 1 : 0 }) }, question: { id: 'q' }, seed: 1 })
+    const env = simulatedEnvironment({
+      models: { m: (request) => ({ success: request.reasoning?.effort === 'high' ? 1 : 0 }) },
+      question: { id: 'q' },
+      seed: 1,
+    })
     expect(env.qualityOf(await ask(env))).toBe(0)
     expect(env.qualityOf(await ask(env, 'm', { reasoning: { effort: 'high' } }))).toBe(1)
     expect(() => env.successOf('m')).toThrow(/depend on the request/)
@@ -236,14 +282,20 @@ describe('simulated world', () => {
 
   it('holds its budget, and pays for what went out of a stream', async () => {
     const budget = memoryBudget({ usd: 0.001 })
-    const env = world({ success: 1, tokens: { median: 100, sigma: 0 }, price: { input: 0, output: 6 }, text: () => 'word '.repeat(100) }, { budget })
+    const env = world(
+      { success: 1, tokens: { median: 100, sigma: 0 }, price: { input: 0, output: 6 }, text: () => 'word '.repeat(100) },
+      { budget },
+    )
     for await (const delta of env.call('m', asking('q'))) if (delta.type === 'text') break
     const { cost, usage } = env.spent()
     expect(usage.outputTokens).toBeLessThan(30)
     expect(cost.usd).toBe(BigInt(usage.outputTokens) * 6_000_000n)
     await ask(env)
     await expect(ask(env)).rejects.toMatchObject({ code: 'budget_exceeded' })
-    expect([env.spent().calls, budget.remaining().usd]).toEqual([2, picoUsd(1_000_000_000n - BigInt(usage.outputTokens + 100) * 6_000_000n)])
+    expect([env.spent().calls, budget.remaining().usd]).toEqual([
+      2,
+      picoUsd(1_000_000_000n - BigInt(usage.outputTokens + 100) * 6_000_000n),
+    ])
   })
 
   it('stops when it is cancelled', async () => {
@@ -273,7 +325,9 @@ describe('simulated world', () => {
     ['failureRate', { failureRate: -0.1 }],
     ['judge.specificity', { judge: { sensitivity: 1, specificity: 7 } }],
   ])('refuses a wrong %s', (path, model) => {
-    expect(() => world({ success: 1, ...model })).toThrow(expect.objectContaining({ code: 'invalid_request', path: `models.m.${path}` }) as Error)
+    expect(() => world({ success: 1, ...model })).toThrow(
+      expect.objectContaining({ code: 'invalid_request', path: `models.m.${path}` }) as Error,
+    )
   })
 
   it.each<[string, Partial<SimulatedOptions>]>([
@@ -299,9 +353,14 @@ describe('simulated world', () => {
 
   it('says which models there are', async () => {
     const env = world({ success: 1 })
-    await expect(ask(env, 'x')).rejects.toMatchObject({ code: 'model_not_found', message: expect.stringContaining('There are m') as string })
+    await expect(ask(env, 'x')).rejects.toMatchObject({
+      code: 'model_not_found',
+      message: expect.stringContaining('There are m') as string,
+    })
     await expect(ask(env, 'constructor')).rejects.toMatchObject({ code: 'model_not_found' })
-    await expect(env.embed('m', { model: 'm', inputs: ['x'], encoding: 'float', extra: [] })).rejects.toMatchObject({ code: 'unsupported_parameter' })
+    await expect(env.embed('m', { model: 'm', inputs: ['x'], encoding: 'float', extra: [] })).rejects.toMatchObject({
+      code: 'unsupported_parameter',
+    })
     expect(env.qualityOf({ callId: 'elsewhere' })).toBeNull()
   })
 })

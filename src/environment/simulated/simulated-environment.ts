@@ -19,7 +19,10 @@ export interface SimulatedOptions {
   readonly question: SimulatedQuestion
   /** The same seed and question: the same everything. */
   readonly seed: number
-  /** ρ in [0, 1] of the Gaussian copula between the models' Beta-drawn probabilities: 0 (when absent) independent, 1 the same questions are easy for all. */
+  /**
+   * ρ in [0, 1] of the Gaussian copula between the models' Beta-drawn probabilities: 0 (when absent) independent, 1 the same questions
+   * are easy for all.
+   */
   readonly correlation?: number | undefined
   /** Share of wrong answers at which all models are tempted in the same order, in [0, 1]; 0 when absent: each in an order of its own. */
   readonly sharedMistakes?: number | undefined
@@ -47,8 +50,8 @@ export interface SimulatedEnvironment extends Environment {
 /**
  * The simulated world. Samples of a model are independent given the question; each has a random source of its own, by seed, question, model
  * and number of the sample, so the order in which models are called changes nothing. At temperature 0 all samples of
- * the same last message are the same one. `maxOutputTokens` cuts answers off. Nothing but the question and the models' parameters decides what comes:
- * prompts aren't read, except by judges. What was drawn is kept for `qualityOf`, so memory grows with the calls.
+ * the same last message are the same one. `maxOutputTokens` cuts answers off. Nothing but the question and the models' parameters
+ * decides what comes: prompts aren't read, except by judges. What was drawn is kept for `qualityOf`, so memory grows with the calls.
  *
  * Throws `InvalidRequest` that names a parameter out of its range. `call` throws `BursarError` (`model_not_found`), `UpstreamFailure`
  * (`upstream_error`, retryable) at the model's failure rate, `BudgetExceeded`, or the signal's reason.
@@ -188,7 +191,10 @@ function sample(model: SimulatedModel, ability: Ability, request: Request, share
   if (model.judge && verdict) {
     const { sensitivity, specificity, says = defaultVerdict } = model.judge
     const believes = random.next() < (verdict.right ? sensitivity : 1 - specificity)
-    return limited({ right: believes === verdict.right, tokens, reasoningTokens, text: says(believes, random), reasoning: undefined }, request.maxOutputTokens)
+    return limited(
+      { right: believes === verdict.right, tokens, reasoningTokens, text: says(believes, random), reasoning: undefined },
+      request.maxOutputTokens,
+    )
   }
   const right = random.next() < ability.success(model.success)
   const distinct = Math.min(model.wrong?.distinct ?? 4, question.mostWrong)
@@ -224,12 +230,18 @@ interface Unlimited {
 function limited(whole: Unlimited, limit = Infinity): Sample {
   const { right, text, reasoning, reasoningTokens } = whole
   const tokens = whole.tokens ?? Math.max(1, Math.ceil(Buffer.byteLength(text) / 3))
-  if (reasoningTokens + tokens <= limit) return { right, choice: { text, reasoning, finish: 'stop' }, outputTokens: tokens, reasoningTokens }
+  if (reasoningTokens + tokens <= limit)
+    return { right, choice: { text, reasoning, finish: 'stop' }, outputTokens: tokens, reasoningTokens }
   const thought = Math.min(reasoningTokens, limit)
   const left = limit - thought
   const cut = (of: string, share: number) => of.slice(0, wholeCharacters(of, Math.floor(of.length * share)))
   const shown = reasoning === undefined ? undefined : cut(reasoning, reasoningTokens === 0 ? 1 : thought / reasoningTokens)
-  return { right: false, choice: { text: cut(text, left / tokens), reasoning: shown, finish: 'length' }, outputTokens: left, reasoningTokens: thought }
+  return {
+    right: false,
+    choice: { text: cut(text, left / tokens), reasoning: shown, finish: 'length' },
+    outputTokens: left,
+    reasoningTokens: thought,
+  }
 }
 
 function planned(callId: string, id: ModelId, model: SimulatedModel, samples: readonly Sample[], request: Request): PlannedAnswer {
@@ -265,7 +277,9 @@ function normalShare(z: number): number {
   return z < 0 ? tail : 1 - tail
 }
 
-const COEFFICIENTS = [-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223, 0.17087277]
+const COEFFICIENTS = [
+  -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223, 0.17087277,
+]
 
 function failed(id: ModelId, call: number): UpstreamFailure {
   return new UpstreamFailure(`The simulated model "${id}" failed at its call ${call + 1}.`, {

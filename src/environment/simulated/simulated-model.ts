@@ -5,7 +5,8 @@ import { betaQuantile, normalDraw, type Random } from '../../statistics/index.js
 /**
  * Probability p that a model answers a question right, the same for all its samples on it:
  * - a number: on every question;
- * - `alpha`, `beta`: drawn anew for each question from Beta(α, β) (002 TTSPM); only a share `solvable` (1 when absent) of the questions has any p
+ * - `alpha`, `beta`: drawn anew for each question from Beta(α, β) (002 TTSPM); only a share `solvable` (1 when absent) of the questions
+ * has any p
  *   above 0, so that E[F(N)] = solvable·(1 − B(α, β+N)/B(α, β));
  * - `skill`: σ(slope·(skill − difficulty)) of the question's difficulty, which is standard normal unless given (two-parameter logistic item
  *   response; slope 1 when absent).
@@ -76,7 +77,12 @@ export function checkModel(model: SimulatedModel, path: string): void {
     check(isAbove(success.beta), success.beta, `${path}.success.beta`, 'above 0')
     check(isShare(success.solvable ?? 1), success.solvable, `${path}.success.solvable`, 'in [0, 1]')
   }
-  check(Number.isSafeInteger(wrong?.distinct ?? 1) && (wrong?.distinct ?? 1) >= 1, wrong?.distinct, `${path}.wrong.distinct`, 'a whole number above 0')
+  check(
+    Number.isSafeInteger(wrong?.distinct ?? 1) && (wrong?.distinct ?? 1) >= 1,
+    wrong?.distinct,
+    `${path}.wrong.distinct`,
+    'a whole number above 0',
+  )
   check(isAmount(wrong?.exponent ?? 0), wrong?.exponent, `${path}.wrong.exponent`, '0 or more')
   for (const [name, law] of [['tokens', tokens], ['reasoningTokens', reasoningTokens]] as const) {
     check(isAbove(law?.median ?? 1), law?.median, `${path}.${name}.median`, 'above 0')
@@ -98,7 +104,10 @@ const isShare = (value: number) => value >= 0 && value <= 1
 const isAmount = (value: number) => value >= 0 && value < Infinity
 const isAbove = (value: number) => value > 0 && value < Infinity
 
-/** p of a law for the question of this difficulty; `rank`: where the question stands for this model among all, uniform in [0, 1], 1 the easiest. */
+/**
+ * p of a law for the question of this difficulty; `rank`: where the question stands for this model among all, uniform in [0, 1], 1 the
+ * easiest.
+ */
 export function successProbability(law: SuccessLaw, difficulty: number, rank: number): number {
   if (typeof law === 'number') return law
   if ('skill' in law) return 1 / (1 + Math.exp(-(law.slope ?? 1) * (law.skill - difficulty)))

@@ -37,7 +37,8 @@ export function drawQuestion(question: SimulatedQuestion, seed: number): DrawnQu
   const ease = normalDraw(random)
   const truth = question.truth ?? String(1_000 + Math.floor(random.next() * 9_000))
   const difficulty = question.difficulty ?? -ease
-  if (!Number.isFinite(difficulty)) throw new InvalidRequest(`A difficulty must be a number, not ${difficulty}.`, { path: 'question.difficulty' })
+  if (!Number.isFinite(difficulty))
+    throw new InvalidRequest(`A difficulty must be a number, not ${difficulty}.`, { path: 'question.difficulty' })
   if (truth.trim() === '') throw new InvalidRequest('A question needs an answer.', { path: 'question.truth' })
   const { count, at } = wrongAnswers(truth, question.wrong)
   return {
@@ -68,10 +69,13 @@ function wrongAnswers(truth: string, given: readonly string[] | undefined): { re
     return { count: given.length, at: (rank) => given[rank] ?? '' }
   }
   const number = Number(truth)
-  if (/^-?\d+$/.test(truth) && Number.isSafeInteger(number + MOST_SEARCHED)) return { count: MOST_SEARCHED, at: (rank) => String(number + rank + 1) }
+  if (/^-?\d+$/.test(truth) && Number.isSafeInteger(number + MOST_SEARCHED))
+    return { count: MOST_SEARCHED, at: (rank) => String(number + rank + 1) }
   const letters = [...LETTERS].filter((letter) => letter !== truth)
   if (letters.length < LETTERS.length) return { count: letters.length, at: (rank) => letters[rank] ?? '' }
-  throw new InvalidRequest(`Name wrong answers beside "${truth}": they are made up only for whole numbers and letters from A to J.`, { path: 'question.wrong' })
+  throw new InvalidRequest(`Name wrong answers beside "${truth}": they are made up only for whole numbers and letters from A to J.`, {
+    path: 'question.wrong',
+  })
 }
 
 /** Where the last whole-word occurrence of an answer in a text ends; −1 where there is none. */

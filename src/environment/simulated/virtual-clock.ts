@@ -21,11 +21,12 @@ interface Sleeper {
 }
 
 /**
- * A clock over an event queue: when nothing is left to run, it jumps to the next time at which somebody wants to wake. So what runs at the same
- * time takes the longest of it and not the sum, whole days pass in microseconds, and the order of events depends on nothing but the times.
- * Work that waits for something outside (a file, a timer) is not seen: the time may pass by while it is away.
+ * A clock over an event queue: when nothing is left to run, it jumps to the next time at which somebody wants to wake. So what runs at
+ * the same time takes the longest of it and not the sum, whole days pass in microseconds, and the order of events depends on nothing
+ * but the times. Work that waits for something outside (a file, a timer) is not seen: the time may pass by while it is away.
  *
- * `startsAt`: seconds since the Unix epoch; `monotonic` begins at 0. `sleep` rejects with a `RangeError` for what is no duration. O(log n) a sleep.
+ * `startsAt`: seconds since the Unix epoch; `monotonic` begins at 0. `sleep` rejects with a `RangeError` for what is no duration. O(log
+ * n) a sleep.
  */
 export function virtualClock(startsAt = 0): VirtualClock {
   if (!Number.isFinite(startsAt)) throw new RangeError(`not a time to start at: ${startsAt}`)

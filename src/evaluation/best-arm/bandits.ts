@@ -22,7 +22,10 @@ export function ucbE(size: SearchSize, { a = 1 }: { readonly a?: number } = {}):
   })
 }
 
-/** Successive halving: rounds of equal budgets, after each of which the worse half goes (Karnin, Koren and Somekh 2013). `cells`: the whole budget. */
+/**
+ * Successive halving: rounds of equal budgets, after each of which the worse half goes (Karnin, Koren and Somekh 2013). `cells`: the
+ * whole budget.
+ */
 export function successiveHalving(size: SearchSize, { cells }: { readonly cells: number }): Search {
   const board = new Board(size)
   const rounds = Math.max(1, Math.ceil(Math.log2(board.methods)))

@@ -9,10 +9,11 @@ export interface DecisionBound {
 }
 
 /**
- * The least cells for telling the best of all methods from the second with probability `confidence`, were it known beforehand that only these two matter: both on the same n of N items drawn
- * without replacement, the difference's error is normal with variance σ²(1/n - 1/N), so n = 1/(gap²/(z²σ²) + 1/N), and 2n cells. Real searches also
- * pay to find out who the two are. (The change-of-measure bound of Garivier and Kaufmann 2016 for unpaired normal arms is larger where scores of an item correlate.)
- * O(methods × items). `null` where the two have the same mean.
+ * The least cells for telling the best of all methods from the second with probability `confidence`, were it known beforehand that only
+ * these two matter: both on the same n of N items drawn without replacement, the difference's error is normal with variance σ²(1/n -
+ * 1/N), so n = 1/(gap²/(z²σ²) + 1/N), and 2n cells. Real searches also pay to find out who the two are. (The change-of-measure bound of
+ * Garivier and Kaufmann 2016 for unpaired normal arms is larger where scores of an item correlate.) O(methods × items). `null` where
+ * the two have the same mean.
  */
 export function decisionBound(scores: readonly ArrayLike<number>[], confidence = 0.9): DecisionBound | null {
   const items = scores[0]?.length ?? 0

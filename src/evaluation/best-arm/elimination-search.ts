@@ -9,8 +9,9 @@ export interface EliminationOptions {
 }
 
 /**
- * Successive elimination (Even-Dar, Mannor and Mansour 2006): every method that isn't proven to lose to the leader is scored on the next item of one random order, so all comparisons are
- * paired; the proof is `Elimination`'s, which holds at every look. Costs more than racing and gives a guarantee for it. O(methods) a cell.
+ * Successive elimination (Even-Dar, Mannor and Mansour 2006): every method that isn't proven to lose to the leader is scored on the
+ * next item of one random order, so all comparisons are paired; the proof is `Elimination`'s, which holds at every look. Costs more
+ * than racing and gives a guarantee for it. O(methods) a cell.
  */
 export function eliminationSearch(size: SearchSize, { confidence = 0.95, indifference = 0 }: EliminationOptions = {}): Search {
   // The proof takes items for a random sample: balanced categories would break that.

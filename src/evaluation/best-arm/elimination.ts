@@ -2,14 +2,15 @@
 const MOST_STAKE = 0.9
 
 /**
- * Whether one method is better than another on the whole test set, by the items that both were scored on, at a level that holds however often one looks. The
- * items come in random order without replacement, so given those seen the next difference's mean is known under the hypothesis, and the wealth of somebody who bets
- * against it is a supermartingale: by Ville's inequality it ever reaches 1/α with probability α at most (Waudby-Smith and Ramdas, Estimating means of
- * bounded random variables by betting, 2024; their section 5 for sampling without replacement). Exact for any number of items, no normal approximation.
+ * Whether one method is better than another on the whole test set, by the items that both were scored on, at a level that holds however
+ * often one looks. The items come in random order without replacement, so given those seen the next difference's mean is known under
+ * the hypothesis, and the wealth of somebody who bets against it is a supermartingale: by Ville's inequality it ever reaches 1/α with
+ * probability α at most (Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, 2024; their section 5 for
+ * sampling without replacement). Exact for any number of items, no normal approximation.
  *
- * With d = score(a) - score(b) in [-1, 1] and X = (1 + d)/2: H₀ says that the mean of X over all N items is at most m = (1 - δ)/2. Before the i-th item
- * m_i = (N·m - Σ_{j<i} X_j)/(N - i + 1); the wealth is multiplied by 1 + λ_i (X_i - m_i). λ_i is their approximate GRAPA,
- * (μ̂ - m_i)/(σ̂² + (μ̂ - m_i)²) of the items before, within [0, 0.9/m_i].
+ * With d = score(a) - score(b) in [-1, 1] and X = (1 + d)/2: H₀ says that the mean of X over all N items is at most m = (1 - δ)/2.
+ * Before the i-th item m_i = (N·m - Σ_{j<i} X_j)/(N - i + 1); the wealth is multiplied by 1 + λ_i (X_i - m_i). λ_i is their approximate
+ * GRAPA, (μ̂ - m_i)/(σ̂² + (μ̂ - m_i)²) of the items before, within [0, 0.9/m_i].
  */
 class PairTest {
   /** ln of the wealth, and the most that it ever was. */
@@ -56,9 +57,10 @@ export interface Proof {
 }
 
 /**
- * Which methods a leader is proven to beat, at a level that holds for all looks and all methods together: each pair is tested at α / (methods - 1) (Bonferroni over
- * the pairs with the true best, the only ones by which a wrong leader could be proven). Scores must lie in [0, 1]. Sound for searches that take items in a random order of their
- * own; one that chooses items by what was scored on them (UCB-E-LRF) gets no guarantee. O(methods) amortised a score, for the leaders that were asked about.
+ * Which methods a leader is proven to beat, at a level that holds for all looks and all methods together: each pair is tested at α /
+ * (methods - 1) (Bonferroni over the pairs with the true best, the only ones by which a wrong leader could be proven). Scores must lie
+ * in [0, 1]. Sound for searches that take items in a random order of their own; one that chooses items by what was scored on them
+ * (UCB-E-LRF) gets no guarantee. O(methods) amortised a score, for the leaders that were asked about.
  */
 export class Elimination {
   private readonly scores: readonly Float64Array[]
@@ -97,7 +99,8 @@ export class Elimination {
 
   proofOf(leader: number): Proof {
     let tests = this.tests.get(leader)
-    if (!tests) this.tests.set(leader, (tests = Array.from({ length: this.methods }, () => new PairTest(this.items, (1 - this.indifference) / 2))))
+    if (!tests)
+      this.tests.set(leader, (tests = Array.from({ length: this.methods }, () => new PairTest(this.items, (1 - this.indifference) / 2))))
     const own = this.scores[leader]
     const beaten = new Set<number>()
     for (const [other, test] of tests.entries()) {

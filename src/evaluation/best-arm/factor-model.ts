@@ -1,7 +1,10 @@
 import { gammaDraw, normalDraw, type Random } from '../../statistics/index.js'
 import type { Cell } from './search.js'
 
-/** Scores as they come in, without an object each: `method[k]`, `item[k]`, `score[k]` for k below `length`; items numbered as they first came. */
+/**
+ * Scores as they come in, without an object each: `method[k]`, `item[k]`, `score[k]` for k below `length`; items numbered as they first
+ * came.
+ */
 class Scores {
   method = new Int32Array(64)
   item = new Int32Array(64)
@@ -45,11 +48,12 @@ interface Sums {
  *
  *     score(m, i) = μ_m + λ_m f_i + ε,   ε ~ N(0, ψ_m),   f_i ~ N(0, 1),   μ_m ~ N(μ₀, τ²),   λ_m ~ N(λ₀, ω²):
  *
- * methods differ by μ, items by how easy they are (f), and methods by how much that matters to them (λ). So methods that were scored on the same items are compared by paired differences,
- * those that were scored on others are set right for how hard their items were, and few scores are shrunk to what all methods do. Items are a finite set: a cell that was
- * scored counts as it is, only the others are drawn, so a method that was scored on all items is known exactly. Gibbs sampling, each step conjugate; after each
- * sweep the common level moves between f and μ (Liu and Sabatti 2000), without which the chain would creep. O(scores + methods) time a sweep; O(scores + items) memory.
- * Scores may be on any scale: priors are set by the scores' own spread.
+ * methods differ by μ, items by how easy they are (f), and methods by how much that matters to them (λ). So methods that were scored on
+ * the same items are compared by paired differences, those that were scored on others are set right for how hard their items were, and
+ * few scores are shrunk to what all methods do. Items are a finite set: a cell that was scored counts as it is, only the others are
+ * drawn, so a method that was scored on all items is known exactly. Gibbs sampling, each step conjugate; after each sweep the common
+ * level moves between f and μ (Liu and Sabatti 2000), without which the chain would creep. O(scores + methods) time a sweep; O(scores +
+ * items) memory. Scores may be on any scale: priors are set by the scores' own spread.
  */
 export class FactorModel {
   private readonly seen = new Scores()
@@ -189,7 +193,14 @@ export class FactorModel {
   private drawMethods(sums: Sums, spread: Law): void {
     const residual = (method: number): number => {
       const [m, l] = [this.level[method] ?? 0, this.slope[method] ?? 0]
-      const [n, f, ff, s, sf, ss] = [sums.count[method] ?? 0, sums.ease[method] ?? 0, sums.ease2[method] ?? 0, sums.score[method] ?? 0, sums.scoreEase[method] ?? 0, sums.score2[method] ?? 0]
+      const [n, f, ff, s, sf, ss] = [
+        sums.count[method] ?? 0,
+        sums.ease[method] ?? 0,
+        sums.ease2[method] ?? 0,
+        sums.score[method] ?? 0,
+        sums.scoreEase[method] ?? 0,
+        sums.score2[method] ?? 0,
+      ]
       return Math.max(0, ss - 2 * m * s - 2 * l * sf + n * m * m + 2 * m * l * f + l * l * ff)
     }
     let residuals = 0

@@ -16,11 +16,14 @@ export interface LowRankOptions {
 }
 
 /**
- * UCB-E-LRF (074): an ensemble of rank-1 factorizations predicts the cells not scored yet, with a deviation; the method of the largest mean over items of
- * (score, or μ + η·σ) is scored on the items of largest σ. The final scores mix observed and predicted. Each refit costs
- * O(members × sweeps × methods × items), so one is made for each call of `next`.
+ * UCB-E-LRF (074): an ensemble of rank-1 factorizations predicts the cells not scored yet, with a deviation; the method of the largest
+ * mean over items of (score, or μ + η·σ) is scored on the items of largest σ. The final scores mix observed and predicted. Each refit
+ * costs O(members × sweeps × methods × items), so one is made for each call of `next`.
  */
-export function lowRank(size: SearchSize, { warmUp = 0.05, members = 64, dropped = 0.05, ridge = 0.1, sweeps = 10, optimism = 5 }: LowRankOptions = {}): Search {
+export function lowRank(
+  size: SearchSize,
+  { warmUp = 0.05, members = 64, dropped = 0.05, ridge = 0.1, sweeps = 10, optimism = 5 }: LowRankOptions = {},
+): Search {
   const { random } = size
   const board = new Board(size)
   const cells = board.methods * board.items
@@ -39,9 +42,13 @@ export function lowRank(size: SearchSize, { warmUp = 0.05, members = 64, dropped
       }
       while (picked.length < count) {
         const { mean, deviation } = predict()
-        const method = board.best((row) => (board.left(row) === 0 ? -Infinity : rowMean(board, row, (cell) => (mean[cell] ?? 0) + optimism * (deviation[cell] ?? 0))))
+        const method = board.best((row) =>
+          board.left(row) === 0 ? -Infinity : rowMean(board, row, (cell) => (mean[cell] ?? 0) + optimism * (deviation[cell] ?? 0)),
+        )
         if (method < 0) break
-        const widest = Array.from(board.order).sort((a, b) => (deviation[method * board.items + b] ?? 0) - (deviation[method * board.items + a] ?? 0))
+        const widest = Array.from(board.order).sort(
+          (a, b) => (deviation[method * board.items + b] ?? 0) - (deviation[method * board.items + a] ?? 0),
+        )
         const before = picked.length
         for (const item of widest) {
           if (picked.length === count) break
@@ -61,7 +68,14 @@ export function lowRank(size: SearchSize, { warmUp = 0.05, members = 64, dropped
     leader() {
       const { mean } = predict()
       const means = Array.from({ length: board.methods }, (_, method) => rowMean(board, method, (cell) => mean[cell] ?? 0))
-      return { method: Math.max(0, board.best((method) => means[method] ?? NaN)), means, probability: null }
+      return {
+        method: Math.max(
+          0,
+          board.best((method) => means[method] ?? NaN),
+        ),
+        means,
+        probability: null,
+      }
     },
   }
 }
@@ -82,7 +96,11 @@ interface Prediction {
   readonly deviation: Float64Array
 }
 
-function predictCells(board: Board, settings: Required<Pick<LowRankOptions, 'members' | 'dropped' | 'ridge' | 'sweeps'>>, random: Random): Prediction {
+function predictCells(
+  board: Board,
+  settings: Required<Pick<LowRankOptions, 'members' | 'dropped' | 'ridge' | 'sweeps'>>,
+  random: Random,
+): Prediction {
   const { methods, items } = board
   const sum = new Float64Array(methods * items)
   const squares = new Float64Array(methods * items)
@@ -102,12 +120,17 @@ function predictCells(board: Board, settings: Required<Pick<LowRankOptions, 'mem
 }
 
 /** One member: rank 1 by alternating least squares with a ridge, on all but a few of the scores. */
-function factorize(board: Board, { dropped, ridge, sweeps }: { readonly dropped: number; readonly ridge: number; readonly sweeps: number }, random: Random): readonly [Float64Array, Float64Array] {
+function factorize(
+  board: Board,
+  { dropped, ridge, sweeps }: { readonly dropped: number; readonly ridge: number; readonly sweeps: number },
+  random: Random,
+): readonly [Float64Array, Float64Array] {
   const { methods, items } = board
   const u = new Float64Array(methods).map(() => normalDraw(random))
   const v = new Float64Array(items).map(() => normalDraw(random))
   const kept: { readonly method: number; readonly item: number; readonly score: number }[] = []
-  for (const [method, row] of board.scores.entries()) for (const [item, score] of row.entries()) if (!Number.isNaN(score) && random.next() >= dropped) kept.push({ method, item, score })
+  for (const [method, row] of board.scores.entries())
+    for (const [item, score] of row.entries()) if (!Number.isNaN(score) && random.next() >= dropped) kept.push({ method, item, score })
   const solve = (target: Float64Array, other: Float64Array, side: 'method' | 'item') => {
     const top = new Float64Array(target.length)
     const bottom = new Float64Array(target.length).fill(ridge)

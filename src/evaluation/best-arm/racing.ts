@@ -13,12 +13,14 @@ const POOL = 64
 const FRESH = 8
 
 /**
- * Bayesian racing: top-two Thompson sampling (Russo 2016) over the methods' means on the whole test set, as `FactorModel` draws them. Of the method that is best in one draw
- * and the one that is best in another, the one with fewer scores gets the next item of the common order: the two are hard to tell apart, and a paired
- * difference tells more than two means. Where all draws agree, the challenger is whom the leader is hardest to tell from (T3C, Shang et al. 2020). Cells under way count as
- * scored, so batches spread. Nothing is spent on a method that is known exactly. It tells how probable the leader is the best, so a search can stop there.
+ * Bayesian racing: top-two Thompson sampling (Russo 2016) over the methods' means on the whole test set, as `FactorModel` draws them.
+ * Of the method that is best in one draw and the one that is best in another, the one with fewer scores gets the next item of the
+ * common order: the two are hard to tell apart, and a paired difference tells more than two means. Where all draws agree, the
+ * challenger is whom the leader is hardest to tell from (T3C, Shang et al. 2020). Cells under way count as scored, so batches spread.
+ * Nothing is spent on a method that is known exactly. It tells how probable the leader is the best, so a search can stop there.
  *
- * New draws are made when the scores have grown by a fiftieth, so a whole search of c cells takes some 400 × c steps, and O(methods × POOL) a cell where all agree.
+ * New draws are made when the scores have grown by a fiftieth, so a whole search of c cells takes some 400 × c steps, and O(methods ×
+ * POOL) a cell where all agree.
  */
 export function bayesianRacing(size: SearchSize, { warmUp = 5, draws = 400 }: RacingOptions = {}): Search {
   const { random } = size
@@ -106,7 +108,11 @@ export function bayesianRacing(size: SearchSize, { warmUp = 5, draws = 400 }: Ra
         wins[best] = (wins[best] ?? 0) + 1
       }
       const method = Math.max(0, argmax(sums))
-      led = { method, means: Array.from(sums, (sum, row) => (board.counts[row] ? sum / draws : NaN)), probability: (wins[method] ?? 0) / draws }
+      led = {
+        method,
+        means: Array.from(sums, (sum, row) => (board.counts[row] ? sum / draws : NaN)),
+        probability: (wins[method] ?? 0) / draws,
+      }
       return led
     },
   }

@@ -17,7 +17,9 @@ const kinds: readonly (readonly [string, (size: SearchSize, cells: number) => Se
 
 /** Methods of means 0.3 … and one of 0.7, scores 0 or 1. */
 function world(random: Random, methods = 12, items = 120): number[][] {
-  return Array.from({ length: methods }, (_, method) => Array.from({ length: items }, () => (random.next() < (method === 4 ? 0.7 : 0.3 + 0.02 * method) ? 1 : 0)))
+  return Array.from({ length: methods }, (_, method) =>
+    Array.from({ length: items }, () => (random.next() < (method === 4 ? 0.7 : 0.3 + 0.02 * method) ? 1 : 0)),
+  )
 }
 
 function run(search: Search, scores: readonly (readonly number[])[], cells: number, batch: number): number {
@@ -33,7 +35,8 @@ function run(search: Search, scores: readonly (readonly number[])[], cells: numb
 
 describe('the registry', () => {
   it('names each search as it names itself', () => {
-    for (const [name, { make }] of Object.entries(searches)) expect(make({ methods: 2, items: 3, random: childRandom(1, 'name') }, 6).id).toBe(name)
+    for (const [name, { make }] of Object.entries(searches))
+      expect(make({ methods: 2, items: 3, random: childRandom(1, 'name') }, 6).id).toBe(name)
   })
 })
 
@@ -104,7 +107,9 @@ describe('racing', () => {
     let sure = 0
     for (let seed = 0; seed < 40; seed++) {
       const random = childRandom(seed, 'close')
-      const scores: number[][] = Array.from({ length: 4 }, (_, method) => Array.from({ length: 200 }, () => (random.next() < 0.5 + 0.03 * method ? 1 : 0)))
+      const scores: number[][] = Array.from({ length: 4 }, (_, method) =>
+        Array.from({ length: 200 }, () => (random.next() < 0.5 + 0.03 * method ? 1 : 0)),
+      )
       const means = scores.map((row) => row.reduce((sum, score) => sum + score, 0))
       const search = bayesianRacing({ methods: 4, items: 200, random })
       run(search, scores, 300, 4)
@@ -139,7 +144,8 @@ describe('the factor model', () => {
   it('sets right for how hard the items were that a method was scored on', () => {
     const random = childRandom(7, 'hard')
     const model = new FactorModel(8, 200, random)
-    const score = (method: number, item: number) => (item < 100 ? 0.25 : 0.75) + (method === 0 ? 0.1 : method === 1 ? -0.1 : 0) + 0.4 * (random.next() - 0.5)
+    const score = (method: number, item: number) =>
+      (item < 100 ? 0.25 : 0.75) + (method === 0 ? 0.1 : method === 1 ? -0.1 : 0) + 0.4 * (random.next() - 0.5)
     for (let method = 2; method < 8; method++) for (let item = 0; item < 200; item++) model.observe({ method, item }, score(method, item))
     // The better of the first two was scored on hard items only, the worse on easy ones: plain means are 0.35 and 0.65.
     for (let item = 0; item < 60; item++) {

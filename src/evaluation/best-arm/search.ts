@@ -16,8 +16,8 @@ export interface Leader {
 }
 
 /**
- * A way to find the best of m methods over n items by scoring few of the m × n cells. Ask for cells, score them in any order, tell the scores, ask
- * again. A cell that was given out isn't given out again until `forget` says that it could not be scored.
+ * A way to find the best of m methods over n items by scoring few of the m × n cells. Ask for cells, score them in any order, tell the
+ * scores, ask again. A cell that was given out isn't given out again until `forget` says that it could not be scored.
  */
 export interface Search {
   readonly id: string
@@ -34,13 +34,16 @@ export interface SearchSize {
   readonly methods: number
   readonly items: number
   readonly random: Random
-  /** Each item's category as a number from 0. Where they are known, items are asked so that at every moment all categories have their share. Elimination doesn't look at it: its proof needs random items. */
+  /**
+   * Each item's category as a number from 0. Where they are known, items are asked so that at every moment all categories have their
+   * share. Elimination doesn't look at it: its proof needs random items.
+   */
   readonly categories?: ArrayLike<number> | undefined
 }
 
 /**
- * Scores seen so far, and which cells were given out. Items come in one random order for all methods, so that methods are compared on the same ones. Five
- * bytes a cell.
+ * Scores seen so far, and which cells were given out. Items come in one random order for all methods, so that methods are compared on
+ * the same ones. Five bytes a cell.
  */
 export class Board {
   readonly scores: readonly Float32Array[]
@@ -98,7 +101,8 @@ export class Board {
 
   observe({ method, item }: Cell, score: number): void {
     const row = this.scores[method]
-    if (!row || this.given[method]?.[item] !== 1 || !Number.isNaN(row[item])) throw new RangeError(`cell ${method}, ${item} wasn't asked for, or has its score`)
+    if (!row || this.given[method]?.[item] !== 1 || !Number.isNaN(row[item]))
+      throw new RangeError(`cell ${method}, ${item} wasn't asked for, or has its score`)
     if (!Number.isFinite(score)) throw new RangeError(`a score is a finite number, not ${score}`)
     row[item] = score
     this.counts[method] = (this.counts[method] ?? 0) + 1
@@ -144,7 +148,10 @@ export class Board {
   }
 }
 
-/** The same items so that every stretch of the order has each category's share: the j-th of a category's k items stands at (j + a random start) / k. */
+/**
+ * The same items so that every stretch of the order has each category's share: the j-th of a category's k items stands at (j + a random
+ * start) / k.
+ */
 function balanced(order: Uint32Array, categories: ArrayLike<number>, random: Random): Uint32Array {
   const size = new Map<number, number>()
   for (const item of order) size.set(categories[item] ?? 0, (size.get(categories[item] ?? 0) ?? 0) + 1)

@@ -44,7 +44,10 @@ export interface BoundCheck {
   grade(answer: string, context: GradingContext): Graded | Promise<Graded>
 }
 
-/** One type of check: its name, and how its declaration becomes something that grades. A new type is a file with one of these, and a line in `registry.ts`. */
+/**
+ * One type of check: its name, and how its declaration becomes something that grades. A new type is a file with one of these, and a
+ * line in `registry.ts`.
+ */
 export interface CheckKind {
   readonly kind: string
   /** Other names under which files know it. */
@@ -88,14 +91,19 @@ export function textValues(declared: DeclaredCheck, path: string): readonly stri
   if (items.length === 0) throw new InvalidRequest(`${declared.type} needs at least one text in \`value\`.`, { path: `${path}.value` })
   return items.map((item, index) => {
     if (typeof item === 'string' || typeof item === 'number' || typeof item === 'boolean') return String(item)
-    throw new InvalidRequest(`${declared.type} needs \`value\`: a text, or a list of texts, not ${nameOf(item)}.`, { path: `${path}.value${Array.isArray(value) ? `[${index}]` : ''}` })
+    throw new InvalidRequest(`${declared.type} needs \`value\`: a text, or a list of texts, not ${nameOf(item)}.`, {
+      path: `${path}.value${Array.isArray(value) ? `[${index}]` : ''}`,
+    })
   })
 }
 
 /** A threshold that is a least score, in [0, 1]. Throws `InvalidRequest`. */
 export function scoreThreshold(declared: DeclaredCheck, path: string, usual: number): number {
   const threshold = declared.threshold ?? usual
-  if (!(threshold >= 0 && threshold <= 1)) throw new InvalidRequest(`\`threshold\` of ${declared.type} is a least score in [0, 1], not ${threshold}.`, { path: `${path}.threshold` })
+  if (!(threshold >= 0 && threshold <= 1))
+    throw new InvalidRequest(`\`threshold\` of ${declared.type} is a least score in [0, 1], not ${threshold}.`, {
+      path: `${path}.threshold`,
+    })
   return threshold
 }
 

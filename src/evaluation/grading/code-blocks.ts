@@ -25,14 +25,17 @@ export function codeBlocks(text: string): readonly CodeBlock[] {
 }
 
 /**
- * The code that an answer gives: its longest block of one of the languages (examples of use, which stand beside the solution, are shorter), else its longest block of an unnamed
- * language, else the whole answer without what was thought aloud.
+ * The code that an answer gives: its longest block of one of the languages (examples of use, which stand beside the solution, are
+ * shorter), else its longest block of an unnamed language, else the whole answer without what was thought aloud.
  */
 export function codeIn(answer: string, languages: readonly string[]): string {
   const said = answer.slice(answer.lastIndexOf('</think>') + 1 === 0 ? 0 : answer.lastIndexOf('</think>') + 8)
   const blocks = codeBlocks(said)
   const named = blocks.filter(({ language }) => languages.includes(language))
   const candidates = named.length > 0 ? named : blocks.filter(({ language }) => language === '')
-  const longest = candidates.reduce<CodeBlock | undefined>((best, block) => (best === undefined || block.text.length > best.text.length ? block : best), undefined)
+  const longest = candidates.reduce<CodeBlock | undefined>(
+    (best, block) => (best === undefined || block.text.length > best.text.length ? block : best),
+    undefined,
+  )
   return longest?.text ?? said.slice(0, LONGEST_READ)
 }

@@ -13,13 +13,14 @@ const GRADING_VERSION = 1
 const DEEPEST = 4
 
 /**
- * A check from its declaration. `not-` before a type turns its grade round: 1 less the score, passed where it failed. Throws `InvalidRequest` with the path of the field at
- * fault: an unknown type (the message lists those known), a value of the wrong form, a pattern or schema that can't be used. May start a thread to look at
- * schemas; calls no model.
+ * A check from its declaration. `not-` before a type turns its grade round: 1 less the score, passed where it failed. Throws
+ * `InvalidRequest` with the path of the field at fault: an unknown type (the message lists those known), a value of the wrong form, a
+ * pattern or schema that can't be used. May start a thread to look at schemas; calls no model.
  */
 export async function createCheck(declared: DeclaredCheck, path: string, depth = 0): Promise<Check> {
   const weight = declared.weight ?? 1
-  if (!(weight >= 0 && Number.isFinite(weight))) throw new InvalidRequest(`\`weight\` is a number from 0, not ${weight}.`, { path: `${path}.weight` })
+  if (!(weight >= 0 && Number.isFinite(weight)))
+    throw new InvalidRequest(`\`weight\` is a number from 0, not ${weight}.`, { path: `${path}.weight` })
   const negated = declared.type.startsWith('not-')
   const type = negated ? declared.type.slice(4) : declared.type
   const made = type === 'assert-set' ? await setOf(declared, path, depth) : await one({ ...declared, type }, path)
@@ -44,17 +45,26 @@ interface Made {
 async function one(declared: DeclaredCheck, path: string): Promise<Made> {
   const kind = checkKind(declared.type)
   if (kind === undefined)
-    throw new InvalidRequest(`There is no check "${declared.type}". There are ${checkKindNames().join(', ')}; each also with \`not-\` before it.`, { path: `${path}.type` })
+    throw new InvalidRequest(
+      `There is no check "${declared.type}". There are ${checkKindNames().join(', ')}; each also with \`not-\` before it.`,
+      { path: `${path}.type` },
+    )
   const bound = await kind.bind(declared, path)
   const { weight: _weight, type: _type, ...said } = declared
-  return { kind: kind.kind, least: bound.threshold ?? 1, fingerprint: { said, depends: bound.depends }, grade: (answer, context) => bound.grade(answer, context) }
+  return {
+    kind: kind.kind,
+    least: bound.threshold ?? 1,
+    fingerprint: { said, depends: bound.depends },
+    grade: (answer, context) => bound.grade(answer, context),
+  }
 }
 
 async function setOf(declared: DeclaredCheck, path: string, depth: number): Promise<Made> {
   const { checks = [], threshold } = declared
   if (checks.length === 0) throw new InvalidRequest('assert-set needs `assert`: a list of checks.', { path: `${path}.assert` })
   if (depth >= DEEPEST) throw new InvalidRequest(`Sets of checks nest at most ${DEEPEST} deep.`, { path })
-  if (threshold !== undefined && !(threshold >= 0 && threshold <= 1)) throw new InvalidRequest(`\`threshold\` of assert-set is a share in [0, 1], not ${threshold}.`, { path: `${path}.threshold` })
+  if (threshold !== undefined && !(threshold >= 0 && threshold <= 1))
+    throw new InvalidRequest(`\`threshold\` of assert-set is a share in [0, 1], not ${threshold}.`, { path: `${path}.threshold` })
   const members: Check[] = []
   for (const [index, check] of checks.entries()) members.push(await createCheck(check, `${path}.assert[${index}]`, depth + 1))
   return {

@@ -8,16 +8,30 @@ export interface ItemGrade extends Grade {
 }
 
 /**
- * Grades an answer by all checks of an item, one after the other. `score` is their weighted mean; `passed`: it reaches the item's `threshold`, or, without one, every check that has weight
- * passed (promptfoo's rule); `cost` is what all of them took. Throws `InvalidRequest` for an item without checks, and what checks throw: no judge to be had, no sandbox, aborted.
+ * Grades an answer by all checks of an item, one after the other. `score` is their weighted mean; `passed`: it reaches the item's
+ * `threshold`, or, without one, every check that has weight passed (promptfoo's rule); `cost` is what all of them took. Throws
+ * `InvalidRequest` for an item without checks, and what checks throw: no judge to be had, no sandbox, aborted.
  */
-export async function gradeItem(item: Pick<TestItem, 'id' | 'checks' | 'threshold'>, answer: string, context: GradingContext): Promise<ItemGrade> {
-  if (item.checks.length === 0) throw new InvalidRequest(`The item ${item.id} has no checks, so nothing tells how good an answer is. Add \`assert\` to its test, or \`--check\`.`, { path: 'assert' })
+export async function gradeItem(
+  item: Pick<TestItem, 'id' | 'checks' | 'threshold'>,
+  answer: string,
+  context: GradingContext,
+): Promise<ItemGrade> {
+  if (item.checks.length === 0)
+    throw new InvalidRequest(
+      `The item ${item.id} has no checks, so nothing tells how good an answer is. Add \`assert\` to its test, or \`--check\`.`,
+      { path: 'assert' },
+    )
   return gradeAll(item.checks, item.threshold, answer, context)
 }
 
 /** The same for any checks. The reason is that of the first check that failed, else of the first. */
-export async function gradeAll(checks: readonly Check[], threshold: number | undefined, answer: string, context: GradingContext): Promise<ItemGrade> {
+export async function gradeAll(
+  checks: readonly Check[],
+  threshold: number | undefined,
+  answer: string,
+  context: GradingContext,
+): Promise<ItemGrade> {
   const grades: (Grade & { kind: string })[] = []
   let [sum, weights, cost] = [0, 0, noCost]
   for (const check of checks) {

@@ -14,7 +14,8 @@ const context: GradingContext = {
   environment,
   taken: { cost: { ...noCost, usd: usd('0.002') }, seconds: 1.5, outputTokens: 7 },
 }
-const grade = async (declared: DeclaredCheck, answer: string, over: Partial<GradingContext> = {}) => (await createCheck(declared, 'assert[0]')).grade(answer, { ...context, ...over })
+const grade = async (declared: DeclaredCheck, answer: string, over: Partial<GradingContext> = {}) =>
+  (await createCheck(declared, 'assert[0]')).grade(answer, { ...context, ...over })
 const passes = async (declared: DeclaredCheck, answer: string) => (await grade(declared, answer)).passed
 
 describe('checks of texts', () => {
@@ -51,13 +52,16 @@ describe('checks of texts', () => {
       let row = [...Array(b.length + 1).keys()]
       for (let i = 1; i <= a.length; i++) {
         const next = [i]
-        for (let j = 1; j <= b.length; j++) next.push(Math.min((row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1), (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+        for (let j = 1; j <= b.length; j++)
+          next.push(Math.min((row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1), (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
         row = next
       }
       return row.at(-1) ?? 0
     }
     const short = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 12 })
-    fc.assert(fc.property(short, short, fc.nat(12), (a, b, most) => void expect(editDistance(a, b, most)).toBe(Math.min(plain(a, b), most + 1))))
+    fc.assert(
+      fc.property(short, short, fc.nat(12), (a, b, most) => void expect(editDistance(a, b, most)).toBe(Math.min(plain(a, b), most + 1))),
+    )
   })
 })
 
@@ -87,11 +91,15 @@ describe('checks of final answers', () => {
   it('read any number as it may be written', async () => {
     const check = async (value: number) => createCheck({ type: 'numeric', value }, '')
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: -1e9, max: 1e9 }), fc.constantFrom('#### {}', 'The answer is {} apples.', '\\boxed{{}}', '{}'), async (number, form) => {
-        const text = form.replace('{}', number.toLocaleString('en-US'))
-        expect((await (await check(number)).grade(text, context)).passed).toBe(true)
-        expect((await (await check(number + 1)).grade(text, context)).passed).toBe(false)
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: -1e9, max: 1e9 }),
+        fc.constantFrom('#### {}', 'The answer is {} apples.', '\\boxed{{}}', '{}'),
+        async (number, form) => {
+          const text = form.replace('{}', number.toLocaleString('en-US'))
+          expect((await (await check(number)).grade(text, context)).passed).toBe(true)
+          expect((await (await check(number + 1)).grade(text, context)).passed).toBe(false)
+        },
+      ),
       { numRuns: 50 },
     )
   })
@@ -122,8 +130,13 @@ describe('shares of common words', () => {
   })
 
   it('pass at their thresholds', async () => {
-    expect(await grade({ type: 'rouge-n', value: 'police killed the gunman' }, 'police kill the gunman')).toMatchObject({ score: 0.75, passed: true })
-    expect(await grade({ type: 'rouge-n', value: 'police killed the gunman', config: { n: 2 } }, 'police kill the gunman')).toMatchObject({ passed: false })
+    expect(await grade({ type: 'rouge-n', value: 'police killed the gunman' }, 'police kill the gunman')).toMatchObject({
+      score: 0.75,
+      passed: true,
+    })
+    expect(await grade({ type: 'rouge-n', value: 'police killed the gunman', config: { n: 2 } }, 'police kill the gunman')).toMatchObject({
+      passed: false,
+    })
     expect(await grade({ type: 'not-f1', value: ['x', 'a cat'], threshold: 0.9 }, 'The cat sat.')).toMatchObject({ passed: true })
   })
 })
@@ -131,11 +144,19 @@ describe('shares of common words', () => {
 describe('sets, weights and thresholds', () => {
   const yes: DeclaredCheck = { type: 'contains', value: 'a' }
   const no: DeclaredCheck = { type: 'contains', value: 'zz' }
-  const item = async (declared: readonly DeclaredCheck[], threshold?: number) => ({ id: 'i', checks: await Promise.all(declared.map((one) => createCheck(one, ''))), threshold })
+  const item = async (declared: readonly DeclaredCheck[], threshold?: number) => ({
+    id: 'i',
+    checks: await Promise.all(declared.map((one) => createCheck(one, ''))),
+    threshold,
+  })
 
   it('make weighted means', async () => {
     const { score, passed, grades, reason } = await gradeItem(await item([{ ...yes, weight: 3 }, no]), 'a', context)
-    expect({ score, passed, kinds: grades.map(({ kind }) => kind) }).toEqual({ score: 0.75, passed: false, kinds: ['contains', 'contains'] })
+    expect({ score, passed, kinds: grades.map(({ kind }) => kind) }).toEqual({
+      score: 0.75,
+      passed: false,
+      kinds: ['contains', 'contains'],
+    })
     expect(reason).toContain('zz')
     expect((await gradeItem(await item([{ ...yes, weight: 3 }, no], 0.75), 'a', context)).passed).toBe(true)
     expect((await gradeItem(await item([yes, { ...no, weight: 0 }]), 'a', context))).toMatchObject({ score: 1, passed: true })
@@ -151,7 +172,17 @@ describe('sets, weights and thresholds', () => {
 
   it('have fingerprints that change with whatever changes a grade, and with nothing else', async () => {
     const of = async (declared: DeclaredCheck) => (await createCheck(declared, 'anywhere')).fingerprint
-    const all = await Promise.all([yes, no, { ...yes, type: 'not-contains' }, { type: 'judge', value: 'x', model: 'm' }, { type: 'judge', value: 'x', model: 'n' }, { type: 'assert-set', checks: [yes] }, { type: 'assert-set', checks: [yes], threshold: 0.5 }].map(of))
+    const all = await Promise.all(
+      [
+        yes,
+        no,
+        { ...yes, type: 'not-contains' },
+        { type: 'judge', value: 'x', model: 'm' },
+        { type: 'judge', value: 'x', model: 'n' },
+        { type: 'assert-set', checks: [yes] },
+        { type: 'assert-set', checks: [yes], threshold: 0.5 },
+      ].map(of),
+    )
     expect(new Set(all).size).toBe(all.length)
     expect(await of({ ...yes, weight: 7 })).toBe(await of(yes))
     expect(await of({ type: 'judge', value: 'x', model: 'm' })).toBe(await of({ type: 'llm-rubric', value: 'x', model: 'm' }))
@@ -184,23 +215,67 @@ describe('what is declared wrongly is refused with its place', () => {
 
 it('no check without a model fails for anything that an answer may hold', async () => {
   const declared: DeclaredCheck[] = [
-    { type: 'equals', value: 'x' }, { type: 'equals', value: { a: 1 } }, { type: 'contains', value: 'x' }, { type: 'icontains-all', value: ['x'] }, { type: 'starts-with', value: 'x' }, { type: 'is-json' }, { type: 'contains-json' },
-    { type: 'numeric', value: 1 }, { type: 'choice', value: 'A' }, { type: 'answer', value: 'x' }, { type: 'levenshtein', value: 'x' }, { type: 'rouge-n', value: 'x' }, { type: 'bleu', value: 'x' }, { type: 'f1', value: 'x' },
-    { type: 'word-count', value: 1 }, { type: 'cost', threshold: 1 }, { type: 'latency', threshold: 1 },
+    { type: 'equals', value: 'x' },
+    { type: 'equals', value: { a: 1 } },
+    { type: 'contains', value: 'x' },
+    { type: 'icontains-all', value: ['x'] },
+    { type: 'starts-with', value: 'x' },
+    { type: 'is-json' },
+    { type: 'contains-json' },
+    { type: 'numeric', value: 1 },
+    { type: 'choice', value: 'A' },
+    { type: 'answer', value: 'x' },
+    { type: 'levenshtein', value: 'x' },
+    { type: 'rouge-n', value: 'x' },
+    { type: 'bleu', value: 'x' },
+    { type: 'f1', value: 'x' },
+    { type: 'word-count', value: 1 },
+    { type: 'cost', threshold: 1 },
+    { type: 'latency', threshold: 1 },
   ]
   const checks = await Promise.all(declared.map((one) => createCheck(one, '')))
   const huge = 10 * 1024 * 1024
-  const answers = ['', ' \n', '\u0000\uFFFD\uD800 half', '['.repeat(100_000), `${'['.repeat(100_000)}${']'.repeat(100_000)}`, '{"a":'.repeat(5_000), '```'.repeat(5_000), '\\boxed{'.repeat(5_000), '1,'.repeat(50_000), 'answer is '.repeat(5_000), 'a'.repeat(huge)]
+  const answers = [
+    '',
+    ' \n',
+    '\u0000\uFFFD\uD800 half',
+    '['.repeat(100_000),
+    `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+    '{"a":'.repeat(5_000),
+    '```'.repeat(5_000),
+    '\\boxed{'.repeat(5_000),
+    '1,'.repeat(50_000),
+    'answer is '.repeat(5_000),
+    'a'.repeat(huge),
+  ]
   for (const check of checks)
     for (const answer of answers) {
       const { score, reason } = await check.grade(answer, context)
       expect(score >= 0 && score <= 1 && reason.length > 0, `${check.kind} of ${answer.slice(0, 20)}`).toBe(true)
     }
   // Every kind is either here or tested with a process, a thread or a model of its own.
-  const apart = ['contains-any', 'contains-all', 'icontains', 'icontains-any', 'regex', 'similar', 'code', 'sql', 'javascript', 'llm-rubric', 'factuality', 'pairwise']
-  expect(checkKinds.map(({ kind }) => kind).filter((kind) => !apart.includes(kind) && !declared.some(({ type }) => type === kind))).toEqual([])
+  const apart = [
+    'contains-any',
+    'contains-all',
+    'icontains',
+    'icontains-any',
+    'regex',
+    'similar',
+    'code',
+    'sql',
+    'javascript',
+    'llm-rubric',
+    'factuality',
+    'pairwise',
+  ]
+  expect(checkKinds.map(({ kind }) => kind).filter((kind) => !apart.includes(kind) && !declared.some(({ type }) => type === kind))).toEqual(
+    [],
+  )
 })
 
 it('answers whose price isn’t known fail a limit of cost', async () => {
-  expect(await grade({ type: 'cost', threshold: 1 }, 'x', { taken: { ...context.taken, cost: { ...noCost, usd: null } } })).toMatchObject({ passed: false, score: 0 })
+  expect(await grade({ type: 'cost', threshold: 1 }, 'x', { taken: { ...context.taken, cost: { ...noCost, usd: null } } })).toMatchObject({
+    passed: false,
+    score: 0,
+  })
 })

@@ -10,7 +10,18 @@ import { createCheck, preferenceOf, selectBest, type DeclaredCheck } from './ind
 function judging(say: (asked: string, times: number) => string, embed: (text: string) => readonly number[] = () => []) {
   const asked: Request[] = []
   const completion = (model: string, answer: Completion['answer']): Completion => ({
-    callId: `c${asked.length}`, model, provider: 'p', deployment: 'd', answer, usage: noUsage, usageEstimated: false, cost: { ...noCost, usd: usd('0.001') }, costReport: { usd: usd('0.001'), details: {} }, attempts: 1, headers: {}, warnings: [],
+    callId: `c${asked.length}`,
+    model,
+    provider: 'p',
+    deployment: 'd',
+    answer,
+    usage: noUsage,
+    usageEstimated: false,
+    cost: { ...noCost, usd: usd('0.001') },
+    costReport: { usd: usd('0.001'), details: {} },
+    attempts: 1,
+    headers: {},
+    warnings: [],
   })
   const environment: Environment = {
     // eslint's rule of generators that yield nothing doesn't hold here: a judge is asked without a stream.
@@ -18,11 +29,27 @@ function judging(say: (asked: string, times: number) => string, embed: (text: st
       asked.push(request)
       const last = request.messages.at(-1)?.parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('') ?? ''
       await Promise.resolve()
-      return completion(model, { kind: 'reply', reply: { id: 'r', model, created: 1, choices: [{ parts: [{ type: 'text', text: say(last, asked.length) }], finish: 'stop' }], reported: { usage: noUsage } } })
+      return completion(model, {
+        kind: 'reply',
+        reply: {
+          id: 'r',
+          model,
+          created: 1,
+          choices: [{ parts: [{ type: 'text', text: say(last, asked.length) }], finish: 'stop' }],
+          reported: { usage: noUsage },
+        },
+      })
     },
     embed(model, request) {
       const reply = { model, vectors: request.inputs.map((text) => embed(String(text))), reported: undefined }
-      return Promise.resolve(completion(model, { kind: 'wire', bytes: Buffer.from(JSON.stringify(openaiEmbeddings.encodeReply(reply, { request, usage: noUsage, cost: { usd: usd('0.001'), details: {} } }))) }))
+      return Promise.resolve(
+        completion(model, {
+          kind: 'wire',
+          bytes: Buffer.from(
+            JSON.stringify(openaiEmbeddings.encodeReply(reply, { request, usage: noUsage, cost: { usd: usd('0.001'), details: {} } })),
+          ),
+        }),
+      )
     },
     budget: memoryBudget(),
     clock: virtualClock(),
@@ -33,12 +60,19 @@ function judging(say: (asked: string, times: number) => string, embed: (text: st
 }
 const contextOf = (environment: Environment): GradingContext => ({
   item: { id: 'i', variables: {} },
-  request: { model: 'm', messages: [{ role: 'user', parts: [{ type: 'text', text: 'What is it?' }] }], stream: false, paths: {}, extra: [] },
+  request: {
+    model: 'm',
+    messages: [{ role: 'user', parts: [{ type: 'text', text: 'What is it?' }] }],
+    stream: false,
+    paths: {},
+    extra: [],
+  },
   environment,
   taken: { cost: noCost, seconds: 1, outputTokens: 1 },
 })
 const rubric: DeclaredCheck = { type: 'llm-rubric', value: 'is polite', model: 'judge' }
-const grade = async (declared: DeclaredCheck, answer: string, environment: Environment) => (await createCheck(declared, '')).grade(answer, contextOf(environment))
+const grade = async (declared: DeclaredCheck, answer: string, environment: Environment) =>
+  (await createCheck(declared, '')).grade(answer, contextOf(environment))
 
 describe('a judge', () => {
   it('is shown question, answer and criterion, and its verdict is the grade', async () => {
@@ -54,7 +88,12 @@ describe('a judge', () => {
   it('is asked again when it talks nonsense, and its calls are all counted', async () => {
     const { environment, asked } = judging((_text, times) => (times < 3 ? 'I think it is fine.' : '{"pass": false}'))
     const { score, passed, cost } = await grade(rubric, 'x', environment)
-    expect({ score, passed, times: asked.length, usd: toDollars(cost.usd ?? usd(0)) }).toEqual({ score: 0, passed: false, times: 3, usd: 0.003 })
+    expect({ score, passed, times: asked.length, usd: toDollars(cost.usd ?? usd(0)) }).toEqual({
+      score: 0,
+      passed: false,
+      times: 3,
+      usd: 0.003,
+    })
     await expect(grade(rubric, 'x', judging(() => '{"score": 7}').environment)).rejects.toMatchObject({ code: 'upstream_malformed' })
   })
 
@@ -69,24 +108,41 @@ describe('a judge', () => {
   it('must reach a threshold where there is one', async () => {
     const { environment } = judging(() => '{"score": 0.8, "pass": true}')
     expect(await grade({ ...rubric, threshold: 0.9 }, 'x', environment)).toMatchObject({ score: 0.8, passed: false })
-    expect(await grade({ ...rubric, type: 'not-llm-rubric' }, 'x', environment)).toMatchObject({ score: expect.closeTo(0.2) as unknown, passed: false })
+    expect(await grade({ ...rubric, type: 'not-llm-rubric' }, 'x', environment)).toMatchObject({
+      score: expect.closeTo(0.2) as unknown,
+      passed: false,
+    })
   })
 
   it('compares facts in five categories', async () => {
     const { environment } = judging((text) => `{"category": "${text.includes('contrary') ? 'D' : 'A'}"}`)
-    expect(await grade({ type: 'factuality', value: 'It is so.', model: 'judge', config: { subset: 0.6 } }, 'so', environment)).toMatchObject({ score: 0.6, passed: true })
-    expect(await grade({ type: 'factuality', value: 'It is so.', model: 'judge' }, 'contrary', environment)).toMatchObject({ score: 0, passed: false })
+    expect(
+      await grade({ type: 'factuality', value: 'It is so.', model: 'judge', config: { subset: 0.6 } }, 'so', environment),
+    ).toMatchObject({ score: 0.6, passed: true })
+    expect(await grade({ type: 'factuality', value: 'It is so.', model: 'judge' }, 'contrary', environment)).toMatchObject({
+      score: 0,
+      passed: false,
+    })
   })
 })
 
 describe('comparisons', () => {
-  const better = (text: string) => ((/<answer_a>\n(.*)\n/.exec(text)?.[1] ?? '').length > (/<answer_b>\n(.*)\n/.exec(text)?.[1] ?? '').length ? '{"better": "A"}' : '{"better": "B"}')
+  const better = (text: string) =>
+    (/<answer_a>\n(.*)\n/.exec(text)?.[1] ?? '').length > (/<answer_b>\n(.*)\n/.exec(text)?.[1] ?? '').length
+      ? '{"better": "A"}'
+      : '{"better": "B"}'
   const question = { question: 'q', judge: 'judge' }
 
   it('ask in both orders, so that a judge who prefers a place says nothing', async () => {
     expect(await preferenceOf(judging(better).environment, question, 'longer', 'short')).toMatchObject({ first: 1, consistent: true })
-    expect(await preferenceOf(judging(() => '{"better": "A"}').environment, question, 'one', 'two')).toMatchObject({ first: 0.5, consistent: false })
-    expect(await preferenceOf(judging(() => '{"better": "tie"}').environment, question, 'one', 'two')).toMatchObject({ first: 0.5, consistent: true })
+    expect(await preferenceOf(judging(() => '{"better": "A"}').environment, question, 'one', 'two')).toMatchObject({
+      first: 0.5,
+      consistent: false,
+    })
+    expect(await preferenceOf(judging(() => '{"better": "tie"}').environment, question, 'one', 'two')).toMatchObject({
+      first: 0.5,
+      consistent: true,
+    })
     const { environment, asked } = judging(better)
     expect([await preferenceOf(environment, question, 'same', 'same '), asked.length]).toMatchObject([{ first: 0.5 }, 0])
   })
@@ -99,9 +155,19 @@ describe('comparisons', () => {
 
   it('choose the best of several', async () => {
     const place = (text: string) => [...text.matchAll(/<answer_(\d+)>\nbest\n/g)][0]?.[1] ?? 'tie'
-    expect(await selectBest(judging((text) => `{"best": ${place(text)}}`).environment, question, ['a', 'best', 'c'])).toMatchObject({ shares: [0, 1, 0], consistent: true })
-    expect(await selectBest(judging(() => '{"best": 1}').environment, question, ['a', 'b'])).toMatchObject({ shares: [0.5, 0.5], consistent: false })
-    expect((await selectBest(judging(() => '{"best": "tie"}').environment, question, ['a', 'b', 'c'])).shares.reduce((sum, share) => sum + share)).toBeCloseTo(1)
+    expect(await selectBest(judging((text) => `{"best": ${place(text)}}`).environment, question, ['a', 'best', 'c'])).toMatchObject({
+      shares: [0, 1, 0],
+      consistent: true,
+    })
+    expect(await selectBest(judging(() => '{"best": 1}').environment, question, ['a', 'b'])).toMatchObject({
+      shares: [0.5, 0.5],
+      consistent: false,
+    })
+    expect(
+      (await selectBest(judging(() => '{"best": "tie"}').environment, question, ['a', 'b', 'c'])).shares.reduce(
+        (sum, share) => sum + share,
+      ),
+    ).toBeCloseTo(1)
   })
 })
 
@@ -122,6 +188,9 @@ it('patterns and schemas are held against answers in a thread, and hostile ones 
   expect(await grade({ type: 'is-json', value: schema }, '{"a": 1}', environment)).toMatchObject({ passed: true })
   expect(await grade({ type: 'is-json', value: schema }, 'Here: {"a": 1}', environment)).toMatchObject({ passed: false })
   expect(await grade({ type: 'contains-json', value: schema }, 'Here: {"a": 1}', environment)).toMatchObject({ passed: true })
-  expect(await grade({ type: 'contains-json', value: schema }, '{"a": "1"}', environment)).toMatchObject({ passed: false, reason: 'The JSON breaks the schema.' })
+  expect(await grade({ type: 'contains-json', value: schema }, '{"a": "1"}', environment)).toMatchObject({
+    passed: false,
+    reason: 'The JSON breaks the schema.',
+  })
   expect(await grade({ type: 'is-json', value: schema }, '['.repeat(1_900_000), environment)).toMatchObject({ passed: false })
 })

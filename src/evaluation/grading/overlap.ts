@@ -30,8 +30,9 @@ function fMeasure(shared: number, given: number, wanted: number): number {
 }
 
 /**
- * ROUGE-N of an answer against a reference, as F1 (Lin 2004: R = Σ min(count_answer(g), count_reference(g)) / Σ count_reference(g); P likewise over the answer's). In [0, 1]. Texts shorter than
- * n words have no n-grams: two of those are alike only where they are the same words.
+ * ROUGE-N of an answer against a reference, as F1 (Lin 2004: R = Σ min(count_answer(g), count_reference(g)) / Σ count_reference(g); P
+ * likewise over the answer's). In [0, 1]. Texts shorter than n words have no n-grams: two of those are alike only where they are the
+ * same words.
  */
 export function rougeN(answer: string, reference: string, n: number): number {
   const [a, b] = [wordsOf(answer), wordsOf(reference)]
@@ -41,9 +42,9 @@ export function rougeN(answer: string, reference: string, n: number): number {
 }
 
 /**
- * BLEU of one answer (Papineni et al. 2002) in [0, 1]: BP · exp(Σ_{n=1..4} ¼ log p_n), p_n being n-gram precision clipped by the most that any reference holds,
- * BP = 1 where c > r and exp(1 − r/c) else (c, r: words of the answer, and of the reference nearest in length). For n > 1 one is added to both counts of p_n (Lin and Och 2004), since a single
- * sentence seldom shares four words in a row.
+ * BLEU of one answer (Papineni et al. 2002) in [0, 1]: BP · exp(Σ_{n=1..4} ¼ log p_n), p_n being n-gram precision clipped by the most
+ * that any reference holds, BP = 1 where c > r and exp(1 − r/c) else (c, r: words of the answer, and of the reference nearest in
+ * length). For n > 1 one is added to both counts of p_n (Lin and Och 2004), since a single sentence seldom shares four words in a row.
  */
 export function bleu(answer: string, references: readonly string[]): number {
   const words = wordsOf(answer)

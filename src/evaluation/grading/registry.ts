@@ -15,7 +15,21 @@ import { sql } from './kinds/sql.js'
 
 /** Every kind of check. A new one is a file and its place here. */
 export const checkKinds: readonly CheckKind[] = [
-  equals, ...containsKinds, regex, ...jsonKinds, numeric, choice, finalAnswer, levenshtein, ...overlapKinds, similar, ...limitKinds, code, sql, javascript, ...judgedKinds,
+  equals,
+  ...containsKinds,
+  regex,
+  ...jsonKinds,
+  numeric,
+  choice,
+  finalAnswer,
+  levenshtein,
+  ...overlapKinds,
+  similar,
+  ...limitKinds,
+  code,
+  sql,
+  javascript,
+  ...judgedKinds,
 ]
 
 const byName = new Map(checkKinds.flatMap((kind) => [kind.kind, ...(kind.aliases ?? [])].map((name) => [name, kind] as const)))

@@ -23,7 +23,19 @@ export function compareResults(given: readonly Row[], expected: readonly Row[], 
 
 /** A row in a form in which equal rows are equal texts: 3 and 3.0 are the same number, and nine digits of fractions count. */
 function keyOf(row: Row): string {
-  return JSON.stringify(row.map((value) => (value === null ? null : typeof value === 'string' ? `t${value}` : typeof value === 'number' ? numberKey(value) : 'i' in value ? `n${value.i}` : `b${value.b}`)))
+  return JSON.stringify(
+    row.map((value) =>
+      value === null
+        ? null
+        : typeof value === 'string'
+          ? `t${value}`
+          : typeof value === 'number'
+            ? numberKey(value)
+            : 'i' in value
+              ? `n${value.i}`
+              : `b${value.b}`,
+    ),
+  )
 }
 
 function numberKey(value: number): string {
@@ -43,7 +55,10 @@ export function isOrdered(statement: string): boolean {
   return /\border\s+by\b/i.test(outside)
 }
 
-/** Whether a statement can only ask: PRAGMA, ATTACH and VACUUM are statements of their own, and what follows WITH may write only where the database lets it. O(length). */
+/**
+ * Whether a statement can only ask: PRAGMA, ATTACH and VACUUM are statements of their own, and what follows WITH may write only where
+ * the database lets it. O(length).
+ */
 export function isQuery(statement: string): boolean {
   return /^(?:select|with|values)\b/i.test(statement.replace(/^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/, ''))
 }

@@ -6,9 +6,10 @@ import type { ItemFit } from './fit.js'
 const ABILITIES = [-1.15, -0.32, 0.32, 1.15] as const
 
 /**
- * The k items that tell most of an unseen model's mean score: one after the other, each time the item that takes most from the variance of the mean that is left,
- * as a share of it, on average over abilities. Since deviations in categories are part of that variance, items spread over categories by themselves. For items that are
- * chosen once for all models. O(k × (items + C²)), C categories. Throws `RangeError` for more items than there are.
+ * The k items that tell most of an unseen model's mean score: one after the other, each time the item that takes most from the variance
+ * of the mean that is left, as a share of it, on average over abilities. Since deviations in categories are part of that variance,
+ * items spread over categories by themselves. For items that are chosen once for all models. O(k × (items + C²)), C categories. Throws
+ * `RangeError` for more items than there are.
  */
 export function anchorItems(fit: ItemFit, k: number): number[] {
   const beliefs = ABILITIES.map((ability) => {
@@ -20,8 +21,8 @@ export function anchorItems(fit: ItemFit, k: number): number[] {
 }
 
 /**
- * The next `count` items for a model that was scored on some: those that take most from what is unsure of *its* mean. Adaptive: what a model was right and wrong on
- * decides where it is asked next. O(count × (items + C²) + C³).
+ * The next `count` items for a model that was scored on some: those that take most from what is unsure of *its* mean. Adaptive: what a
+ * model was right and wrong on decides where it is asked next. O(count × (items + C²) + C³).
  */
 export function nextItems(fit: ItemFit, observed: readonly ItemScore[], count: number): number[] {
   return mostTelling(
@@ -33,8 +34,8 @@ export function nextItems(fit: ItemFit, observed: readonly ItemScore[], count: n
 }
 
 /**
- * The item that an able-as-this model tells most of its ability by: the largest Fisher information a²p(1 - p) among those not taken (maximum information, the
- * usual rule of adaptive tests). It looks at ability alone; `nextItems` looks at the mean score.
+ * The item that an able-as-this model tells most of its ability by: the largest Fisher information a²p(1 - p) among those not taken
+ * (maximum information, the usual rule of adaptive tests). It looks at ability alone; `nextItems` looks at the mean score.
  */
 export function mostInformative(fit: ItemFit, ability: number, taken: ReadonlySet<number>): number {
   let best = -1
@@ -49,7 +50,10 @@ export function mostInformative(fit: ItemFit, ability: number, taken: ReadonlySe
   return best
 }
 
-/** k items of all categories by their shares (largest remainders at random), random within a category. Throws `RangeError` for more items than there are. */
+/**
+ * k items of all categories by their shares (largest remainders at random), random within a category. Throws `RangeError` for more
+ * items than there are.
+ */
 export function stratifiedItems(categoryOf: ArrayLike<number>, k: number, random: Random): number[] {
   const byCategory = new Map<number, number[]>()
   for (let item = 0; item < categoryOf.length; item++) {
@@ -108,7 +112,8 @@ function mostTelling(fit: ItemFit, beliefs: readonly ModelBelief[], taken: reado
     for (let item = 0; item < fit.items; item++) if (used[item] !== 1 && (gains[item] ?? 0) > most) [best, most] = [item, gains[item] ?? 0]
     used[best] = 1
     chosen.push(best)
-    for (const { chance, covariance } of courses) take(covariance, size, fit.slope[best] ?? 0, (fit.categoryOf[best] ?? 0) + 1, chance[best] ?? 0)
+    for (const { chance, covariance } of courses)
+      take(covariance, size, fit.slope[best] ?? 0, (fit.categoryOf[best] ?? 0) + 1, chance[best] ?? 0)
   }
   return chosen
 }
@@ -118,7 +123,9 @@ function take(covariance: Float64Array, size: number, a: number, place: number, 
   const weight = p * (1 - p)
   const x = Float64Array.from({ length: size }, (_, row) => a * (covariance[row * size] ?? 0) + (covariance[row * size + place] ?? 0))
   const scale = weight / (1 + weight * (a * (x[0] ?? 0) + (x[place] ?? 0)))
-  for (let row = 0; row < size; row++) for (let column = 0; column < size; column++) covariance[row * size + column] = (covariance[row * size + column] ?? 0) - scale * (x[row] ?? 0) * (x[column] ?? 0)
+  for (let row = 0; row < size; row++)
+    for (let column = 0; column < size; column++)
+      covariance[row * size + column] = (covariance[row * size + column] ?? 0) - scale * (x[row] ?? 0) * (x[column] ?? 0)
 }
 
 function product(matrix: Float64Array, vector: Float64Array): Float64Array {

@@ -1,7 +1,7 @@
 /**
- * Competence-difficulty alignment sampling (104 CDAS): a model's ability R and every item's difficulty d follow from pass rates by a running fixed point, and the next
- * items are those whose difficulty lies around the ability. Nothing but pass rates is needed: no known models, unlike `fitItems`. There made for reinforcement
- * learning; here it picks probes for canaries and adaptive tests.
+ * Competence-difficulty alignment sampling (104 CDAS): a model's ability R and every item's difficulty d follow from pass rates by a
+ * running fixed point, and the next items are those whose difficulty lies around the ability. Nothing but pass rates is needed: no
+ * known models, unlike `fitItems`. There made for reinforcement learning; here it picks probes for canaries and adaptive tests.
  */
 export class CompetenceAlignment {
   private readonly difficulties: Float64Array
@@ -24,8 +24,8 @@ export class CompetenceAlignment {
   }
 
   /**
-   * Items tried together with their pass rates p. With p̂ = σ(R - d) and n earlier trials of the item: d ← n/(n + 1)·d + 1/(n + 1)·(p̂ - p); R ← R - Σ Δd / items.
-   * Throws `RangeError` for a pass rate outside [0, 1] or an item that isn't there.
+   * Items tried together with their pass rates p. With p̂ = σ(R - d) and n earlier trials of the item: d ← n/(n + 1)·d + 1/(n + 1)·(p̂
+   * - p); R ← R - Σ Δd / items. Throws `RangeError` for a pass rate outside [0, 1] or an item that isn't there.
    */
   observe(tried: readonly { readonly item: number; readonly passed: number }[]): void {
     let moved = 0
@@ -43,7 +43,10 @@ export class CompetenceAlignment {
     this.competence -= moved / this.difficulties.length
   }
 
-  /** `count` items, half of them the closest at or below the ability, half the closest above; what one side lacks comes from the other. O(items log items). */
+  /**
+   * `count` items, half of them the closest at or below the ability, half the closest above; what one side lacks comes from the other.
+   * O(items log items).
+   */
   next(count: number): number[] {
     const order = Array.from(this.difficulties.keys()).sort((a, b) => this.difficulty(a) - this.difficulty(b) || a - b)
     const above = order.findIndex((item) => this.difficulty(item) > this.competence)

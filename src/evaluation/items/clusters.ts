@@ -10,10 +10,16 @@ export interface WeightedItems {
 }
 
 /**
- * Anchor points (Vivek et al. 2023, taken up by tinyBenchmarks, Polo et al. 2024): items are clustered by how known models did on them (k-means, seeded as k-means++), and the item
- * nearest each centre stands for its cluster. O(sweeps × k × items × models). Every score must be there. Throws `RangeError` for more clusters than items.
+ * Anchor points (Vivek et al. 2023, taken up by tinyBenchmarks, Polo et al. 2024): items are clustered by how known models did on them
+ * (k-means, seeded as k-means++), and the item nearest each centre stands for its cluster. O(sweeps × k × items × models). Every score
+ * must be there. Throws `RangeError` for more clusters than items.
  */
-export function clusterAnchors({ models, items, scores }: ItemMatrix, k: number, random: Random, { sweeps = 10 }: { readonly sweeps?: number } = {}): WeightedItems {
+export function clusterAnchors(
+  { models, items, scores }: ItemMatrix,
+  k: number,
+  random: Random,
+  { sweeps = 10 }: { readonly sweeps?: number } = {},
+): WeightedItems {
   if (!Number.isInteger(k) || k < 1 || k > items) throw new RangeError(`a whole number of items from 1 to ${items} can be chosen, not ${k}`)
   const centres = new Float64Array(k * models)
   const nearest = new Float64Array(items).fill(Infinity)
@@ -43,11 +49,13 @@ export function clusterAnchors({ models, items, scores }: ItemMatrix, k: number,
     for (let item = 0; item < items; item++) {
       const centre = cluster[item] ?? 0
       counts[centre] = (counts[centre] ?? 0) + 1
-      for (let model = 0; model < models; model++) sums[centre * models + model] = (sums[centre * models + model] ?? 0) + (scores[model * items + item] ?? 0)
+      for (let model = 0; model < models; model++)
+        sums[centre * models + model] = (sums[centre * models + model] ?? 0) + (scores[model * items + item] ?? 0)
     }
     for (let centre = 0; centre < k; centre++) {
       const count = counts[centre] ?? 0
-      if (count > 0) for (let model = 0; model < models; model++) centres[centre * models + model] = (sums[centre * models + model] ?? 0) / count
+      if (count > 0)
+        for (let model = 0; model < models; model++) centres[centre * models + model] = (sums[centre * models + model] ?? 0) / count
     }
   }
   return medoids(cluster, nearest, k, items)

@@ -28,7 +28,9 @@ export function priorCovariance(fit: ItemFit): Float64Array {
   const size = fit.categories + 1
   const prior = new Float64Array(size * size)
   prior[0] = ABILITY_SPREAD ** 2
-  for (let row = 0; row < fit.categories; row++) for (let column = 0; column < fit.categories; column++) prior[(row + 1) * size + column + 1] = fit.deviation[row * fit.categories + column] ?? 0
+  for (let row = 0; row < fit.categories; row++)
+    for (let column = 0; column < fit.categories; column++)
+      prior[(row + 1) * size + column + 1] = fit.deviation[row * fit.categories + column] ?? 0
   return prior
 }
 
@@ -49,8 +51,9 @@ export function beliefAt(fit: ItemFit, mode: Float64Array, covariance: Float64Ar
 }
 
 /**
- * z given the scores seen: the mode of a logistic regression on (a_i, category) with prior N(0, diag(1.2², Σ)), by Newton's steps, and the inverse of the curvature there
- * (Laplace). O(C³ + scores) a step. Throws `RangeError` for an item that isn't there or a score outside [0, 1].
+ * z given the scores seen: the mode of a logistic regression on (a_i, category) with prior N(0, diag(1.2², Σ)), by Newton's steps, and
+ * the inverse of the curvature there (Laplace). O(C³ + scores) a step. Throws `RangeError` for an item that isn't there or a score
+ * outside [0, 1].
  */
 export function beliefOf(fit: ItemFit, observed: readonly ItemScore[]): ModelBelief {
   for (const { item, score } of observed) {
@@ -64,7 +67,8 @@ export function beliefOf(fit: ItemFit, observed: readonly ItemScore[]): ModelBel
   for (let step = 0; step < 15; step++) {
     const curvature = prior.slice()
     const pull = new Float64Array(size)
-    for (let row = 0; row < size; row++) for (let column = 0; column < size; column++) pull[row] = (pull[row] ?? 0) - (prior[row * size + column] ?? 0) * (mode[column] ?? 0)
+    for (let row = 0; row < size; row++)
+      for (let column = 0; column < size; column++) pull[row] = (pull[row] ?? 0) - (prior[row * size + column] ?? 0) * (mode[column] ?? 0)
     for (const { item, score } of observed) {
       const a = fit.slope[item] ?? 0
       const place = (fit.categoryOf[item] ?? 0) + 1
@@ -92,9 +96,10 @@ export function beliefOf(fit: ItemFit, observed: readonly ItemScore[]): ModelBel
 }
 
 /**
- * Mean score over all items of a model that was scored on some: what was seen, and what the fit expects of the rest (p-IRT of Polo et al. 2024, tinyBenchmarks,
- * with a deviation in each category where theirs mixes p-IRT with the plain mean, gp-IRT). The interval is normal, from the doubt about z (delta method) and the
- * scores not yet seen; how often it holds is measured in `bench:evaluation`. O(items + C³).
+ * Mean score over all items of a model that was scored on some: what was seen, and what the fit expects of the rest (p-IRT of Polo et
+ * al. 2024, tinyBenchmarks, with a deviation in each category where theirs mixes p-IRT with the plain mean, gp-IRT). The interval is
+ * normal, from the doubt about z (delta method) and the scores not yet seen; how often it holds is measured in `bench:evaluation`.
+ * O(items + C³).
  */
 export function estimateMean(fit: ItemFit, observed: readonly ItemScore[], level = 0.95): Interval {
   const { chance, covariance, gradient } = beliefOf(fit, observed)
@@ -112,14 +117,22 @@ export function estimateMean(fit: ItemFit, observed: readonly ItemScore[], level
   const unseen = 1 - new Set(observed.map(({ item }) => item)).size / fit.items
   const variance = quadratic(covariance, gradient) * unseen ** 2 + noise / fit.items ** 2
   const half = normalQuantile((1 + level) / 2) * Math.sqrt(variance)
-  return { value, low: Math.max(0, value - half), high: Math.min(1, value + half), n: observed.length, method: `item response, Laplace, ${Math.round(100 * level)} %` }
+  return {
+    value,
+    low: Math.max(0, value - half),
+    high: Math.min(1, value + half),
+    n: observed.length,
+    method: `item response, Laplace, ${Math.round(100 * level)} %`,
+  }
 }
 
 /** g'Cg. */
 export function quadratic(covariance: Float64Array, gradient: Float64Array): number {
   const size = gradient.length
   let sum = 0
-  for (let row = 0; row < size; row++) for (let column = 0; column < size; column++) sum += (gradient[row] ?? 0) * (covariance[row * size + column] ?? 0) * (gradient[column] ?? 0)
+  for (let row = 0; row < size; row++)
+    for (let column = 0; column < size; column++)
+      sum += (gradient[row] ?? 0) * (covariance[row * size + column] ?? 0) * (gradient[column] ?? 0)
   return sum
 }
 

@@ -1,11 +1,13 @@
 import { meanOf, type ItemMatrix } from './matrix.js'
 
 /**
- * What known models teach about a test set's items: the two-parameter logistic model of item response theory, with a deviation of each model in each category,
+ * What known models teach about a test set's items: the two-parameter logistic model of item response theory, with a deviation of each
+ * model in each category,
  *
  *     P(score 1 of model j on item i) = σ(a_i θ_j + d_i + u_jc),   θ ~ N(0, 1),   u_j ~ N(0, Σ)
  *
- * a_i: how well the item tells able models from others; d_i: how easy it is; c: the item's category. Scores between 0 and 1 enter as shares of successes.
+ * a_i: how well the item tells able models from others; d_i: how easy it is; c: the item's category. Scores between 0 and 1 enter as
+ * shares of successes.
  */
 export interface ItemFit {
   readonly items: number
@@ -17,7 +19,10 @@ export interface ItemFit {
   readonly ability: Float64Array
   readonly categoryOf: Int32Array
   readonly categories: number
-  /** Σ, categories × categories by rows: how far models are better or worse in a category than their ability says, and together in which. */
+  /**
+   * Σ, categories × categories by rows: how far models are better or worse in a category than their ability says, and together in
+   * which.
+   */
   readonly deviation: Float64Array
 }
 
@@ -26,7 +31,10 @@ export interface FitOptions {
   readonly rounds?: number
   /** How much of the correlations between categories' deviations is taken away, in [0, 1]: with few models most of them are chance. */
   readonly shrinkage?: number
-  /** What Σ as found is multiplied by: items are fitted to the very deviations, and a model that is new deviates more than those known did from what was fitted to them. */
+  /**
+   * What Σ as found is multiplied by: items are fitted to the very deviations, and a model that is new deviates more than those known
+   * did from what was fitted to them.
+   */
   readonly widening?: number
   /** How much of a category's variance is its own as found, in [0, 1]; the rest is the mean of all categories'. */
   readonly own?: number
@@ -38,9 +46,9 @@ export const FIT_DEFAULTS: Required<FitOptions> = { rounds: 6, shrinkage: 0.2, w
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
 
 /**
- * Fits items and models by joint maximum a posteriori, Newton's steps in turn; a_i and d_i have normal priors about their category's mean, whose spread is
- * estimated as it goes (empirical Bayes), so that with ten models an item says little for itself and its category much. O(rounds × models × items) time;
- * memory of a few numbers an item. Throws `RangeError` for fewer than 3 models.
+ * Fits items and models by joint maximum a posteriori, Newton's steps in turn; a_i and d_i have normal priors about their category's
+ * mean, whose spread is estimated as it goes (empirical Bayes), so that with ten models an item says little for itself and its category
+ * much. O(rounds × models × items) time; memory of a few numbers an item. Throws `RangeError` for fewer than 3 models.
  */
 export function fitItems(matrix: ItemMatrix, options: FitOptions = {}): ItemFit {
   const { rounds, shrinkage, widening, own } = { ...FIT_DEFAULTS, ...options }
@@ -52,7 +60,12 @@ export function fitItems(matrix: ItemMatrix, options: FitOptions = {}): ItemFit 
   const overall = means.reduce((sum, mean) => sum + mean, 0) / models
   const slope = new Float64Array(items).fill(1)
   const ease = new Float64Array(items).fill(Math.log(overall / (1 - overall)))
-  let priors: Priors = { slope: new Float64Array(categories).fill(1), ease: new Float64Array(categories).fill(ease[0] ?? 0), slopeSpread: 0.5, easeSpread: 2 }
+  let priors: Priors = {
+    slope: new Float64Array(categories).fill(1),
+    ease: new Float64Array(categories).fill(ease[0] ?? 0),
+    slopeSpread: 0.5,
+    easeSpread: 2,
+  }
   for (let round = 0; round < rounds; round++) {
     const doubt = newtonItems(matrix, ability, slope, ease, priors, round === 0 ? 6 : 2)
     priors = priorsOf(slope, ease, doubt, categoryOf, categories)
@@ -63,7 +76,15 @@ export function fitItems(matrix: ItemMatrix, options: FitOptions = {}): ItemFit 
       slope[item] = (slope[item] ?? 0) * spread
     }
   }
-  return { items, slope, ease, ability, categoryOf, categories, deviation: deviationOf(matrix, ability, slope, ease, { shrinkage, widening, own }) }
+  return {
+    items,
+    slope,
+    ease,
+    ability,
+    categoryOf,
+    categories,
+    deviation: deviationOf(matrix, ability, slope, ease, { shrinkage, widening, own }),
+  }
 }
 
 interface Priors {
@@ -76,7 +97,14 @@ interface Priors {
 }
 
 /** Some of Newton's steps for every item, models held. Returns the mean posterior variances of a and d. */
-function newtonItems({ models, items, scores, categoryOf }: ItemMatrix, ability: Float64Array, slope: Float64Array, ease: Float64Array, priors: Priors, steps: number): { readonly slope: number; readonly ease: number } {
+function newtonItems(
+  { models, items, scores, categoryOf }: ItemMatrix,
+  ability: Float64Array,
+  slope: Float64Array,
+  ease: Float64Array,
+  priors: Priors,
+  steps: number,
+): { readonly slope: number; readonly ease: number } {
   let slopes = 0
   let eases = 0
   for (let item = 0; item < items; item++) {
@@ -117,7 +145,13 @@ function newtonItems({ models, items, scores, categoryOf }: ItemMatrix, ability:
 }
 
 /** Means by category, shrunk to all items' as if 20 more items had that; spreads about them with what is unsure of each. */
-function priorsOf(slope: Float64Array, ease: Float64Array, doubt: { readonly slope: number; readonly ease: number }, categoryOf: Int32Array, categories: number): Priors {
+function priorsOf(
+  slope: Float64Array,
+  ease: Float64Array,
+  doubt: { readonly slope: number; readonly ease: number },
+  categoryOf: Int32Array,
+  categories: number,
+): Priors {
   const centred = (values: Float64Array): { readonly means: Float64Array; readonly variance: number } => {
     const all = values.reduce((sum, value) => sum + value, 0) / values.length
     const means = new Float64Array(categories).fill(20 * all)
@@ -157,7 +191,13 @@ function newtonModels({ models, items, scores }: ItemMatrix, ability: Float64Arr
 }
 
 /** Σ by moments: each known model's deviation in each category (one of Newton's steps from 0), less what their own noise makes. */
-function deviationOf({ models, items, scores, categoryOf, categories }: ItemMatrix, ability: Float64Array, slope: Float64Array, ease: Float64Array, { shrinkage, widening, own }: Pick<Required<FitOptions>, 'shrinkage' | 'widening' | 'own'>): Float64Array {
+function deviationOf(
+  { models, items, scores, categoryOf, categories }: ItemMatrix,
+  ability: Float64Array,
+  slope: Float64Array,
+  ease: Float64Array,
+  { shrinkage, widening, own }: Pick<Required<FitOptions>, 'shrinkage' | 'widening' | 'own'>,
+): Float64Array {
   const found = new Float64Array(models * categories)
   const noise = new Float64Array(categories)
   for (let model = 0; model < models; model++) {

@@ -1,13 +1,34 @@
 import { describe, expect, it } from 'vitest'
 import { childRandom, type Random } from '../../statistics/index.js'
-import { anchorItems, clusterAnchors, CompetenceAlignment, estimateMean, fitItems, itemMatrix, kendall, meanOf, modelsOf, mostInformative, nextItems, placeByTiers, ranksOf, reliabilityOf, sameWinner, standings, stratifiedItems, weightedMean } from './index.js'
+import {
+  anchorItems,
+  clusterAnchors,
+  CompetenceAlignment,
+  estimateMean,
+  fitItems,
+  itemMatrix,
+  kendall,
+  meanOf,
+  modelsOf,
+  mostInformative,
+  nextItems,
+  placeByTiers,
+  ranksOf,
+  reliabilityOf,
+  sameWinner,
+  standings,
+  stratifiedItems,
+  weightedMean,
+} from './index.js'
 
 /** Students of a logistic test: half of the items easy to tell by, half hardly; two categories. */
 function school(random: Random, models: number, items: number) {
   const slope = Array.from({ length: items }, (_, item) => (item % 2 === 0 ? 1.8 : 0.3))
   const ease = Array.from({ length: items }, () => 3 * random.next() - 1.5)
   const ability = Array.from({ length: models }, (_, model) => -1.5 + (3 * model) / (models - 1))
-  const rows = ability.map((theta) => slope.map((a, item) => (random.next() < 1 / (1 + Math.exp(-(a * theta + (ease[item] ?? 0)))) ? 1 : 0)))
+  const rows = ability.map((theta) =>
+    slope.map((a, item) => (random.next() < 1 / (1 + Math.exp(-(a * theta + (ease[item] ?? 0)))) ? 1 : 0)),
+  )
   return { slope, ease, ability, matrix: itemMatrix(rows, Array.from({ length: items }, (_, item) => (item < items / 2 ? 0 : 1))) }
 }
 
@@ -110,7 +131,12 @@ describe('competence and difficulty', () => {
     const state = new CompetenceAlignment(200)
     const difficulty = (item: number) => -3 + (6 * item) / 199
     for (let round = 0; round < 60; round++)
-      state.observe(Array.from({ length: 200 }, (_, item) => ({ item, passed: [0, 1, 2, 3].filter(() => random.next() < 1 / (1 + Math.exp(difficulty(item)))).length / 4 })))
+      state.observe(
+        Array.from({ length: 200 }, (_, item) => ({
+          item,
+          passed: [0, 1, 2, 3].filter(() => random.next() < 1 / (1 + Math.exp(difficulty(item)))).length / 4,
+        })),
+      )
     const chosen = state.next(20)
     expect(new Set(chosen).size).toBe(20)
     expect(chosen.filter((item) => state.difficulty(item) > state.ability)).toHaveLength(10)
@@ -131,14 +157,21 @@ describe('reliability of a decision', () => {
     const chance = reliabilityOf((random) => Array.from({ length: 20 }, () => random.next()), childRandom(1, 'chance'))
     expect(Math.abs(chance.agreement.value)).toBeLessThan(0.06)
     expect(chance.agreement.low).toBeLessThan(chance.agreement.value)
-    const coin = reliabilityOf((random) => (random.next() < 0.5 ? [1, 0] : [0, 1]), childRandom(2, 'coin'), { agreement: sameWinner, draws: 60 })
+    const coin = reliabilityOf((random) => (random.next() < 0.5 ? [1, 0] : [0, 1]), childRandom(2, 'coin'), {
+      agreement: sameWinner,
+      draws: 60,
+    })
     expect(coin.agreement.value).toBeGreaterThan(0.4)
     expect(coin.agreement.value).toBeLessThan(0.6)
   })
 
   it('grows with the items', () => {
     const { matrix } = school(childRandom(4, 'school'), 10, 300)
-    const of = (items: number) => reliabilityOf((random) => standings(matrix, stratifiedItems(matrix.categoryOf, items, random)), childRandom(5, 'draws'), { draws: 20, bootstraps: 50 }).agreement.value
+    const of = (items: number) =>
+      reliabilityOf((random) => standings(matrix, stratifiedItems(matrix.categoryOf, items, random)), childRandom(5, 'draws'), {
+        draws: 20,
+        bootstraps: 50,
+      }).agreement.value
     expect(of(150)).toBeGreaterThan(of(10) + 0.1)
   })
 
@@ -158,7 +191,9 @@ describe('reliability of a decision', () => {
 })
 
 describe('tiers', () => {
-  const known = Array.from({ length: 9 }, (_, model) => Float64Array.from({ length: 400 }, (__, item) => ((item * 7919) % 400 < 40 * (9 - model) ? 1 : 0)))
+  const known = Array.from({ length: 9 }, (_, model) =>
+    Float64Array.from({ length: 400 }, (__, item) => ((item * 7919) % 400 < 40 * (9 - model) ? 1 : 0)),
+  )
   const order = Array.from({ length: 400 }, (_, item) => (item * 163) % 400)
   const tiers = [{ items: 40, place: 5 }, { items: 160, place: 3 }, { items: 400, place: 1 }]
 

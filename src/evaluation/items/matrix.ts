@@ -9,7 +9,10 @@ export interface ItemMatrix {
   readonly categories: number
 }
 
-/** A matrix of rows of scores, one a model. Throws `RangeError` where rows differ in length, a score lies outside [0, 1] (`NaN` is none), or a category is no whole number from 0. */
+/**
+ * A matrix of rows of scores, one a model. Throws `RangeError` where rows differ in length, a score lies outside [0, 1] (`NaN` is
+ * none), or a category is no whole number from 0.
+ */
 export function itemMatrix(rows: readonly ArrayLike<number>[], categoryOf?: ArrayLike<number>): ItemMatrix {
   const items = rows[0]?.length ?? 0
   if (items === 0) throw new RangeError('an item matrix has a model and an item at least')
@@ -36,7 +39,8 @@ export function itemMatrix(rows: readonly ArrayLike<number>[], categoryOf?: Arra
 /** Some of the models, all items. */
 export function modelsOf(matrix: ItemMatrix, models: readonly number[]): ItemMatrix {
   const scores = new Float32Array(models.length * matrix.items)
-  for (const [row, model] of models.entries()) scores.set(matrix.scores.subarray(model * matrix.items, (model + 1) * matrix.items), row * matrix.items)
+  for (const [row, model] of models.entries())
+    scores.set(matrix.scores.subarray(model * matrix.items, (model + 1) * matrix.items), row * matrix.items)
   return { ...matrix, models: models.length, scores }
 }
 

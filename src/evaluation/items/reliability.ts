@@ -5,16 +5,22 @@ import type { ItemMatrix } from './matrix.js'
 export type Aggregation = 'mean' | 'win rate'
 
 /**
- * One number a model from some of the items. `mean`: mean score. `win rate` (mean win rate, HELM): share of the other models that it scores higher than, category by category, ties
- * half, mean over categories; it depends on which models take part, so a weak model that leaves may change who leads. O(models × items + models² × categories).
+ * One number a model from some of the items. `mean`: mean score. `win rate` (mean win rate, HELM): share of the other models that it
+ * scores higher than, category by category, ties half, mean over categories; it depends on which models take part, so a weak model that
+ * leaves may change who leads. O(models × items + models² × categories).
  */
-export function standings({ models, items, scores, categoryOf, categories }: ItemMatrix, chosen: readonly number[], aggregation: Aggregation = 'mean'): Float64Array {
+export function standings(
+  { models, items, scores, categoryOf, categories }: ItemMatrix,
+  chosen: readonly number[],
+  aggregation: Aggregation = 'mean',
+): Float64Array {
   const sums = new Float64Array(models * categories)
   const counts = new Float64Array(categories)
   for (const item of chosen) {
     const category = categoryOf[item] ?? 0
     counts[category] = (counts[category] ?? 0) + 1
-    for (let model = 0; model < models; model++) sums[model * categories + category] = (sums[model * categories + category] ?? 0) + (scores[model * items + item] ?? NaN)
+    for (let model = 0; model < models; model++)
+      sums[model * categories + category] = (sums[model * categories + category] ?? 0) + (scores[model * items + item] ?? NaN)
   }
   const at = (model: number, category: number): number => sums[model * categories + category] ?? 0
   const present = [...counts.keys()].filter((category) => (counts[category] ?? 0) > 0)
@@ -31,7 +37,10 @@ export function standings({ models, items, scores, categoryOf, categories }: Ite
   })
 }
 
-/** Kendall's τ-a of two lists of numbers for the same models: pairs in the same order less those in opposite order, of all pairs; ties count 0. In [-1, 1]. O(models²). */
+/**
+ * Kendall's τ-a of two lists of numbers for the same models: pairs in the same order less those in opposite order, of all pairs; ties
+ * count 0. In [-1, 1]. O(models²).
+ */
 export function kendall(left: ArrayLike<number>, right: ArrayLike<number>): number {
   let sum = 0
   let pairs = 0
@@ -66,19 +75,31 @@ export interface Reliability {
 }
 
 /**
- * Decision impact on reliability (098 DIoR; reconstructed from its abstract): a decision of how to measure (how many items, which categories, which aggregation) is drawn
- * anew `draws` times with all else fixed; its reliability is the mean agreement of the results of independent draws, pair by pair. The interval resamples draws
- * (pairs share draws, so pairs aren't resampled by themselves; a draw paired with itself is left out). O(draws² × models² + bootstraps × draws²).
+ * Decision impact on reliability (098 DIoR; reconstructed from its abstract): a decision of how to measure (how many items, which
+ * categories, which aggregation) is drawn anew `draws` times with all else fixed; its reliability is the mean agreement of the results
+ * of independent draws, pair by pair. The interval resamples draws (pairs share draws, so pairs aren't resampled by themselves; a draw
+ * paired with itself is left out). O(draws² × models² + bootstraps × draws²).
  */
 export function reliabilityOf(
   draw: (random: Random) => ArrayLike<number>,
   random: Random,
-  { draws = 40, bootstraps = 200, level = 0.95, agreement = kendall }: { readonly draws?: number; readonly bootstraps?: number; readonly level?: number; readonly agreement?: (left: ArrayLike<number>, right: ArrayLike<number>) => number } = {},
+  {
+    draws = 40,
+    bootstraps = 200,
+    level = 0.95,
+    agreement = kendall,
+  }: {
+    readonly draws?: number
+    readonly bootstraps?: number
+    readonly level?: number
+    readonly agreement?: (left: ArrayLike<number>, right: ArrayLike<number>) => number
+  } = {},
 ): Reliability {
   if (draws < 3) throw new RangeError(`agreement needs 3 draws at least, not ${draws}`)
   const results = Array.from({ length: draws }, () => draw(random))
   const table = new Float64Array(draws * draws)
-  for (let i = 0; i < draws; i++) for (let j = 0; j < i; j++) table[i * draws + j] = table[j * draws + i] = agreement(results[i] ?? [], results[j] ?? [])
+  for (let i = 0; i < draws; i++)
+    for (let j = 0; j < i; j++) table[i * draws + j] = table[j * draws + i] = agreement(results[i] ?? [], results[j] ?? [])
   const meanOver = (chosen: readonly number[]): number => {
     let sum = 0
     let pairs = 0
@@ -92,9 +113,15 @@ export function reliabilityOf(
     return pairs === 0 ? NaN : sum / pairs
   }
   const value = meanOver(results.map((_, index) => index))
-  const resampled = Array.from({ length: bootstraps }, () => meanOver(results.map(() => Math.floor(random.next() * draws)))).filter((mean) => !Number.isNaN(mean))
+  const resampled = Array.from({ length: bootstraps }, () => meanOver(results.map(() => Math.floor(random.next() * draws)))).filter(
+    (mean) => !Number.isNaN(mean),
+  )
   const [low, high] = [quantile(resampled, (1 - level) / 2), quantile(resampled, (1 + level) / 2)]
-  return { agreement: { value, low, high, n: draws, method: `bootstrap over draws, ${Math.round(100 * level)} %` }, conservative: low, impact: 1 - value }
+  return {
+    agreement: { value, low, high, n: draws, method: `bootstrap over draws, ${Math.round(100 * level)} %` },
+    conservative: low,
+    impact: 1 - value,
+  }
 }
 
 function first(numbers: ArrayLike<number>): number {

@@ -16,17 +16,25 @@ export interface Placement {
 }
 
 /**
- * Flash-HELM (098): a new model is scored on few items first; only if it may stand among the best is it scored on more, since precision matters at the top and not below. It may stand at a place when the
- * known model there has a paired difference of less than `z` standard errors above it on the items seen. `known`: scores of models on all
- * items, by row; `score`: the new model's on an item; `order`: items in random order, each stage its beginning. O(known × items scored).
- * Throws `RangeError` where tiers don't grow or ask for more items than there are.
+ * Flash-HELM (098): a new model is scored on few items first; only if it may stand among the best is it scored on more, since precision
+ * matters at the top and not below. It may stand at a place when the known model there has a paired difference of less than `z`
+ * standard errors above it on the items seen. `known`: scores of models on all items, by row; `score`: the new model's on an item;
+ * `order`: items in random order, each stage its beginning. O(known × items scored). Throws `RangeError` where tiers don't grow or ask
+ * for more items than there are.
  */
-export function placeByTiers(known: readonly ArrayLike<number>[], score: (item: number) => number, order: ArrayLike<number>, tiers: readonly Tier[], { z = 1 }: { readonly z?: number } = {}): Placement {
+export function placeByTiers(
+  known: readonly ArrayLike<number>[],
+  score: (item: number) => number,
+  order: ArrayLike<number>,
+  tiers: readonly Tier[],
+  { z = 1 }: { readonly z?: number } = {},
+): Placement {
   const sums = known.map(() => ({ sum: 0, squares: 0 }))
   let total = 0
   let done = 0
   for (const [stage, { items, place }] of tiers.entries()) {
-    if (items <= done || items > order.length) throw new RangeError(`tier ${stage}: items must grow from ${done} and be ${order.length} at most, not ${items}`)
+    if (items <= done || items > order.length)
+      throw new RangeError(`tier ${stage}: items must grow from ${done} and be ${order.length} at most, not ${items}`)
     for (; done < items; done++) {
       const item = order[done] ?? 0
       const own = score(item)

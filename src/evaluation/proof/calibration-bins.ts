@@ -24,11 +24,18 @@ const binCount = 10
 const leastAnswers = 10
 
 /**
- * Expected quality against observed, in ten bins of expectation; the observed one is a judge's where there is one (weighted by one over the probability that it was
- * asked), else a verifier's, else the caller's.
+ * Expected quality against observed, in ten bins of expectation; the observed one is a judge's where there is one (weighted by one over
+ * the probability that it was asked), else a verifier's, else the caller's.
  */
 export class Calibration {
-  private readonly sums = Array.from({ length: binCount }, (): Sums => ({ answers: 0, weights: 0, expected: 0, observed: 0, squares: 0, weightSquares: 0 }))
+  private readonly sums = Array.from({ length: binCount }, (): Sums => ({
+    answers: 0,
+    weights: 0,
+    expected: 0,
+    observed: 0,
+    squares: 0,
+    weightSquares: 0,
+  }))
 
   add({ trial, expected }: TrialEvidence, { judge, check, feedback }: QualityEvidence): void {
     const hoped = (trial.heldOut ? expected.reference : expected.policy)?.quality ?? undefined
@@ -51,7 +58,13 @@ export class Calibration {
       if (answers < leastAnswers) return []
       const mean = observed / weights
       const reach = z * Math.sqrt((Math.max(0, squares / weights - mean * mean) * weightSquares) / (weights * weights))
-      return [{ expected: expected / weights, observed: { value: mean, low: Math.max(0, mean - reach), high: Math.min(1, mean + reach) }, answers }]
+      return [
+        {
+          expected: expected / weights,
+          observed: { value: mean, low: Math.max(0, mean - reach), high: Math.min(1, mean + reach) },
+          answers,
+        },
+      ]
     })
   }
 }

@@ -3,7 +3,10 @@ import { childRandom } from '../../statistics/index.js'
 import { Comparison, correctedQuality, type Trial } from './comparison.js'
 import { nonInferiority } from './verdict.js'
 
-/** Traffic of two strata whose mixture drifts; the policy is worse by `worse` in the hard one. Answers the trials and the true mean difference. */
+/**
+ * Traffic of two strata whose mixture drifts; the policy is worse by `worse` in the hard one. Answers the trials and the true mean
+ * difference.
+ */
 function traffic(seed: number, requests: number, worse: number, informed = 1): { readonly trials: Trial[]; readonly truth: number } {
   const random = childRandom(seed, 'traffic')
   let truth = 0
@@ -45,7 +48,9 @@ describe('Comparison', () => {
     const { trials } = traffic(1, 6_000, 0)
     const blind = trials.map(({ stratum: _, expectedOfPolicy: _p, expectedOfReference: _r, ...rest }) => rest)
     expect(width(trials)).toBeLessThan(width(blind))
-    const nonsense = compared(trials.map((trial, index) => ({ ...trial, expectedOfPolicy: Math.sin(index) * 5, expectedOfReference: Math.cos(index) * 5 })))
+    const nonsense = compared(
+      trials.map((trial, index) => ({ ...trial, expectedOfPolicy: Math.sin(index) * 5, expectedOfReference: Math.cos(index) * 5 })),
+    )
     const { low, high } = nonsense.interval()
     expect(low).toBeLessThan(0)
     expect(high).toBeGreaterThan(0)
@@ -142,7 +147,8 @@ describe('nonInferiority', () => {
   it('has no bounds for a margin before there is enough, unless the arms alone settle it', () => {
     const few = (differing: number) => {
       const quality = new Comparison({ range: 1 })
-      for (let index = 0; index < 400; index++) quality.add({ heldOut: index % 20 === 0, holdout: 0.05, outcome: index % 2, same: index >= differing })
+      for (let index = 0; index < 400; index++)
+        quality.add({ heldOut: index % 20 === 0, holdout: 0.05, outcome: index % 2, same: index >= differing })
       return quality
     }
     expect(few(400).intervalAt(0.02)).toMatchObject({ low: -Infinity, high: Infinity })

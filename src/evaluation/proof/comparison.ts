@@ -11,9 +11,15 @@ export interface Trial {
   readonly holdout: number
   /** What came of it: quality in [0, 1], or an amount of dollars, seconds, joules. */
   readonly outcome: number
-  /** Probability with which somebody was to look at what came of it, known before; in (0, 1]; 1 unless given. The request counts for 1/sought. */
+  /**
+   * Probability with which somebody was to look at what came of it, known before; in (0, 1]; 1 unless given. The request counts for
+   * 1/sought.
+   */
   readonly sought?: number | undefined
-  /** Where the outcome is a judge's word: what a person says, and the probability with which a judge and a person were to look, known before; in (0, sought]. */
+  /**
+   * Where the outcome is a judge's word: what a person says, and the probability with which a judge and a person were to look, known
+   * before; in (0, sought].
+   */
   readonly label?: { readonly score: number; readonly sought: number } | undefined
   /** What a predictor expected of both, before; any number: how much to believe it is learned on the way. */
   readonly expectedOfPolicy?: number | undefined
@@ -36,11 +42,18 @@ export interface Judgement {
 }
 
 /**
- * The quality of an answer, from a judge of unknown bias: f + 1[asked]/π · (Y - f). Its mean is that of people's labels, whatever the judge is worth
- * (prediction-powered inference as an estimate of every single item, so that it may go into a sequence). Throws `RangeError` for a share outside (0, 1].
+ * The quality of an answer, from a judge of unknown bias: f + 1[asked]/π · (Y - f). Its mean is that of people's labels, whatever the
+ * judge is worth (prediction-powered inference as an estimate of every single item, so that it may go into a sequence). Throws
+ * `RangeError` for a share outside (0, 1].
  */
 export function correctedQuality({ judged, labelShare, label }: Judgement): number {
-  return doublyRobustScore({ propensity: labelShare, target: label === undefined ? 0 : 1, reward: label ?? judged, expected: judged, expectedOfTarget: judged })
+  return doublyRobustScore({
+    propensity: labelShare,
+    target: label === undefined ? 0 : 1,
+    reward: label ?? judged,
+    expected: judged,
+    expectedOfTarget: judged,
+  })
 }
 
 export interface ComparisonOptions {
@@ -60,14 +73,16 @@ const mostRemembered = 10_000
 const mostLessons = 100
 
 /**
- * Policy less reference, from traffic of which a random share is held out to the reference arm. Each request contributes a doubly robust score, so
- * its mean is the difference whatever the predictor is worth; a good predictor narrows the interval. With D = 1 for the policy's answer, h the holdout, Y the
- * outcome and m̂ what was to be expected, the score is m̂_P - m̂_R + D/(1-h)·(Y - m̂_P) - (1-D)/h·(Y - m̂_R). Where Y is a judge's word f and people are asked with
- * probability π about what the judge has looked at, f + 1[asked]/π·(Y - f) stands for it. Where only a sample was looked at, with probability q, a request
- * counts for 1/q and the mean is over all that could have been looked at (Hájek). The score is 0 where the policy's arm is the reference. The baselines
- * are learned only from requests before that were not drawn together with this one, so scores stay fair while the policy learns and the traffic drifts; the
- * interval then holds the mean difference over the traffic so far, at every look, with conversations as its units (see `UnitMoments`). O(1) a request,
- * O(requests) in a conversation; memory grows with strata and with open conversations, of which the newest 10,000 are told apart.
+ * Policy less reference, from traffic of which a random share is held out to the reference arm. Each request contributes a doubly
+ * robust score, so its mean is the difference whatever the predictor is worth; a good predictor narrows the interval. With D = 1 for
+ * the policy's answer, h the holdout, Y the outcome and m̂ what was to be expected, the score is m̂_P - m̂_R + D/(1-h)·(Y - m̂_P) -
+ * (1-D)/h·(Y - m̂_R). Where Y is a judge's word f and people are asked with probability π about what the judge has looked at, f +
+ * 1[asked]/π·(Y - f) stands for it. Where only a sample was looked at, with probability q, a request counts for 1/q and the mean is
+ * over all that could have been looked at (Hájek). The score is 0 where the policy's arm is the reference. The baselines are learned
+ * only from requests before that were not drawn together with this one, so scores stay fair while the policy learns and the traffic
+ * drifts; the interval then holds the mean difference over the traffic so far, at every look, with conversations as its units (see
+ * `UnitMoments`). O(1) a request, O(requests) in a conversation; memory grows with strata and with open conversations, of which the
+ * newest 10,000 are told apart.
  */
 export class Comparison {
   private readonly difference: UnitMoments
@@ -129,9 +144,22 @@ export class Comparison {
     const policy = this.policy.expectWithout(own.policy, stratum, expectedOfPolicy)
     const reference = this.reference.expectWithout(own.reference, stratum, expectedOfReference)
     const word = this.people.at(outcome)
-    const quality = label === undefined ? word : correctedQuality({ judged: word, labelShare: Math.min(1, label.sought / sought), label: label.score })
-    const treated = doublyRobustScore({ propensity: heldOut ? 1 : 1 - holdout, target: heldOut ? 0 : 1, reward: quality, expected: policy, expectedOfTarget: policy })
-    const untreated = doublyRobustScore({ propensity: heldOut ? holdout : 1, target: heldOut ? 1 : 0, reward: quality, expected: reference, expectedOfTarget: reference })
+    const quality =
+      label === undefined ? word : correctedQuality({ judged: word, labelShare: Math.min(1, label.sought / sought), label: label.score })
+    const treated = doublyRobustScore({
+      propensity: heldOut ? 1 : 1 - holdout,
+      target: heldOut ? 0 : 1,
+      reward: quality,
+      expected: policy,
+      expectedOfTarget: policy,
+    })
+    const untreated = doublyRobustScore({
+      propensity: heldOut ? holdout : 1,
+      target: heldOut ? 1 : 0,
+      reward: quality,
+      expected: reference,
+      expectedOfTarget: reference,
+    })
     const isNew = this.difference.add(treated - untreated, unit, 1 / sought)
     this.differing += 1
     this.weights.all += 1 / sought
@@ -154,8 +182,8 @@ export class Comparison {
   }
 
   /**
-   * The interval for a question about a margin: of too few requests it has no bounds, unless so few of them went to another arm than the reference that no more than the
-   * margin can differ. So a bounded one always has something to say.
+   * The interval for a question about a margin: of too few requests it has no bounds, unless so few of them went to another arm than
+   * the reference that no more than the margin can differ. So a bounded one always has something to say.
    */
   intervalAt(margin: number): Interval {
     const interval = this.interval()
@@ -165,11 +193,18 @@ export class Comparison {
   /** Only where the policy's arm isn't the reference can anything differ, and there by no more than the range. */
   private get mostDifference(): number {
     const { all, differing } = this.weights
-    return all === 0 || this.requests < 2 * this.first ? Infinity : differing === 0 ? 0 : this.range === undefined ? Infinity : (this.range * differing) / all
+    return all === 0 || this.requests < 2 * this.first
+      ? Infinity
+      : differing === 0
+        ? 0
+        : this.range === undefined
+          ? Infinity
+          : (this.range * differing) / all
   }
 
   /**
-   * An anytime-valid p-value of "the difference is `at`", on the side where the estimate lies: the least α at which an interval of level 1 - α leaves it out.
+   * An anytime-valid p-value of "the difference is `at`", on the side where the estimate lies: the least α at which an interval of
+   * level 1 - α leaves it out.
    * 1 as long as nothing is claimed.
    */
   pValue(at: number): number {
@@ -177,7 +212,10 @@ export class Comparison {
     return this.isEarly() ? 1 : this.difference.pValue(at, this.unseenVariance())
   }
 
-  /** Further requests after which, as things vary so far, half the width is `reach`. `Infinity` where it never will be, or nothing is known yet. */
+  /**
+   * Further requests after which, as things vary so far, half the width is `reach`. `Infinity` where it never will be, or nothing is
+   * known yet.
+   */
   requestsUntil(reach: number): number {
     const { requests, seen } = this
     const least = Math.min(seen.heldUnits, seen.otherUnits)
@@ -219,8 +257,8 @@ export class Comparison {
   }
 
   /**
-   * What is rare (a failure among a hundred) may not have been met yet in the smaller group, whose scores count most: two more outcomes there of the
-   * whole range, as Agresti and Coull (1998) add two successes and two failures to a share.
+   * What is rare (a failure among a hundred) may not have been met yet in the smaller group, whose scores count most: two more outcomes
+   * there of the whole range, as Agresti and Coull (1998) add two successes and two failures to a share.
    */
   private unseenVariance(): number {
     const smaller = Math.min(this.seen.held, this.seen.other)

@@ -52,7 +52,8 @@ describe('the guardrail', () => {
 
   it('counts a unit once, each kind of evidence by itself, and each scope by itself', () => {
     const guardrail = new Guardrail({ margin: 0.02 })
-    for (let turn = 0; turn < 500; turn++) guardrail.add('all', 'judge', { heldOut: turn % 2 === 0, holdout: 0.5, outcome: turn % 2, unit: 'one conversation' }, turn)
+    for (let turn = 0; turn < 500; turn++)
+      guardrail.add('all', 'judge', { heldOut: turn % 2 === 0, holdout: 0.5, outcome: turn % 2, unit: 'one conversation' }, turn)
     expect(guardrail.evidence('all')).toMatchObject([{ kind: 'judge', trials: 1, verdict: 'not yet' }])
     guardrail.add('all', 'feedback', { heldOut: true, holdout: 0.5, outcome: 1, unit: 'one conversation' }, 0)
     expect(guardrail.evidence('all').map(({ kind, trials }) => [kind, trials])).toEqual([['judge', 1], ['feedback', 1]])
@@ -63,7 +64,8 @@ describe('the guardrail', () => {
     const guardrail = new Guardrail({ margin: 0.02 })
     const random = seededRandom(5)
     let back
-    for (let pair = 0; pair < 400 && back === undefined; pair++) back = guardrail.addPair('all', random.next() < 0.5 ? -0.4 : 0.1, undefined, pair)
+    for (let pair = 0; pair < 400 && back === undefined; pair++)
+      back = guardrail.addPair('all', random.next() < 0.5 ? -0.4 : 0.1, undefined, pair)
     expect(back).toMatchObject({ kind: 'pair' })
     const even = new Guardrail({ margin: 0.02 })
     for (let pair = 0; pair < 400; pair++) expect(even.addPair('all', random.next() < 0.5 ? -0.3 : 0.3, undefined, pair)).toBeUndefined()

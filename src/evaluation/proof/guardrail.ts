@@ -3,8 +3,9 @@ import { Comparison, type Trial } from './comparison.js'
 import { nonInferiority } from './verdict.js'
 
 /**
- * Where the word of a trial's quality comes from; each kind has a comparison of its own, since they measure on different scales. `judge`: a sampled judge's
- * grade; `pair`: a judge's grades of the answer and of the reference's answer to the same request; `check`: a verifier; `feedback`: what callers say.
+ * Where the word of a trial's quality comes from; each kind has a comparison of its own, since they measure on different scales.
+ * `judge`: a sampled judge's grade; `pair`: a judge's grades of the answer and of the reference's answer to the same request; `check`:
+ * a verifier; `feedback`: what callers say.
  */
 export const evidenceKinds = ['judge', 'pair', 'check', 'feedback'] as const
 export type EvidenceKind = (typeof evidenceKinds)[number]
@@ -12,7 +13,10 @@ export type EvidenceKind = (typeof evidenceKinds)[number]
 export interface GuardrailOptions {
   /** Quality that may be lost against the reference; above 0, 0.02 is two points of a hundred. */
   readonly margin: number
-  /** Probability that a scope whose quality is exactly the margin worse is never rolled back by chance, over all kinds of evidence together; 0.95 by default. */
+  /**
+   * Probability that a scope whose quality is exactly the margin worse is never rolled back by chance, over all kinds of evidence
+   * together; 0.95 by default.
+   */
   readonly level?: number | undefined
   /** Trials of the smaller group before which nothing is claimed; 50 by default. */
   readonly first?: number | undefined
@@ -58,10 +62,11 @@ export type UnitTrial = Trial & { readonly unit?: string | undefined }
 const mostScopes = 2_000
 
 /**
- * Watches routed traffic by scope (all of it, an organisation) and says when its quality is proven worse than the reference's by more than the margin: the whole
- * of an anytime-valid interval lies below -margin (`nonInferiority`), so it may look after every trial. The four kinds of evidence share the error
- * (Bonferroni: each at 1 - (1 - level)/4). Of requests that were drawn as one, such as a conversation's, only the first that was judged counts, since
- * only units are independent. Knows no clock and no files. O(1) a trial; memory grows with scopes (2,000 at most) and, in each, the units of at most `mostTrials`.
+ * Watches routed traffic by scope (all of it, an organisation) and says when its quality is proven worse than the reference's by more
+ * than the margin: the whole of an anytime-valid interval lies below -margin (`nonInferiority`), so it may look after every trial. The
+ * four kinds of evidence share the error (Bonferroni: each at 1 - (1 - level)/4). Of requests that were drawn as one, such as a
+ * conversation's, only the first that was judged counts, since only units are independent. Knows no clock and no files. O(1) a trial;
+ * memory grows with scopes (2,000 at most) and, in each, the units of at most `mostTrials`.
  */
 export class Guardrail {
   private readonly scopes = new Map<string, Map<EvidenceKind, Watched>>()
@@ -79,8 +84,8 @@ export class Guardrail {
   }
 
   /**
-   * Counts the quality of a randomised request. Gives the roll-back when this trial brought it about. Nothing is counted of a scope that is rolled back. Throws
-   * `RangeError` for numbers that can't be.
+   * Counts the quality of a randomised request. Gives the roll-back when this trial brought it about. Nothing is counted of a scope
+   * that is rolled back. Throws `RangeError` for numbers that can't be.
    */
   add(scope: string, kind: Exclude<EvidenceKind, 'pair'>, trial: UnitTrial, at: number): RolledBack | undefined {
     const watched = this.counted(scope, kind, trial.unit)
@@ -90,13 +95,18 @@ export class Guardrail {
     return verdict === 'worse' ? this.rollBack({ scope, at, kind, difference, margin: this.options.margin }) : undefined
   }
 
-  /** The same for a request that the reference has answered too: `difference` is the given answer's quality less the reference's, in [-1, 1]. */
+  /**
+   * The same for a request that the reference has answered too: `difference` is the given answer's quality less the reference's, in
+   * [-1, 1].
+   */
   addPair(scope: string, difference: number, unit: string | undefined, at: number): RolledBack | undefined {
     const watched = this.counted(scope, 'pair', unit)
     if (watched === undefined) return undefined
     watched.pairs.add(difference)
     const interval = pairInterval(watched.pairs)
-    return interval.high < -this.options.margin ? this.rollBack({ scope, at, kind: 'pair', difference: interval, margin: this.options.margin }) : undefined
+    return interval.high < -this.options.margin
+      ? this.rollBack({ scope, at, kind: 'pair', difference: interval, margin: this.options.margin })
+      : undefined
   }
 
   rolledBack(scope: string): RolledBack | undefined {
@@ -130,7 +140,13 @@ export class Guardrail {
     return [...(this.scopes.get(scope)?.values() ?? [])].map(({ kind, comparison, pairs }) => {
       if (kind === 'pair') {
         const difference = pairInterval(pairs)
-        return { kind, verdict: difference.low > -margin ? 'proven' : difference.high < -margin ? 'worse' : 'not yet', difference, trials: pairs.count, heldOut: 0 }
+        return {
+          kind,
+          verdict: difference.low > -margin ? 'proven' : difference.high < -margin ? 'worse' : 'not yet',
+          difference,
+          trials: pairs.count,
+          heldOut: 0,
+        }
       }
       const { verdict, difference } = nonInferiority(comparison, margin)
       return { kind, verdict, difference, trials: comparison.requests, heldOut: comparison.heldOut }
@@ -163,11 +179,20 @@ export class Guardrail {
   private watched(kind: EvidenceKind): Watched {
     const { level = 0.95, first = 50, tightAt = 1_000 } = this.options
     const own = 1 - (1 - level) / evidenceKinds.length
-    return { kind, trials: 0, units: new Set(), comparison: new Comparison({ level: own, first, tightAt, range: 1 }), pairs: new ConfidenceSequence(own, tightAt, 2 * first) }
+    return {
+      kind,
+      trials: 0,
+      units: new Set(),
+      comparison: new Comparison({ level: own, first, tightAt, range: 1 }),
+      pairs: new ConfidenceSequence(own, tightAt, 2 * first),
+    }
   }
 }
 
-/** A pair has both answers, so what hasn't been seen yet may lie on either side: two more differences of the whole range (Agresti and Coull 1998). */
+/**
+ * A pair has both answers, so what hasn't been seen yet may lie on either side: two more differences of the whole range (Agresti and
+ * Coull 1998).
+ */
 function pairInterval(pairs: ConfidenceSequence): Interval {
   return pairs.interval(pairs.count === 0 ? 0 : 2 / pairs.count)
 }

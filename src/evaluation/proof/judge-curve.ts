@@ -4,8 +4,9 @@ const trust = 20
 const usualVariance = 0.1
 
 /**
- * What people would say of an answer, from what a judge said of it: a line through the answers that both have looked at, drawn towards the judge's own word by as
- * much as 20 labels weigh. Only narrows what labels correct anyway; learned from answers before, it is no source of bias. O(1).
+ * What people would say of an answer, from what a judge said of it: a line through the answers that both have looked at, drawn towards
+ * the judge's own word by as much as 20 labels weigh. Only narrows what labels correct anyway; learned from answers before, it is no
+ * source of bias. O(1).
  */
 export class JudgeCurve {
   private n = 0

@@ -35,8 +35,9 @@ function add(sums: Sums, sign: 1 | -1, outcome: number, expected: number): void 
 }
 
 /**
- * What to expect of an outcome, from outcomes before: the stratum's mean, shrunk to the overall one, and as much of the predictor's deviation from its
- * own mean as has proved right (the correlation with outcomes, shrunk to 0). Only a control variate: wrong, it costs width, never truth.
+ * What to expect of an outcome, from outcomes before: the stratum's mean, shrunk to the overall one, and as much of the predictor's
+ * deviation from its own mean as has proved right (the correlation with outcomes, shrunk to 0). Only a control variate: wrong, it costs
+ * width, never truth.
  */
 export class OnlineBaseline {
   private readonly strata = new Map<string, Sums>()
@@ -64,7 +65,14 @@ export class OnlineBaseline {
     const off = related ? known - this.all.expected / this.all.n : 0
     const miss = related ? outcome - this.all.outcome / this.all.n : 0
     const sums = this.sumsOf(stratum)
-    const lesson: Lesson = { sums, outcome, expected: known ?? usual(this.all), expectedInStratum: sums === undefined ? 0 : (known ?? usual(sums)), off, miss }
+    const lesson: Lesson = {
+      sums,
+      outcome,
+      expected: known ?? usual(this.all),
+      expectedInStratum: sums === undefined ? 0 : (known ?? usual(sums)),
+      off,
+      miss,
+    }
     this.count(lesson, 1)
     return lesson
   }

@@ -2,19 +2,45 @@ import { describe, expect, it } from 'vitest'
 import type { OutcomeRecord } from '../../ledger/index.js'
 import { evidenceOrder, qualityEvidence } from './quality-evidence.js'
 
-const word = (source: string, score: number, more: Partial<OutcomeRecord> = {}): OutcomeRecord => ({ outcomeId: `${source}${score}`, at: 1, decisionId: 'd', key: 'k', source, score, ...more })
+const word = (source: string, score: number, more: Partial<OutcomeRecord> = {}): OutcomeRecord => ({
+  outcomeId: `${source}${score}`,
+  at: 1,
+  decisionId: 'd',
+  key: 'k',
+  source,
+  score,
+  ...more,
+})
 
 describe('qualityEvidence', () => {
   it('tells judges, people, verifiers and feedback apart, the last word of each', () => {
-    const outcomes = [word('judge:m', 0.2, { sought: 0.5 }), word('judge:m', 0.4, { sought: 0.5 }), word('expert', 1, { sought: 0.1 }), word('verifier:json_schema', 0), word('verifier:json_schema', 1), word('verifier:tool_call', 0), word('user', 0), word('user', 0.75)]
-    expect(qualityEvidence({ outcomes })).toEqual({ judge: { score: 0.4, sought: 0.5 }, label: { score: 1, sought: 0.1 }, check: 0.5, feedback: 0.75, unusable: 0 })
+    const outcomes = [
+      word('judge:m', 0.2, { sought: 0.5 }),
+      word('judge:m', 0.4, { sought: 0.5 }),
+      word('expert', 1, { sought: 0.1 }),
+      word('verifier:json_schema', 0),
+      word('verifier:json_schema', 1),
+      word('verifier:tool_call', 0),
+      word('user', 0),
+      word('user', 0.75),
+    ]
+    expect(qualityEvidence({ outcomes })).toEqual({
+      judge: { score: 0.4, sought: 0.5 },
+      label: { score: 1, sought: 0.1 },
+      check: 0.5,
+      feedback: 0.75,
+      unusable: 0,
+    })
   })
 
   it('pairs grades of both answers, and takes neither for a grade of one alone', () => {
     const pair = [word('judge-pair:m', 0.9, { sought: 0.01 }), word('judge-pair:m', 0.6, { sought: 0.01, arm: 'large' })]
     expect(qualityEvidence({ outcomes: pair }).pair?.score).toBeCloseTo(0.3, 12)
     expect(qualityEvidence({ outcomes: pair }).judge).toBeUndefined()
-    expect(qualityEvidence({ outcomes: [word('judge:m', 0.5, { sought: 0.2 }), ...pair] })).toMatchObject({ judge: { score: 0.5, sought: 0.2 }, pair: { sought: 0.01 } })
+    expect(qualityEvidence({ outcomes: [word('judge:m', 0.5, { sought: 0.2 }), ...pair] })).toMatchObject({
+      judge: { score: 0.5, sought: 0.2 },
+      pair: { sought: 0.01 },
+    })
     expect(qualityEvidence({ outcomes: pair.slice(1) })).toEqual({ unusable: 0 })
   })
 

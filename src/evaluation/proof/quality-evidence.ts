@@ -21,7 +21,10 @@ export interface QualityEvidence {
   readonly judge?: SoughtWord | undefined
   /** What a person said who was asked because a judge had been. */
   readonly label?: SoughtWord | undefined
-  /** The judge's grades of the answer that was given and of the reference's answer to the same request: given less reference, in [-1, 1]. */
+  /**
+   * The judge's grades of the answer that was given and of the reference's answer to the same request: given less reference, in [-1,
+   * 1].
+   */
   readonly pair?: SoughtWord | undefined
   /** The mean of all verifiers' words: they look at every answer that they can check. */
   readonly check?: number | undefined
@@ -63,7 +66,10 @@ export function qualityEvidence({ outcomes }: Pick<TrialEvidence, 'outcomes'>): 
   }
 }
 
-/** The last word about the reference's answer, and the one about the given answer that belongs to it: of the same judge, sought in the same draw. */
+/**
+ * The last word about the reference's answer, and the one about the given answer that belongs to it: of the same judge, sought in the
+ * same draw.
+ */
 function pairOf(given: readonly OutcomeRecord[], ofReference: readonly OutcomeRecord[]) {
   const reference = ofReference.at(-1)
   if (reference?.sought === undefined) return undefined
@@ -72,7 +78,10 @@ function pairOf(given: readonly OutcomeRecord[], ofReference: readonly OutcomeRe
   return own === undefined ? undefined : { given: own, word: { score: own.score - score, sought } }
 }
 
-/** In which order kinds of evidence are believed: the first of which there is enough gives the verdict. Fixed, so that no result chooses it. */
+/**
+ * In which order kinds of evidence are believed: the first of which there is enough gives the verdict. Fixed, so that no result chooses
+ * it.
+ */
 export function evidenceOrder(labels: number): readonly EvidenceKind[] {
   // With people's labels the judge's bias falls out; without, both answers to one request tell more than answers to different ones.
   return labels > 0 ? ['judge', 'pair', 'check', 'feedback'] : ['pair', 'judge', 'check', 'feedback']

@@ -5,7 +5,11 @@ import { evidenceOfSimulated, simulatedTraffic, type SimulatedTraffic } from './
 import { isUnknown, type Saving } from './scope-estimate.js'
 import { dollarsSaved, savedInTheEnd, SavingsEstimator, type Savings, type SavingsDimension } from './savings.js'
 
-function estimated(traffic: SimulatedTraffic, change: (trial: TrialEvidence) => TrialEvidence = (trial) => trial, by: readonly SavingsDimension[] = []): Savings {
+function estimated(
+  traffic: SimulatedTraffic,
+  change: (trial: TrialEvidence) => TrialEvidence = (trial) => trial,
+  by: readonly SavingsDimension[] = [],
+): Savings {
   const estimator = new SavingsEstimator({ margin: 0.03, by })
   for (const one of simulatedTraffic(traffic)) estimator.add(change(evidenceOfSimulated(one)))
   return estimator.result()
@@ -32,7 +36,8 @@ describe('SavingsEstimator', () => {
 
   it('counts what the policy answered exactly, and takes off what it cost to learn', () => {
     let exact = zeroMoney
-    for (const { cost, decision } of simulatedTraffic({ seed: 3, requests: 800 })) if (decision.trial?.heldOut === false) exact = addMoney(exact, cost.usd ?? zeroMoney)
+    for (const { cost, decision } of simulatedTraffic({ seed: 3, requests: 800 }))
+      if (decision.trial?.heldOut === false) exact = addMoney(exact, cost.usd ?? zeroMoney)
     const savings = estimated({ seed: 3, requests: 800 })
     expect(savings.all.spentUsd).toBe(exact)
     expect(saved(savings).spent).toBe(toDollars(exact))
@@ -49,13 +54,20 @@ describe('SavingsEstimator', () => {
   })
 
   it('saves nothing, for certain, where the policy has the reference answer', () => {
-    const { all } = estimated({ seed: 1, requests: 400, judge: { share: 1 } }, (trial) => ({ ...trial, trial: { ...trial.trial, policyArm: 'large' } }))
+    const { all } = estimated({ seed: 1, requests: 400, judge: { share: 1 } }, (trial) => ({
+      ...trial,
+      trial: { ...trial.trial, policyArm: 'large' },
+    }))
     expect(all.savings.usd).toMatchObject({ perRequest: { value: -0, low: -0, high: -0 } })
     expect(all.verdict).toBe('proven')
   })
 
   it('proves what is as good, tells what is worse, and says how much is missing', () => {
-    expect(estimated({ seed: 2, requests: 7_000, judge: { share: 1 }, holdout: 0.5 }).all).toMatchObject({ verdict: 'proven', evidence: 'judge', more: undefined })
+    expect(estimated({ seed: 2, requests: 7_000, judge: { share: 1 }, holdout: 0.5 }).all).toMatchObject({
+      verdict: 'proven',
+      evidence: 'judge',
+      more: undefined,
+    })
     expect(estimated({ seed: 2, requests: 2_500, worse: 0.5, judge: { share: 0.5 } }).all.verdict).toBe('worse')
     const early = estimated({ seed: 2, requests: 2_000, judge: { share: 0.2 } }).all
     expect(early.verdict).toBe('not yet')
@@ -67,7 +79,17 @@ describe('SavingsEstimator', () => {
     // The judge looked at few of the held-out answers; verifiers looked at all.
     const all = estimated({ seed: 2, requests: 1_500, holdout: 0.2, judge: { share: 0.1, people: 0.5 } }, (trial) => ({
       ...trial,
-      outcomes: [...trial.outcomes, { outcomeId: 'check', at: trial.decision.at, decisionId: trial.decision.decisionId, key: 'k', source: 'verifier:json_schema', score: 1 }],
+      outcomes: [
+        ...trial.outcomes,
+        {
+          outcomeId: 'check',
+          at: trial.decision.at,
+          decisionId: trial.decision.decisionId,
+          key: 'k',
+          source: 'verifier:json_schema',
+          score: 1,
+        },
+      ],
     })).all
     const judge = all.quality.find(({ kind }) => kind === 'judge')
     expect(judge?.observed.heldOut).toBeLessThan(50)
@@ -78,7 +100,8 @@ describe('SavingsEstimator', () => {
   it('is misled by a judge who flatters as long as no person labels, and not any more when some do', () => {
     const flattered = estimated({ seed: 4, requests: 4_000, holdout: 0.3, judge: { share: 0.5, flatters: 0.15 } }).all.quality[0]
     expect(flattered?.difference.low).toBeGreaterThan(0)
-    const corrected = estimated({ seed: 4, requests: 4_000, holdout: 0.3, judge: { share: 0.5, flatters: 0.15, people: 0.25 } }).all.quality[0]
+    const corrected = estimated({ seed: 4, requests: 4_000, holdout: 0.3, judge: { share: 0.5, flatters: 0.15, people: 0.25 } }).all
+      .quality[0]
     expect(corrected?.labels).toBeGreaterThan(800)
     expect(corrected?.difference.low).toBeLessThan(0)
     expect(Math.abs(corrected?.difference.value ?? 1)).toBeLessThan(0.04)
@@ -102,8 +125,15 @@ describe('SavingsEstimator', () => {
 
   it('has wider intervals for conversations than for as many requests by themselves', () => {
     const width = (savings: Savings) => saved(savings).perRequest.high - saved(savings).perRequest.low
-    const whole = estimated({ seed: 7, requests: 4_000, turns: 10 }, (trial) => ({ ...trial, expected: { policy: undefined, reference: undefined } }))
-    const cut = estimated({ seed: 7, requests: 4_000, turns: 10 }, (trial) => ({ ...trial, expected: { policy: undefined, reference: undefined }, trial: { ...trial.trial, unit: undefined } }))
+    const whole = estimated({ seed: 7, requests: 4_000, turns: 10 }, (trial) => ({
+      ...trial,
+      expected: { policy: undefined, reference: undefined },
+    }))
+    const cut = estimated({ seed: 7, requests: 4_000, turns: 10 }, (trial) => ({
+      ...trial,
+      expected: { policy: undefined, reference: undefined },
+      trial: { ...trial.trial, unit: undefined },
+    }))
     expect(whole.all.units).toBe(400)
     expect(width(whole)).toBeGreaterThan(1.5 * width(cut))
   })
@@ -116,7 +146,8 @@ describe('SavingsEstimator', () => {
       ['category', ['easy', 'hard']],
     ])
     for (const { scopes } of savings.by) expect(scopes.reduce((sum, { requests }) => sum + requests, 0)).toBe(3_000)
-    for (const { scopes } of savings.by) for (const { verdict, quality } of scopes) if (verdict === 'proven') expect(quality[0]?.pOfInferior).toBeLessThanOrEqual(0.05)
+    for (const { scopes } of savings.by)
+      for (const { verdict, quality } of scopes) if (verdict === 'proven') expect(quality[0]?.pOfInferior).toBeLessThanOrEqual(0.05)
   })
 
   it('gives the same for the same trials, over time, by arm and by expectation', () => {

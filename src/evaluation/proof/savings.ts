@@ -76,8 +76,8 @@ const mostArms = 1_000
 const shownArms = 20
 
 /**
- * What a policy saved, from trials in order of time. One trial after the other, none is kept: O(dimensions) each, memory grows with scopes (200 a dimension).
- * The same trials give the same figures.
+ * What a policy saved, from trials in order of time. One trial after the other, none is kept: O(dimensions) each, memory grows with
+ * scopes (200 a dimension). The same trials give the same figures.
  */
 export class SavingsEstimator {
   readonly margin: number
@@ -120,7 +120,11 @@ export class SavingsEstimator {
       margin: this.margin,
       level: this.level,
       all: this.judged(this.all, undefined),
-      by: [...this.scopes].map(([dimension, scopes]) => ({ dimension, scopes: this.namedScopes(scopes), left: this.left.get(dimension)?.size ?? 0 })),
+      by: [...this.scopes].map(([dimension, scopes]) => ({
+        dimension,
+        scopes: this.namedScopes(scopes),
+        left: this.left.get(dimension)?.size ?? 0,
+      })),
       timeline: this.timeline.moments(headline(this.all.qualityEstimates(this.margin))?.kind),
       calibration: this.calibration.bins(this.level),
       arms: [...this.arms]
@@ -133,7 +137,10 @@ export class SavingsEstimator {
     }
   }
 
-  /** Verdicts of several scopes hold together (Holm 1979): the chance of even one wrong one among them is at most 1 - level, at every look. */
+  /**
+   * Verdicts of several scopes hold together (Holm 1979): the chance of even one wrong one among them is at most 1 - level, at every
+   * look.
+   */
   private namedScopes(scopes: ReadonlyMap<string, ScopeEstimate>): NamedScope[] {
     const names = [...scopes.keys()]
     const estimates = [...scopes.values()]
@@ -141,7 +148,10 @@ export class SavingsEstimator {
     const proven = holm(heads.map((head) => head?.pOfInferior ?? 1), 1 - this.level)
     const worse = holm(heads.map((head) => head?.pOfNotWorse ?? 1), 1 - this.level)
     return estimates
-      .map((estimate, index) => ({ name: names[index] ?? '', ...this.judged(estimate, { proven: proven[index] === true, worse: worse[index] === true }) }))
+      .map((estimate, index) => ({
+        name: names[index] ?? '',
+        ...this.judged(estimate, { proven: proven[index] === true, worse: worse[index] === true }),
+      }))
       .sort((a, b) => b.requests - a.requests || (a.name < b.name ? -1 : 1))
   }
 
@@ -188,7 +198,10 @@ export class SavingsEstimator {
   }
 }
 
-/** The kind of evidence that gives the verdict: the first in the order of belief of which there is enough, else the first of which there is any. */
+/**
+ * The kind of evidence that gives the verdict: the first in the order of belief of which there is enough, else the first of which there
+ * is any.
+ */
 export function headline(estimates: readonly QualityEstimate[]): QualityEstimate | undefined {
   const labels = estimates.reduce((most, { labels: own }) => Math.max(most, own), 0)
   const ordered = evidenceOrder(labels).flatMap((kind) => estimates.find((estimate) => estimate.kind === kind) ?? [])

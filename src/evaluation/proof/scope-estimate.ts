@@ -49,8 +49,8 @@ const unitsOfQuality = 2_000
 const first = 50
 
 /**
- * Policy against reference over one scope's trials (all, a route, a key, a category): amounts by every trial, quality by those that somebody judged. O(1) a trial
- * (see `Comparison`, of which it holds up to six); no trial is kept.
+ * Policy against reference over one scope's trials (all, a route, a key, a category): amounts by every trial, quality by those that
+ * somebody judged. O(1) a trial (see `Comparison`, of which it holds up to six); no trial is kept.
  */
 export class ScopeEstimate {
   private readonly comparisons: Readonly<Record<Amount, Comparison>>
@@ -108,7 +108,13 @@ export class ScopeEstimate {
     }
     const rated = { ...common, ...expectations(expected, 'quality') }
     const { judge, label, pair, check, feedback } = quality
-    if (judge !== undefined) this.quality('judge').add({ ...rated, outcome: judge.score, sought: judge.sought, label: label !== undefined && label.sought <= judge.sought ? label : undefined })
+    if (judge !== undefined)
+      this.quality('judge').add({
+        ...rated,
+        outcome: judge.score,
+        sought: judge.sought,
+        label: label !== undefined && label.sought <= judge.sought ? label : undefined,
+      })
     if (check !== undefined) this.quality('check').add({ ...rated, outcome: check })
     if (feedback !== undefined) this.quality('feedback').add({ ...rated, outcome: feedback })
     if (pair !== undefined && !heldOut) this.pairs.add(pair.score, unit, 1 / pair.sought)
@@ -117,7 +123,14 @@ export class ScopeEstimate {
   /** What was saved of this amount; `Unknown` where it isn't known of every request. */
   saving(amount: Amount): Saving | Unknown {
     const { count, arms } = this.unknown[amount]
-    if (count > 0) return { unknown: count, arms: [...arms].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).slice(0, 5).map(([arm]) => arm) }
+    if (count > 0)
+      return {
+        unknown: count,
+        arms: [...arms]
+          .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+          .slice(0, 5)
+          .map(([arm]) => arm),
+      }
     const perRequest = scaled(this.comparisons[amount].interval(), -1)
     const total = scaled(perRequest, this.count - this.held)
     const spent = amount === 'usd' ? toDollars(this.money.policy) : this.spentOn[amount]
@@ -135,25 +148,45 @@ export class ScopeEstimate {
     const difference = comparison.intervalAt(margin)
     const p = comparison.pValue(-margin)
     const more = comparison.requestsUntil(roomOf(difference, margin)) * (this.count / Math.max(1, comparison.requests))
-    return [{ kind, difference, observed: comparison.observed, labels: comparison.labels, ...sides(difference, margin, p), more: Math.ceil(more) }]
+    return [
+      {
+        kind,
+        difference,
+        observed: comparison.observed,
+        labels: comparison.labels,
+        ...sides(difference, margin, p),
+        more: Math.ceil(more),
+      },
+    ]
   }
 
   private pairEstimate(margin: number): QualityEstimate[] {
     const { pairs } = this
     if (pairs.requests === 0) return []
     const early = pairs.units < 2 * first
-    // A pair has both answers, so what hasn't been seen yet may lie on either side: two more differences of the whole range (Agresti and Coull 1998).
+    // A pair has both answers, so what hasn't been seen yet may lie on either side: two more differences of the whole range (Agresti
+    // and Coull 1998).
     const unseen = (2 * pairs.meanWeight * pairs.meanWeight) / pairs.units
     const interval = pairs.interval(unseen)
     const difference = early ? { ...interval, low: -Infinity, high: Infinity } : interval
     const p = early ? 1 : pairs.pValue(-margin, unseen)
     const wanted = Math.max(pairs.requestsFor(roomOf(difference, margin)), 2 * first) - pairs.requests
-    return [{ kind: 'pair', difference, observed: { heldOut: 0, policy: pairs.requests }, labels: 0, ...sides(difference, margin, p), more: Math.ceil(Math.max(0, wanted) * (this.count / pairs.requests)) }]
+    return [
+      {
+        kind: 'pair',
+        difference,
+        observed: { heldOut: 0, policy: pairs.requests },
+        labels: 0,
+        ...sides(difference, margin, p),
+        more: Math.ceil(Math.max(0, wanted) * (this.count / pairs.requests)),
+      },
+    ]
   }
 
   private quality(kind: Exclude<EvidenceKind, 'pair'>): Comparison {
     let comparison = this.qualities.get(kind)
-    if (comparison === undefined) this.qualities.set(kind, (comparison = new Comparison({ level: this.level, tightAt: unitsOfQuality, first, range: 1 })))
+    if (comparison === undefined)
+      this.qualities.set(kind, (comparison = new Comparison({ level: this.level, tightAt: unitsOfQuality, first, range: 1 })))
     return comparison
   }
 
@@ -168,7 +201,10 @@ export function isUnknown(saving: Saving | Unknown): saving is Unknown {
   return 'unknown' in saving
 }
 
-function expectations({ policy, reference }: TrialEvidence['expected'], what: Amount | 'quality'): Pick<Trial, 'expectedOfPolicy' | 'expectedOfReference'> {
+function expectations(
+  { policy, reference }: TrialEvidence['expected'],
+  what: Amount | 'quality',
+): Pick<Trial, 'expectedOfPolicy' | 'expectedOfReference'> {
   return { expectedOfPolicy: policy?.[what] ?? undefined, expectedOfReference: reference?.[what] ?? undefined }
 }
 

@@ -48,11 +48,21 @@ export class Timeline {
 
   moments(kind: EvidenceKind | undefined): Moment[] {
     const looks = this.since > 0 && this.last !== undefined ? [...this.looks, this.look(this.last)] : this.looks
-    return looks.map(({ at, requests, savedUsd, quality }) => ({ at, requests, savedUsd, quality: quality.find((estimate) => estimate.kind === kind)?.difference }))
+    return looks.map(({ at, requests, savedUsd, quality }) => ({
+      at,
+      requests,
+      savedUsd,
+      quality: quality.find((estimate) => estimate.kind === kind)?.difference,
+    }))
   }
 
   private look(at: number): Looked {
     const saving = this.scope.saving('usd')
-    return { at, requests: this.scope.requests, savedUsd: isUnknown(saving) ? undefined : saving.total, quality: this.scope.qualityEstimates(this.margin) }
+    return {
+      at,
+      requests: this.scope.requests,
+      savedUsd: isUnknown(saving) ? undefined : saving.total,
+      quality: this.scope.qualityEstimates(this.margin),
+    }
   }
 }

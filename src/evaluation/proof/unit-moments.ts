@@ -9,10 +9,11 @@ interface Open {
 }
 
 /**
- * The weighted mean of scores, θ̂ = Σ w·s / Σ w, where requests of one unit (a conversation) were drawn as one and may not be taken for independent: the variance
- * is that of the units' sums around the mean, Σ(Z_c - θ̂·W_c)²/(m - 1) with Z_c = Σ w·s and W_c = Σ w of unit c, as cluster-robust errors of a ratio have it,
- * and the interval is the confidence sequence over units (see `ConfidenceSequence`) scaled by units per weight. With units of one request of weight 1 it is
- * the plain one. O(1) a score; memory grows with open units, of which the newest 10,000 are known.
+ * The weighted mean of scores, θ̂ = Σ w·s / Σ w, where requests of one unit (a conversation) were drawn as one and may not be taken for
+ * independent: the variance is that of the units' sums around the mean, Σ(Z_c - θ̂·W_c)²/(m - 1) with Z_c = Σ w·s and W_c = Σ w of unit
+ * c, as cluster-robust errors of a ratio have it, and the interval is the confidence sequence over units (see `ConfidenceSequence`)
+ * scaled by units per weight. With units of one request of weight 1 it is the plain one. O(1) a score; memory grows with open units, of
+ * which the newest 10,000 are known.
  */
 export class UnitMoments {
   private readonly open = new Map<string, Open>()
@@ -51,7 +52,10 @@ export class UnitMoments {
     return this.weights / this.count
   }
 
-  /** Throws `RangeError` for a score or weight that isn't finite, or a weight that isn't above 0. `unit` absent: a unit of its own. Answers whether the unit is new. */
+  /**
+   * Throws `RangeError` for a score or weight that isn't finite, or a weight that isn't above 0. `unit` absent: a unit of its own.
+   * Answers whether the unit is new.
+   */
   add(score: number, unit?: string, weight = 1): boolean {
     if (!Number.isFinite(score)) throw new RangeError(`a moment needs finite numbers, not ${score}`)
     if (!(weight > 0 && weight < Infinity)) throw new RangeError(`a weight is above 0, not ${weight}`)

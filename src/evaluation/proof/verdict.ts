@@ -9,9 +9,9 @@ export type Verdict =
   | { readonly verdict: 'worse'; readonly difference: Interval; readonly margin: number }
 
 /**
- * Non-inferiority at the operator's margin (in points of quality, 0.02 is two of a hundred): proven when the whole interval lies above -margin, worse
- * when all of it lies below. It may be asked after every request and acted on: the interval holds at every look. Throws `RangeError` for a margin
- * that isn't above 0.
+ * Non-inferiority at the operator's margin (in points of quality, 0.02 is two of a hundred): proven when the whole interval lies above
+ * -margin, worse when all of it lies below. It may be asked after every request and acted on: the interval holds at every look. Throws
+ * `RangeError` for a margin that isn't above 0.
  */
 export function nonInferiority(quality: Comparison, margin: number): Verdict {
   if (!(margin > 0)) throw new RangeError('a margin of non-inferiority is above 0')

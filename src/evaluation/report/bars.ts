@@ -25,7 +25,9 @@ export function barsOf(plot: ReportPlot, id: string): PlotBody {
   const lost = spans.filter(({ value }) => !placeable(value, plot.y)).length
   const notes = [
     ...(groups.size > mostGroups ? [`${mostGroups} of ${groups.size} bars are drawn; the table has the others.`] : []),
-    ...(lost > 0 ? [`${lost === 1 ? '1 bar has' : `${lost} bars have`} no length: unknown, without bound, or not above 0 on a logarithmic axis.`] : []),
+    ...(lost > 0
+      ? [`${lost === 1 ? '1 bar has' : `${lost} bars have`} no length: unknown, without bound, or not above 0 on a logarithmic axis.`]
+      : []),
   ]
   const also = [...(plot.y.scale === 'log' ? [] : [0]), ...(plot.guide ? [plot.guide.from.y, plot.guide.to.y] : [])]
   const extent = extentOf(spans, plot.y, also)
@@ -47,9 +49,14 @@ export function barsOf(plot: ReportPlot, id: string): PlotBody {
     return name + body.join('')
   })
   const bottom = y - gap / 2
-  const guide = plot.guide ? `<path class="guide" d="M${px(x.at(plot.guide.from.y))} ${px(top)}L${px(x.at(plot.guide.to.y))} ${px(bottom)}"/>` : ''
+  const guide = plot.guide
+    ? `<path class="guide" d="M${px(x.at(plot.guide.from.y))} ${px(top)}L${px(x.at(plot.guide.to.y))} ${px(bottom)}"/>`
+    : ''
   const body = [
-    `<defs>${plot.series.slice(0, looks).map((_, series) => barFill(series, id).pattern).join('')}</defs>`,
+    `<defs>${plot.series
+      .slice(0, looks)
+      .map((_, series) => barFill(series, id).pattern)
+      .join('')}</defs>`,
     xTicks(x, top, bottom),
     ...rows,
     `<path class="axis" d="M${px(base)} ${px(top)}V${px(bottom)}"/>`,
@@ -66,7 +73,13 @@ interface BarPlace {
   readonly thick: number
 }
 
-function barSvg(plot: ReportPlot, id: string, series: number, point: ReportPlot['series'][number]['points'][number], { x, base, y, thick }: BarPlace): string {
+function barSvg(
+  plot: ReportPlot,
+  id: string,
+  series: number,
+  point: ReportPlot['series'][number]['points'][number],
+  { x, base, y, thick }: BarPlace,
+): string {
   const span = spanOf(point.y)
   const middle = y + thick / 2
   const text = escaped(readingText(span.value, plot.y))

@@ -1,8 +1,8 @@
 import type { Interval } from '../../statistics/index.js'
 
 /**
- * A report as data: what every command that measures hands to the printers (`htmlOf` for one self-contained page, `textOf` for a terminal, JSON). It
- * holds no clock and no chance: the same figures give the same bytes.
+ * A report as data: what every command that measures hands to the printers (`htmlOf` for one self-contained page, `textOf` for a
+ * terminal, JSON). It holds no clock and no chance: the same figures give the same bytes.
  */
 export interface ReportDocument {
   readonly title: string
@@ -62,8 +62,8 @@ export interface ReportSeries {
 export interface ReportPlot {
   readonly kind: 'plot'
   /**
-   * `scatter`: points with whiskers; `line`: joined by rising x, intervals as a band; `bars`: one bar a point, lying, in the order given: `label` names it
-   * (without one its `x` does), `y` is its length; points of one name in several series stand together.
+   * `scatter`: points with whiskers; `line`: joined by rising x, intervals as a band; `bars`: one bar a point, lying, in the order
+   * given: `label` names it (without one its `x` does), `y` is its length; points of one name in several series stand together.
    */
   readonly shape: 'scatter' | 'line' | 'bars'
   readonly caption: string
@@ -71,5 +71,11 @@ export interface ReportPlot {
   readonly y: Axis
   readonly series: readonly ReportSeries[]
   /** A dashed line to hold the points against: the margin, the diagonal of a calibration plot. Bars heed the y of its ends only. */
-  readonly guide?: { readonly name: string; readonly from: { readonly x: number; readonly y: number }; readonly to: { readonly x: number; readonly y: number } } | undefined
+  readonly guide?:
+    | {
+        readonly name: string
+        readonly from: { readonly x: number; readonly y: number }
+        readonly to: { readonly x: number; readonly y: number }
+      }
+    | undefined
 }

@@ -17,8 +17,21 @@ function plot(changes: Partial<ReportPlot>): ReportPlot {
     x: { title: 'Cost', unit: '$' },
     y: { title: 'Quality', unit: '%' },
     series: [
-      { name: 'models', points: [{ x: 1, y: { value: 60, low: 55, high: 65 }, label: 'small' }, { x: { value: 9, low: 8, high: 10 }, y: 90, label: 'large' }] },
-      { name: 'policies', joined: true, points: [{ x: 2, y: 80, label: 'balanced' }, { x: 8, y: 91 }] },
+      {
+        name: 'models',
+        points: [
+          { x: 1, y: { value: 60, low: 55, high: 65 }, label: 'small' },
+          { x: { value: 9, low: 8, high: 10 }, y: 90, label: 'large' },
+        ],
+      },
+      {
+        name: 'policies',
+        joined: true,
+        points: [
+          { x: 2, y: 80, label: 'balanced' },
+          { x: 8, y: 91 },
+        ],
+      },
     ],
     ...changes,
   }
@@ -30,7 +43,13 @@ function page(...blocks: ReportDocument['sections'][number]['blocks']): ReportDo
 
 const everything = page(
   { kind: 'text', text: 'First.\n\nSecond & last.' },
-  { kind: 'figures', figures: [{ label: 'Saved', text: '$5', note: 'at least', tone: 'good' }, { label: 'Lost', text: '1 point', tone: 'bad' }] },
+  {
+    kind: 'figures',
+    figures: [
+      { label: 'Saved', text: '$5', note: 'at least', tone: 'good' },
+      { label: 'Lost', text: '1 point', tone: 'bad' },
+    ],
+  },
   { kind: 'table', caption: 'Rows', columns: [{ title: 'Name' }, { title: 'Value', align: 'right' }], rows: [['a', '1'], ['b']] },
   plot({}),
   plot({ shape: 'line', x: { title: 'Day', as: 'days' }, guide: { name: 'margin', from: { x: 0, y: 70 }, to: { x: 9, y: 70 } } }),
@@ -40,7 +59,9 @@ const everything = page(
 /** Whether each tag that opens closes, and in order; void elements need not. */
 function unbalanced(html: string): string | undefined {
   const open: string[] = []
-  for (const [, closes, name = '', rest = ''] of html.replace(/<!doctype html>/, '').matchAll(/<(\/?)([a-zA-Z][\w-]*)((?:[^>"]|"[^"]*")*)>/g)) {
+  for (const [, closes, name = '', rest = ''] of html
+    .replace(/<!doctype html>/, '')
+    .matchAll(/<(\/?)([a-zA-Z][\w-]*)((?:[^>"]|"[^"]*")*)>/g)) {
     if (closes) {
       if (open.pop() !== name) return `</${name}>`
     } else if (!rest.endsWith('/') && !['meta', 'link', 'br'].includes(name)) open.push(name)
@@ -64,19 +85,37 @@ describe('htmlOf', () => {
     const html = htmlOf(everything)
     const ids = [...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id)
     expect(new Set(ids).size).toBe(ids.length)
-    const targets = [...html.matchAll(/url\(#([^)]+)\)|aria-labelledby="([^"]+)"|href="#([^"]+)"/g)].flatMap(([, ...found]) => found.filter(Boolean).flatMap((found) => found?.split(' ') ?? []))
+    const targets = [...html.matchAll(/url\(#([^)]+)\)|aria-labelledby="([^"]+)"|href="#([^"]+)"/g)].flatMap(([, ...found]) =>
+      found.filter(Boolean).flatMap((found) => found?.split(' ') ?? []),
+    )
     expect(targets.length).toBeGreaterThan(6)
     for (const target of targets) expect(ids).toContain(target)
   })
 
   it('escapes whatever names hold, everywhere', () => {
-    const bad = plot({ caption: hostile, x: { title: hostile, unit: hostile }, y: { title: hostile, unit: hostile }, series: [{ name: hostile, points: [{ x: 1, y: 1, label: hostile }] }, { name: hostile, points: [] }], guide: { name: hostile, from: { x: 0, y: 0 }, to: { x: 1, y: 1 } } })
+    const bad = plot({
+      caption: hostile,
+      x: { title: hostile, unit: hostile },
+      y: { title: hostile, unit: hostile },
+      series: [
+        { name: hostile, points: [{ x: 1, y: 1, label: hostile }] },
+        { name: hostile, points: [] },
+      ],
+      guide: { name: hostile, from: { x: 0, y: 0 }, to: { x: 1, y: 1 } },
+    })
     const html = htmlOf({
       title: hostile,
       subtitle: hostile,
       sections: Array.from({ length: 4 }, () => ({
         heading: hostile,
-        blocks: [{ kind: 'text', text: hostile }, { kind: 'figures', figures: [{ label: hostile, text: hostile, note: hostile }] }, { kind: 'table', caption: hostile, columns: [{ title: hostile }], rows: [[hostile]] }, bad, { ...bad, shape: 'bars' }, { ...bad, shape: 'line' }],
+        blocks: [
+          { kind: 'text', text: hostile },
+          { kind: 'figures', figures: [{ label: hostile, text: hostile, note: hostile }] },
+          { kind: 'table', caption: hostile, columns: [{ title: hostile }], rows: [[hostile]] },
+          bad,
+          { ...bad, shape: 'bars' },
+          { ...bad, shape: 'line' },
+        ],
       })),
     })
     expect(unbalanced(html)).toBeUndefined()
@@ -88,7 +127,23 @@ describe('htmlOf', () => {
   })
 
   it('tells what it cannot draw', () => {
-    const html = htmlOf(page(plot({ x: { title: 'Cost', scale: 'log' }, series: [{ name: 's', points: [{ x: 0, y: 1 }, { x: 1, y: NaN }, { x: 2, y: 3 }] }] })))
+    const html = htmlOf(
+      page(
+        plot({
+          x: { title: 'Cost', scale: 'log' },
+          series: [
+            {
+              name: 's',
+              points: [
+                { x: 0, y: 1 },
+                { x: 1, y: NaN },
+                { x: 2, y: 3 },
+              ],
+            },
+          ],
+        }),
+      ),
+    )
     expect(html).toContain('2 points have no place in this plot')
     for (const shape of ['scatter', 'line', 'bars'] as const) {
       expect(htmlOf(page(plot({ shape, series: [] })))).toContain('Nothing to draw.')
@@ -97,12 +152,30 @@ describe('htmlOf', () => {
   })
 
   it('draws intervals without end to the edge, without a cap', () => {
-    const html = htmlOf(page(plot({ series: [{ name: 's', points: [{ x: 1, y: { value: 1, low: -Infinity, high: Infinity } }, { x: 2, y: 3 }] }] })))
+    const html = htmlOf(
+      page(
+        plot({
+          series: [
+            {
+              name: 's',
+              points: [
+                { x: 1, y: { value: 1, low: -Infinity, high: Infinity } },
+                { x: 2, y: 3 },
+              ],
+            },
+          ],
+        }),
+      ),
+    )
     expect(html).toMatch(/<path class="whisker" d="M[\d.]+ [\d.]+V[\d.]+"\/>/)
   })
 
   it('stays bounded', () => {
-    const points = Array.from({ length: 5_000 }, (_, x) => ({ x, y: { value: Math.sin(x), low: Math.sin(x) - 1, high: Math.sin(x) + 1 }, label: `name ${x}` }))
+    const points = Array.from({ length: 5_000 }, (_, x) => ({
+      x,
+      y: { value: Math.sin(x), low: Math.sin(x) - 1, high: Math.sin(x) + 1 },
+      label: `name ${x}`,
+    }))
     for (const shape of ['scatter', 'line', 'bars'] as const) {
       const html = htmlOf(page(plot({ shape, series: [{ name: 's', points }] })))
       expect(html.length).toBeLessThan(1_500_000)
@@ -112,7 +185,22 @@ describe('htmlOf', () => {
   })
 
   it('keeps bars of one name apart, and draws those below nothing', () => {
-    const html = htmlOf(page(plot({ shape: 'bars', series: [{ name: 's', points: [{ x: 0, y: -2, label: 'a' }, { x: 1, y: 3, label: 'a' }] }] })))
+    const html = htmlOf(
+      page(
+        plot({
+          shape: 'bars',
+          series: [
+            {
+              name: 's',
+              points: [
+                { x: 0, y: -2, label: 'a' },
+                { x: 1, y: 3, label: 'a' },
+              ],
+            },
+          ],
+        }),
+      ),
+    )
     expect(html.match(/<rect class="bar"/g)).toHaveLength(2)
     expect(html).toContain('a (2)')
   })
@@ -191,7 +279,14 @@ describe('textOf', () => {
   })
 
   it.each([40, 80, 120])('keeps to %s columns as far as numbers allow', (width) => {
-    const names = page({ kind: 'table', columns: [{ title: 'Model' }, { title: 'Cost of a thousand requests', align: 'right' }], rows: [['a'.repeat(200), '$5'], ['模型'.repeat(40), '$6']] })
+    const names = page({
+      kind: 'table',
+      columns: [{ title: 'Model' }, { title: 'Cost of a thousand requests', align: 'right' }],
+      rows: [
+        ['a'.repeat(200), '$5'],
+        ['模型'.repeat(40), '$6'],
+      ],
+    })
     for (const line of textOf(names, width).split('\n')) expect([...line].length).toBeLessThanOrEqual(width)
   })
 })

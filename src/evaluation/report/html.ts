@@ -9,9 +9,9 @@ import { style } from './style.js'
 const linkedFrom = 4
 
 /**
- * A report as one self-contained HTML page: no script, nothing fetched (its own content security policy forbids both), plots as SVG with their figures in a
- * table below, light or dark as the reader's system, fit for print. Every text is escaped: names of models and keys may be anything. The same document
- * gives the same bytes. O(size of the document).
+ * A report as one self-contained HTML page: no script, nothing fetched (its own content security policy forbids both), plots as SVG
+ * with their figures in a table below, light or dark as the reader's system, fit for print. Every text is escaped: names of models and
+ * keys may be anything. The same document gives the same bytes. O(size of the document).
  */
 export function htmlOf({ title, subtitle, sections }: ReportDocument): string {
   let plots = 0
@@ -19,7 +19,10 @@ export function htmlOf({ title, subtitle, sections }: ReportDocument): string {
     const inside = blocks.map((block) => blockHtml(block, () => `p${(plots += 1)}`))
     return `<section aria-labelledby="s${index + 1}">\n<h2 id="s${index + 1}">${escaped(heading)}</h2>\n${inside.join('\n')}\n</section>`
   })
-  const links = sections.length < linkedFrom ? '' : `<nav aria-label="Sections"><ul>${sections.map(({ heading }, index) => `<li><a href="#s${index + 1}">${escaped(heading)}</a></li>`).join('')}</ul></nav>\n`
+  const links =
+    sections.length < linkedFrom
+      ? ''
+      : `<nav aria-label="Sections"><ul>${sections.map(({ heading }, index) => `<li><a href="#s${index + 1}">${escaped(heading)}</a></li>`).join('')}</ul></nav>\n`
   return [
     '<!doctype html>',
     '<html lang="en">',

@@ -29,9 +29,9 @@ const apart = 9
 const directions: readonly (readonly [number, number])[] = [[1, 0], [-1, 0], [0, -1], [0, 1], [1, -1], [1, 1], [-1, -1], [-1, 1]]
 
 /**
- * A place for each name beside its point where it covers no other name and no `solid` box (the points), and as few `soft` ones (whiskers, lines) as can
- * be; further off with a lead where there is none near. Names without any place are left out: the table below the plot has them. Greedy, in the order
- * given. O(names × (names + boxes)).
+ * A place for each name beside its point where it covers no other name and no `solid` box (the points), and as few `soft` ones
+ * (whiskers, lines) as can be; further off with a lead where there is none near. Names without any place are left out: the table below
+ * the plot has them. Greedy, in the order given. O(names × (names + boxes)).
  */
 export function placeLabels(wanted: readonly Wanted[], solid: readonly Box[], soft: readonly Box[], bounds: Box): PlacedLabel[] {
   const placed: PlacedLabel[] = []
@@ -54,7 +54,8 @@ export function placeLabels(wanted: readonly Wanted[], solid: readonly Box[], so
 }
 
 function boxAt({ x, y, own }: Wanted, width: number, dx: number, dy: number, distance: number): Box {
-  // Aslant the same distance would look farther, and no whisker is in the way. Beyond a long whisker a name would seem to be another point's.
+  // Aslant the same distance would look farther, and no whisker is in the way. Beyond a long whisker a name would seem to be another
+  // point's.
   const whisker = dx === 0 ? (dy > 0 ? own.bottom - y : y - own.top) : dx > 0 ? own.right - x : x - own.left
   const off = dx !== 0 && dy !== 0 ? distance * 0.75 : whisker > 36 ? distance : distance + Math.max(0, whisker - 5)
   const left = dx === 0 ? x - width / 2 : dx > 0 ? x + off : x - off - width

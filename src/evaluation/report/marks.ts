@@ -51,10 +51,17 @@ export function dash(series: number): string {
 }
 
 /** A whisker from `low` to `high` with caps at its ends; an end beyond the plot has none, since there it goes on. */
-export function whisker(scale: Scale, { low, high }: { readonly low: number; readonly high: number }, across: number, lies: 'x' | 'y', kind = 'whisker'): string {
+export function whisker(
+  scale: Scale,
+  { low, high }: { readonly low: number; readonly high: number },
+  across: number,
+  lies: 'x' | 'y',
+  kind = 'whisker',
+): string {
   if (Number.isNaN(low) || Number.isNaN(high) || low === high) return ''
   const [from, to] = [endOf(scale, low, 'low'), endOf(scale, high, 'high')]
-  const cap = (value: number, at: number) => (scale.holds(value) ? (lies === 'x' ? `M${px(at)} ${px(across - 4)}v8` : `M${px(across - 4)} ${px(at)}h8`) : '')
+  const cap = (value: number, at: number) =>
+    scale.holds(value) ? (lies === 'x' ? `M${px(at)} ${px(across - 4)}v8` : `M${px(across - 4)} ${px(at)}h8`) : ''
   const line = lies === 'x' ? `M${px(from)} ${px(across)}H${px(to)}` : `M${px(across)} ${px(from)}V${px(to)}`
   return `<path class="${kind}" d="${line}${cap(low, from)}${cap(high, to)}"/>`
 }

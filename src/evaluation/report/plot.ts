@@ -33,7 +33,10 @@ interface Placed {
 
 type Span = ReturnType<typeof spanOf>
 
-/** A plot as SVG. `id` tells it apart from the page's others. No scripts, no fonts, no clock: the same plot gives the same bytes. O(points · names). */
+/**
+ * A plot as SVG. `id` tells it apart from the page's others. No scripts, no fonts, no clock: the same plot gives the same bytes.
+ * O(points · names).
+ */
 export function plotSvg(plot: ReportPlot, id: string): DrawnPlot {
   const drawn = plot.shape === 'bars' ? barsOf(plot, id) : pointsOf(plot)
   if (drawn.body === '') return { svg: '', notes: drawn.notes }
@@ -54,7 +57,18 @@ function pointsOf(plot: ReportPlot): PlotBody {
   const { points, notes } = placedPoints(plot)
   const guide = plot.guide
   const ends = guide ? [guide.from, guide.to] : []
-  const [extentX, extentY] = [extentOf(points.map(({ x }) => x), plot.x, ends.map(({ x }) => x)), extentOf(points.map(({ y }) => y), plot.y, ends.map(({ y }) => y))]
+  const [extentX, extentY] = [
+    extentOf(
+      points.map(({ x }) => x),
+      plot.x,
+      ends.map(({ x }) => x),
+    ),
+    extentOf(
+      points.map(({ y }) => y),
+      plot.y,
+      ends.map(({ y }) => y),
+    ),
+  ]
   if (!extentX || !extentY || points.length === 0) return { body: '', height: 0, notes: [...notes, 'Nothing to draw.'] }
   const [top, right] = [26, plotWidth - 18]
   const bottom = top + areaHeight
@@ -69,7 +83,12 @@ function pointsOf(plot: ReportPlot): PlotBody {
   for (const [index, series] of plot.series.entries()) {
     const own = points.filter((point) => point.series === index)
     const lined = plot.shape === 'line' || series.joined === true
-    const parted = plot.shape === 'line' ? lineOf(own, x, y) : plot.shape === 'scatter' && lined ? { line: pathThrough(own, x, y), band: '', softly: boxesAlong(own, x, y) } : { line: '', band: '', softly: [] }
+    const parted =
+      plot.shape === 'line'
+        ? lineOf(own, x, y)
+        : plot.shape === 'scatter' && lined
+          ? { line: pathThrough(own, x, y), band: '', softly: boxesAlong(own, x, y) }
+          : { line: '', band: '', softly: [] }
     soft.push(...parted.softly)
     // Along a line some marks are enough to tell it from the others, and its dashes stay visible between them.
     const every = plot.shape === 'line' ? Math.ceil(own.length / mostMarks) : 1
@@ -103,14 +122,21 @@ function placedPoints(plot: ReportPlot): { readonly points: readonly Placed[]; r
         return []
       }
       const label = point.label === undefined ? undefined : shown(point.label)
-      return [{ series: index, x, y, label, told: `${label ?? series.name}: ${readingText(point.x, plot.x)}, ${readingText(point.y, plot.y)}` }]
+      return [
+        { series: index, x, y, label, told: `${label ?? series.name}: ${readingText(point.x, plot.x)}, ${readingText(point.y, plot.y)}` },
+      ]
     })
     const sorted = plot.shape === 'line' || series.joined === true ? placed.sort((a, b) => a.x.value - b.x.value) : placed
     if (sorted.length <= mostPoints) return sorted
     notes.push(`${shown(series.name)}: ${mostPoints} of ${sorted.length} points are drawn, evenly taken.`)
-    return Array.from({ length: mostPoints }, (_, at) => sorted[Math.round((at * (sorted.length - 1)) / (mostPoints - 1))]).filter((point) => point !== undefined)
+    return Array.from({ length: mostPoints }, (_, at) => sorted[Math.round((at * (sorted.length - 1)) / (mostPoints - 1))]).filter(
+      (point) => point !== undefined,
+    )
   })
-  if (lost > 0) notes.push(`${lost === 1 ? '1 point has' : `${lost} points have`} no place in this plot: unknown, without bound, or not above 0 on a logarithmic axis.`)
+  if (lost > 0)
+    notes.push(
+      `${lost === 1 ? '1 point has' : `${lost} points have`} no place in this plot: unknown, without bound, or not above 0 on a logarithmic axis.`,
+    )
   return { points, notes }
 }
 
@@ -142,7 +168,8 @@ function boxesAlong(points: readonly Placed[], x: Scale, y: Scale): Box[] {
 
 function whiskerBoxes(point: Placed, x: Scale, y: Scale): Box[] {
   const [cx, cy] = [x.at(point.x.value), y.at(point.y.value)]
-  const span = (scale: Scale, { low, high, value }: Span) => (low === value && high === value ? undefined : [endOf(scale, low, 'low'), endOf(scale, high, 'high')].sort((a, b) => a - b))
+  const span = (scale: Scale, { low, high, value }: Span) =>
+    low === value && high === value ? undefined : [endOf(scale, low, 'low'), endOf(scale, high, 'high')].sort((a, b) => a - b)
   const [across, upright] = [span(x, point.x), span(y, point.y)]
   return [
     ...(across ? [{ left: across[0] ?? cx, right: across[1] ?? cx, top: cy - 3, bottom: cy + 3 }] : []),
@@ -154,14 +181,36 @@ function namesOf(points: readonly Placed[], x: Scale, y: Scale): Wanted[] {
   const named = points.flatMap((point) => {
     if (point.label === undefined) return []
     const [atX, atY] = [x.at(point.x.value), y.at(point.y.value)]
-    const own = whiskerBoxes(point, x, y).reduce((all, box) => ({ left: Math.min(all.left, box.left), top: Math.min(all.top, box.top), right: Math.max(all.right, box.right), bottom: Math.max(all.bottom, box.bottom) }), markBox(atX, atY))
+    const own = whiskerBoxes(point, x, y).reduce(
+      (all, box) => ({
+        left: Math.min(all.left, box.left),
+        top: Math.min(all.top, box.top),
+        right: Math.max(all.right, box.right),
+        bottom: Math.max(all.bottom, box.bottom),
+      }),
+      markBox(atX, atY),
+    )
     return [{ x: atX, y: atY, text: cutToPixels(point.label, 190), own }]
   })
   return named.slice(0, mostNames)
 }
 
-function labelSvg({ box, text, x, y, lead }: { readonly box: Box; readonly text: string; readonly x: number; readonly y: number; readonly lead: boolean }): string {
-  const line = lead ? `<path class="lead" d="M${px(x)} ${px(y)}L${px(Math.min(box.right, Math.max(box.left, x)))} ${px(Math.min(box.bottom - 3, Math.max(box.top + 3, y)))}"/>` : ''
+function labelSvg({
+  box,
+  text,
+  x,
+  y,
+  lead,
+}: {
+  readonly box: Box
+  readonly text: string
+  readonly x: number
+  readonly y: number
+  readonly lead: boolean
+}): string {
+  const line = lead
+    ? `<path class="lead" d="M${px(x)} ${px(y)}L${px(Math.min(box.right, Math.max(box.left, x)))} ${px(Math.min(box.bottom - 3, Math.max(box.top + 3, y)))}"/>`
+    : ''
   // The estimate of a width is rather too wide: a name that stands left of its point must end there.
   const anchor = box.right <= x ? 'end' : box.left >= x ? 'start' : 'middle'
   const at = anchor === 'end' ? box.right : anchor === 'start' ? box.left : (box.left + box.right) / 2
@@ -191,7 +240,10 @@ function guideOf({ from, to }: NonNullable<ReportPlot['guide']>, x: Scale, y: Sc
 function legendOf({ shape, series, guide }: ReportPlot, id: string): { readonly svg: string; readonly height: number } {
   if (series.length < 2 && !guide) return { svg: '', height: 0 }
   const entries = [
-    ...series.map(({ name, joined }, index) => ({ name, swatch: (x: number, y: number) => swatchOf(shape, joined === true, index, id, x, y) })),
+    ...series.map(({ name, joined }, index) => ({
+      name,
+      swatch: (x: number, y: number) => swatchOf(shape, joined === true, index, id, x, y),
+    })),
     ...(guide ? [{ name: guide.name, swatch: (x: number, y: number) => `<path class="guide" d="M${px(x)} ${px(y)}h24"/>` }] : []),
   ]
   let [x, row] = [0, 0]
@@ -209,7 +261,8 @@ function legendOf({ shape, series, guide }: ReportPlot, id: string): { readonly 
 
 function swatchOf(shape: ReportPlot['shape'], joined: boolean, index: number, id: string, x: number, y: number): string {
   const kind = index % looks
-  if (shape === 'bars') return `<rect class="bar s${kind}" x="${px(x)}" y="${px(y - 6)}" width="24" height="12"${kind === 0 ? '' : ` style="fill:url(#${id}-h${kind})"`}/>`
+  if (shape === 'bars')
+    return `<rect class="bar s${kind}" x="${px(x)}" y="${px(y - 6)}" width="24" height="12"${kind === 0 ? '' : ` style="fill:url(#${id}-h${kind})"`}/>`
   const line = shape === 'line' || joined ? `<path class="path" d="M${px(x)} ${px(y)}h24"${dash(index)}/>` : ''
   return `<g class="s${kind}">${line}${mark(index, x + 12, y)}</g>`
 }

@@ -67,17 +67,33 @@ describe('extentOf', () => {
     expect(extentOf([{ value: 2, low: 1, high: Infinity }, { value: NaN, low: 0, high: 9 }], { title: '' })).toEqual({ low: 1, high: 2 })
     expect(extentOf([{ value: 0, low: 0, high: 0 }], { title: '', scale: 'log' })).toBeNull()
     expect(extentOf(sure, { title: '' }, [-7])?.low).toBe(-7)
-    expect([placeable(0, { title: '' }), placeable(0, { title: '', scale: 'log' }), placeable(Infinity, { title: '' })]).toEqual([true, false, false])
+    expect([placeable(0, { title: '' }), placeable(0, { title: '', scale: 'log' }), placeable(Infinity, { title: '' })]).toEqual([
+      true,
+      false,
+      false,
+    ])
     // Sums and powers of these would have no number, and `Date` no day.
-    expect([placeable(1e308, { title: '' }), placeable(1e-308, { title: '', scale: 'log' }), placeable(1e14, { title: '', as: 'days' })]).toEqual([false, false, false])
+    expect([
+      placeable(1e308, { title: '' }),
+      placeable(1e-308, { title: '', scale: 'log' }),
+      placeable(1e14, { title: '', as: 'days' }),
+    ]).toEqual([false, false, false])
   })
 })
 
 describe('texts of numbers', () => {
-  it.each([[0, '0'], [1234567.8, '1,234,568'], [-1234.5, '-1,234'], [12.345, '12.35'], [0.00012, '0.00012'], [0.00001, '10⁻⁵'], [-2.5e-7, '-2.5·10⁻⁷'], [NaN, '?'], [Infinity, '∞'], [-Infinity, '-∞']])(
-    '%s is %s',
-    (value, text) => expect(numberText(value)).toBe(text),
-  )
+  it.each([
+    [0, '0'],
+    [1234567.8, '1,234,568'],
+    [-1234.5, '-1,234'],
+    [12.345, '12.35'],
+    [0.00012, '0.00012'],
+    [0.00001, '10⁻⁵'],
+    [-2.5e-7, '-2.5·10⁻⁷'],
+    [NaN, '?'],
+    [Infinity, '∞'],
+    [-Infinity, '-∞'],
+  ])('%s is %s', (value, text) => expect(numberText(value)).toBe(text))
   it('tell units, intervals and dates', () => {
     expect(withUnit('5', '$')).toBe('$5')
     expect(fixedText(-0.001, 2)).toBe('0.00')

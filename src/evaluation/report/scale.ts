@@ -36,8 +36,8 @@ export function placeable(value: number, axis: Axis): boolean {
 }
 
 /**
- * Share of the values' own span that intervals may add on either side: beyond it their whiskers leave the plot, so that one unsure point doesn't squeeze
- * the rest.
+ * Share of the values' own span that intervals may add on either side: beyond it their whiskers leave the plot, so that one unsure
+ * point doesn't squeeze the rest.
  */
 const mostAdded = 1
 
@@ -61,8 +61,8 @@ export function extentOf(spans: readonly Unsure[], axis: Axis, also: readonly nu
 }
 
 /**
- * A scale from `from` to `to` pixels with about `wanted` ticks at round numbers, or at starts of hours, days, months or years. Linear axes of numbers
- * begin and end at a tick; others get a little room on either side.
+ * A scale from `from` to `to` pixels with about `wanted` ticks at round numbers, or at starts of hours, days, months or years. Linear
+ * axes of numbers begin and end at a tick; others get a little room on either side.
  */
 export function scaleOf(axis: Axis, extent: Extent, from: number, to: number, wanted: number): Scale {
   if (axis.as === 'days') return daysScale(extent, from, to, wanted)
@@ -99,7 +99,10 @@ function logScale(axis: Axis, extent: Extent, from: number, to: number, wanted: 
   ]
   const chosen = candidates.find((values) => values.length >= 2 && values.length <= wanted + 2) ?? []
   const even = () => within(linearScale(axis, { low, high }, from, to, wanted).ticks.map(({ value }) => value))
-  const ticks = (chosen.length >= 2 ? chosen : even()).map((value) => ({ value, text: withUnit(value >= 1e6 ? shortText(value, 0) : numberText(value), axis.unit) }))
+  const ticks = (chosen.length >= 2 ? chosen : even()).map((value) => ({
+    value,
+    text: withUnit(value >= 1e6 ? shortText(value, 0) : numberText(value), axis.unit),
+  }))
   return placed(low, high, ticks, from, to, Math.log10)
 }
 
@@ -159,7 +162,12 @@ function roundStep(least: number): number {
 function shortText(value: number, digits: number): string {
   const size = Math.abs(value)
   if (size >= 1e15) return numberText(value)
-  for (const [unit, letter] of [[1e12, 'T'], [1e9, 'B'], [1e6, 'M']] as const) if (size >= unit) return `${Number((value / unit).toPrecision(4))}${letter}`
+  for (const [unit, letter] of [
+    [1e12, 'T'],
+    [1e9, 'B'],
+    [1e6, 'M'],
+  ] as const)
+    if (size >= unit) return `${Number((value / unit).toPrecision(4))}${letter}`
   return fixedText(value, digits)
 }
 

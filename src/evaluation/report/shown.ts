@@ -1,11 +1,13 @@
 import type { Axis, Reading } from './document.js'
 
 /**
- * A text from elsewhere as it may be shown: without control and formatting characters, which would steer a terminal or turn the order of letters round,
- * and without halves of surrogate pairs, which have no UTF-8. Line feeds stay where `lines` are wanted.
+ * A text from elsewhere as it may be shown: without control and formatting characters, which would steer a terminal or turn the order
+ * of letters round, and without halves of surrogate pairs, which have no UTF-8. Line feeds stay where `lines` are wanted.
  */
 export function shown(text: string, { lines = false }: { readonly lines?: boolean } = {}): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (letter) => (lines && letter === '\n' ? letter : '?')).replace(/\p{Surrogate}/gu, '\ufffd')
+  return text
+    .replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (letter) => (lines && letter === '\n' ? letter : '?'))
+    .replace(/\p{Surrogate}/gu, '\ufffd')
 }
 
 /** The same within HTML or SVG, between tags or in a quoted attribute. */
@@ -13,7 +15,10 @@ export function escaped(text: string): string {
   return shown(text).replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`)
 }
 
-/** A number to be read in a table: four significant digits, thousands parted by commas; `?` for what is unknown (`NaN`), `∞` for what has no bound. */
+/**
+ * A number to be read in a table: four significant digits, thousands parted by commas; `?` for what is unknown (`NaN`), `∞` for what
+ * has no bound.
+ */
 export function numberText(value: number): string {
   if (Number.isNaN(value)) return '?'
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '-∞'

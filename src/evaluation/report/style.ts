@@ -1,6 +1,6 @@
 /**
- * How a page looks: ink on paper, dark where the reader's system is. Series differ in shape, dash or hatching besides colour (Okabe and Ito's palette, told
- * apart with any colour sight), so that nothing is lost in grey print.
+ * How a page looks: ink on paper, dark where the reader's system is. Series differ in shape, dash or hatching besides colour (Okabe and
+ * Ito's palette, told apart with any colour sight), so that nothing is lost in grey print.
  */
 export const style = `
 :root{color-scheme:light dark;--paper:#fff;--ink:#1b1f24;--soft:#5a636e;--line:#d5dae0;--grid:#e8ebef;--card:#f6f7f9;--good:#0a6b4a;--bad:#a8321a;

@@ -26,8 +26,15 @@ describe('efficiency metrics, by hand', () => {
   })
 
   it('3E', () => {
-    expect(threeE({ accuracy: 0.9, tokens: 50, seconds: 2, elsewhere: 0.8 }, { accuracy: 0.8, tokens: 100, seconds: 8 })).toMatchObject({ effectiveness: 0.9, tokenRatio: 0.5, timeRatio: 0.25 })
-    expect(threeE({ accuracy: 0.9, tokens: 50, seconds: 2, elsewhere: 0.8 }, { accuracy: 0.8, tokens: 0, seconds: 0 })).toMatchObject({ tokenRatio: null, timeRatio: null })
+    expect(threeE({ accuracy: 0.9, tokens: 50, seconds: 2, elsewhere: 0.8 }, { accuracy: 0.8, tokens: 100, seconds: 8 })).toMatchObject({
+      effectiveness: 0.9,
+      tokenRatio: 0.5,
+      timeRatio: 0.25,
+    })
+    expect(threeE({ accuracy: 0.9, tokens: 50, seconds: 2, elsewhere: 0.8 }, { accuracy: 0.8, tokens: 0, seconds: 0 })).toMatchObject({
+      tokenRatio: null,
+      timeRatio: null,
+    })
     expect(threeE({ accuracy: 0.9, tokens: 50, seconds: 2 }, { accuracy: 0.8, tokens: 1, seconds: 1 }).extensibility).toBeNull()
   })
 
@@ -39,14 +46,22 @@ describe('efficiency metrics, by hand', () => {
     expect(toolCallReward(0, 3, true)).toBe(0)
     expect(toolCallReward(5, 2, false)).toBe(0)
     // More calls than were needed never earn more.
-    for (let n = 0; n < 5; n++) for (let m = n; m < 20; m++) expect(toolCallReward(m + 1, n, true)).toBeLessThanOrEqual(toolCallReward(m, n, true) + 1e-12)
+    for (let n = 0; n < 5; n++)
+      for (let m = n; m < 20; m++) expect(toolCallReward(m + 1, n, true)).toBeLessThanOrEqual(toolCallReward(m, n, true) + 1e-12)
     expect(() => toolCallReward(-1, 0, true)).toThrow(RangeError)
   })
 
   it('watts, joules, coverage and requests', () => {
     expect(intelligencePerWatt(0.5, 250)).toBe(0.002)
     expect(intelligencePerJoule(0.5, 0)).toBeNull()
-    expect(localCoverage([{ local: [0, 1], frontier: 1 }, { local: [0, 0], frontier: 1 }, { local: [0], frontier: 0 }, { local: [], frontier: 0 }])).toBe(0.5)
+    expect(
+      localCoverage([
+        { local: [0, 1], frontier: 1 },
+        { local: [0, 0], frontier: 1 },
+        { local: [0], frontier: 0 },
+        { local: [], frontier: 0 },
+      ]),
+    ).toBe(0.5)
     expect(localCoverage([])).toBeNull()
     expect(requestLevelEfficiency(10_000, 2_000)).toBe(5)
   })

@@ -1,6 +1,6 @@
 /**
- * Efficiency metrics over outcomes. Each is a pure function of plain numbers; what isn't finite throws `RangeError`, and a quantity that has no
- * meaning (a division by nothing) is `null`, never 0 and never `NaN`.
+ * Efficiency metrics over outcomes. Each is a pure function of plain numbers; what isn't finite throws `RangeError`, and a quantity
+ * that has no meaning (a division by nothing) is `null`, never 0 and never `NaN`.
  */
 
 /** What a system gave and took on average over a set of items. */
@@ -38,7 +38,10 @@ export interface ThreeE {
 }
 
 /** Effectiveness, efficiency and extensibility (043). `seconds` an item; `elsewhere`: accuracy in another domain. */
-export function threeE(system: Averages & { readonly seconds: number; readonly elsewhere?: number | undefined }, plain: Averages & { readonly seconds: number }): ThreeE {
+export function threeE(
+  system: Averages & { readonly seconds: number; readonly elsewhere?: number | undefined },
+  plain: Averages & { readonly seconds: number },
+): ThreeE {
   return {
     effectiveness: finite(system.accuracy),
     tokenRatio: ratio(finite(system.tokens), finite(plain.tokens)),
@@ -53,8 +56,9 @@ export function toolProductivity(right: number, toolCalls: number): number | nul
 }
 
 /**
- * OTC's reward of a run's tool calls (185): with m calls made and n the fewest among right runs of the same task, 1 for m = n = 0, cos(mπ / (2m + c))
- * for n = 0, else sin(fπ / 2n) with f = 2nm / (m + n); times whether the run was right. In [0, 1]. Throws `RangeError` for counts below 0.
+ * OTC's reward of a run's tool calls (185): with m calls made and n the fewest among right runs of the same task, 1 for m = n = 0,
+ * cos(mπ / (2m + c)) for n = 0, else sin(fπ / 2n) with f = 2nm / (m + n); times whether the run was right. In [0, 1]. Throws
+ * `RangeError` for counts below 0.
  */
 export function toolCallReward(m: number, n: number, right: boolean, c = 1): number {
   if (!(m >= 0) || !(n >= 0) || !(c > 0)) throw new RangeError('counts of tool calls are 0 or more, and c is above 0')
@@ -74,14 +78,17 @@ export function intelligencePerJoule(accuracy: number, joules: number): number |
 }
 
 /**
- * Coverage: the share of queries that the best of the local models answers as well as the frontier's model or better (112), with an oracle over the
- * local ones. A row holds the qualities of the local models and the frontier's. `null` of no rows. O(rows × models).
+ * Coverage: the share of queries that the best of the local models answers as well as the frontier's model or better (112), with an
+ * oracle over the local ones. A row holds the qualities of the local models and the frontier's. `null` of no rows. O(rows × models).
  */
 export function localCoverage(rows: readonly { readonly local: readonly number[]; readonly frontier: number }[]): number | null {
   return ratio(rows.filter(({ local, frontier }) => local.some((quality) => finite(quality) >= finite(frontier))).length, rows.length)
 }
 
-/** Request-level efficiency: throughput in tokens a second over the mean tokens of a request, hence requests a second on the same hardware (120, Puzzle). */
+/**
+ * Request-level efficiency: throughput in tokens a second over the mean tokens of a request, hence requests a second on the same
+ * hardware (120, Puzzle).
+ */
 export function requestLevelEfficiency(tokensPerSecond: number, tokensPerRequest: number): number | null {
   return ratio(finite(tokensPerSecond), finite(tokensPerRequest))
 }
@@ -94,10 +101,14 @@ export interface TrainingCost {
 }
 
 /**
- * TPME (127, IISAN): α₁·t̂ + α₂·p̂ + α₃·m̂ over training time, trainable parameters and memory, each min–max normalised over the compared runs (that
- * normalisation is reconstructed); lower is better, in [0, 1]. The authors' weights are 0.45, 0.10, 0.45. A component in which all are alike counts 0.
+ * TPME (127, IISAN): α₁·t̂ + α₂·p̂ + α₃·m̂ over training time, trainable parameters and memory, each min–max normalised over the
+ * compared runs (that normalisation is reconstructed); lower is better, in [0, 1]. The authors' weights are 0.45, 0.10, 0.45. A
+ * component in which all are alike counts 0.
  */
-export function tpme(runs: readonly TrainingCost[], [time, parameters, memory]: readonly [number, number, number] = [0.45, 0.1, 0.45]): number[] {
+export function tpme(
+  runs: readonly TrainingCost[],
+  [time, parameters, memory]: readonly [number, number, number] = [0.45, 0.1, 0.45],
+): number[] {
   const scaled = (of: (run: TrainingCost) => number) => {
     const values = runs.map((run) => finite(of(run)))
     const low = Math.min(...values)
@@ -108,13 +119,29 @@ export function tpme(runs: readonly TrainingCost[], [time, parameters, memory]: 
   return runs.map((_, index) => time * (t[index] ?? 0) + parameters * (p[index] ?? 0) + memory * (m[index] ?? 0))
 }
 
-/** Information capacity (132): (S - NLL + b) / log₂ N, with S the text's bits a token, NLL the model's bits a token, N its FLOPs a token. */
-export function informationCapacity({ textBits, lossBits, flops, bias }: { readonly textBits: number; readonly lossBits: number; readonly flops: number; readonly bias: number }): number | null {
+/**
+ * Information capacity (132): (S - NLL + b) / log₂ N, with S the text's bits a token, NLL the model's bits a token, N its FLOPs a
+ * token.
+ */
+export function informationCapacity({
+  textBits,
+  lossBits,
+  flops,
+  bias,
+}: {
+  readonly textBits: number
+  readonly lossBits: number
+  readonly flops: number
+  readonly bias: number
+}): number | null {
   return flops > 0 ? ratio(finite(textBits) - finite(lossBits) + finite(bias), Math.log2(finite(flops))) : null
 }
 
 /** The same turned round: the loss in bits a token that a model of the same series and of `flops` a token should have (132). */
-export function lossFromCapacity(capacity: number, { textBits, flops, bias }: { readonly textBits: number; readonly flops: number; readonly bias: number }): number | null {
+export function lossFromCapacity(
+  capacity: number,
+  { textBits, flops, bias }: { readonly textBits: number; readonly flops: number; readonly bias: number },
+): number | null {
   return flops > 0 ? finite(textBits) + finite(bias) - finite(capacity) * Math.log2(finite(flops)) : null
 }
 

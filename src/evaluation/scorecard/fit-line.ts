@@ -1,5 +1,7 @@
 /** Ordinary least squares of y on x; `null` where all x are alike. O(n). */
-export function fitLine(points: readonly { readonly x: number; readonly y: number }[]): { readonly slope: number; readonly intercept: number } | null {
+export function fitLine(
+  points: readonly { readonly x: number; readonly y: number }[],
+): { readonly slope: number; readonly intercept: number } | null {
   const n = points.length
   const meanX = points.reduce((sum, { x }) => sum + x, 0) / n
   const meanY = points.reduce((sum, { y }) => sum + y, 0) / n

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { childRandom } from '../../statistics/index.js'
-import { averageQuality, costAtQuality, efficiencyQualityArea, frontMembership, hypervolume, mixtureHull, paretoFront, qualityAtCost, type CostQuality } from './front.js'
+import {
+  averageQuality,
+  costAtQuality,
+  efficiencyQualityArea,
+  frontMembership,
+  hypervolume,
+  mixtureHull,
+  paretoFront,
+  qualityAtCost,
+  type CostQuality,
+} from './front.js'
 
 const at = (cost: number, quality: number): CostQuality => ({ cost, quality })
 const points = (seed: number, count = 12) => {
@@ -34,7 +44,9 @@ describe('the front of cost and quality', () => {
       const all = points(seed)
       const hull = mixtureHull(all)
       for (const { cost, quality } of all) expect(qualityAtCost(hull, cost) ?? -1).toBeGreaterThanOrEqual(quality - 1e-9)
-      const slopes = hull.slice(1).map((point, index) => (point.quality - (hull[index]?.quality ?? 0)) / (point.cost - (hull[index]?.cost ?? 0)))
+      const slopes = hull
+        .slice(1)
+        .map((point, index) => (point.quality - (hull[index]?.quality ?? 0)) / (point.cost - (hull[index]?.cost ?? 0)))
       for (const [index, slope] of slopes.entries()) {
         expect(slope).toBeGreaterThan(0)
         if (index > 0) expect(slope).toBeLessThanOrEqual((slopes[index - 1] ?? 0) + 1e-12)
@@ -57,7 +69,11 @@ describe('the front of cost and quality', () => {
 
   it('a system far better than the rest is on the front in every draw', () => {
     const random = childRandom(1, 'items')
-    const table = Array.from({ length: 50 }, () => [at(1, random.next() < 0.9 ? 1 : 0), at(2, random.next() < 0.3 ? 1 : 0), at(2, random.next() < 0.95 ? 1 : 0)])
+    const table = Array.from({ length: 50 }, () => [
+      at(1, random.next() < 0.9 ? 1 : 0),
+      at(2, random.next() < 0.3 ? 1 : 0),
+      at(2, random.next() < 0.95 ? 1 : 0),
+    ])
     const [first, beaten, close] = frontMembership(table, childRandom(2, 'draws'), 300)
     expect(first).toBe(1)
     expect(beaten).toBe(0)
@@ -73,6 +89,11 @@ describe('the front of cost and quality', () => {
     const episodes = Array.from({ length: 30 }, () => ({ used: Math.ceil(random.next() * 50), success: random.next() < 0.6 }))
     const area = efficiencyQualityArea(episodes, budgets) ?? 0
     for (const index of episodes.keys())
-      expect(efficiencyQualityArea(episodes.map((episode, other) => (other === index ? { ...episode, used: episode.used / 2 } : episode)), budgets)).toBeGreaterThanOrEqual(area)
+      expect(
+        efficiencyQualityArea(
+          episodes.map((episode, other) => (other === index ? { ...episode, used: episode.used / 2 } : episode)),
+          budgets,
+        ),
+      ).toBeGreaterThanOrEqual(area)
   })
 })

@@ -15,17 +15,20 @@ export function paretoFront<Point extends CostQuality>(points: readonly Point[])
 }
 
 /**
- * Hypervolume: the area that the front dominates, up to a reference point of greatest cost and least quality (122). Adding a point that dominates
- * another never lowers it. Points beyond the reference count nothing. O(n log n).
+ * Hypervolume: the area that the front dominates, up to a reference point of greatest cost and least quality (122). Adding a point that
+ * dominates another never lowers it. Points beyond the reference count nothing. O(n log n).
  */
 export function hypervolume(points: readonly CostQuality[], reference: CostQuality): number {
   const front = paretoFront(points.filter(({ cost, quality }) => cost < reference.cost && quality > reference.quality))
-  return front.reduce((area, { cost, quality }, index) => area + ((front[index + 1]?.cost ?? reference.cost) - cost) * (quality - reference.quality), 0)
+  return front.reduce(
+    (area, { cost, quality }, index) => area + ((front[index + 1]?.cost ?? reference.cost) - cost) * (quality - reference.quality),
+    0,
+  )
 }
 
 /**
- * The best that random mixtures of the systems reach at each cost: the upper convex hull of the front, with the dearest's quality kept beyond it
- * (RouterBench calls it the non-decreasing convex hull). Points by rising cost. O(n log n).
+ * The best that random mixtures of the systems reach at each cost: the upper convex hull of the front, with the dearest's quality kept
+ * beyond it (RouterBench calls it the non-decreasing convex hull). Points by rising cost. O(n log n).
  */
 export function mixtureHull(points: readonly CostQuality[]): CostQuality[] {
   const hull: CostQuality[] = []
@@ -57,8 +60,8 @@ export function costAtQuality(hull: readonly CostQuality[], quality: number): nu
 }
 
 /**
- * Average improvement in quality: the mean quality of the hull over a range of costs (RouterBench, 2024). What lies below the cheapest system counts
- * as no quality. Throws `RangeError` for an empty range. O(n log n).
+ * Average improvement in quality: the mean quality of the hull over a range of costs (RouterBench, 2024). What lies below the cheapest
+ * system counts as no quality. Throws `RangeError` for an empty range. O(n log n).
  */
 export function averageQuality(points: readonly CostQuality[], from: number, to: number): number {
   if (!(to > from)) throw new RangeError('the range of costs is empty')
@@ -75,8 +78,8 @@ export function averageQuality(points: readonly CostQuality[], from: number, to:
 }
 
 /**
- * How often each system stands on the front when the items are drawn anew (bootstrap over items): its confidence region. `table[i][j]` is what
- * system j gave and took on item i. O(draws × items × systems).
+ * How often each system stands on the front when the items are drawn anew (bootstrap over items): its confidence region. `table[i][j]`
+ * is what system j gave and took on item i. O(draws × items × systems).
  */
 export function frontMembership(table: readonly (readonly CostQuality[])[], random: Random, draws = 1_000): number[] {
   const systems = table[0]?.length ?? 0
@@ -98,10 +101,13 @@ export function frontMembership(table: readonly (readonly CostQuality[])[], rand
 }
 
 /**
- * Efficiency–quality area (131): the mean success rate over budgets, an episode that needed more than the budget counting as failed. Shortening a
- * successful episode never lowers it. `null` without episodes or budgets. O(episodes × budgets).
+ * Efficiency–quality area (131): the mean success rate over budgets, an episode that needed more than the budget counting as failed.
+ * Shortening a successful episode never lowers it. `null` without episodes or budgets. O(episodes × budgets).
  */
-export function efficiencyQualityArea(episodes: readonly { readonly used: number; readonly success: boolean }[], budgets: readonly number[]): number | null {
+export function efficiencyQualityArea(
+  episodes: readonly { readonly used: number; readonly success: boolean }[],
+  budgets: readonly number[],
+): number | null {
   if (episodes.length === 0 || budgets.length === 0) return null
   const rates = budgets.map((budget) => episodes.filter(({ used, success }) => success && used <= budget).length / episodes.length)
   return rates.reduce((sum, rate) => sum + rate, 0) / budgets.length

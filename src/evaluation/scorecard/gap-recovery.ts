@@ -1,8 +1,8 @@
 import { seededRandom } from '../../statistics/index.js'
 
 /**
- * Performance gap recovered, PGR = (Q - Q_weak) / (Q_strong - Q_weak) (RouteLLM, Ong et al. 2024): how much of the way from the weak arm's quality to the
- * strong one's a system goes. No unit; 0 as the weak, 1 as the strong. `null` where the strong arm is no better.
+ * Performance gap recovered, PGR = (Q - Q_weak) / (Q_strong - Q_weak) (RouteLLM, Ong et al. 2024): how much of the way from the weak
+ * arm's quality to the strong one's a system goes. No unit; 0 as the weak, 1 as the strong. `null` where the strong arm is no better.
  */
 export function gapRecovered(quality: number, weak: number, strong: number): number | null {
   return strong > weak ? (quality - weak) / (strong - weak) : null
@@ -18,9 +18,9 @@ export interface PairMeasures {
 }
 
 /**
- * `gains`: quality of the strong arm less the weak's, by request; `order`: requests, the first to be sent to the strong arm first; `counts`: how much each
- * request counts (its weight, times how often a bootstrap drew it; absent: all alike). APGR is the exact area below PGR over shares, not a mean over ten of
- * them as in the paper. O(requests).
+ * `gains`: quality of the strong arm less the weak's, by request; `order`: requests, the first to be sent to the strong arm first;
+ * `counts`: how much each request counts (its weight, times how often a bootstrap drew it; absent: all alike). APGR is the exact area
+ * below PGR over shares, not a mean over ten of them as in the paper. O(requests).
  */
 export function pairMeasures(gains: Float64Array, order: Uint32Array, counts?: ArrayLike<number>): PairMeasures {
   let total = 0

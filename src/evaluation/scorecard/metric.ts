@@ -51,15 +51,18 @@ export interface MetricCard {
 }
 
 /**
- * A metric of an arm as a function of means over requests, so that a table of any length takes the memory of a few sums, and a bootstrap that of a few sums
- * a draw. One file a metric, and one line in `metrics/registry.ts`.
+ * A metric of an arm as a function of means over requests, so that a table of any length takes the memory of a few sums, and a
+ * bootstrap that of a few sums a draw. One file a metric, and one line in `metrics/registry.ts`.
  */
 export interface Metric extends MetricCard {
   /** The fields of an outcome without which a request can't count. */
   readonly needs: readonly ScoredField[]
   /** What else must be said: without it the metric isn't computed. */
   readonly asks?: 'reference' | undefined
-  /** The numbers of one request whose means `of` takes, always as many; `null` where this request can't tell. Called with all of `needs` there. */
+  /**
+   * The numbers of one request whose means `of` takes, always as many; `null` where this request can't tell. Called with all of `needs`
+   * there.
+   */
   terms(outcome: ScoredOutcome, arm: string, row: ScoredRow, settings: ScoreSettings): readonly number[] | null
   /** How many numbers `terms` gives. */
   readonly width: number

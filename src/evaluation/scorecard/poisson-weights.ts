@@ -4,9 +4,9 @@ import { seededRandom, type Random } from '../../statistics/index.js'
 const atMost = cumulative(12)
 
 /**
- * How often each draw of a bootstrap takes a request: independent Poisson numbers of mean 1, so that requests may come one by one and nothing is kept (the
- * Poisson bootstrap: Hanley & MacGibbon 2006; Chamandy et al. 2012). Place 0 is the table itself, each request once. The same for all arms of a
- * request, so that arms are compared on the same draws.
+ * How often each draw of a bootstrap takes a request: independent Poisson numbers of mean 1, so that requests may come one by one and
+ * nothing is kept (the Poisson bootstrap: Hanley & MacGibbon 2006; Chamandy et al. 2012). Place 0 is the table itself, each request
+ * once. The same for all arms of a request, so that arms are compared on the same draws.
  */
 export class PoissonWeights {
   private readonly random: Random

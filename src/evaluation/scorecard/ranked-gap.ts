@@ -32,8 +32,8 @@ export const rankMetrics: Readonly<Record<keyof PairMeasures, MetricCard>> = {
 }
 
 /**
- * APGR and CPT of rankings of the same requests. Keeps 16 bytes a request and 8 for each ranking: a ranking needs all its values. Intervals by a bootstrap
- * over requests.
+ * APGR and CPT of rankings of the same requests. Keeps 16 bytes a request and 8 for each ranking: a ranking needs all its values.
+ * Intervals by a bootstrap over requests.
  */
 export class RankedGap {
   private readonly gains: number[] = []
@@ -50,8 +50,8 @@ export class RankedGap {
   }
 
   /**
-   * `gain`: quality of the strong arm less the weak's. `scores` by the name of the ranking; the higher, the sooner a request goes to the strong arm.
-   * `weight`: how many requests of the whole log it stands for.
+   * `gain`: quality of the strong arm less the weak's. `scores` by the name of the ranking; the higher, the sooner a request goes to
+   * the strong arm. `weight`: how many requests of the whole log it stands for.
    */
   add(gain: number, scores: Readonly<Record<string, number>>, weight = 1): void {
     this.gains.push(gain)

@@ -5,7 +5,15 @@ import { fitRuntime, overheadRatio, promptSeconds, runtimeSeconds, type TimedCal
 const F = (tokens: number) => 0.05 + tokens * 0.0003
 const calls = (noise: (call: number) => number): TimedCall[] => {
   let index = 0
-  return [1, 256, 512, 1024].flatMap((promptTokens) => [1, 2, 16, 64].flatMap((outputTokens) => Array.from({ length: 10 }, () => ({ promptTokens, outputTokens, seconds: F(promptTokens) + (outputTokens - 1) * 0.081 + noise(index++) }))))
+  return [1, 256, 512, 1024].flatMap((promptTokens) =>
+    [1, 2, 16, 64].flatMap((outputTokens) =>
+      Array.from({ length: 10 }, () => ({
+        promptTokens,
+        outputTokens,
+        seconds: F(promptTokens) + (outputTokens - 1) * 0.081 + noise(index++),
+      })),
+    ),
+  )
 }
 
 describe('idealized runtime', () => {
@@ -28,6 +36,11 @@ describe('idealized runtime', () => {
 
   it('needs two output lengths, and numbers', () => {
     expect(() => fitRuntime([{ promptTokens: 1, outputTokens: 1, seconds: 1 }])).toThrow(RangeError)
-    expect(() => fitRuntime([{ promptTokens: 1, outputTokens: 1, seconds: NaN }, { promptTokens: 1, outputTokens: 2, seconds: 1 }])).toThrow(RangeError)
+    expect(() =>
+      fitRuntime([
+        { promptTokens: 1, outputTokens: 1, seconds: NaN },
+        { promptTokens: 1, outputTokens: 2, seconds: 1 },
+      ]),
+    ).toThrow(RangeError)
   })
 })

@@ -7,7 +7,10 @@ export interface TimedCall {
   readonly seconds: number
 }
 
-/** T(p, o) = F(p) + (o - 1)·g (087, idealized runtime): F is piecewise linear in the prompt's tokens, g the seconds of a further output token. */
+/**
+ * T(p, o) = F(p) + (o - 1)·g (087, idealized runtime): F is piecewise linear in the prompt's tokens, g the seconds of a further output
+ * token.
+ */
 export interface RuntimeModel {
   /** F at measured prompt lengths, by rising length; seconds, never falling. */
   readonly prompt: readonly { readonly tokens: number; readonly seconds: number }[]
@@ -15,15 +18,17 @@ export interface RuntimeModel {
 }
 
 /**
- * Fits it as 087 does: for each prompt length a line of T on o, whose value at one token is F (never below F at a shorter prompt); then one g over
- * all calls by the slope of T - F(p) on o - 1 through the origin. `quantile` < 1 keeps, of calls alike, only the fastest share: contention only ever
- * adds, so the low end of API timings is the denoised runtime. Throws `RangeError` for fewer than two different output lengths. O(calls log calls).
+ * Fits it as 087 does: for each prompt length a line of T on o, whose value at one token is F (never below F at a shorter prompt); then
+ * one g over all calls by the slope of T - F(p) on o - 1 through the origin. `quantile` < 1 keeps, of calls alike, only the fastest
+ * share: contention only ever adds, so the low end of API timings is the denoised runtime. Throws `RangeError` for fewer than two
+ * different output lengths. O(calls log calls).
  */
 export function fitRuntime(calls: readonly TimedCall[], { quantile = 1 }: { readonly quantile?: number } = {}): RuntimeModel {
   const kept = quantile < 1 ? fastest(calls, quantile) : calls
   const byPrompt = new Map<number, TimedCall[]>()
   for (const call of kept) {
-    if (![call.promptTokens, call.outputTokens, call.seconds].every((value) => Number.isFinite(value) && value >= 0)) throw new RangeError('a timed call has finite numbers of 0 or more')
+    if (![call.promptTokens, call.outputTokens, call.seconds].every((value) => Number.isFinite(value) && value >= 0))
+      throw new RangeError('a timed call has finite numbers of 0 or more')
     const same = byPrompt.get(call.promptTokens)
     if (same) same.push(call)
     else byPrompt.set(call.promptTokens, [call])
@@ -33,7 +38,10 @@ export function fitRuntime(calls: readonly TimedCall[], { quantile = 1 }: { read
   const prompt: { tokens: number; seconds: number }[] = []
   for (const [tokens, same] of [...byPrompt].sort(([a], [b]) => a - b)) {
     const points = same.map(({ outputTokens, seconds }) => ({ x: outputTokens - 1, y: seconds }))
-    const line = fitLine(points) ?? { slope: overall.slope, intercept: points.reduce((sum, { x, y }) => sum + y - overall.slope * x, 0) / points.length }
+    const line = fitLine(points) ?? {
+      slope: overall.slope,
+      intercept: points.reduce((sum, { x, y }) => sum + y - overall.slope * x, 0) / points.length,
+    }
     prompt.push({ tokens, seconds: Math.max(line.intercept, prompt.at(-1)?.seconds ?? 0) })
   }
   const model = { prompt, secondsPerToken: 0 }
@@ -74,5 +82,7 @@ function fastest(calls: readonly TimedCall[], share: number): TimedCall[] {
     if (same) same.push(call)
     else alike.set(key, [call])
   }
-  return [...alike.values()].flatMap((same) => same.sort((a, b) => a.seconds - b.seconds).slice(0, Math.max(1, Math.ceil(same.length * share))))
+  return [...alike.values()].flatMap((same) =>
+    same.sort((a, b) => a.seconds - b.seconds).slice(0, Math.max(1, Math.ceil(same.length * share))),
+  )
 }

@@ -1,6 +1,7 @@
 /**
- * eff@k (138, ENAMEL): the expectation of the best efficiency among k samples drawn without replacement from n, unbiased and with the variance of
- * all n samples: with e ascending, Σ_{r=k..n} C(r-1, k-1) / C(n, k) · e₍ᵣ₎, by λ_n = k/n and λ_r = λ_{r+1} · (1 - (k-1)/r). With efficiencies of
+ * eff@k (138, ENAMEL): the expectation of the best efficiency among k samples drawn without replacement from n, unbiased and with the
+ * variance of all n samples: with e ascending, Σ_{r=k..n} C(r-1, k-1) / C(n, k) · e₍ᵣ₎, by λ_n = k/n and λ_r = λ_{r+1} · (1 - (k-1)/r).
+ * With efficiencies of
  * 0 and 1 it is pass@k. Throws `RangeError` for k outside 1..n or an efficiency that isn't finite. O(n log n).
  */
 export function effAtK(efficiencies: readonly number[], k: number): number {
@@ -27,8 +28,9 @@ export interface LevelTime {
 }
 
 /**
- * Efficiency of one right sample (138): at level ℓ max(0, T - t) / (T - t_ref) with T = α · the slowest reference; 0 at the level where it ran
- * out and at those after it (censored on the right); then the mean weighted by hardness. 0 for a wrong sample. Above 1 where it beats the reference.
+ * Efficiency of one right sample (138): at level ℓ max(0, T - t) / (T - t_ref) with T = α · the slowest reference; 0 at the level where
+ * it ran out and at those after it (censored on the right); then the mean weighted by hardness. 0 for a wrong sample. Above 1 where it
+ * beats the reference.
  */
 export function sampleEfficiency(right: boolean, levels: readonly LevelTime[], weights: readonly number[], alpha = 2): number {
   if (levels.length !== weights.length) throw new RangeError('each level needs a weight')
@@ -54,10 +56,13 @@ export interface CostCluster {
 
 /**
  * Clusters of costs, dearest first, cut where the relative gap to the next cheaper, (x₁ - x₂)/x₁, exceeds
- * drop + √(w / x₁) (130, EvalPerf, with w = 10 000 instructions and drop = 0.1). `noise` is w in the unit of the costs; 0 where costs have none.
- * O(n log n).
+ * drop + √(w / x₁) (130, EvalPerf, with w = 10 000 instructions and drop = 0.1). `noise` is w in the unit of the costs; 0 where costs
+ * have none. O(n log n).
  */
-export function costClusters(costs: readonly number[], { drop = 0.1, noise = 0 }: { readonly drop?: number; readonly noise?: number } = {}): CostCluster[] {
+export function costClusters(
+  costs: readonly number[],
+  { drop = 0.1, noise = 0 }: { readonly drop?: number; readonly noise?: number } = {},
+): CostCluster[] {
   const sorted = [...costs].sort((a, b) => b - a)
   const clusters: CostCluster[] = []
   let start = 0
@@ -73,11 +78,16 @@ export function costClusters(costs: readonly number[], { drop = 0.1, noise = 0 }
 }
 
 /**
- * Differential performance score (130): the share of the cheapest cluster whose representative a solution is no dearer than, and the same by rank,
- * (j + 1)/n. 0 for a solution dearer than all, or that failed (`null`).
+ * Differential performance score (130): the share of the cheapest cluster whose representative a solution is no dearer than, and the
+ * same by rank, (j + 1)/n. 0 for a solution dearer than all, or that failed (`null`).
  */
-export function differentialPerformance(cost: number | null, clusters: readonly CostCluster[]): { readonly score: number; readonly normalised: number } {
+export function differentialPerformance(
+  cost: number | null,
+  clusters: readonly CostCluster[],
+): { readonly score: number; readonly normalised: number } {
   if (cost === null) return { score: 0, normalised: 0 }
   const matched = clusters.findLastIndex((cluster) => cost <= cluster.cost)
-  return matched === -1 ? { score: 0, normalised: 0 } : { score: clusters[matched]?.share ?? 0, normalised: (matched + 1) / clusters.length }
+  return matched === -1
+    ? { score: 0, normalised: 0 }
+    : { score: clusters[matched]?.share ?? 0, normalised: (matched + 1) / clusters.length }
 }

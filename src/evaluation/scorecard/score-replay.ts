@@ -19,7 +19,8 @@ interface ReplayedMeans {
 /**
  * Scores what `bursar replay --json` wrote: each policy is an arm with its mean quality and dollars. It holds means only, so
  * that what needs requests can't be told, and no interval but that of the quality. `null` for a text that is no such result, as an
- * outcome table isn't. Throws `invalid_configuration` that names the policy and field for a result that is damaged. O(policies log policies).
+ * outcome table isn't. Throws `invalid_configuration` that names the policy and field for a result that is damaged. O(policies log
+ * policies).
  */
 export function scoreReplay(text: string): TableScores | null {
   const summary = summaryOf(text)
@@ -34,11 +35,34 @@ export function scoreReplay(text: string): TableScores | null {
     .filter(({ asks }) => asks === undefined)
     .map((metric): ScoredMetric => {
       const values = arms.length < 2 ? [] : metric.values(arms, arms, {})
-      const scores = Object.fromEntries((metric.of === 'arms' ? arms.map(({ arm }) => arm) : ['']).flatMap((name, place) => (values[place] == null ? [] : [[name, of(values[place])]])))
+      const scores = Object.fromEntries(
+        (metric.of === 'arms' ? arms.map(({ arm }) => arm) : ['']).flatMap((name, place) =>
+          values[place] == null ? [] : [[name, of(values[place])]],
+        ),
+      )
       return { metric: cardOf(metric), scores, ...(Object.keys(scores).length === 0 ? { missing: 'It takes two policies.' } : {}) }
     })
-  const metrics = [{ metric: cardOf(meanQuality), scores: Object.fromEntries(points.map(({ name, quality, low, high }) => [name, { ...of(quality), low, high, method: 'as the replay tells it' }])) }, { metric: cardOf(meanUsd), scores: each(({ usd }) => usd) }, ...sets]
-  return { arms: points.map(({ name }) => name), metrics, categories: [], requests: n, leftOut: 0, strangers: 0, draws: 0, seed: 0, cost: 'usd' }
+  const metrics = [
+    {
+      metric: cardOf(meanQuality),
+      scores: Object.fromEntries(
+        points.map(({ name, quality, low, high }) => [name, { ...of(quality), low, high, method: 'as the replay tells it' }]),
+      ),
+    },
+    { metric: cardOf(meanUsd), scores: each(({ usd }) => usd) },
+    ...sets,
+  ]
+  return {
+    arms: points.map(({ name }) => name),
+    metrics,
+    categories: [],
+    requests: n,
+    leftOut: 0,
+    strangers: 0,
+    draws: 0,
+    seed: 0,
+    cost: 'usd',
+  }
 }
 
 function summaryOf(text: string): { readonly policies: readonly unknown[]; readonly requests: number } | null {
@@ -53,7 +77,8 @@ function summaryOf(text: string): { readonly policies: readonly unknown[]; reado
 }
 
 function policyOf(policy: unknown, place: number): ReplayedMeans {
-  if (typeof policy !== 'object' || policy === null || !('name' in policy) || typeof policy.name !== 'string') throw wrong(`policies[${place}].name: a text was expected`)
+  if (typeof policy !== 'object' || policy === null || !('name' in policy) || typeof policy.name !== 'string')
+    throw wrong(`policies[${place}].name: a text was expected`)
   // JSON knows no NaN: what a replay couldn't tell is null there.
   const number = (field: 'quality' | 'usdPerThousand') => {
     const value: unknown = Reflect.get(policy, field)

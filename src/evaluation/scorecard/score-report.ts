@@ -44,16 +44,52 @@ export function scoreReport(scores: TableScores, file: string): ReportDocument {
   }
   const sets = told.filter(({ scores: of }) => '' in of)
   if (sets.length > 0)
-    sections.push({ heading: 'The set of arms', blocks: [{ kind: 'figures', figures: sets.map((one) => ({ label: metricTitle(one), text: one.scores[''] ? scoreText(one.scores[''], one.metric.unit) : '?', note: one.metric.formula })) }] })
+    sections.push({
+      heading: 'The set of arms',
+      blocks: [
+        {
+          kind: 'figures',
+          figures: sets.map((one) => ({
+            label: metricTitle(one),
+            text: one.scores[''] ? scoreText(one.scores[''], one.metric.unit) : '?',
+            note: one.metric.formula,
+          })),
+        },
+      ],
+    })
   const ranks = told.filter(({ metric }) => ['apgr', 'cpt50', 'cpt80'].includes(metric.id))
-  if (ranks.length > 0) sections.push({ heading: 'Rankings between the weak and the strong arm', blocks: [armTable(Object.keys(ranks[0]?.scores ?? {}), ranks, 'Ranking')] })
+  if (ranks.length > 0)
+    sections.push({
+      heading: 'Rankings between the weak and the strong arm',
+      blocks: [armTable(Object.keys(ranks[0]?.scores ?? {}), ranks, 'Ranking')],
+    })
   for (const { name, requests, metrics } of scores.categories) {
     const some = metrics.filter((one) => Object.keys(one.scores).length > 0)
-    if (some.length > 0) sections.push({ heading: `Category: ${name}`, blocks: [{ kind: 'text', text: `${requests} requests.` }, armTable(arms, some)] })
+    if (some.length > 0)
+      sections.push({ heading: `Category: ${name}`, blocks: [{ kind: 'text', text: `${requests} requests.` }, armTable(arms, some)] })
   }
-  sections.push({ heading: 'What the metrics are', blocks: [{ kind: 'table', columns: [{ title: 'Metric' }, { title: 'Formula' }, { title: 'Source' }], rows: told.map((one) => [metricTitle(one), one.metric.formula, one.metric.source]) }] })
+  sections.push({
+    heading: 'What the metrics are',
+    blocks: [
+      {
+        kind: 'table',
+        columns: [{ title: 'Metric' }, { title: 'Formula' }, { title: 'Source' }],
+        rows: told.map((one) => [metricTitle(one), one.metric.formula, one.metric.source]),
+      },
+    ],
+  })
   const missing = scores.metrics.filter((one) => one.missing !== undefined)
-  if (missing.length > 0) sections.push({ heading: 'What could not be told', blocks: [{ kind: 'table', columns: [{ title: 'Metric' }, { title: 'Why' }], rows: missing.map((one) => [one.metric.title, one.missing ?? '']) }] })
+  if (missing.length > 0)
+    sections.push({
+      heading: 'What could not be told',
+      blocks: [
+        {
+          kind: 'table',
+          columns: [{ title: 'Metric' }, { title: 'Why' }],
+          rows: missing.map((one) => [one.metric.title, one.missing ?? '']),
+        },
+      ],
+    })
   const left = scores.leftOut > 0 ? `; ${scores.leftOut} rows were wrong and left out` : ''
   const method = scores.draws > 0 ? `, intervals of 95 % by ${scores.draws} draws of a bootstrap over requests (seed ${scores.seed})` : ''
   return { title: `Scorecard of ${file}`, subtitle: `${scores.requests} requests, ${arms.length} arms${left}${method}`, sections }
@@ -72,7 +108,11 @@ function frontPlot({ metrics, cost }: TableScores, arms: readonly string[]): Rep
   const of = (id: string) => metrics.find(({ metric }) => metric.id === id)?.scores ?? {}
   const costs = of(cost === 'generatedTokens' ? 'tokens' : cost)
   const [quality, front] = [of('quality'), of('pareto')]
-  const points = arms.flatMap((arm) => (costs[arm] && quality[arm] ? [{ label: arm, x: shownScore(costs[arm]), y: shownScore(quality[arm]), on: (front[arm]?.value ?? 0) >= 0.5 }] : []))
+  const points = arms.flatMap((arm) =>
+    costs[arm] && quality[arm]
+      ? [{ label: arm, x: shownScore(costs[arm]), y: shownScore(quality[arm]), on: (front[arm]?.value ?? 0) >= 0.5 }]
+      : [],
+  )
   if (points.length < 2) return undefined
   const values = points.map(({ x }) => (typeof x === 'number' ? x : x.value))
   const log = Math.min(...values) > 0 && Math.max(...values) > 10 * Math.min(...values)
@@ -81,7 +121,14 @@ function frontPlot({ metrics, cost }: TableScores, arms: readonly string[]): Rep
     { name: 'on the front in at least half of the draws', joined: true, points: points.filter(({ on }) => on) },
     { name: 'other arms', points: points.filter(({ on }) => !on) },
   ]
-  return { kind: 'plot', shape: 'scatter', caption: 'Mean cost and quality of a request', x: { title: 'Cost of a request', unit: units[cost], scale: log ? 'log' : 'linear' }, y: { title: 'Quality' }, series: series.filter((one) => one.points.length > 0) }
+  return {
+    kind: 'plot',
+    shape: 'scatter',
+    caption: 'Mean cost and quality of a request',
+    x: { title: 'Cost of a request', unit: units[cost], scale: log ? 'log' : 'linear' },
+    y: { title: 'Quality' },
+    series: series.filter((one) => one.points.length > 0),
+  }
 }
 
 function shownScore({ value, low, high }: Score) {

@@ -59,9 +59,10 @@ export interface TableScores {
 }
 
 /**
- * Scores an outcome table in one pass (and a look at its first rows for the arms). Memory: sums by arm, metric and draw, and 16 bytes a request and 8
- * for each ranking of it where `strong` and `weak` are told. Throws `InvalidRequest` for metrics or arms that aren't there and for more than 1,000 arms, `invalid_configuration` for a file that can't be
- * read or holds no row that is right, and the signal's reason when it is aborted.
+ * Scores an outcome table in one pass (and a look at its first rows for the arms). Memory: sums by arm, metric and draw, and 16 bytes a
+ * request and 8 for each ranking of it where `strong` and `weak` are told. Throws `InvalidRequest` for metrics or arms that aren't
+ * there and for more than 1,000 arms, `invalid_configuration` for a file that can't be read or holds no row that is right, and the
+ * signal's reason when it is aborted.
  */
 export async function scoreTable(file: string, options: TableScoring): Promise<TableScores> {
   const wanted = metricsOf(options.metrics)
@@ -115,7 +116,8 @@ export async function scoreTable(file: string, options: TableScoring): Promise<T
 
 function metricsOf(named: readonly string[] | undefined): ReadonlySet<string> {
   const known = scoreMetrics.map(({ id }) => id)
-  for (const id of named ?? []) if (!known.includes(id)) throw new InvalidRequest(`There is no metric "${id}". There are ${known.join(', ')}.`, { path: 'metric' })
+  for (const id of named ?? [])
+    if (!known.includes(id)) throw new InvalidRequest(`There is no metric "${id}". There are ${known.join(', ')}.`, { path: 'metric' })
   return new Set(named ?? known)
 }
 
@@ -126,13 +128,21 @@ async function armsOf(file: string, { arms, reference, strong, weak }: TableScor
     for (const arm of Object.keys(row.outcomes)) found.add(arm)
     if ((rows += 1) === rowsLookedAt) break
   }
-  for (const [path, arm] of [...(arms ?? []).map((one) => ['arms', one] as const), ['reference', reference] as const, ['strong', strong] as const, ['weak', weak] as const])
-    if (arm !== undefined && !found.has(arm)) throw new InvalidRequest(`--${path}: "${arm}" is none of the table's arms (${[...found].sort().join(', ')}).`, { path })
+  for (const [path, arm] of [
+    ...(arms ?? []).map((one) => ['arms', one] as const),
+    ['reference', reference] as const,
+    ['strong', strong] as const,
+    ['weak', weak] as const,
+  ])
+    if (arm !== undefined && !found.has(arm))
+      throw new InvalidRequest(`--${path}: "${arm}" is none of the table's arms (${[...found].sort().join(', ')}).`, { path })
   // What the others are held against is scored with them, whether or not it was named twice.
   const chosen = arms && new Set([...arms, ...[reference, strong, weak].filter((arm) => arm !== undefined)])
   const all = [...(chosen ?? [...found].sort())]
   if (all.length <= mostArms) return all
-  throw new InvalidRequest(`${all.length} arms are more than can be scored at once (${mostArms}). --arms names those that count.`, { path: 'arms' })
+  throw new InvalidRequest(`${all.length} arms are more than can be scored at once (${mostArms}). --arms names those that count.`, {
+    path: 'arms',
+  })
 }
 
 /** False for a request that the router's scores leave out. */
@@ -141,7 +151,9 @@ function rankRow(row: OutcomeRow, ranked: RankedGap, { strong, weak, scores }: T
   const quality = (arm: string) => {
     const { quality: whole, samples = [] } = row.outcomes[arm] ?? {}
     const known = samples.flatMap((sample) => sample.quality ?? [])
-    return whole ?? (known.length === 0 || known.length < samples.length ? undefined : known.reduce((sum, one) => sum + one, 0) / known.length)
+    return (
+      whole ?? (known.length === 0 || known.length < samples.length ? undefined : known.reduce((sum, one) => sum + one, 0) / known.length)
+    )
   }
   const [best, least] = [quality(strong), quality(weak)]
   if (best === undefined || least === undefined) return true
@@ -152,10 +164,20 @@ function rankRow(row: OutcomeRow, ranked: RankedGap, { strong, weak, scores }: T
   return true
 }
 
-function rankResults(ranked: RankedGap, unscored: number, wanted: ReadonlySet<string>, { strong, weak, draws, seed }: TableScoring): ScoredMetric[] {
+function rankResults(
+  ranked: RankedGap,
+  unscored: number,
+  wanted: ReadonlySet<string>,
+  { strong, weak, draws, seed }: TableScoring,
+): ScoredMetric[] {
   const keys = (['apgr', 'cpt50', 'cpt80'] as const).filter((key) => wanted.has(rankMetrics[key].id))
   if (keys.length === 0) return []
-  if (strong === undefined || weak === undefined) return keys.map((key) => ({ metric: rankMetrics[key], scores: {}, missing: 'Say which arms are the ends of the gap: --strong ARM --weak ARM.' }))
+  if (strong === undefined || weak === undefined)
+    return keys.map((key) => ({
+      metric: rankMetrics[key],
+      scores: {},
+      missing: 'Say which arms are the ends of the gap: --strong ARM --weak ARM.',
+    }))
   const results = ranked.results(Math.min(draws, mostRankDraws), seed)
   return keys.map((key) => {
     const scores = results[key]

@@ -23,7 +23,8 @@ const defaults: ScorecardOptions = {
 
 function scored(rows: readonly Outcomes[], options: Partial<ScorecardOptions> = {}) {
   const card = new Scorecard({ ...defaults, ...options })
-  for (const [index, outcomes] of rows.entries()) card.add({ id: String(index), request: { messages: [{ role: 'user', content: 'x' }] }, outcomes })
+  for (const [index, outcomes] of rows.entries())
+    card.add({ id: String(index), request: { messages: [{ role: 'user', content: 'x' }] }, outcomes })
   const results = card.results()
   const of = (id: string) => {
     const found = results.find(({ metric }) => metric.id === id)
@@ -57,7 +58,8 @@ describe('Scorecard, by hand', () => {
     ['e3', 1 / 200, 0.25 / 75],
     // Budgets 100, 200, 400: large is within one budget and three, small's right answer within all.
     ['eqa', (1 / 3 + 1) / 2, 0.5],
-    // The first request has right answers of $0.03 and $0.01: the dear one is as dear or dearer than half. The second has one right answer only.
+    // The first request has right answers of $0.03 and $0.01: the dear one is as dear or dearer than half. The second has one right
+    // answer only.
     ['dps', 0.5, 1],
     // First request: the fewest tokens of a right answer are 100, so that 300 is beyond 2 · 100; second: large is the reference itself.
     ['eff@k', 0.5, 0.5],
@@ -98,7 +100,11 @@ describe('Scorecard, by hand', () => {
   })
 
   it('takes what samples tell where the whole does not', () => {
-    const samples = [{ quality: 1, usd: 1, outputTokens: 10, reasoningTokens: 10 }, { quality: 0, usd: 3, outputTokens: 40 }, { quality: 0, usd: 2, outputTokens: 30 }]
+    const samples = [
+      { quality: 1, usd: 1, outputTokens: 10, reasoningTokens: 10 },
+      { quality: 0, usd: 3, outputTokens: 40 },
+      { quality: 0, usd: 2, outputTokens: 30 },
+    ]
     const { value: of2 } = scored([{ large: { samples } }], { k: 2 })
     expect([of2('quality', 'large'), of2('usd', 'large'), of2('tokens', 'large')]).toEqual([1 / 3, 2, 30])
     // Of three pairs two hold the right sample.
@@ -127,7 +133,9 @@ describe('Scorecard, by hand', () => {
     const alone = scored([{ large: { quality: 1, usd: 1 } }])
     expect(alone.of('quality').scores['small']).toBeUndefined()
     expect(alone.of('pareto').missing).toMatch(/No request has "quality" and "usd" of all arms/)
-    expect(scored([{ large: { quality: 1, usd: 1 } }], { cost: 'generatedTokens' }).of('pareto').missing).toMatch(/"outputTokens" of all arms/)
+    expect(scored([{ large: { quality: 1, usd: 1 } }], { cost: 'generatedTokens' }).of('pareto').missing).toMatch(
+      /"outputTokens" of all arms/,
+    )
     // Fields that some outcomes have aren't told to be in none: here each lacks another one.
     expect(scored([{ large: { outputTokens: 5 } }, { large: { seconds: 1 } }]).of('rle').missing).toBe(
       'No request tells enough for it. Some outcomes have no "seconds" (1), "outputTokens" (1): not counted.',
@@ -170,7 +178,15 @@ describe('intervals', () => {
   it('hold the truth about as often as they say', () => {
     let held = 0
     for (let seed = 0; seed < 60; seed++) {
-      const { low, high } = at(scored(random(0.6, 120, seed), { arms: ['large'], armMetrics: armMetrics.filter(({ id }) => id === 'cost-of-pass'), setMetrics: [], draws: 120, seed }).of('cost-of-pass').scores['large'])
+      const { low, high } = at(
+        scored(random(0.6, 120, seed), {
+          arms: ['large'],
+          armMetrics: armMetrics.filter(({ id }) => id === 'cost-of-pass'),
+          setMetrics: [],
+          draws: 120,
+          seed,
+        }).of('cost-of-pass').scores['large'],
+      )
       if (low <= 1 / 0.6 && 1 / 0.6 <= high) held += 1
     }
     // 57 of 60 are expected; below 51 has a chance of 1 in 500.
@@ -189,7 +205,10 @@ describe('intervals', () => {
 
   it('are the same for the same seed, and tell of the front how sure it is', () => {
     // 31 against 30 right of 60, independently: nobody can tell which is better.
-    const data = Array.from({ length: 60 }, (_, index) => ({ large: { quality: index % 2 === 0 || index === 1 ? 1 : 0, usd: 2 }, small: { quality: index % 4 < 2 ? 1 : 0, usd: 1 } }))
+    const data = Array.from({ length: 60 }, (_, index) => ({
+      large: { quality: index % 2 === 0 || index === 1 ? 1 : 0, usd: 2 },
+      small: { quality: index % 4 < 2 ? 1 : 0, usd: 1 },
+    }))
     const run = (seed: number) => scored(data, { armMetrics: [], draws, seed }).of('pareto').scores
     expect(run(3)).toEqual(run(3))
     expect(run(3)['small']?.value).toBe(1)

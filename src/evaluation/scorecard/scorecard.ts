@@ -20,7 +20,10 @@ export interface Score {
 export interface ScoredMetric {
   readonly metric: MetricCard
   readonly scores: Readonly<Record<string, Score>>
-  /** Why it can't be told where `scores` is empty or lacks arms: fields that no outcome has, options that weren't given. One plain sentence. */
+  /**
+   * Why it can't be told where `scores` is empty or lacks arms: fields that no outcome has, options that weren't given. One plain
+   * sentence.
+   */
   readonly missing?: string | undefined
 }
 
@@ -48,8 +51,9 @@ interface Tally {
 const level = 0.95
 
 /**
- * A scorecard of an outcome table, request by request: memory is that of a few sums for each arm, metric and draw, however long the table is. Intervals are
- * percentiles of a Poisson bootstrap over requests, with the same draws for all arms. O(arms × terms × draws) a request.
+ * A scorecard of an outcome table, request by request: memory is that of a few sums for each arm, metric and draw, however long the
+ * table is. Intervals are percentiles of a Poisson bootstrap over requests, with the same draws for all arms. O(arms × terms × draws) a
+ * request.
  */
 export class Scorecard {
   private readonly weights: PoissonWeights
@@ -62,7 +66,9 @@ export class Scorecard {
   constructor(private readonly options: ScorecardOptions) {
     const { arms, armMetrics, draws, seed } = options
     this.weights = new PoissonWeights(draws, seed)
-    this.tallies = new Map(arms.map((arm) => [arm, armMetrics.map(({ width }) => ({ sums: new WeightedSums(width, draws), lacks: new Map(), outcomes: 0 }))]))
+    this.tallies = new Map(
+      arms.map((arm) => [arm, armMetrics.map(({ width }) => ({ sums: new WeightedSums(width, draws), lacks: new Map(), outcomes: 0 }))]),
+    )
     this.complete = new Map(arms.map((arm) => [arm, new WeightedSums(2, draws)]))
   }
 
@@ -133,8 +139,14 @@ export class Scorecard {
     const { arms, draws, strong, weak, cost } = this.options
     const names = metric.of === 'arms' ? arms : ['']
     const whole = this.points(0)
-    if (metric.asks !== undefined && (strong === undefined || weak === undefined)) return { metric: cardOf(metric), scores: {}, missing: 'Say which arms are the ends of the gap: --strong ARM --weak ARM.' }
-    if (whole === null || arms.length < 2) return { metric: cardOf(metric), scores: {}, missing: arms.length < 2 ? 'It takes two arms.' : `No request has "quality" and "${fieldOfTable[cost] ?? cost}" of all arms.` }
+    if (metric.asks !== undefined && (strong === undefined || weak === undefined))
+      return { metric: cardOf(metric), scores: {}, missing: 'Say which arms are the ends of the gap: --strong ARM --weak ARM.' }
+    if (whole === null || arms.length < 2)
+      return {
+        metric: cardOf(metric),
+        scores: {},
+        missing: arms.length < 2 ? 'It takes two arms.' : `No request has "quality" and "${fieldOfTable[cost] ?? cost}" of all arms.`,
+      }
     const values = metric.values(whole, whole, this.options)
     const drawn: (readonly (number | null)[])[] = []
     for (let draw = 1; draw <= draws; draw++) {
@@ -147,9 +159,22 @@ export class Scorecard {
       const value = values[place] ?? null
       const of = drawn.flatMap((one) => one[place] ?? [])
       if (value === null) continue
-      scores[name] = metric.told === 'share' && of.length > 0 ? { value: of.reduce((sum, one) => sum + one, 0) / of.length, low: NaN, high: NaN, n, method: `share of ${of.length} bootstrap draws over requests` } : score(value, of, n, draws)
+      scores[name] =
+        metric.told === 'share' && of.length > 0
+          ? {
+              value: of.reduce((sum, one) => sum + one, 0) / of.length,
+              low: NaN,
+              high: NaN,
+              n,
+              method: `share of ${of.length} bootstrap draws over requests`,
+            }
+          : score(value, of, n, draws)
     }
-    return { metric: cardOf(metric), scores, missing: Object.keys(scores).length === 0 ? 'It has no meaning here: nothing to divide by.' : undefined }
+    return {
+      metric: cardOf(metric),
+      scores,
+      missing: Object.keys(scores).length === 0 ? 'It has no meaning here: nothing to divide by.' : undefined,
+    }
   }
 
   private points(draw: number): ArmPoint[] | null {
@@ -161,7 +186,13 @@ export class Scorecard {
   }
 }
 
-function score(value: number, drawn: number[], n: number, draws: number, alike?: () => { readonly low: number; readonly high: number } | undefined): Score {
+function score(
+  value: number,
+  drawn: number[],
+  n: number,
+  draws: number,
+  alike?: () => { readonly low: number; readonly high: number } | undefined,
+): Score {
   if (draws === 0) return { value, low: NaN, high: NaN, n, method: 'no interval asked for' }
   const sorted = drawn.sort((a, b) => a - b)
   const [low, high] = [sortedQuantile(sorted, (1 - level) / 2), sortedQuantile(sorted, (1 + level) / 2)]

@@ -2,8 +2,8 @@ import type { Outcome, OutcomeSample } from '../../environment/index.js'
 import type { ScoredOutcome } from './metric.js'
 
 /**
- * An outcome of a table as metrics see it: what the whole doesn't tell is the mean of its samples where all of them tell it; dollars are priced from tokens
- * where none are told. O(samples).
+ * An outcome of a table as metrics see it: what the whole doesn't tell is the mean of its samples where all of them tell it; dollars
+ * are priced from tokens where none are told. O(samples).
  */
 export function scoredOutcome(outcome: Outcome, price: () => number | null): ScoredOutcome {
   const { samples } = outcome

@@ -27,7 +27,8 @@ const front: SetMetric = {
   id: 'pareto',
   title: 'On the Pareto front',
   unit: '',
-  formula: 'share of bootstrap draws in which no other arm is as cheap and as good and better in one (cost by --cost): the confidence region of the front',
+  formula:
+    'share of bootstrap draws in which no other arm is as cheap and as good and better in one (cost by --cost): the confidence region of the front',
   source: '122, Toward efficient agents',
   better: 'higher',
   of: 'arms',

@@ -15,15 +15,27 @@ export interface AssertionContext {
   readonly rubricPrompt: string | undefined
 }
 
-const FIELDS = new Set(['type', 'value', 'threshold', 'weight', 'provider', 'rubricPrompt', 'config', 'metric', 'assert', 'options', 'description'])
+const FIELDS = new Set([
+  'type',
+  'value',
+  'threshold',
+  'weight',
+  'provider',
+  'rubricPrompt',
+  'config',
+  'metric',
+  'assert',
+  'options',
+  'description',
+])
 const REFUSED: ReadonlyMap<string, string> = new Map([
   ['transform', 'Bursar grades answers as they come. Use a javascript check, or ask for the form in the prompt.'],
   ['contextTransform', 'Bursar grades answers as they come.'],
 ])
 
 /**
- * Reads one entry of an `assert` list: templates in it are filled in with the test's variables, files that it names are read. Throws `InvalidRequest` with file, line and path: unknown types (with the
- * list of those known) and fields, and what a template lacks.
+ * Reads one entry of an `assert` list: templates in it are filled in with the test's variables, files that it names are read. Throws
+ * `InvalidRequest` with file, line and path: unknown types (with the list of those known) and fields, and what a template lacks.
  */
 export async function readAssertion(entry: Sourced, context: AssertionContext): Promise<DeclaredCheck> {
   const fields = mappingOf(entry, 'An assertion')
@@ -45,7 +57,9 @@ export async function readAssertion(entry: Sourced, context: AssertionContext): 
     threshold: numberAt(within(entry, 'threshold')),
     weight: numberAt(within(entry, 'weight')),
     ...(Object.keys(config).length === 0 ? {} : { config }),
-    model: modelOf(entry, type.endsWith('similar') ? 'embedding' : 'text') ?? (type.endsWith('similar') ? context.embedder : known === undefined ? undefined : context.judge),
+    model:
+      modelOf(entry, type.endsWith('similar') ? 'embedding' : 'text') ??
+      (type.endsWith('similar') ? context.embedder : known === undefined ? undefined : context.judge),
     rubricPrompt: textAt(within(entry, 'rubricPrompt')) ?? context.rubricPrompt,
     ...(isSet ? { checks: await readAssertions(within(entry, 'assert'), context) } : {}),
   }
@@ -61,13 +75,18 @@ export async function readAssertions(list: Sourced, context: AssertionContext): 
 }
 
 /**
- * An expectation in a cell of CSV, as promptfoo writes it: `contains: Paris`, `similar(0.8): Hello`, `contains-any: a, b`, `javascript: …` (or `fn:`, `eval:`), `grade: …`; else the answer itself. Gives the entry that a test would hold.
+ * An expectation in a cell of CSV, as promptfoo writes it: `contains: Paris`, `similar(0.8): Hello`, `contains-any: a, b`, `javascript:
+ * …` (or `fn:`, `eval:`), `grade: …`; else the answer itself. Gives the entry that a test would hold.
  */
 export function shortAssertion(cell: string): Readonly<Record<string, unknown>> {
-  const [, type = '', threshold, value = ''] = /^\s*([a-z][\w-]*)\s*(?:\(\s*([\d.]+)\s*\))?\s*:\s*([\s\S]*)$/i.exec(cell) ?? /^\s*([a-z][\w-]*)\s*(?:\(\s*([\d.]+)\s*\))?()\s*$/i.exec(cell) ?? []
+  const [, type = '', threshold, value = ''] =
+    /^\s*([a-z][\w-]*)\s*(?:\(\s*([\d.]+)\s*\))?\s*:\s*([\s\S]*)$/i.exec(cell) ??
+    /^\s*([a-z][\w-]*)\s*(?:\(\s*([\d.]+)\s*\))?()\s*$/i.exec(cell) ??
+    []
   const alias = { fn: 'javascript', eval: 'javascript', grade: 'llm-rubric' }[type]
   const named = alias ?? type
-  if (checkKind(named) === undefined || (value === '' && !/^(?:not-)?(?:is-json|contains-json|cost|latency)$/.test(named))) return { type: 'equals', value: cell }
+  if (checkKind(named) === undefined || (value === '' && !/^(?:not-)?(?:is-json|contains-json|cost|latency)$/.test(named)))
+    return { type: 'equals', value: cell }
   const share = threshold === undefined ? {} : { threshold: Number(threshold) }
   if (/-(?:any|all)$/.test(named)) return { type: named, value: listIn(value), ...share }
   if (/(?:cost|latency)$/.test(named)) return { type: named, threshold: Number(threshold ?? value) }
@@ -84,7 +103,8 @@ function optionsOf(entry: Sourced, type: string): Readonly<Record<string, unknow
   const { value } = within(entry, 'options')
   if (value === undefined || value === null) return {}
   const scores = within(entry, 'options', 'factuality')
-  if (!/factuality$/.test(type) || typeof scores.value !== 'object' || scores.value === null) throw fault(within(entry, 'options'), 'An assertion has no `options`, but for `factuality`. Settings of a check stand in `config`.')
+  if (!/factuality$/.test(type) || typeof scores.value !== 'object' || scores.value === null)
+    throw fault(within(entry, 'options'), 'An assertion has no `options`, but for `factuality`. Settings of a check stand in `config`.')
   return { ...scores.value }
 }
 
@@ -94,7 +114,10 @@ async function configOf(where: Sourced, context: AssertionContext): Promise<Read
   for (const name of Object.keys(mappingOf(where, '`config`'))) {
     const field = within(where, name)
     // A database is opened where it lies, not read into the suite.
-    config[name] = name === 'database' && typeof field.value === 'string' ? await context.reader.path(field.value, field) : await filled(field, context, true)
+    config[name] =
+      name === 'database' && typeof field.value === 'string'
+        ? await context.reader.path(field.value, field)
+        : await filled(field, context, true)
   }
   return config
 }
@@ -112,7 +135,9 @@ async function filled(where: Sourced, context: AssertionContext, verbatim: boole
   }
   if (Array.isArray(value)) return Promise.all(value.map((_, index) => filled(within(where, index), context, verbatim)))
   if (typeof value !== 'object' || value === null) return value
-  const entries = await Promise.all(Object.keys(value).map(async (name) => [name, await filled(within(where, name), context, verbatim)] as const))
+  const entries = await Promise.all(
+    Object.keys(value).map(async (name) => [name, await filled(within(where, name), context, verbatim)] as const),
+  )
   return Object.fromEntries(entries)
 }
 

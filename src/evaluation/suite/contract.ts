@@ -26,7 +26,10 @@ export interface Check {
   readonly weight: number
   /** Least score that counts as passed, in [0, 1]. */
   readonly threshold: number
-  /** Names everything that the grade depends on beside the answer and the item's variables (what it is held against, a judge's model and prompt, code): the same grade is never paid for twice. */
+  /**
+   * Names everything that the grade depends on beside the answer and the item's variables (what it is held against, a judge's model and
+   * prompt, code): the same grade is never paid for twice.
+   */
   readonly fingerprint: string
   /** Never throws for anything an answer may hold; throws for what isn't the answer's fault (no judge to be had, aborted). */
   grade(answer: string, context: GradingContext): Promise<Grade>
@@ -58,7 +61,10 @@ export interface Method {
   readonly id: string
   /** What is sent for an item. Pure. Throws `InvalidRequest` with the path where a variable is missing. */
   requestOf(item: TestItem): Request
-  /** A declared strategy (as `parseStrategy` gives it) that answers the request. Absent: whatever the request's model names in the world that is asked (a model, an arm, `auto:cheap`). */
+  /**
+   * A declared strategy (as `parseStrategy` gives it) that answers the request. Absent: whatever the request's model names in the world
+   * that is asked (a model, an arm, `auto:cheap`).
+   */
   readonly strategy?: StrategySpec | undefined
   /** Names everything that the answers depend on (model, prompt, settings): cells of one fingerprint are never paid for twice. */
   readonly fingerprint: string
@@ -69,7 +75,10 @@ export interface Suite {
   readonly name: string
   readonly methods: readonly Method[]
   readonly items: readonly TestItem[]
-  /** `settings:` of the file as it stands there, for `--tune`: names of settings with their ranges or choices. Checked by the reader of `evaluation/tuning`. */
+  /**
+   * `settings:` of the file as it stands there, for `--tune`: names of settings with their ranges or choices. Checked by the reader of
+   * `evaluation/tuning`.
+   */
   readonly settings?: unknown
   /** Plain sentences on what the file says and Bursar passed over, such as a field that only says where promptfoo writes its results. */
   readonly notes: readonly string[]

@@ -1,8 +1,9 @@
 import { fault, type Source, type Sourced } from './source.js'
 
 /**
- * Rows of a CSV file (RFC 4180: quotation marks double within quotation marks, fields may hold line breaks; a byte order mark is passed over) as mappings by the names in the first row. Each is placed at the
- * line where it begins. Throws `InvalidRequest` with file and row for a row of more fields than names, a name that comes twice, and a quotation that never closes. O(length).
+ * Rows of a CSV file (RFC 4180: quotation marks double within quotation marks, fields may hold line breaks; a byte order mark is passed
+ * over) as mappings by the names in the first row. Each is placed at the line where it begins. Throws `InvalidRequest` with file and
+ * row for a row of more fields than names, a name that comes twice, and a quotation that never closes. O(length).
  */
 export function* parseCsv(text: string, file: string): Generator<Sourced> {
   const source: Source = { file, rows: true, lineOf: ([row]) => (typeof row === 'number' ? row : undefined) }
@@ -17,7 +18,11 @@ export function* parseCsv(text: string, file: string): Generator<Sourced> {
       if (twice !== undefined) throw fault(where, `The column "${twice}" comes twice.`)
       continue
     }
-    if (fields.length > names.length) throw fault(where, `There are ${fields.length} fields for ${names.length} columns. Put quotation marks around fields that hold commas.`)
+    if (fields.length > names.length)
+      throw fault(
+        where,
+        `There are ${fields.length} fields for ${names.length} columns. Put quotation marks around fields that hold commas.`,
+      )
     yield { value: Object.fromEntries(names.map((name, index) => [name, fields[index] ?? ''])), source, at: [line] }
   }
 }

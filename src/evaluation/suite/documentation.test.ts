@@ -6,7 +6,8 @@ import { checkKinds } from '../grading/index.js'
 import { readSuite } from './index.js'
 
 const text = await readFile(new URL('../../../docs/suites.md', import.meta.url), 'utf8')
-const blocks = (language: string) => [...text.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, block = '']) => block)
+const blocks = (language: string) =>
+  [...text.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, block = '']) => block)
 
 let folder = ''
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'bursar-suite-docs-'))))
@@ -33,6 +34,7 @@ describe('docs/suites.md', () => {
   })
 
   it('tells of every kind of check in its own words', () => {
-    for (const { kind, aliases = [], about } of checkKinds) expect(text).toContain(`| ${[kind, ...aliases].map((name) => `\`${name}\``).join(', ')} | ${about} |`)
+    for (const { kind, aliases = [], about } of checkKinds)
+      expect(text).toContain(`| ${[kind, ...aliases].map((name) => `\`${name}\``).join(', ')} | ${about} |`)
   })
 })

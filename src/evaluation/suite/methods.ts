@@ -22,25 +22,69 @@ interface Answerer {
 
 const FIELDS = new Set(['id', 'model', 'provider', 'label', 'config', 'prompts', 'strategy', 'description'])
 /** Where and with which key a provider is reached is said in Bursar's configuration, not in test files: never read, never kept. */
-const CONNECTION = /^(?:api(?:Key|KeyEnvar|Host|BaseUrl|Version)|organization|headers|region|projectId|basePath|timeout|maxRetries|cost|inputCost|outputCost|showThinking|stream|stream_options)$/i
+const CONNECTION =
+  /^(?:api(?:Key|KeyEnvar|Host|BaseUrl|Version)|organization|headers|region|projectId|basePath|timeout|maxRetries|cost|inputCost|outputCost|showThinking|stream|stream_options)$/i
 /** promptfoo's names of fields where they differ from the request's. */
-const RENAMED: ReadonlyMap<string, string> = new Map([['effort', 'reasoning_effort'], ['max_output_tokens', 'max_completion_tokens'], ['maxTokens', 'max_tokens'], ['maxOutputTokens', 'max_completion_tokens'], ['stopSequences', 'stop'], ['stop_sequences', 'stop'], ['topP', 'top_p'], ['topK', 'top_k']])
-const KNOWN = new Set(['temperature', 'max_tokens', 'max_completion_tokens', 'top_p', 'top_k', 'stop', 'seed', 'presence_penalty', 'frequency_penalty', 'logit_bias', 'response_format', 'tools', 'tool_choice', 'parallel_tool_calls', 'reasoning_effort', 'reasoning', 'verbosity', 'service_tier'])
+const RENAMED: ReadonlyMap<string, string> = new Map([
+  ['effort', 'reasoning_effort'],
+  ['max_output_tokens', 'max_completion_tokens'],
+  ['maxTokens', 'max_tokens'],
+  ['maxOutputTokens', 'max_completion_tokens'],
+  ['stopSequences', 'stop'],
+  ['stop_sequences', 'stop'],
+  ['topP', 'top_p'],
+  ['topK', 'top_k'],
+])
+const KNOWN = new Set([
+  'temperature',
+  'max_tokens',
+  'max_completion_tokens',
+  'top_p',
+  'top_k',
+  'stop',
+  'seed',
+  'presence_penalty',
+  'frequency_penalty',
+  'logit_bias',
+  'response_format',
+  'tools',
+  'tool_choice',
+  'parallel_tool_calls',
+  'reasoning_effort',
+  'reasoning',
+  'verbosity',
+  'service_tier',
+])
 const MOST_METHODS = 1000
 
 /**
- * The methods of a suite: each of `providers` (or `methods`) with each prompt. Throws `InvalidRequest` with file, line and path: for what is no model, unknown settings, strategies that can't be
- * built, and two methods of one name.
+ * The methods of a suite: each of `providers` (or `methods`) with each prompt. Throws `InvalidRequest` with file, line and path: for
+ * what is no model, unknown settings, strategies that can't be built, and two methods of one name.
  */
-export async function readMethods(list: Sourced, prompts: readonly Prompt[], reader: Reader, note: (sentence: string) => void): Promise<readonly Method[]> {
+export async function readMethods(
+  list: Sourced,
+  prompts: readonly Prompt[],
+  reader: Reader,
+  note: (sentence: string) => void,
+): Promise<readonly Method[]> {
   const answerers: Answerer[] = []
   const whole: Sourced = typeof list.value === 'string' && !list.value.startsWith('file://') ? { ...list, value: [list.value] } : list
-  if (Array.isArray(whole.value)) for (const index of whole.value.keys()) answerers.push(...(await answerersOf(within(whole, index), reader, note)))
+  if (Array.isArray(whole.value))
+    for (const index of whole.value.keys()) answerers.push(...(await answerersOf(within(whole, index), reader, note)))
   else answerers.push(...(await answerersOf(whole, reader, note)))
   const methods = answerers.flatMap((answerer) => {
-    const asked = answerer.prompts === undefined ? prompts : prompts.filter(({ label }) => answerer.prompts?.some((named) => named === label || label.startsWith(`${named} #`)))
-    if (asked.length === 0 && prompts.length > 0) throw fault(within(answerer.where, 'prompts'), `There are no prompts of these labels. There are ${prompts.map(({ label }) => `"${label}"`).join(', ')}.`)
-    return asked.length === 0 ? [methodOf(answerer, undefined, 1, answerers.length)] : asked.map((prompt) => methodOf(answerer, prompt, asked.length, answerers.length))
+    const asked =
+      answerer.prompts === undefined
+        ? prompts
+        : prompts.filter(({ label }) => answerer.prompts?.some((named) => named === label || label.startsWith(`${named} #`)))
+    if (asked.length === 0 && prompts.length > 0)
+      throw fault(
+        within(answerer.where, 'prompts'),
+        `There are no prompts of these labels. There are ${prompts.map(({ label }) => `"${label}"`).join(', ')}.`,
+      )
+    return asked.length === 0
+      ? [methodOf(answerer, undefined, 1, answerers.length)]
+      : asked.map((prompt) => methodOf(answerer, prompt, asked.length, answerers.length))
   })
   if (methods.length === 0) throw fault(list, 'There is nothing to compare: name at least one model.')
   if (methods.length > MOST_METHODS) throw fault(list, `There are ${methods.length} methods; at most ${MOST_METHODS} are compared.`)
@@ -52,7 +96,8 @@ export async function readMethods(list: Sourced, prompts: readonly Prompt[], rea
 async function answerersOf(entry: Sourced, reader: Reader, note: (sentence: string) => void): Promise<readonly Answerer[]> {
   const { value } = entry
   if (typeof value === 'string') {
-    if (!value.startsWith('file://')) return [{ label: value, model: named(entry, value), strategy: undefined, body: {}, prompts: undefined, where: entry }]
+    if (!value.startsWith('file://'))
+      return [{ label: value, model: named(entry, value), strategy: undefined, body: {}, prompts: undefined, where: entry }]
     const found: Answerer[] = []
     for await (const inner of entriesOf(entry, reader)) found.push(...(await answerersOf(inner, reader, note)))
     return found
@@ -67,12 +112,19 @@ async function answerersOf(entry: Sourced, reader: Reader, note: (sentence: stri
   return [answererOf(entry, fields, undefined, note)]
 }
 
-function answererOf(where: Sourced, fields: Readonly<Record<string, unknown>>, outer: string | undefined, note: (sentence: string) => void): Answerer {
-  for (const name of Object.keys(fields)) if (!FIELDS.has(name)) throw fault(within(where, name), `A method has no field \`${name}\`. It may have ${[...FIELDS].join(', ')}.`)
+function answererOf(
+  where: Sourced,
+  fields: Readonly<Record<string, unknown>>,
+  outer: string | undefined,
+  note: (sentence: string) => void,
+): Answerer {
+  for (const name of Object.keys(fields))
+    if (!FIELDS.has(name)) throw fault(within(where, name), `A method has no field \`${name}\`. It may have ${[...FIELDS].join(', ')}.`)
   const strategy = fields['strategy'] === undefined ? undefined : strategyAt(within(where, 'strategy'))
   const id = textAt(within(where, 'id'))
   const said = outer ?? textAt(within(where, 'model')) ?? textAt(within(where, 'provider')) ?? (strategy === undefined ? id : undefined)
-  if (said === undefined && strategy === undefined) throw fault(where, 'A method needs `id`: the model’s name, such as openai/gpt-5-mini; or `strategy`.')
+  if (said === undefined && strategy === undefined)
+    throw fault(where, 'A method needs `id`: the model’s name, such as openai/gpt-5-mini; or `strategy`.')
   const prompts = within(where, 'prompts')
   return {
     label: textAt(within(where, 'label')) ?? id ?? said ?? 'strategy',
@@ -80,7 +132,12 @@ function answererOf(where: Sourced, fields: Readonly<Record<string, unknown>>, o
     model: said === undefined ? (strategy === undefined ? '' : (modelsOf(buildStrategy(strategy))[0] ?? '')) : named(where, said),
     strategy,
     body: bodyOf(within(where, 'config'), note),
-    prompts: prompts.value === undefined ? undefined : (Array.isArray(prompts.value) ? prompts.value : [prompts.value]).map((_, index) => textAt(Array.isArray(prompts.value) ? within(prompts, index) : prompts) ?? ''),
+    prompts:
+      prompts.value === undefined
+        ? undefined
+        : (Array.isArray(prompts.value) ? prompts.value : [prompts.value]).map(
+            (_, index) => textAt(Array.isArray(prompts.value) ? within(prompts, index) : prompts) ?? '',
+          ),
     where,
   }
 }
@@ -106,7 +163,8 @@ function bodyOf(config: Sourced, note: (sentence: string) => void): Readonly<Rec
   const body: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(mappingOf(config, '`config`'))) {
     const field = RENAMED.get(name) ?? name
-    if (CONNECTION.test(name)) note(`${config.source.file}: \`config.${name}\` is passed over: how a provider is reached stands in Bursar's own configuration.`)
+    if (CONNECTION.test(name))
+      note(`${config.source.file}: \`config.${name}\` is passed over: how a provider is reached stands in Bursar's own configuration.`)
     else if (name === 'thinking') Object.assign(body, { reasoning: thinkingOf(within(config, name)) })
     else if (KNOWN.has(field)) body[field] = value
     else throw fault(within(config, name), `A method has no setting \`${name}\`. There are ${[...KNOWN].join(', ')}, effort, thinking.`)
@@ -155,7 +213,10 @@ const plainQuestion: Pick<Prompt, 'messagesOf'> = {
 }
 
 /** The messages with a test's own `prefix` and `suffix` around what the user says last. */
-function dressed(messages: ReturnType<Prompt['messagesOf']>, { _prefix = '', _suffix = '' }: Readonly<Record<string, unknown>>): ReturnType<Prompt['messagesOf']> {
+function dressed(
+  messages: ReturnType<Prompt['messagesOf']>,
+  { _prefix = '', _suffix = '' }: Readonly<Record<string, unknown>>,
+): ReturnType<Prompt['messagesOf']> {
   const last = messages.at(-1)
   if ((_prefix === '' && _suffix === '') || typeof last?.['content'] !== 'string') return messages
   return [...messages.slice(0, -1), { ...last, content: `${String(_prefix)}${last['content']}${String(_suffix)}` }]

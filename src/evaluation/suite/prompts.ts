@@ -22,9 +22,13 @@ const MOST_PROMPTS = 200
 const PROGRAMS = /\.(?:js|cjs|mjs|ts|py|sh|rb|pl|bash)(?::\w+)?$/
 const chat = z.array(z.looseObject({ role: z.string() })).min(1)
 
-/** Reads `prompts`: texts, `file://` names, mappings with `label` and `raw` (or `id`, a file's name), lists of chat messages. Throws `InvalidRequest` with file, line and path. */
+/**
+ * Reads `prompts`: texts, `file://` names, mappings with `label` and `raw` (or `id`, a file's name), lists of chat messages. Throws
+ * `InvalidRequest` with file, line and path.
+ */
 export async function readPrompts(list: Sourced, reader: Reader): Promise<readonly Prompt[]> {
-  const entries = Array.isArray(list.value) && !chat.safeParse(list.value).success ? [...list.value.keys()].map((index) => within(list, index)) : [list]
+  const entries =
+    Array.isArray(list.value) && !chat.safeParse(list.value).success ? [...list.value.keys()].map((index) => within(list, index)) : [list]
   const prompts: Prompt[] = []
   for (const entry of entries) prompts.push(...(await promptsOf(entry, reader)))
   if (prompts.length > MOST_PROMPTS) throw fault(list, `There are ${prompts.length} prompts; at most ${MOST_PROMPTS} are compared.`)
@@ -38,11 +42,16 @@ async function promptsOf(entry: Sourced, reader: Reader): Promise<readonly Promp
   if (typeof value === 'string') return isFile(value) ? fromFile(entry, value, undefined, reader) : [textPrompt(entry, value, undefined)]
   if (Array.isArray(value)) return [chatPrompt(entry, value, undefined)]
   const fields = mappingOf(entry, 'A prompt')
-  for (const name of Object.keys(fields)) if (!['id', 'label', 'raw', 'description'].includes(name)) throw fault(within(entry, name), `A prompt has no field \`${name}\`. It may have label, raw (the text), id (a file’s name).`)
+  for (const name of Object.keys(fields))
+    if (!['id', 'label', 'raw', 'description'].includes(name))
+      throw fault(within(entry, name), `A prompt has no field \`${name}\`. It may have label, raw (the text), id (a file’s name).`)
   const label = textAt(within(entry, 'label'))
   const raw = fields['raw']
   if (Array.isArray(raw)) return [chatPrompt(within(entry, 'raw'), raw, label ?? textAt(within(entry, 'id')))]
-  if (typeof raw === 'string') return isFile(raw) ? fromFile(within(entry, 'raw'), raw, label, reader) : [textPrompt(within(entry, 'raw'), raw, label ?? textAt(within(entry, 'id')))]
+  if (typeof raw === 'string')
+    return isFile(raw)
+      ? fromFile(within(entry, 'raw'), raw, label, reader)
+      : [textPrompt(within(entry, 'raw'), raw, label ?? textAt(within(entry, 'id')))]
   const id = textAt(within(entry, 'id'))
   if (id === undefined || !isFile(id)) throw fault(entry, 'A prompt needs `raw`: its text, its messages, or the name of a file.')
   return fromFile(within(entry, 'id'), id, label, reader)
@@ -50,14 +59,23 @@ async function promptsOf(entry: Sourced, reader: Reader): Promise<readonly Promp
 
 /** Names of files may lack `file://`, as promptfoo allows; a text with spaces or braces is a prompt. */
 function isFile(text: string): boolean {
-  return text.startsWith('file://') || text.startsWith('exec:') || /^[\w./-]+\.(?:txt|md|j2|json|ya?ml|csv|js|cjs|mjs|ts|py|sh|rb|pl)(?::\w+)?$/.test(text)
+  return (
+    text.startsWith('file://') ||
+    text.startsWith('exec:') ||
+    /^[\w./-]+\.(?:txt|md|j2|json|ya?ml|csv|js|cjs|mjs|ts|py|sh|rb|pl)(?::\w+)?$/.test(text)
+  )
 }
 
 async function fromFile(where: Sourced, reference: string, label: string | undefined, reader: Reader): Promise<readonly Prompt[]> {
-  if (reference.startsWith('exec:') || PROGRAMS.test(reference)) throw fault(where, `"${reference}" is a program that makes prompts, which Bursar doesn't run. Write the prompt as a text or chat messages with {{variables}}.`)
+  if (reference.startsWith('exec:') || PROGRAMS.test(reference))
+    throw fault(
+      where,
+      `"${reference}" is a program that makes prompts, which Bursar doesn't run. Write the prompt as a text or chat messages with {{variables}}.`,
+    )
   const { text, name } = await reader.text(reference, where)
   const kind = extname(name).toLowerCase()
-  if (kind === '.csv') return [...parseCsv(text, name)].map((row) => textPrompt(row, textAt(within(row, 'prompt')) ?? '', textAt(within(row, 'label'))))
+  if (kind === '.csv')
+    return [...parseCsv(text, name)].map((row) => textPrompt(row, textAt(within(row, 'prompt')) ?? '', textAt(within(row, 'label'))))
   if (kind === '.json' || kind === '.yaml' || kind === '.yml') {
     const inner = label ?? name
     // JSON that holds blocks of a template is none before they are filled in.
@@ -103,7 +121,9 @@ function templated(where: Sourced, value: unknown): (variables: Readonly<Record<
     return (variables) => items.map((item) => item(variables))
   }
   if (typeof value !== 'object' || value === null) return () => value
-  const fields = Object.entries(value).map(([name, item]: [string, unknown]) => [name, templated({ ...where, at: [...where.at, name] }, item)] as const)
+  const fields = Object.entries(value).map(
+    ([name, item]: [string, unknown]) => [name, templated({ ...where, at: [...where.at, name] }, item)] as const,
+  )
   return (variables) => Object.fromEntries(fields.map(([name, item]) => [name, item(variables)]))
 }
 

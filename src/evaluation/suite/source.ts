@@ -27,8 +27,15 @@ export interface Source {
 
 /** Which files a suite may read. */
 export interface Reader {
-  /** Text of a file that a `file://` names, relative to the suite's folder. Throws `InvalidRequest` for files outside of it, missing ones and those above the limit. */
-  text(reference: string, from: Sourced, mostBytes?: number): Promise<{ readonly text: string; readonly path: string; readonly name: string }>
+  /**
+   * Text of a file that a `file://` names, relative to the suite's folder. Throws `InvalidRequest` for files outside of it, missing
+   * ones and those above the limit.
+   */
+  text(
+    reference: string,
+    from: Sourced,
+    mostBytes?: number,
+  ): Promise<{ readonly text: string; readonly path: string; readonly name: string }>
   /** The same without reading: the path. */
   path(reference: string, from: Sourced): Promise<string>
 }
@@ -58,7 +65,11 @@ export async function createReader(suiteFile: string, allowOutside: boolean): Pr
     path,
     async text(reference, from, mostBytes = MOST_BYTES.document) {
       const file = await path(reference, from)
-      return { text: await readBounded(file, mostBytes, (what) => fault(from, `The file ${reference} ${what}.`)), path: file, name: relative(folder, file) || file }
+      return {
+        text: await readBounded(file, mostBytes, (what) => fault(from, `The file ${reference} ${what}.`)),
+        path: file,
+        name: relative(folder, file) || file,
+      }
     },
   }
 }
@@ -98,7 +109,11 @@ export function parseYaml(text: string, file: string): Sourced {
     },
   }
   const broken = document.errors[0]
-  if (broken) throw new InvalidRequest(`${file}, line ${lines.linePos(broken.pos[0]).line}: ${broken.message.split('\n')[0] ?? 'no YAML'}`, { code: 'invalid_configuration', path: `line ${lines.linePos(broken.pos[0]).line}` })
+  if (broken)
+    throw new InvalidRequest(`${file}, line ${lines.linePos(broken.pos[0]).line}: ${broken.message.split('\n')[0] ?? 'no YAML'}`, {
+      code: 'invalid_configuration',
+      path: `line ${lines.linePos(broken.pos[0]).line}`,
+    })
   try {
     return { value: document.toJS({ maxAliasCount: 1000 }) as unknown, source, at: [] }
   } catch (thrown) {
@@ -130,7 +145,11 @@ export function* parseJsonLines(text: string, file: string): Generator<Sourced> 
 /** What lies within a value. */
 export function within(sourced: Sourced, ...steps: readonly Step[]): Sourced {
   let value: unknown = sourced.value
-  for (const step of steps) value = typeof value === 'object' && value !== null && Object.hasOwn(value, step) ? (value as Readonly<Record<Step, unknown>>)[step] : undefined
+  for (const step of steps)
+    value =
+      typeof value === 'object' && value !== null && Object.hasOwn(value, step)
+        ? (value as Readonly<Record<Step, unknown>>)[step]
+        : undefined
   return { value, source: sourced.source, at: [...sourced.at, ...steps] }
 }
 
@@ -141,10 +160,17 @@ export function fault(where: Sourced, message: string, cause?: unknown): Invalid
   const line = source.lineOf(at)
   const path = pathText(steps)
   const place = [source.file, line === undefined ? '' : `${source.rows ? 'row' : 'line'} ${line}`].filter((part) => part !== '').join(', ')
-  return new InvalidRequest(`${place}: ${path === '' ? '' : `${path}: `}${message}`, { code: 'invalid_configuration', path: path === '' ? place : path, cause })
+  return new InvalidRequest(`${place}: ${path === '' ? '' : `${path}: `}${message}`, {
+    code: 'invalid_configuration',
+    path: path === '' ? place : path,
+    cause,
+  })
 }
 
-/** What another part of the program found wrong with a value, told at its place in the file. Anything that isn't an error of ours goes on as it is. */
+/**
+ * What another part of the program found wrong with a value, told at its place in the file. Anything that isn't an error of ours goes
+ * on as it is.
+ */
 export function placed(where: Sourced, thrown: unknown): unknown {
   if (!BursarError.is(thrown)) return thrown
   const steps = thrown.path === undefined || thrown.path === 'template' ? [] : stepsOf(thrown.path)

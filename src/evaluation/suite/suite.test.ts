@@ -24,8 +24,12 @@ async function read(files: Readonly<Record<string, string>>, options: ReadSuiteO
   }
   return readSuite(join(own, Object.keys(files)[0] ?? ''), options)
 }
-const yaml = (text: string, options?: ReadSuiteOptions, more: Readonly<Record<string, string>> = {}) => read({ 'suite.yaml': text, ...more }, options)
-const asked = (suite: Suite, method = 0) => suite.items.map((item) => questionOf(suite.methods[method]?.requestOf(item) ?? { model: '', messages: [], stream: false, paths: {}, extra: [] }))
+const yaml = (text: string, options?: ReadSuiteOptions, more: Readonly<Record<string, string>> = {}) =>
+  read({ 'suite.yaml': text, ...more }, options)
+const asked = (suite: Suite, method = 0) =>
+  suite.items.map((item) =>
+    questionOf(suite.methods[method]?.requestOf(item) ?? { model: '', messages: [], stream: false, paths: {}, extra: [] }),
+  )
 const kinds = (suite: Suite) => suite.items.map(({ checks }) => checks.map(({ kind }) => kind))
 
 const translations = `
@@ -61,19 +65,45 @@ describe('a suite in promptfoo’s form', () => {
   it('has each model with each prompt, and each combination of variables', async () => {
     const suite = await yaml(translations)
     expect(suite.name).toBe('Translations')
-    expect(suite.methods.map(({ id }) => id)).toEqual(['openai:chat:gpt-5-mini, Say in {{language}}: {{text | trim}}', 'openai:chat:gpt-5-mini, polite', 'sonnet, Say in {{language}}: {{text | trim}}', 'sonnet, polite'])
-    expect(asked(suite)).toEqual(['Say in Norwegian: Hello', 'Say in Norwegian: Goodbye', 'Say in Danish: Hello', 'Say in Danish: Goodbye', 'Say in Norwegian: Thanks'])
+    expect(suite.methods.map(({ id }) => id)).toEqual([
+      'openai:chat:gpt-5-mini, Say in {{language}}: {{text | trim}}',
+      'openai:chat:gpt-5-mini, polite',
+      'sonnet, Say in {{language}}: {{text | trim}}',
+      'sonnet, polite',
+    ])
+    expect(asked(suite)).toEqual([
+      'Say in Norwegian: Hello',
+      'Say in Norwegian: Goodbye',
+      'Say in Danish: Hello',
+      'Say in Danish: Goodbye',
+      'Say in Norwegian: Thanks',
+    ])
     expect(kinds(suite)[4]).toEqual(['latency', 'icontains', 'assert-set'])
-    expect(suite.items.map(({ category, threshold }) => [category, threshold])).toEqual([...Array<unknown>(4).fill(['plain', undefined]), ['short', 0.5]])
+    expect(suite.items.map(({ category, threshold }) => [category, threshold])).toEqual([
+      ...Array<unknown>(4).fill(['plain', undefined]),
+      ['short', 0.5],
+    ])
     const polite = suite.items[2] && suite.methods[3]?.requestOf(suite.items[2])
-    expect(polite).toMatchObject({ model: 'anthropic/claude-sonnet-4-5', temperature: 0, maxOutputTokens: 64, reasoning: { effort: 'low' }, messages: [{ role: 'system', parts: [{ text: 'You speak Danish.' }] }, { role: 'user', parts: [{ text: ' Hello ' }] }] })
+    expect(polite).toMatchObject({
+      model: 'anthropic/claude-sonnet-4-5',
+      temperature: 0,
+      maxOutputTokens: 64,
+      reasoning: { effort: 'low' },
+      messages: [
+        { role: 'system', parts: [{ text: 'You speak Danish.' }] },
+        { role: 'user', parts: [{ text: ' Hello ' }] },
+      ],
+    })
     expect(suite.notes.join(' ')).toMatch(/sharing.*config\.apiKey/)
     expect(JSON.stringify(polite)).not.toContain('secret')
   })
 
   it('is read the same each time, with ids that stay when the file is sorted otherwise', async () => {
     const [first, again] = [await yaml(translations), await yaml(translations)]
-    const shape = (suite: Suite) => [suite.methods.map(({ fingerprint }) => fingerprint), suite.items.map(({ id, checks }) => [id, ...checks.map(({ fingerprint }) => fingerprint)])]
+    const shape = (suite: Suite) => [
+      suite.methods.map(({ fingerprint }) => fingerprint),
+      suite.items.map(({ id, checks }) => [id, ...checks.map(({ fingerprint }) => fingerprint)]),
+    ]
     expect(shape(again)).toEqual(shape(first))
     expect(new Set(first.methods.map(({ fingerprint }) => fingerprint)).size).toBe(4)
     expect(first.items.map(({ id }) => id)[4]).toBe('thanks')
@@ -86,7 +116,12 @@ describe('a suite in promptfoo’s form', () => {
     const suite = await yaml(translations)
     const [item, method] = [suite.items[4], suite.methods[0]]
     if (!item || !method) throw new Error('nothing read')
-    const context = { item, request: method.requestOf(item), environment: simulatedEnvironment({ models: {}, question: { id: 'q' }, seed: 1 }), taken: { cost: noCost, seconds: 1, outputTokens: 1 } }
+    const context = {
+      item,
+      request: method.requestOf(item),
+      environment: simulatedEnvironment({ models: {}, question: { id: 'q' }, seed: 1 }),
+      taken: { cost: noCost, seconds: 1, outputTokens: 1 },
+    }
     // (1 + 2 · 1 + 1 · ½) / 4
     expect(await gradeItem(item, 'Takk skal du ha', context)).toMatchObject({ score: 3.5 / 4, passed: true })
   })
@@ -128,17 +163,26 @@ settings: {temperature: {from: 0, to: 1}}
       },
     )
     expect(suite.methods.map(({ id, strategy }) => [id, strategy?.kind])).toEqual([
-      ['vote', 'single'], ['openai:gpt-5, prompts/both.txt #1', undefined], ['openai:gpt-5, prompts/both.txt #2', undefined], ['openai:gpt-5, prompts/chat.json', undefined],
-      ['mistral:mistral-large, prompts/both.txt #1', undefined], ['mistral:mistral-large, prompts/both.txt #2', undefined], ['mistral:mistral-large, prompts/chat.json', undefined],
+      ['vote', 'single'],
+      ['openai:gpt-5, prompts/both.txt #1', undefined],
+      ['openai:gpt-5, prompts/both.txt #2', undefined],
+      ['openai:gpt-5, prompts/chat.json', undefined],
+      ['mistral:mistral-large, prompts/both.txt #1', undefined],
+      ['mistral:mistral-large, prompts/both.txt #2', undefined],
+      ['mistral:mistral-large, prompts/chat.json', undefined],
     ])
     expect(asked(suite)).toEqual(['Chat: a "b", c', 'Chat: from rows', 'Chat: from a file'])
-    expect(suite.items[0] && suite.methods[4]?.requestOf(suite.items[0])).toMatchObject({ model: 'mistral/mistral-large', reasoning: { maxTokens: 2000 } })
+    expect(suite.items[0] && suite.methods[4]?.requestOf(suite.items[0])).toMatchObject({
+      model: 'mistral/mistral-large',
+      reasoning: { maxTokens: 2000 },
+    })
     expect(kinds(suite)).toEqual([['contains'], ['equals'], ['is-json']])
     expect(suite.settings).toEqual({ temperature: { from: 0, to: 1 } })
   })
 
   it('names the judge where it is said: in the check, the test, the defaults, or to the reader', async () => {
-    const judged = async (text: string, options?: ReadSuiteOptions) => (await yaml(`providers: a/b\nprompts: [x]\n${text}`, options)).items[0]?.checks[0]?.fingerprint
+    const judged = async (text: string, options?: ReadSuiteOptions) =>
+      (await yaml(`providers: a/b\nprompts: [x]\n${text}`, options)).items[0]?.checks[0]?.fingerprint
     const [own, test, defaults, reader, other] = await Promise.all([
       judged('tests: [{assert: [{type: llm-rubric, value: ok, provider: openai:gpt-5}]}]', { judge: 'x/y' }),
       judged('tests: [{assert: [{type: llm-rubric, value: ok}], options: {provider: openai/gpt-5}}]', { judge: 'x/y' }),
@@ -157,21 +201,34 @@ describe('short forms', () => {
   it('are questions with their answers', async () => {
     const suite = await read({ 'q.jsonl': rows }, { methods: ['openai/gpt-5-mini', 'auto'], check: 'numeric' })
     expect(suite.methods.map(({ id }) => id)).toEqual(['openai/gpt-5-mini', 'auto'])
-    expect(suite.items.map(({ id, category, checks }) => [id.length > 0, category, checks[0]?.kind])).toEqual([[true, 'sums', 'numeric'], [true, undefined, 'numeric']])
+    expect(suite.items.map(({ id, category, checks }) => [id.length > 0, category, checks[0]?.kind])).toEqual([
+      [true, 'sums', 'numeric'],
+      [true, undefined, 'numeric'],
+    ])
     expect(asked(suite)).toEqual(['2 + 2?', '3 + 3?'])
     expect(kinds(await read({ 'q.jsonl': rows }, { methods: ['m'] }))).toEqual([['answer'], ['answer']])
-    expect(kinds(await read({ 'q.jsonl': rows }, { methods: ['m'], check: 'llm-rubric: equals {{answer}}', judge: 'j' }))).toEqual([['llm-rubric'], ['llm-rubric']])
-    expect(asked(await read({ 'q.jsonl': rows }, { methods: ['m'], prompts: ['Think. {{question}}'] }))).toEqual(['Think. 2 + 2?', 'Think. 3 + 3?'])
+    expect(kinds(await read({ 'q.jsonl': rows }, { methods: ['m'], check: 'llm-rubric: equals {{answer}}', judge: 'j' }))).toEqual([
+      ['llm-rubric'],
+      ['llm-rubric'],
+    ])
+    expect(asked(await read({ 'q.jsonl': rows }, { methods: ['m'], prompts: ['Think. {{question}}'] }))).toEqual([
+      'Think. 2 + 2?',
+      'Think. 3 + 3?',
+    ])
   })
 
   it('may have choices', async () => {
-    const suite = await read({ 'q.jsonl': '{"question": "Capital of Norway?", "choices": ["Bergen", "Oslo"], "answer": "Oslo"}' }, { methods: ['m'] })
+    const suite = await read(
+      { 'q.jsonl': '{"question": "Capital of Norway?", "choices": ["Bergen", "Oslo"], "answer": "Oslo"}' },
+      { methods: ['m'] },
+    )
     expect(asked(suite)[0]).toBe('Capital of Norway?\n\nA) Bergen\nB) Oslo\n\nAnswer with the letter of the right choice.')
     expect(kinds(suite)).toEqual([['choice']])
   })
 
   it('may be an outcome table, whose arms are the methods', async () => {
-    const table = '{"id":"r1","request":{"messages":[{"role":"user","content":"Hi"}]},"category":"talk","outcomes":{"b":{"quality":1},"a":{"quality":0}}}\n'
+    const table =
+      '{"id":"r1","request":{"messages":[{"role":"user","content":"Hi"}]},"category":"talk","outcomes":{"b":{"quality":1},"a":{"quality":0}}}\n'
     const suite = await read({ 't.jsonl': table })
     expect(suite.methods.map(({ id }) => id)).toEqual(['a', 'b'])
     expect(suite.items).toMatchObject([{ id: 'r1', category: 'talk', checks: [] }])
@@ -189,14 +246,34 @@ describe('short forms', () => {
 describe('what a file gets wrong is told with its place', () => {
   const base = 'providers: a/b\nprompts: ["{{x}}"]\n'
   it.each([
-    ['an unknown check', `${base}tests:\n  - vars: {x: 1}\n    assert:\n      - type: contians\n        value: y\n`, ['suite.yaml, line 6: tests[0].assert[0].type: There is no check "contians". There are equals']],
-    ['a check without what it needs', `${base}tests:\n  - vars: {x: 1}\n    assert:\n      - type: contains\n`, ['line 6: tests[0].assert[0].value: contains needs `value`']],
+    [
+      'an unknown check',
+      `${base}tests:\n  - vars: {x: 1}\n    assert:\n      - type: contians\n        value: y\n`,
+      ['suite.yaml, line 6: tests[0].assert[0].type: There is no check "contians". There are equals'],
+    ],
+    [
+      'a check without what it needs',
+      `${base}tests:\n  - vars: {x: 1}\n    assert:\n      - type: contains\n`,
+      ['line 6: tests[0].assert[0].value: contains needs `value`'],
+    ],
     ['a variable that isn’t there', `${base}tests: [{vars: {y: 1}}]`, ['"x" is used and isn\'t there. There are y']],
-    ['a variable of a check that isn’t there', `${base}tests: [{vars: {x: 1}, assert: [{type: equals, value: '{{z}}'}]}]`, ['line 3: tests[0].assert[0].value', '"z" is used']],
+    [
+      'a variable of a check that isn’t there',
+      `${base}tests: [{vars: {x: 1}, assert: [{type: equals, value: '{{z}}'}]}]`,
+      ['line 3: tests[0].assert[0].value', '"z" is used'],
+    ],
     ['an unknown field', `${base}test: []`, ['line 3: test: A suite has no field `test`. It may have prompts']],
     ['an unknown field of a test', `${base}tests: [{var: {x: 1}}]`, ['tests[0].var: A test has no field `var`']],
-    ['an unknown field of an assertion', `${base}tests: [{vars: {x: 1}, assert: [{type: equals, vaule: 1}]}]`, ['assert[0].vaule: An assertion has no field']],
-    ['what can’t be done as said', `${base}tests: [{vars: {x: 1}, assert: [{type: equals, value: 1, transform: output.trim()}]}]`, ['`transform` isn\'t supported']],
+    [
+      'an unknown field of an assertion',
+      `${base}tests: [{vars: {x: 1}, assert: [{type: equals, vaule: 1}]}]`,
+      ['assert[0].vaule: An assertion has no field'],
+    ],
+    [
+      'what can’t be done as said',
+      `${base}tests: [{vars: {x: 1}, assert: [{type: equals, value: 1, transform: output.trim()}]}]`,
+      ["`transform` isn't supported"],
+    ],
     ['a test for one provider', `${base}tests: [{vars: {x: 1}, providers: [a]}]`, ['Every method answers every test']],
     ['broken YAML', `${base}tests: [`, ['suite.yaml, line']],
     ['a key twice', `${base}prompts: [y]\ntests: []`, ['suite.yaml, line 3', 'unique']],
@@ -204,25 +281,44 @@ describe('what a file gets wrong is told with its place', () => {
     ['no models', 'prompts: [x]\ntests: [{}]', ['Nothing says what is compared']],
     ['two words for methods', 'providers: a\nmethods: b\nprompts: [x]\ntests: [{}]', ['say the same']],
     ['a script for a provider', 'providers: [python:x.py]\nprompts: [x]\ntests: [{}]', ['line 1: providers[0]: "python:x.py" is no model']],
-    ['a setting of a model', 'providers: [{id: a/b, config: {temprature: 1}}]\nprompts: [x]\ntests: [{}]', ['providers[0].config.temprature: A method has no setting']],
-    ['a value of a setting', 'providers:\n  - id: a/b\n    config: {temperature: hot}\nprompts: [x]\ntests: [{}]', ['line 3: providers[0].config.temperature']],
+    [
+      'a setting of a model',
+      'providers: [{id: a/b, config: {temprature: 1}}]\nprompts: [x]\ntests: [{}]',
+      ['providers[0].config.temprature: A method has no setting'],
+    ],
+    [
+      'a value of a setting',
+      'providers:\n  - id: a/b\n    config: {temperature: hot}\nprompts: [x]\ntests: [{}]',
+      ['line 3: providers[0].config.temperature'],
+    ],
     ['a strategy', 'methods: [{label: s, strategy: {kind: nope}}]\nprompts: [x]\ntests: [{}]', ['methods[0].strategy.kind', 'nope']],
     ['two methods of one name', 'providers: [a/b, a/b]\nprompts: [x]\ntests: [{}]', ['Two methods are called "a/b"']],
     ['a template', 'providers: a/b\nprompts: ["{% include \'x\' %}"]\ntests: [{}]', ['line 2: prompts[0]: ', 'include']],
     ['a program for prompts', 'providers: a/b\nprompts: [file://make.py]\ntests: [{}]', ['a program that makes prompts']],
-    ['a file that isn’t there', `${base}tests: file://none.csv`, ['line 3: tests: The file file://none.csv doesn\'t exist']],
+    ['a file that isn’t there', `${base}tests: file://none.csv`, ["line 3: tests: The file file://none.csv doesn't exist"]],
     ['a pattern of files', `${base}tests: ['file://*.csv']`, ['Patterns of files']],
     ['too many combinations', `${base}tests: [{vars: {x: [${'1,'.repeat(200)}], y: [${'1,'.repeat(200)}]}}]`, ['40000 combinations']],
   ])('%s', async (_name, text, words) => {
-    const fault: unknown = await yaml(text).then(() => undefined, (thrown: unknown) => thrown)
+    const fault: unknown = await yaml(text).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    )
     for (const said of words) expect(String(fault)).toContain(said)
     expect(fault).toMatchObject({ code: 'invalid_configuration' })
   })
 
   it.each([
     ['a row that is no JSON', { 'q.jsonl': '{"question": "a"}\n{"question": ' }, 'q.jsonl, row 2: is no JSON'],
-    ['an answer that can’t be held against', { 'q.jsonl': '{"question": "a", "answer": 1}\n\n{"question": "b", "answer": "x"}' }, 'q.jsonl, row 3: value: `value` of numeric holds no number'],
-    ['a row of CSV that is too long', { 'q.csv': 'question,__expected\n"a\nb",1\nc,2,3\n' }, 'q.csv, row 4: There are 3 fields for 2 columns'],
+    [
+      'an answer that can’t be held against',
+      { 'q.jsonl': '{"question": "a", "answer": 1}\n\n{"question": "b", "answer": "x"}' },
+      'q.jsonl, row 3: value: `value` of numeric holds no number',
+    ],
+    [
+      'a row of CSV that is too long',
+      { 'q.csv': 'question,__expected\n"a\nb",1\nc,2,3\n' },
+      'q.csv, row 4: There are 3 fields for 2 columns',
+    ],
     ['an unknown column', { 'q.csv': 'question,__expectd\na,1\n' }, 'There is no column "__expectd"'],
     ['no form', { 'suite.txt': 'x' }, 'tells no form'],
     ['not UTF-8', { 'suite.yaml': 'tests: \uD800' }, 'suite.yaml'],
@@ -244,16 +340,31 @@ describe('what a file gets wrong is told with its place', () => {
 
 describe('parts', () => {
   it.each([
-    ['openai:gpt-5', 'openai/gpt-5'], ['openai:responses:gpt-5', 'openai/gpt-5'], ['openai:embedding:text-embedding-3-small', 'openai/text-embedding-3-small'], ['google:gemini-2.5-pro', 'gemini/gemini-2.5-pro'],
-    ['openrouter:meta-llama/llama-4', 'openrouter/meta-llama/llama-4'], ['ollama:chat:llama3:8b', 'ollama/llama3:8b'], ['openai/gpt-5', 'openai/gpt-5'], ['auto:cheap', 'auto:cheap'], ['my-arm', 'my-arm'], ['bursar:a:b', 'a:b'],
+    ['openai:gpt-5', 'openai/gpt-5'],
+    ['openai:responses:gpt-5', 'openai/gpt-5'],
+    ['openai:embedding:text-embedding-3-small', 'openai/text-embedding-3-small'],
+    ['google:gemini-2.5-pro', 'gemini/gemini-2.5-pro'],
+    ['openrouter:meta-llama/llama-4', 'openrouter/meta-llama/llama-4'],
+    ['ollama:chat:llama3:8b', 'ollama/llama3:8b'],
+    ['openai/gpt-5', 'openai/gpt-5'],
+    ['auto:cheap', 'auto:cheap'],
+    ['my-arm', 'my-arm'],
+    ['bursar:a:b', 'a:b'],
   ])('the model %s is %s', (said, name) => {
     expect(modelName(said)).toBe(name)
   })
 
   it.each([
-    ['Paris', { type: 'equals', value: 'Paris' }], ['contains: Paris', { type: 'contains', value: 'Paris' }], ['similar(0.8): Hi there', { type: 'similar', value: 'Hi there', threshold: 0.8 }],
-    ['contains-any: a, "b, c"', { type: 'contains-any', value: ['a', 'b, c'] }], ['fn: output > 1', { type: 'javascript', value: 'output > 1' }], ['grade: is kind', { type: 'llm-rubric', value: 'is kind' }],
-    ['is-json', { type: 'is-json' }], ['latency(200)', { type: 'latency', threshold: 200 }], ['Note: this', { type: 'equals', value: 'Note: this' }], ['not-regex: \\d', { type: 'not-regex', value: '\\d' }],
+    ['Paris', { type: 'equals', value: 'Paris' }],
+    ['contains: Paris', { type: 'contains', value: 'Paris' }],
+    ['similar(0.8): Hi there', { type: 'similar', value: 'Hi there', threshold: 0.8 }],
+    ['contains-any: a, "b, c"', { type: 'contains-any', value: ['a', 'b, c'] }],
+    ['fn: output > 1', { type: 'javascript', value: 'output > 1' }],
+    ['grade: is kind', { type: 'llm-rubric', value: 'is kind' }],
+    ['is-json', { type: 'is-json' }],
+    ['latency(200)', { type: 'latency', threshold: 200 }],
+    ['Note: this', { type: 'equals', value: 'Note: this' }],
+    ['not-regex: \\d', { type: 'not-regex', value: '\\d' }],
   ])('an expectation %j is a check', (cell, entry) => {
     expect(shortAssertion(cell)).toEqual(entry)
   })

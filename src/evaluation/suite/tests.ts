@@ -38,10 +38,19 @@ const REFUSED: ReadonlyMap<string, string> = new Map([
 ])
 
 /**
- * Reads the tests of a suite: `tests` (a list, or the name of a file of CSV, JSON Lines, JSON or YAML, or a list of both) and `scenarios`, each with `defaultTest` under it. A variable that is a list
- * stands for each of its values, and several for all combinations. Throws `InvalidRequest` with file, line or row, and path.
+ * Reads the tests of a suite: `tests` (a list, or the name of a file of CSV, JSON Lines, JSON or YAML, or a list of both) and
+ * `scenarios`, each with `defaultTest` under it. A variable that is a list stands for each of its values, and several for all
+ * combinations. Throws `InvalidRequest` with file, line or row, and path.
  */
-export async function readTests(suite: { readonly tests?: Sourced | readonly Sourced[] | undefined; readonly scenarios?: Sourced | undefined; readonly defaultTest?: Sourced | undefined }, context: TestContext, made: Map<string, number> = new Map()): Promise<readonly TestItem[]> {
+export async function readTests(
+  suite: {
+    readonly tests?: Sourced | readonly Sourced[] | undefined
+    readonly scenarios?: Sourced | undefined
+    readonly defaultTest?: Sourced | undefined
+  },
+  context: TestContext,
+  made: Map<string, number> = new Map(),
+): Promise<readonly TestItem[]> {
   const layers = suite.defaultTest === undefined ? [] : [await wholeOf(suite.defaultTest, context.reader)]
   const items: TestItem[] = []
   for await (const layered of allTests(suite, layers, context.reader))
@@ -59,7 +68,8 @@ async function* allTests(suite: Parameters<typeof readTests>[0], layers: readonl
   for await (const scenario of entriesOf(suite.scenarios, reader)) {
     mappingOf(scenario, 'A scenario')
     const [configs, tests] = [within(scenario, 'config'), within(scenario, 'tests')]
-    if (configs.value === undefined || tests.value === undefined) throw fault(scenario, 'A scenario needs `config` (sets of variables) and `tests`.')
+    if (configs.value === undefined || tests.value === undefined)
+      throw fault(scenario, 'A scenario needs `config` (sets of variables) and `tests`.')
     for await (const config of entriesOf(configs, reader)) for await (const test of entriesOf(tests, reader)) yield { test, layers: [...layers, config] }
   }
 }

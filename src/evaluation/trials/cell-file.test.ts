@@ -12,7 +12,15 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const answer = { answer: 'forty-two \u2028 ✓', usd: picoUsd(123n), seconds: 1.5, inputTokens: 10, outputTokens: 20, reasoningTokens: 5, calls: 2 }
+const answer = {
+  answer: 'forty-two \u2028 ✓',
+  usd: picoUsd(123n),
+  seconds: 1.5,
+  inputTokens: 10,
+  outputTokens: 20,
+  reasoningTokens: 5,
+  calls: 2,
+}
 const name = { method: 'm', item: 'i' }
 
 it('keeps answers and grades as they were, also when it is opened again', async () => {
@@ -23,7 +31,11 @@ it('keeps answers and grades as they were, also when it is opened again', async 
   first.keepGrade('k', 'g', 'equals', { score: 0.5, passed: false, reason: 'half', usd: null })
   first.close()
   const second = await openCellFile(file)
-  expect([second.claim('k'), second.grade('k', 'g'), second.grade('k', 'other')]).toEqual([{ state: 'answered', answer }, { score: 0.5, passed: false, reason: 'half', usd: null }, undefined])
+  expect([second.claim('k'), second.grade('k', 'g'), second.grade('k', 'other')]).toEqual([
+    { state: 'answered', answer },
+    { score: 0.5, passed: false, reason: 'half', usd: null },
+    undefined,
+  ])
   second.close()
   expect(statSync(file).mode & 0o777).toBe(0o600)
 })
@@ -47,7 +59,9 @@ it('takes over from a process that has died, and from one elsewhere that has sai
   const dead = spawnSync(process.execPath, ['-e', '0']).pid
   const { default: Database } = await import('libsql')
   const beside = new Database(file)
-  beside.prepare('insert into claims (key, owner, until) values (?, ?, ?), (?, ?, ?)').run('here', `${hostname()} ${dead} x`, 2_000, 'elsewhere', 'another-host 1 x', 2_000)
+  beside
+    .prepare('insert into claims (key, owner, until) values (?, ?, ?), (?, ?, ?)')
+    .run('here', `${hostname()} ${dead} x`, 2_000, 'elsewhere', 'another-host 1 x', 2_000)
   beside.close()
   expect([cells.claim('here'), cells.claim('elsewhere')]).toEqual([{ state: 'mine' }, { state: 'taken' }])
   now = 2_001

@@ -14,10 +14,11 @@ const CLAIM_SECONDS = 90
 const RENEW_SECONDS = 20
 
 /**
- * Cells in a file: an embedded SQL database (libsql), written through to the disk with each answer (`synchronous = full`), so what was paid for survives the end of the
- * process at any moment. Several processes may share it: an answer is claimed in one transaction before it is paid for. A claim ends with the process
- * that made it. Only the call that was under way when a process died may be made again, since nobody knows its answer. Made for its owner alone (0600): it holds content.
- * Throws `invalid_configuration` where the file can't be used.
+ * Cells in a file: an embedded SQL database (libsql), written through to the disk with each answer (`synchronous = full`), so what was
+ * paid for survives the end of the process at any moment. Several processes may share it: an answer is claimed in one transaction
+ * before it is paid for. A claim ends with the process that made it. Only the call that was under way when a process died may be made
+ * again, since nobody knows its answer. Made for its owner alone (0600): it holds content. Throws `invalid_configuration` where the
+ * file can't be used.
  */
 export async function openCellFile(file: string, now: () => number = () => Date.now() / 1000): Promise<Cells> {
   const { default: Database } = await import('libsql')
@@ -34,7 +35,10 @@ export async function openCellFile(file: string, now: () => number = () => Date.
   } catch (cause) {
     if (BursarError.is(cause)) throw cause
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new BursarError(`The file of kept answers ${file} can't be used: ${why}. Name another with --cells FILE, or keep nothing with --no-keep.`, { code: 'invalid_configuration', status: 500, path: 'cells', cause })
+    throw new BursarError(
+      `The file of kept answers ${file} can't be used: ${why}. Name another with --cells FILE, or keep nothing with --no-keep.`,
+      { code: 'invalid_configuration', status: 500, path: 'cells', cause },
+    )
   }
 }
 
@@ -57,17 +61,26 @@ class CellFile implements Cells {
     readonly file: string,
     private readonly now: () => number,
   ) {
-    for (const setting of [`busy_timeout = ${BUSY_MS}`, 'journal_mode = wal', 'synchronous = full']) database.prepare(`pragma ${setting}`).all()
+    for (const setting of [`busy_timeout = ${BUSY_MS}`, 'journal_mode = wal', 'synchronous = full'])
+      database.prepare(`pragma ${setting}`).all()
     this.inTransaction(() => this.createTables())
     this.statements = {
-      answer: database.prepare('select answer, usd, seconds, input_tokens, output_tokens, reasoning_tokens, calls from answers where key = ?'),
-      keepAnswer: database.prepare('insert or ignore into answers (key, method, item, answer, usd, seconds, input_tokens, output_tokens, reasoning_tokens, calls, at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+      answer: database.prepare(
+        'select answer, usd, seconds, input_tokens, output_tokens, reasoning_tokens, calls from answers where key = ?',
+      ),
+      keepAnswer: database.prepare(
+        'insert or ignore into answers (key, method, item, answer, usd, seconds, input_tokens, output_tokens, reasoning_tokens, calls, at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      ),
       claim: database.prepare('select owner, until from claims where key = ?'),
-      setClaim: database.prepare('insert into claims (key, owner, until) values (?, ?, ?) on conflict (key) do update set owner = excluded.owner, until = excluded.until'),
+      setClaim: database.prepare(
+        'insert into claims (key, owner, until) values (?, ?, ?) on conflict (key) do update set owner = excluded.owner, until = excluded.until',
+      ),
       dropClaim: database.prepare('delete from claims where key = ? and owner = ?'),
       renew: database.prepare('update claims set until = ? where owner = ?'),
       grade: database.prepare('select score, passed, reason, usd from grades where answer = ? and check_key = ?'),
-      keepGrade: database.prepare('insert or replace into grades (answer, check_key, kind, score, passed, reason, usd, at) values (?, ?, ?, ?, ?, ?, ?, ?)'),
+      keepGrade: database.prepare(
+        'insert or replace into grades (answer, check_key, kind, score, passed, reason, usd, at) values (?, ?, ?, ?, ?, ?, ?, ?)',
+      ),
     }
     this.renewing = setInterval(() => this.renew(), RENEW_SECONDS * 1000)
     this.renewing.unref()
@@ -80,7 +93,8 @@ class CellFile implements Cells {
       const kept = this.answerOf(key)
       if (kept) return { state: 'answered', answer: kept }
       const held = fieldsOf(this.statements.claim.get(key))
-      if (held && (String(held['owner']) === this.owner || this.alive(String(held['owner']), Number(held['until'])))) return { state: 'taken' }
+      if (held && (String(held['owner']) === this.owner || this.alive(String(held['owner']), Number(held['until']))))
+        return { state: 'taken' }
       this.statements.setClaim.run(key, this.owner, this.now() + CLAIM_SECONDS)
       this.claimed.add(key)
       return { state: 'mine' }
@@ -89,7 +103,19 @@ class CellFile implements Cells {
 
   keepAnswer(key: string, { method, item }: Parameters<Cells['keepAnswer']>[1], answer: KeptAnswer): void {
     this.inTransaction(() => {
-      this.statements.keepAnswer.run(key, method, item, answer.answer, moneyText(answer.usd), answer.seconds, answer.inputTokens, answer.outputTokens, answer.reasoningTokens, answer.calls, this.now())
+      this.statements.keepAnswer.run(
+        key,
+        method,
+        item,
+        answer.answer,
+        moneyText(answer.usd),
+        answer.seconds,
+        answer.inputTokens,
+        answer.outputTokens,
+        answer.reasoningTokens,
+        answer.calls,
+        this.now(),
+      )
       this.statements.dropClaim.run(key, this.owner)
     })
     this.claimed.delete(key)
@@ -102,7 +128,9 @@ class CellFile implements Cells {
 
   grade(answerKey: string, gradeKey: string): KeptGrade | undefined {
     const row = fieldsOf(this.statements.grade.get(answerKey, gradeKey))
-    return row && { score: Number(row['score']), passed: Number(row['passed']) === 1, reason: String(row['reason']), usd: moneyOf(row['usd']) }
+    return (
+      row && { score: Number(row['score']), passed: Number(row['passed']) === 1, reason: String(row['reason']), usd: moneyOf(row['usd']) }
+    )
   }
 
   keepGrade(answerKey: string, gradeKey: string, kind: string, { score, passed, reason, usd }: KeptGrade): void {
@@ -155,7 +183,12 @@ class CellFile implements Cells {
 
   private createTables(): void {
     const version = Number(fieldsOf(this.database.prepare('pragma user_version').get())?.['user_version'] ?? 0)
-    if (version > VERSION) throw new BursarError(`${this.file} was written by a newer Bursar. Name another file with --cells FILE.`, { code: 'invalid_configuration', status: 500, path: 'cells' })
+    if (version > VERSION)
+      throw new BursarError(`${this.file} was written by a newer Bursar. Name another file with --cells FILE.`, {
+        code: 'invalid_configuration',
+        status: 500,
+        path: 'cells',
+      })
     if (version === VERSION) return
     this.database.exec(`
       create table answers (key text primary key, method text not null, item text not null, answer text not null, usd text, seconds real not null, input_tokens integer not null,

@@ -4,8 +4,8 @@ import { canonical } from '../../strategies/index.js'
 import type { Check, Method, TestItem } from '../suite/contract.js'
 
 /**
- * Names an answer by everything that it depends on: the method, the request that is sent (and so the item's content), and what the world makes of the
- * method's names. SHA-256 of canonical JSON, hexadecimal. O(size of the request).
+ * Names an answer by everything that it depends on: the method, the request that is sent (and so the item's content), and what the
+ * world makes of the method's names. SHA-256 of canonical JSON, hexadecimal. O(size of the request).
  */
 export function answerKey(method: Method, request: Request, identity: string): string {
   const { wire: _bytes, paths: _paths, ...said } = request
@@ -22,7 +22,9 @@ function withoutPaths(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutPaths)
   if (typeof value === 'bigint') return `${value}n`
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).flatMap(([name, inner]) => (name === 'at' && typeof inner === 'string' ? [] : [[name, withoutPaths(inner)]])))
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, inner]) => (name === 'at' && typeof inner === 'string' ? [] : [[name, withoutPaths(inner)]])),
+  )
 }
 
 function sha256(text: string): string {

@@ -23,8 +23,8 @@ export interface KeptGrade {
 }
 
 /**
- * What stands between a cell and paying for it: `answered`: it was paid for before. `mine`: nobody else is at it, and nobody else will be until it is kept or given back. `taken`:
- * another process is at it.
+ * What stands between a cell and paying for it: `answered`: it was paid for before. `mine`: nobody else is at it, and nobody else will
+ * be until it is kept or given back. `taken`: another process is at it.
  */
 export type Claim = { readonly state: 'answered'; readonly answer: KeptAnswer } | { readonly state: 'mine' } | { readonly state: 'taken' }
 

@@ -5,8 +5,9 @@ import { Elimination } from '../best-arm/elimination.js'
 import type { TrialScores } from './score.js'
 
 /**
- * When an evaluation is over. `guaranteed`: the leader is proven better than every other at a level that holds however often one looks (`Elimination`). `posterior`: the
- * search believes so with that probability; cheaper, and no guarantee: a belief that is looked at after every score is wrong more often than it says. `never`: all cells are scored.
+ * When an evaluation is over. `guaranteed`: the leader is proven better than every other at a level that holds however often one looks
+ * (`Elimination`). `posterior`: the search believes so with that probability; cheaper, and no guarantee: a belief that is looked at
+ * after every score is wrong more often than it says. `never`: all cells are scored.
  */
 export interface DecisionRule {
   readonly kind: 'guaranteed' | 'posterior' | 'never'
@@ -36,7 +37,10 @@ const DRAWS = 2_000
 /** At most so many looks an evaluation: each costs about as much as drawing once for each method. */
 const MOST_LOOKS = 1_000
 
-/** Searches that take items in one random order whatever was scored on them: of others the items of a pair are no random sample, and nothing is proven. */
+/**
+ * Searches that take items in one random order whatever was scored on them: of others the items of a pair are no random sample, and
+ * nothing is proven.
+ */
 const inRandomOrder: ReadonlySet<string> = new Set(['elimination', 'uniform', 'ucb-e', 'halving'])
 
 /** Watches an evaluation for the end of its rule. */
@@ -108,10 +112,16 @@ export class Decider {
 }
 
 /**
- * How probable each method is the best of the test set (`best`), and within the indifference of it (`near`): means drawn from normal beliefs about the finite set of items,
- * N(x̄, s²(1/k - 1/n)), by itself each (scores of the same items are mostly correlated, so this is rather too unsure). O(draws × methods).
+ * How probable each method is the best of the test set (`best`), and within the indifference of it (`near`): means drawn from normal
+ * beliefs about the finite set of items, N(x̄, s²(1/k - 1/n)), by itself each (scores of the same items are mostly correlated, so this
+ * is rather too unsure). O(draws × methods).
  */
-function beliefs(score: TrialScores, methods: number, random: Random, indifference: number): { readonly best: readonly number[]; readonly near: readonly number[] } {
+function beliefs(
+  score: TrialScores,
+  methods: number,
+  random: Random,
+  indifference: number,
+): { readonly best: readonly number[]; readonly near: readonly number[] } {
   const believed = Array.from({ length: methods }, (_, method) => {
     let [count, sum, squares] = [0, 0, 0]
     const row = score.row(method)
@@ -123,7 +133,9 @@ function beliefs(score: TrialScores, methods: number, random: Random, indifferen
       }
     const mean = (sum + 0.5) / (count + 1)
     const variance = Math.max(0, (squares + 0.25) / (count + 1) - mean * mean) + 0.25 / (count + 1)
-    return count === row.length ? { mean: sum / count, deviation: 0 } : { mean, deviation: Math.sqrt(variance * Math.max(0, 1 / Math.max(1, count) - 1 / row.length)) }
+    return count === row.length
+      ? { mean: sum / count, deviation: 0 }
+      : { mean, deviation: Math.sqrt(variance * Math.max(0, 1 / Math.max(1, count) - 1 / row.length)) }
   })
   const draws = Math.max(200, Math.min(DRAWS, Math.floor(400_000 / methods)))
   const best = new Array<number>(methods).fill(0)
@@ -146,5 +158,7 @@ function beliefs(score: TrialScores, methods: number, random: Random, indifferen
 /** The leader's probability as the search tells it; what is left goes to the others as believed. */
 function shared(best: readonly number[], leader: number, probability: number): readonly number[] {
   const others = best.reduce((sum, one, method) => (method === leader ? sum : sum + one), 0)
-  return best.map((one, method) => (method === leader ? probability : others > 0 ? (one / others) * (1 - probability) : (1 - probability) / Math.max(1, best.length - 1)))
+  return best.map((one, method) =>
+    method === leader ? probability : others > 0 ? (one / others) * (1 - probability) : (1 - probability) / Math.max(1, best.length - 1),
+  )
 }

@@ -14,13 +14,30 @@ export function evaluationDocument(summaries: readonly EvaluationSummary[]): Rep
   }
 }
 
-function resultBlocks({ leader, methods, because, holds, spent, lead, cells, decided, failure, stop, notes }: EvaluationSummary): readonly ReportBlock[] {
+function resultBlocks({
+  leader,
+  methods,
+  because,
+  holds,
+  spent,
+  lead,
+  cells,
+  decided,
+  failure,
+  stop,
+  notes,
+}: EvaluationSummary): readonly ReportBlock[] {
   const usd = spent.usd === null ? 'not known' : `$${spent.usd.toPrecision(3)}`
   return [
     {
       kind: 'figures',
       figures: [
-        { label: 'Best', text: leader, note: `${percentOf(methods[0]?.best ?? 0)} probable on this test set`, tone: decided ? 'good' : 'neutral' },
+        {
+          label: 'Best',
+          text: leader,
+          note: `${percentOf(methods[0]?.best ?? 0)} probable on this test set`,
+          tone: decided ? 'good' : 'neutral',
+        },
         { label: 'Cells', text: `${cells.scored} of ${cells.of}`, note: `${cells.kept} of them kept from before` },
         { label: 'Spent in this run', text: usd, note: `${spent.calls} calls` },
       ],
@@ -29,7 +46,13 @@ function resultBlocks({ leader, methods, because, holds, spent, lead, cells, dec
     ...(lead === undefined ? [] : [{ kind: 'text' as const, text: leadText(leader, lead) }]),
     {
       kind: 'table',
-      columns: [{ title: 'Method' }, ...['Score', '95 % interval', '$ / 1,000', 'Median s', 'Best', 'Cells', 'Failed'].map((title) => ({ title, align: 'right' as const }))],
+      columns: [
+        { title: 'Method' },
+        ...['Score', '95 % interval', '$ / 1,000', 'Median s', 'Best', 'Cells', 'Failed'].map((title) => ({
+          title,
+          align: 'right' as const,
+        })),
+      ],
       rows: methods.map(({ id, score, usd: each, seconds, best, cells: seen, failures }) => [
         id,
         number(100 * score.value, 1),
@@ -41,7 +64,14 @@ function resultBlocks({ leader, methods, because, holds, spent, lead, cells, dec
         String(failures),
       ]),
     },
-    { kind: 'text', text: [holds, ...(failure === undefined || stop === 'failing' || stop === 'budget' ? [] : [`Last failure: ${failure}`]), ...notes].join('\n') },
+    {
+      kind: 'text',
+      text: [
+        holds,
+        ...(failure === undefined || stop === 'failing' || stop === 'budget' ? [] : [`Last failure: ${failure}`]),
+        ...notes,
+      ].join('\n'),
+    },
   ]
 }
 
@@ -64,9 +94,16 @@ function plots({ methods }: EvaluationSummary): readonly ReportBlock[] {
             kind: 'plot' as const,
             shape: 'scatter' as const,
             caption: 'Score against dollars for a thousand answers; whiskers are 95 % intervals.',
-            x: { title: 'Dollars for 1,000 answers', unit: '$', scale: priced.every(({ usd }) => (usd ?? 0) > 0) ? ('log' as const) : ('linear' as const) },
+            x: {
+              title: 'Dollars for 1,000 answers',
+              unit: '$',
+              scale: priced.every(({ usd }) => (usd ?? 0) > 0) ? ('log' as const) : ('linear' as const),
+            },
             y: score,
-            series: priced.map((method) => ({ name: method.id, points: [{ x: 1_000 * (method.usd ?? 0), y: scaled(method.score), label: method.id }] })),
+            series: priced.map((method) => ({
+              name: method.id,
+              points: [{ x: 1_000 * (method.usd ?? 0), y: scaled(method.score), label: method.id }],
+            })),
           },
         ]),
     {
@@ -80,7 +117,11 @@ function plots({ methods }: EvaluationSummary): readonly ReportBlock[] {
   ]
 }
 
-function scaled({ value, low, high }: { readonly value: number; readonly low: number; readonly high: number }): { readonly value: number; readonly low: number; readonly high: number } {
+function scaled({ value, low, high }: { readonly value: number; readonly low: number; readonly high: number }): {
+  readonly value: number
+  readonly low: number
+  readonly high: number
+} {
   return { value: 100 * value, low: 100 * low, high: 100 * high }
 }
 

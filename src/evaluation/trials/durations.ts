@@ -9,8 +9,8 @@ interface Sum {
 }
 
 /**
- * How long a cell will take, from those before: seconds(method, item) = overall × method's ratio × item's ratio, each ratio shrunk to 1 while little is known of it.
- * For deciding who goes first, no more. O(1) a call.
+ * How long a cell will take, from those before: seconds(method, item) = overall × method's ratio × item's ratio, each ratio shrunk to 1
+ * while little is known of it. For deciding who goes first, no more. O(1) a call.
  */
 export class Durations {
   private readonly overall: Sum = { count: 0, total: 0 }

@@ -14,11 +14,28 @@ import { summaryOf } from './summary.js'
 const never = new AbortController().signal
 const posterior = { kind: 'posterior', confidence: 0.95, indifference: 0 } as const
 const all = { kind: 'never', confidence: 0.95, indifference: 0 } as const
-const optionsFor = (world: SimulatedWorld, more: Partial<EvaluateOptions> = {}): EvaluateOptions => ({ world, cells: memoryCells(), search: 'racing', rule: posterior, parallel: 4, seed: 1, stop: never, signal: never, ...more })
+const optionsFor = (world: SimulatedWorld, more: Partial<EvaluateOptions> = {}): EvaluateOptions => ({
+  world,
+  cells: memoryCells(),
+  search: 'racing',
+  rule: posterior,
+  parallel: 4,
+  seed: 1,
+  stop: never,
+  signal: never,
+  ...more,
+})
 const models = { good: simulatedModel(0.9), fair: simulatedModel(0.6), poor: simulatedModel(0.3) }
 const made = ({ called }: SimulatedWorld) => [...called.values()].reduce((sum, calls) => sum + calls, 0)
 const failure = (code: 'upstream_error' | 'upstream_rate_limited' | 'upstream_rejected', retryAfterSeconds?: number) =>
-  new UpstreamFailure('no', { code, status: 502, upstreamStatus: 500, retryable: code !== 'upstream_rejected', phase: 'request', retryAfterSeconds })
+  new UpstreamFailure('no', {
+    code,
+    status: 502,
+    upstreamStatus: 500,
+    retryable: code !== 'upstream_rejected',
+    phase: 'request',
+    retryAfterSeconds,
+  })
 
 describe('an evaluation', () => {
   it('finds the best with few cells, and says why it ended', async () => {
@@ -54,7 +71,10 @@ describe('an evaluation', () => {
 
   it.each([{ usd: 0.02 }, { calls: 17 }])('never exceeds %o, also with many calls at once', async (limits) => {
     const world = simulatedWorld(models, limits)
-    const [end] = await evaluateSuites([simulatedSuite(Object.keys(models), 100)], optionsFor(world, { rule: all, search: 'uniform', parallel: 8 }))
+    const [end] = await evaluateSuites(
+      [simulatedSuite(Object.keys(models), 100)],
+      optionsFor(world, { rule: all, search: 'uniform', parallel: 8 }),
+    )
     expect(end?.stop).toBe('budget')
     const { usd = dollars(0), calls = 0 } = world.budget.remaining()
     expect(usd >= 0n && calls >= 0).toBe(true)
@@ -63,7 +83,10 @@ describe('an evaluation', () => {
 
   it('begins nothing after its time', async () => {
     const world = simulatedWorld(models)
-    const [end] = await evaluateSuites([simulatedSuite(Object.keys(models), 100)], optionsFor(world, { rule: all, search: 'uniform', seconds: 5 }))
+    const [end] = await evaluateSuites(
+      [simulatedSuite(Object.keys(models), 100)],
+      optionsFor(world, { rule: all, search: 'uniform', seconds: 5 }),
+    )
     expect(end?.stop).toBe('time')
     expect(world.clock.monotonic()).toBeLessThan(10)
   })
@@ -87,14 +110,17 @@ describe('failures', () => {
     expect([end?.stop, end?.failure?.message]).toEqual(['failing', 'no'])
   })
 
-  it.each(['upstream_error', 'upstream_rejected'] as const)('for good (%s) wake calls that wait for money, so that it ends', async (code) => {
-    const world = simulatedWorld(models, {}, (name) => {
-      if (name.startsWith('good')) throw new BursarError('Too dear.', { code: 'budget_exceeded', status: 402 })
-      throw failure(code)
-    })
-    const [end] = await evaluateSuites([simulatedSuite(['good', 'fair'], 1)], optionsFor(world, { search: 'uniform', rule: all }))
-    expect(['budget', 'failing']).toContain(end?.stop)
-  })
+  it.each(['upstream_error', 'upstream_rejected'] as const)(
+    'for good (%s) wake calls that wait for money, so that it ends',
+    async (code) => {
+      const world = simulatedWorld(models, {}, (name) => {
+        if (name.startsWith('good')) throw new BursarError('Too dear.', { code: 'budget_exceeded', status: 402 })
+        throw failure(code)
+      })
+      const [end] = await evaluateSuites([simulatedSuite(['good', 'fair'], 1)], optionsFor(world, { search: 'uniform', rule: all }))
+      expect(['budget', 'failing']).toContain(end?.stop)
+    },
+  )
 
   it("of a method's own give no points, and a method that never answers gets no more calls", async () => {
     let refused = 0
@@ -142,7 +168,16 @@ describe('cells', () => {
     const stop = new AbortController()
     const first = simulatedWorld(models)
     const cells = await open()
-    const [half] = await evaluateSuites([suite], optionsFor(first, { cells, search: 'uniform', rule: all, stop: stop.signal, onCell: () => void (made(first) >= 15 && stop.abort(new Error('stop'))) }))
+    const [half] = await evaluateSuites(
+      [suite],
+      optionsFor(first, {
+        cells,
+        search: 'uniform',
+        rule: all,
+        stop: stop.signal,
+        onCell: () => void (made(first) >= 15 && stop.abort(new Error('stop'))),
+      }),
+    )
     cells.close()
     expect([half?.stop, half && half.score.progress.scored < 40]).toEqual(['interrupted', true])
     const second = simulatedWorld(models)
@@ -157,7 +192,11 @@ describe('cells', () => {
     const suite = simulatedSuite(['good', 'poor'], 20)
     const worlds = [simulatedWorld(models), simulatedWorld(models)]
     const files: Cells[] = [await open(), await open()]
-    const ends = await Promise.all(worlds.map((world, index) => evaluateSuites([suite], optionsFor(world, { cells: files[index] ?? memoryCells(), search: 'uniform', rule: all }))))
+    const ends = await Promise.all(
+      worlds.map((world, index) =>
+        evaluateSuites([suite], optionsFor(world, { cells: files[index] ?? memoryCells(), search: 'uniform', rule: all })),
+      ),
+    )
     for (const file of files) file.close()
     expect(ends.map(([end]) => end?.score.progress.scored)).toEqual([40, 40])
     expect(worlds.map(made).reduce((sum, calls) => sum + calls, 0)).toBe(40)
@@ -169,7 +208,10 @@ describe('cells', () => {
     const run = async (kind: string) => {
       const world = simulatedWorld(models)
       const cells = await open()
-      await evaluateSuites([simulatedSuite(['good'], 10, 'graded', checks(kind))], optionsFor(world, { cells, search: 'uniform', rule: all }))
+      await evaluateSuites(
+        [simulatedSuite(['good'], 10, 'graded', checks(kind))],
+        optionsFor(world, { cells, search: 'uniform', rule: all }),
+      )
       cells.close()
       return [made(world), graded]
     }
@@ -184,7 +226,10 @@ describe('cells', () => {
 it('a slow grader idles no call', async () => {
   const world = simulatedWorld({ good: simulatedModel(0.9) })
   const slow = checkOf('slow', async (_answer, environment) => (await environment.clock.sleep(3), 1))
-  await evaluateSuites([simulatedSuite(['good'], 40, 'slow', [slow])], optionsFor(world, { search: 'uniform', rule: all, parallel: 4, grading: 16 }))
+  await evaluateSuites(
+    [simulatedSuite(['good'], 40, 'slow', [slow])],
+    optionsFor(world, { search: 'uniform', rule: all, parallel: 4, grading: 16 }),
+  )
   // 40 calls of about a second in 4 slots, and the last grade: one after the other it would take 40 s.
   expect(world.clock.monotonic()).toBeLessThan(20)
 })

@@ -36,14 +36,18 @@ export interface Evaluated extends EvaluationEnd {
   readonly suite: Suite
 }
 
-/** Answers that may wait to be graded, for each grading slot: enough that a slow judge doesn't hold up calls for long, few enough for memory. */
+/**
+ * Answers that may wait to be graded, for each grading slot: enough that a slow judge doesn't hold up calls for long, few enough for
+ * memory.
+ */
 const WAITING_GRADES = 16
 /** Cells asked ahead where all are to be scored anyway: so that the longest of many can go first. */
 const WHOLE_AHEAD = 4_096
 
 /**
- * Evaluates one suite or several at once. They share the slots fairly, slow down together, and are kept in one place; a fault of one ends all. Cells of
- * one `Cells` are paid for once, whoever asks for them. Throws `InvalidRequest` where a suite holds nothing to compare.
+ * Evaluates one suite or several at once. They share the slots fairly, slow down together, and are kept in one place; a fault of one
+ * ends all. Cells of one `Cells` are paid for once, whoever asks for them. Throws `InvalidRequest` where a suite holds nothing to
+ * compare.
  */
 export async function evaluateSuites(suites: readonly Suite[], options: EvaluateOptions): Promise<readonly Evaluated[]> {
   const { world, parallel, grading = parallel, search, rule, seed } = options

@@ -77,8 +77,9 @@ interface Asked extends Cell {
 }
 
 /**
- * Runs one evaluation to its end: asks the search for cells, has them answered and graded at the shared stages, tells the search, and stops when the rule says so, a limit is
- * reached or nothing is left. Throws `InvalidRequest` where a method can't say what it sends. Memory: methods × items scores, plus what is under way.
+ * Runs one evaluation to its end: asks the search for cells, has them answered and graded at the shared stages, tells the search, and
+ * stops when the rule says so, a limit is reached or nothing is left. Throws `InvalidRequest` where a method can't say what it sends.
+ * Memory: methods × items scores, plus what is under way.
  */
 export function runEvaluation(options: EvaluationOptions): Promise<EvaluationEnd> {
   return new EvaluationRun(options).run()
@@ -143,7 +144,13 @@ class EvaluationRun {
     }
     if (this.fault !== undefined) throw this.fault
     const standing = this.decider.standing(this.score)
-    return { stop: this.stopped ?? (standing.decided ? 'decided' : 'exhausted'), standing, score: this.score, failure: this.failure, seconds: world.clock.monotonic() - this.startedAt }
+    return {
+      stop: this.stopped ?? (standing.decided ? 'decided' : 'exhausted'),
+      standing,
+      score: this.score,
+      failure: this.failure,
+      seconds: world.clock.monotonic() - this.startedAt,
+    }
   }
 
   /** Asks for cells as long as there is room for them. */
@@ -176,7 +183,16 @@ class EvaluationRun {
     }
     const request = asks.requestOf(about)
     this.open += 1
-    this.submit({ method, item, asks, about, request, key: answerKey(asks, request, world.identityOf(asks, request)), tries: 0, refusals: 0 })
+    this.submit({
+      method,
+      item,
+      asks,
+      about,
+      request,
+      key: answerKey(asks, request, world.identityOf(asks, request)),
+      tries: 0,
+      refusals: 0,
+    })
   }
 
   private submit(cell: Asked): void {
@@ -377,5 +393,10 @@ class EvaluationRun {
 /** Says whose trial it was that nothing can be done about. */
 function withMethod(thrown: unknown, { id }: Method): unknown {
   if (!BursarError.is(thrown) || thrown.code === 'internal_error') return thrown
-  return new BursarError(`Method "${id}": ${thrown.message}`, { code: thrown.code, status: thrown.status, path: thrown.path, cause: thrown })
+  return new BursarError(`Method "${id}": ${thrown.message}`, {
+    code: thrown.code,
+    status: thrown.status,
+    path: thrown.path,
+    cause: thrown,
+  })
 }

@@ -5,8 +5,9 @@ import type { Suite } from '../suite/contract.js'
 import type { TrialScores, ScoredCell } from './score.js'
 
 /**
- * What an evaluation saw as rows of an outcome table, which replay, score and training read: one row an item that was asked, one outcome a method that answered it. The request is the one that the first
- * of them was sent. Items that nobody was asked about are left out. O(cells).
+ * What an evaluation saw as rows of an outcome table, which replay, score and training read: one row an item that was asked, one
+ * outcome a method that answered it. The request is the one that the first of them was sent. Items that nobody was asked about are left
+ * out. O(cells).
  */
 export function* outcomeRows(suite: Suite, score: TrialScores): Generator<OutcomeRow> {
   const cells = new Map<number, ScoredCell[]>()
@@ -21,7 +22,9 @@ export function* outcomeRows(suite: Suite, score: TrialScores): Generator<Outcom
     const scored = cells.get(item)
     const asked = scored?.[0] && suite.methods[scored[0].method]
     if (!about || !scored || !asked) continue
-    const outcomes = Object.fromEntries(scored.flatMap((cell) => (suite.methods[cell.method] ? [[suite.methods[cell.method]?.id ?? '', outcomeOf(cell)]] : [])))
+    const outcomes = Object.fromEntries(
+      scored.flatMap((cell) => (suite.methods[cell.method] ? [[suite.methods[cell.method]?.id ?? '', outcomeOf(cell)]] : [])),
+    )
     yield { id, request: { messages: messagesOf(asked.requestOf(about)) }, ...(category === undefined ? {} : { category }), outcomes }
   }
 }

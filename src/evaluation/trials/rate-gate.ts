@@ -7,8 +7,9 @@ const MOST_WAIT = 60
 const SAME_REFUSAL = 1
 
 /**
- * Slows everyone down together where a provider says that it is too much: nobody begins before the time that it asks for (`Retry-After`), and half as many
- * may call at once as before; each success lets a little more through again (additive increase, multiplicative decrease; Chiu and Jain 1989).
+ * Slows everyone down together where a provider says that it is too much: nobody begins before the time that it asks for
+ * (`Retry-After`), and half as many may call at once as before; each success lets a little more through again (additive increase,
+ * multiplicative decrease; Chiu and Jain 1989).
  */
 export class RateGate {
   private allowed: number

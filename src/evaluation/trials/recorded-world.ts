@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto'
-import { memoryBudget, readOutcomeTable, recordedEnvironment, virtualClock, type BudgetLimits, type Environment, type OutcomeRow, type VirtualClock } from '../../environment/index.js'
+import {
+  memoryBudget,
+  readOutcomeTable,
+  recordedEnvironment,
+  virtualClock,
+  type BudgetLimits,
+  type Environment,
+  type OutcomeRow,
+  type VirtualClock,
+} from '../../environment/index.js'
 import { InvalidRequest } from '../../errors/index.js'
 import { openaiChat, type Request } from '../../protocol/index.js'
 import type { Clock, Money, Usage } from '../../quantities/index.js'
@@ -30,10 +39,19 @@ export async function readRecordedTable(file: string, limit = Infinity): Promise
   return { rows, arms: [...arms], digest: digest.digest('hex') }
 }
 
-/** The suite that a table is by itself: each arm a method, each row that all of them have a quality on an item, graded by what was recorded. */
+/**
+ * The suite that a table is by itself: each arm a method, each row that all of them have a quality on an item, graded by what was
+ * recorded.
+ */
 export function suiteOfTable(name: string, { rows, arms }: RecordedTable): Suite {
-  const graded = rows.filter(({ outcomes }) => arms.every((arm) => outcomes[arm]?.quality !== undefined || outcomes[arm]?.samples?.[0]?.quality !== undefined))
-  if (graded.length === 0) throw new InvalidRequest('No row of the table has a quality of every arm, so they can\'t be compared on it. Name a suite with checks beside --recorded.', { path: 'recorded' })
+  const graded = rows.filter(({ outcomes }) =>
+    arms.every((arm) => outcomes[arm]?.quality !== undefined || outcomes[arm]?.samples?.[0]?.quality !== undefined),
+  )
+  if (graded.length === 0)
+    throw new InvalidRequest(
+      "No row of the table has a quality of every arm, so they can't be compared on it. Name a suite with checks beside --recorded.",
+      { path: 'recorded' },
+    )
   const requests = new Map(graded.map((row) => [row.id, requestOf(row)]))
   const methods = arms.map((arm): Method => ({
     id: arm,
@@ -50,7 +68,10 @@ export function suiteOfTable(name: string, { rows, arms }: RecordedTable): Suite
 }
 
 function requestOf(row: OutcomeRow): Request {
-  const { wire: _bytes, ...request } = openaiChat.decodeRequest({ ...row.request, model: 'recorded', stream: false }, { format: 'openai-chat', bytes: new Uint8Array(0), fields: new Map(), json: {} })
+  const { wire: _bytes, ...request } = openaiChat.decodeRequest(
+    { ...row.request, model: 'recorded', stream: false },
+    { format: 'openai-chat', bytes: new Uint8Array(0), fields: new Map(), json: {} },
+  )
   return request
 }
 
@@ -64,8 +85,9 @@ export interface RecordedWorldOptions extends TrialLimits {
 }
 
 /**
- * A world of recorded outcomes: methods are tried without spending anything. An item's row is the one of its id, else the one that asks the same last question. Time is virtual, as recorded; the
- * budget counts what was paid then. Answers aren't kept, since they cost nothing.
+ * A world of recorded outcomes: methods are tried without spending anything. An item's row is the one of its id, else the one that asks
+ * the same last question. Time is virtual, as recorded; the budget counts what was paid then. Answers aren't kept, since they cost
+ * nothing.
  */
 export function recordedWorld(table: RecordedTable, options: RecordedWorldOptions = {}): TrialWorld & { readonly clock: Clock } {
   const { usd, calls, price, seed, clock = virtualClock() } = options
@@ -82,7 +104,14 @@ export function recordedWorld(table: RecordedTable, options: RecordedWorldOption
     throw new InvalidRequest(`The table has no row "${item.id}", and none that asks its question.`, { path: `items.${item.id}` })
   }
   const environment = (row: OutcomeRow, signal: AbortSignal) =>
-    recordedEnvironment(row, { budget, signal, clock, answerless: true, ...(price === undefined ? {} : { price }), ...(seed === undefined ? {} : { seed }) })
+    recordedEnvironment(row, {
+      budget,
+      signal,
+      clock,
+      answerless: true,
+      ...(price === undefined ? {} : { price }),
+      ...(seed === undefined ? {} : { seed }),
+    })
   return {
     clock,
     keeps: false,

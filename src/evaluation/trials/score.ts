@@ -85,7 +85,12 @@ export class TrialScores {
   }
   /** Cells with a score, of `of`; `kept` of them without a call. */
   get progress(): { readonly scored: number; readonly of: number; readonly kept: number; readonly failed: number } {
-    return { scored: this.scored, of: this.suite.methods.length * this.suite.items.length, kept: this.keptCells, failed: this.failed_.reduce((sum, count) => sum + count, 0) }
+    return {
+      scored: this.scored,
+      of: this.suite.methods.length * this.suite.items.length,
+      kept: this.keptCells,
+      failed: this.failed_.reduce((sum, count) => sum + count, 0),
+    }
   }
 
   /** Scores of a method by item; `NaN` where there is none. */
@@ -130,7 +135,8 @@ function meanInterval(values: readonly number[], level: number, [least, most]: r
   const n = values.length
   if (n === 0) return { value: NaN, low: least, high: most, n, method: 'nothing was seen' }
   const value = mean(values)
-  if (least === 0 && values.every((one) => one === 0 || one === 1)) return { value, ...shareInterval(Math.round(value * n), n, level), n, method: 'Clopper-Pearson' }
+  if (least === 0 && values.every((one) => one === 0 || one === 1))
+    return { value, ...shareInterval(Math.round(value * n), n, level), n, method: 'Clopper-Pearson' }
   if (n < 2) return { value, low: least, high: most, n, method: 'one value' }
   const moments = new RunningMoments()
   for (const one of values) moments.add(one)

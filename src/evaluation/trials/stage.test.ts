@@ -21,7 +21,13 @@ describe('a stage', () => {
     const log: string[] = []
     const stage = new Stage({ slots: 1, queue: 10, clock })
     const lane = stage.lane()
-    for (const [name, seconds] of [['first', 1], ['short', 1], ['long', 9], ['middle', 4]] as const) void lane.submit(work(name, seconds, clock, log))
+    for (const [name, seconds] of [
+      ['first', 1],
+      ['short', 1],
+      ['long', 9],
+      ['middle', 4],
+    ] as const)
+      void lane.submit(work(name, seconds, clock, log))
     await whenIdle(stage, clock)
     expect(log).toEqual(['0 first', '1 long', '10 middle', '14 short'])
     expect(stage.busySeconds).toBeGreaterThanOrEqual(15)
@@ -83,7 +89,8 @@ describe('a gate', () => {
 it('durations are learned by method and item', () => {
   const durations = new Durations()
   for (let round = 0; round < 20; round++)
-    for (const [method, pace] of [1, 4].entries()) for (const [item, length] of [1, 3].entries()) durations.observe(method, item, pace * length)
+    for (const [method, pace] of [1, 4].entries())
+      for (const [item, length] of [1, 3].entries()) durations.observe(method, item, pace * length)
   expect(durations.expected(1, 1) / durations.expected(0, 0)).toBeGreaterThan(6)
   expect(() => durations.observe(0, 0, NaN)).toThrow(RangeError)
 })

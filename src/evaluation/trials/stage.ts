@@ -42,9 +42,10 @@ interface LaneState {
 }
 
 /**
- * A stage of work that several evaluations share, with so many slots and a bounded queue for each. The next slot goes to the evaluation that has had least (least
- * attained service, counted by expected seconds when a piece begins and corrected when it ends), and in it to the longest piece: the longest processing time first keeps
- * the last pieces short (Graham 1969: makespan at most 4/3 - 1/(3m) of the best). Acme (078) decouples its evaluations in the same way. O(lanes + pieces waiting) a start.
+ * A stage of work that several evaluations share, with so many slots and a bounded queue for each. The next slot goes to the evaluation
+ * that has had least (least attained service, counted by expected seconds when a piece begins and corrected when it ends), and in it to
+ * the longest piece: the longest processing time first keeps the last pieces short (Graham 1969: makespan at most 4/3 - 1/(3m) of the
+ * best). Acme (078) decouples its evaluations in the same way. O(lanes + pieces waiting) a start.
  */
 export class Stage {
   private readonly lanes = new Set<LaneState>()
@@ -169,7 +170,8 @@ export class Stage {
 
 function takeLongest(queue: StageWork[]): StageWork {
   let at = 0
-  for (let index = 1; index < queue.length; index++) if ((queue[index]?.expectedSeconds ?? 0) > (queue[at]?.expectedSeconds ?? 0)) at = index
+  for (let index = 1; index < queue.length; index++)
+    if ((queue[index]?.expectedSeconds ?? 0) > (queue[at]?.expectedSeconds ?? 0)) at = index
   const [taken] = queue.splice(at, 1)
   if (!taken) throw new RangeError('nothing waits')
   return taken

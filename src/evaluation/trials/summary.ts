@@ -33,8 +33,15 @@ export interface EvaluationSummary {
 }
 
 export function summaryOf({ suite, stop, standing, score, failure, seconds }: Evaluated, rule: DecisionRule): EvaluationSummary {
-  const methods = suite.methods.map(({ id }, method): MethodSummary => ({ id, estimate: standing.means[method] ?? NaN, best: standing.best[method] ?? 0, ...score.methodScore(method) }))
-  const order = methods.map((_, method) => method).sort((a, b) => Number(b === standing.leader) - Number(a === standing.leader) || orderOf(methods[b]) - orderOf(methods[a]))
+  const methods = suite.methods.map(({ id }, method): MethodSummary => ({
+    id,
+    estimate: standing.means[method] ?? NaN,
+    best: standing.best[method] ?? 0,
+    ...score.methodScore(method),
+  }))
+  const order = methods
+    .map((_, method) => method)
+    .sort((a, b) => Number(b === standing.leader) - Number(a === standing.leader) || orderOf(methods[b]) - orderOf(methods[a]))
   const leader = suite.methods[standing.leader]?.id ?? ''
   const second = order[1]
   const lead = second === undefined ? undefined : { ...score.lead(standing.leader, second), next: suite.methods[second]?.id ?? '' }
@@ -63,7 +70,15 @@ export function percentOf(share: number): string {
   return share > 0.995 && share < 1 ? '> 99 %' : `${Math.round(100 * share)} %`
 }
 
-function because({ stop, rule, leader, cells, failure, methods, decided }: Pick<EvaluationSummary, 'stop' | 'rule' | 'leader' | 'cells' | 'failure' | 'methods' | 'decided'>): string {
+function because({
+  stop,
+  rule,
+  leader,
+  cells,
+  failure,
+  methods,
+  decided,
+}: Pick<EvaluationSummary, 'stop' | 'rule' | 'leader' | 'cells' | 'failure' | 'methods' | 'decided'>): string {
   const sure = percentOf(methods[0]?.best ?? 0)
   const within = rule.indifference > 0 ? ` or within ${rule.indifference} of it` : ''
   const left = cells.of - cells.scored
@@ -87,8 +102,13 @@ function because({ stop, rule, leader, cells, failure, methods, decided }: Pick<
   }
 }
 
-function holds({ rule, cells, methods }: Pick<EvaluationSummary, 'rule' | 'cells' | 'methods'>, guarantees: boolean, beaten: number | null): string {
-  if (cells.scored >= cells.of) return 'Every method was scored on every item, so the order on this test set is exact; how far it carries to other questions is what the intervals say.'
+function holds(
+  { rule, cells, methods }: Pick<EvaluationSummary, 'rule' | 'cells' | 'methods'>,
+  guarantees: boolean,
+  beaten: number | null,
+): string {
+  if (cells.scored >= cells.of)
+    return 'Every method was scored on every item, so the order on this test set is exact; how far it carries to other questions is what the intervals say.'
   if (rule.kind === 'guaranteed')
     return guarantees
       ? `The proof holds however often one looks: a wrong leader is declared in at most ${percentOf(1 - rule.confidence)} of evaluations, with scores in [0, 1] and no other assumption (betting on items drawn without replacement, Bonferroni over ${methods.length - 1} rivals; ${beaten ?? 0} beaten).`

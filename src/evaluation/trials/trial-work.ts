@@ -15,8 +15,8 @@ export interface NewAnswer extends KeptAnswer {
 }
 
 /**
- * Asks a method about an item. Throws what the world and the strategy throw; `BudgetExceeded` also for an answer that the budget cut off, since it would be graded for what
- * the method didn't do.
+ * Asks a method about an item. Throws what the world and the strategy throw; `BudgetExceeded` also for an answer that the budget cut
+ * off, since it would be graded for what the method didn't do.
  */
 export async function answerTrial(world: TrialWorld, trial: Trial): Promise<NewAnswer> {
   const opened: OpenTrial = await world.open(trial)
@@ -26,7 +26,10 @@ export async function answerTrial(world: TrialWorld, trial: Trial): Promise<NewA
   const { completion, usage, cost } = answer
   const { reply } = completion.answer.kind === 'reply' ? completion.answer : { reply: undefined }
   if (reply === undefined) throw new BursarError('The answer came as bytes, not as a reply.', { code: 'internal_error', status: 500 })
-  const cutByBudget = reply.choices[0]?.finish === 'length' && request.maxOutputTokens === undefined && completion.warnings.some((warning) => warning.startsWith('the budget has room for'))
+  const cutByBudget =
+    reply.choices[0]?.finish === 'length' &&
+    request.maxOutputTokens === undefined &&
+    completion.warnings.some((warning) => warning.startsWith('the budget has room for'))
   if (cutByBudget) throw new BudgetExceeded('The budget had room for a part of an answer only.')
   return {
     answer: textOf(completion),
@@ -52,10 +55,27 @@ export interface Graded {
 /** The grade of an answer that nobody checked but whose quality the world told. */
 const WORLDS_OWN = 'world'
 
-/** Asks all checks of an item about an answer; grades that are kept aren't asked again. Throws what checks throw: no judge to be had, aborted. */
-export async function gradeTrial(item: TestItem, request: Request, key: string, answer: KeptAnswer, quality: number | null, cells: Cells, environment: () => Environment): Promise<Graded> {
+/**
+ * Asks all checks of an item about an answer; grades that are kept aren't asked again. Throws what checks throw: no judge to be had,
+ * aborted.
+ */
+export async function gradeTrial(
+  item: TestItem,
+  request: Request,
+  key: string,
+  answer: KeptAnswer,
+  quality: number | null,
+  cells: Cells,
+  environment: () => Environment,
+): Promise<Graded> {
   if (item.checks.length === 0) {
-    if (quality !== null) cells.keepGrade(key, WORLDS_OWN, WORLDS_OWN, { score: quality, passed: quality >= 1, reason: 'as the world knows it', usd: zeroMoney })
+    if (quality !== null)
+      cells.keepGrade(key, WORLDS_OWN, WORLDS_OWN, {
+        score: quality,
+        passed: quality >= 1,
+        reason: 'as the world knows it',
+        usd: zeroMoney,
+      })
     const known = cells.grade(key, WORLDS_OWN)
     if (known) return { score: known.score, passed: known.passed, reasons: [], usd: zeroMoney }
   }
@@ -92,7 +112,11 @@ function kept(check: Check, item: TestItem, key: string, cells: Cells): Check {
       const known = cells.grade(key, id)
       if (known) return { score: known.score, passed: known.passed, reason: known.reason, cost: noCost }
       const grade = await check.grade(answer, context)
-      if (!(grade.score >= 0 && grade.score <= 1)) throw new BursarError(`The check "${kind}" of item "${item.id}" gave ${grade.score}, which is no score between 0 and 1.`, { code: 'internal_error', status: 500 })
+      if (!(grade.score >= 0 && grade.score <= 1))
+        throw new BursarError(`The check "${kind}" of item "${item.id}" gave ${grade.score}, which is no score between 0 and 1.`, {
+          code: 'internal_error',
+          status: 500,
+        })
       cells.keepGrade(key, id, kind, { score: grade.score, passed: grade.passed, reason: grade.reason, usd: grade.cost.usd })
       return grade
     },

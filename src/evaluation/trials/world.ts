@@ -24,16 +24,16 @@ export interface OpenTrial {
 }
 
 /**
- * Where cells are answered: a gateway in this process, a gateway elsewhere, a table of recorded outcomes, a simulation. It holds the budget: its environments
- * refuse a call with `BudgetExceeded` before what is left could be overrun.
+ * Where cells are answered: a gateway in this process, a gateway elsewhere, a table of recorded outcomes, a simulation. It holds the
+ * budget: its environments refuse a call with `BudgetExceeded` before what is left could be overrun.
  */
 export interface TrialWorld {
   readonly clock: Clock
   /** Whether answers cost something and are worth keeping. */
   readonly keeps: boolean
   /**
-   * Names everything that a method's answers depend on in this world beside method and request: the provider behind a model's name, the routing. Kept
-   * answers of another identity are not used.
+   * Names everything that a method's answers depend on in this world beside method and request: the provider behind a model's name, the
+   * routing. Kept answers of another identity are not used.
    */
   identityOf(method: Method, request: Request): string
   /** Throws `BursarError` for a model that isn't there, and `BudgetExceeded`. */

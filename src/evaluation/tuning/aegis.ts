@@ -1,7 +1,10 @@
 import { normalDraw, shuffled, type Random } from '../../statistics/index.js'
 import { GaussianProcess, type GpParameters, type Point } from './gaussian-process.js'
 
-/** Looks for the least of a function whose values come one by one, in any order, while others are still being computed. Points lie in the unit cube. */
+/**
+ * Looks for the least of a function whose values come one by one, in any order, while others are still being computed. Points lie in
+ * the unit cube.
+ */
 export interface Optimiser {
   /** The next point to try. */
   ask(): Point
@@ -21,11 +24,19 @@ export interface AegisOptions {
 }
 
 /**
- * AEGiS (105; De Ath, Everson and Fieldsend, Asynchronous ε-greedy Bayesian optimisation, 2021), as specified (reconstructed from the authors' code): a Gaussian process over what is known; for
- * a free worker with probability 1 - 2ε the least of its mean, else a Thompson sample's least or a random member of the Pareto front of (mean, variance). Points under
- * way need no invented values. It begins with 2·d points of a Latin hypercube. Values should be of similar worth: they are standardised, outliers below aren't cut. O(n³) a fit, made anew as n grows by a tenth.
+ * AEGiS (105; De Ath, Everson and Fieldsend, Asynchronous ε-greedy Bayesian optimisation, 2021), as specified (reconstructed from the
+ * authors' code): a Gaussian process over what is known; for a free worker with probability 1 - 2ε the least of its mean, else a
+ * Thompson sample's least or a random member of the Pareto front of (mean, variance). Points under way need no invented values. It
+ * begins with 2·d points of a Latin hypercube. Values should be of similar worth: they are standardised, outliers below aren't cut.
+ * O(n³) a fit, made anew as n grows by a tenth.
  */
-export function aegis({ dimensions, workers, random, thompsonShare = 0.5, epsilon = Math.min(0.5, 1 / Math.sqrt(Math.max(dimensions, 4))) }: AegisOptions): Optimiser {
+export function aegis({
+  dimensions,
+  workers,
+  random,
+  thompsonShare = 0.5,
+  epsilon = Math.min(0.5, 1 / Math.sqrt(Math.max(dimensions, 4))),
+}: AegisOptions): Optimiser {
   if (!(dimensions >= 1) || !(workers >= 1)) throw new RangeError('an optimiser needs a dimension and a worker')
   const first = latinHypercube(2 * dimensions, dimensions, random)
   const points: Point[] = []
@@ -47,7 +58,8 @@ export function aegis({ dimensions, workers, random, thompsonShare = 0.5, epsilo
       const process = model()
       const t = proposals++
       const best = points[values.indexOf(Math.min(...values))] ?? randomPoint(dimensions, random)
-      if ((t === 0 && epsilon < 0.5) || (t > workers && random.next() < 1 - 2 * epsilon)) return leastOf((point) => process.mean(point), best, dimensions, random)
+      if ((t === 0 && epsilon < 0.5) || (t > workers && random.next() < 1 - 2 * epsilon))
+        return leastOf((point) => process.mean(point), best, dimensions, random)
       if (random.next() < thompsonShare) return leastOf(process.samplePath(random), best, dimensions, random)
       return paretoPick(process, best, dimensions, random)
     },
@@ -90,7 +102,11 @@ function leastOf(value: (point: Point) => number, best: Point, dimensions: numbe
 
 /** A random one of those candidates of which none has both a lower mean and a higher variance. */
 function paretoPick(process: GaussianProcess, best: Point, dimensions: number, random: Random): Point {
-  const known = candidatesAbout(best, dimensions, random, 20 * dimensions).map((point) => ({ point, mean: process.mean(point), variance: process.variance(point) }))
+  const known = candidatesAbout(best, dimensions, random, 20 * dimensions).map((point) => ({
+    point,
+    mean: process.mean(point),
+    variance: process.variance(point),
+  }))
   known.sort((a, b) => a.mean - b.mean)
   let most = -Infinity
   const front = known.filter(({ variance }) => variance > most && ((most = variance), true))

@@ -1,4 +1,7 @@
-/** The lower triangle L of a symmetric positive definite matrix A = L·Lᵀ, row by row in one array of n × n; `undefined` where A isn't positive definite. O(n³/6). */
+/**
+ * The lower triangle L of a symmetric positive definite matrix A = L·Lᵀ, row by row in one array of n × n; `undefined` where A isn't
+ * positive definite. O(n³/6).
+ */
 export function cholesky(matrix: Float64Array, n: number): Float64Array | undefined {
   const lower = new Float64Array(n * n)
   for (let row = 0; row < n; row++)

@@ -16,8 +16,9 @@ const FEATURES = 500
 const JITTER = 1e-8
 
 /**
- * A Gaussian process with a Matérn-5/2 kernel and a length scale a dimension: k(x, x') = s² (1 + √5 r + 5r²/3) exp(-√5 r), r² = Σ ((x_d - x'_d)/ℓ_d)² (Rasmussen and Williams 2006,
- * equation 4.17). Values are standardised inside. A prediction costs O(n·d), its variance O(n²), a fit O(n³).
+ * A Gaussian process with a Matérn-5/2 kernel and a length scale a dimension: k(x, x') = s² (1 + √5 r + 5r²/3) exp(-√5 r), r² = Σ ((x_d
+ * - x'_d)/ℓ_d)² (Rasmussen and Williams 2006, equation 4.17). Values are standardised inside. A prediction costs O(n·d), its variance
+ * O(n²), a fit O(n³).
  */
 export class GaussianProcess {
   private readonly lower: Float64Array
@@ -39,15 +40,19 @@ export class GaussianProcess {
   private readonly values: readonly number[]
 
   /**
-   * Fits the parameters by maximum a posteriori (log-normal priors that keep length scales within the cube and noise small), by coordinate steps that grow where they help and shrink where they don't (a
-   * pattern search; Hooke and Jeeves 1961). `from`: where to begin. `sweeps`: each O(d·n³). Throws `RangeError` for no points.
+   * Fits the parameters by maximum a posteriori (log-normal priors that keep length scales within the cube and noise small), by
+   * coordinate steps that grow where they help and shrink where they don't (a pattern search; Hooke and Jeeves 1961). `from`: where to
+   * begin. `sweeps`: each O(d·n³). Throws `RangeError` for no points.
    */
   static fit(points: readonly Point[], values: readonly number[], from: GpParameters | undefined, sweeps: number): GaussianProcess {
     const dimensions = points[0]?.length ?? 0
-    if (points.length === 0 || points.length !== values.length) throw new RangeError('a Gaussian process needs as many values as points, and one at least')
+    if (points.length === 0 || points.length !== values.length)
+      throw new RangeError('a Gaussian process needs as many values as points, and one at least')
     const [centre, scale] = centreAndScale(values)
     const y = values.map((value) => (value - centre) / scale)
-    let theta = from ? [...from.lengths, from.signal, from.noise] : [...Array.from({ length: dimensions }, () => Math.log(0.5)), 0, Math.log(1e-3)]
+    let theta = from
+      ? [...from.lengths, from.signal, from.noise]
+      : [...Array.from({ length: dimensions }, () => Math.log(0.5)), 0, Math.log(1e-3)]
     const steps = theta.map(() => 0.5)
     let best = posterior(points, y, theta)
     for (let sweep = 0; sweep < sweeps; sweep++)
@@ -63,7 +68,11 @@ export class GaussianProcess {
         }
         steps[place] = moved ? step * 1.3 : step / 2
       }
-    return GaussianProcess.with(points, values, { lengths: theta.slice(0, dimensions), signal: theta[dimensions] ?? 0, noise: theta[dimensions + 1] ?? -7 })
+    return GaussianProcess.with(points, values, {
+      lengths: theta.slice(0, dimensions),
+      signal: theta[dimensions] ?? 0,
+      noise: theta[dimensions + 1] ?? -7,
+    })
   }
 
   /** The same with parameters that are known. */
@@ -91,14 +100,19 @@ export class GaussianProcess {
   }
 
   /**
-   * A function drawn from the posterior: a path of the prior by random Fourier features (Rahimi and Recht 2007; frequencies of Matérn-5/2 are Student-t with 5 degrees of
-   * freedom), corrected to pass by the data (Wilson et al., Efficiently sampling functions from Gaussian process posteriors, 2020). O(n²) to draw, O(d·(features + n)) to ask.
+   * A function drawn from the posterior: a path of the prior by random Fourier features (Rahimi and Recht 2007; frequencies of
+   * Matérn-5/2 are Student-t with 5 degrees of freedom), corrected to pass by the data (Wilson et al., Efficiently sampling functions
+   * from Gaussian process posteriors, 2020). O(n²) to draw, O(d·(features + n)) to ask.
    */
   samplePath(random: Random): (point: Point) => number {
     const { lengths, signal, noise } = this.parameters
     const waves = Array.from({ length: FEATURES }, () => {
       const spread = Math.sqrt(5 / (2 * gammaDraw(random, 2.5)))
-      return { frequency: lengths.map((length) => (normalDraw(random) * spread) / Math.exp(length)), phase: 2 * Math.PI * random.next(), weight: normalDraw(random) }
+      return {
+        frequency: lengths.map((length) => (normalDraw(random) * spread) / Math.exp(length)),
+        phase: 2 * Math.PI * random.next(),
+        weight: normalDraw(random),
+      }
     })
     const size = Math.sqrt((2 * Math.exp(signal)) / FEATURES)
     const prior = (point: Point) => {
@@ -111,7 +125,9 @@ export class GaussianProcess {
       return size * sum
     }
     const deviation = Math.sqrt(Math.exp(noise))
-    const missed = this.standardised(this.values).map((value, index) => value - prior(this.points[index] ?? []) - deviation * normalDraw(random))
+    const missed = this.standardised(this.values).map(
+      (value, index) => value - prior(this.points[index] ?? []) - deviation * normalDraw(random),
+    )
     const weights = solve(this.lower, this.points.length, missed)
     return (point) => {
       let sum = prior(point)

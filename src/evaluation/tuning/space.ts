@@ -3,7 +3,14 @@ import type { Point } from './gaussian-process.js'
 
 /** One setting that may be tuned. */
 export type SettingRange =
-  | { readonly name: string; readonly kind: 'number'; readonly from: number; readonly to: number; readonly log: boolean; readonly whole: boolean }
+  | {
+      readonly name: string
+      readonly kind: 'number'
+      readonly from: number
+      readonly to: number
+      readonly log: boolean
+      readonly whole: boolean
+    }
   | { readonly name: string; readonly kind: 'choice'; readonly choices: readonly SettingValue[] }
 
 export type SettingValue = string | number | boolean
@@ -17,20 +24,25 @@ export interface SettingsSpace {
 }
 
 /**
- * Reads `settings:` of a suite: a name with a list of choices, or with `{from, to}`, `scale: log` and `whole: true` as wanted. Throws `InvalidRequest` with the
- * field's path.
+ * Reads `settings:` of a suite: a name with a list of choices, or with `{from, to}`, `scale: log` and `whole: true` as wanted. Throws
+ * `InvalidRequest` with the field's path.
  */
 export function readSpace(value: unknown, path = 'settings'): SettingsSpace {
   const refuse = (at: string, what: string) => new InvalidRequest(`${at}: ${what}`, { code: 'invalid_configuration', path: at })
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refuse(path, 'expected names of settings with their ranges, such as "temperature: {from: 0, to: 1}" or "effort: [low, high]".')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw refuse(path, 'expected names of settings with their ranges, such as "temperature: {from: 0, to: 1}" or "effort: [low, high]".')
   const ranges = Object.entries(value).map(([name, range]: [string, unknown]): SettingRange => {
     const at = `${path}.${name}`
     if (Array.isArray(range)) {
-      const choices = (range as readonly unknown[]).flatMap((one) => (typeof one === 'string' || typeof one === 'number' || typeof one === 'boolean' ? [one] : []))
-      if (choices.length !== range.length || choices.length < 2) throw refuse(at, 'expected at least two texts, numbers or booleans to choose from.')
+      const choices = (range as readonly unknown[]).flatMap((one) =>
+        typeof one === 'string' || typeof one === 'number' || typeof one === 'boolean' ? [one] : [],
+      )
+      if (choices.length !== range.length || choices.length < 2)
+        throw refuse(at, 'expected at least two texts, numbers or booleans to choose from.')
       return { name, kind: 'choice', choices }
     }
-    if (typeof range !== 'object' || range === null || !('from' in range) || !('to' in range)) throw refuse(at, 'expected a list of choices, or "from" and "to".')
+    if (typeof range !== 'object' || range === null || !('from' in range) || !('to' in range))
+      throw refuse(at, 'expected a list of choices, or "from" and "to".')
     const { from, to } = range
     const scale = 'scale' in range ? range.scale : 'linear'
     const whole = 'whole' in range ? range.whole : false

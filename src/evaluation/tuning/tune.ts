@@ -37,15 +37,17 @@ export interface Tuned {
 const everything = { kind: 'never', confidence: 0.95, indifference: 0 } as const
 
 /**
- * Tunes the settings of a suite's first method with AEGiS: each trial is the mean over two thirds of the items; what was found is checked against the method as it stands on the last
- * third, since the best of many trials looks better than it is. Ends early when the budget is spent. Throws `InvalidRequest` for fewer than 6 items, or without `settings`.
+ * Tunes the settings of a suite's first method with AEGiS: each trial is the mean over two thirds of the items; what was found is
+ * checked against the method as it stands on the last third, since the best of many trials looks better than it is. Ends early when the
+ * budget is spent. Throws `InvalidRequest` for fewer than 6 items, or without `settings`.
  */
 export async function tune(suite: Suite, options: TuneOptions): Promise<Tuned> {
   const { seed, trials: most, lambda, workers, parallel, stop } = options
   const space = readSpace(suite.settings)
   const [method] = suite.methods
   if (!method) throw new InvalidRequest('There is no method whose settings could be tuned.', { path: 'providers' })
-  if (suite.items.length < 6) throw new InvalidRequest('Tuning needs 6 items at least: two thirds to tune on, and one to check on.', { path: 'tests' })
+  if (suite.items.length < 6)
+    throw new InvalidRequest('Tuning needs 6 items at least: two thirds to tune on, and one to check on.', { path: 'tests' })
   const order = childRandom(seed, 'split')
   const items = suite.items.map((item) => ({ item, key: order.next() })).sort((a, b) => a.key - b.key).map(({ item }) => item)
   const cut = Math.ceil((2 * items.length) / 3)
@@ -59,7 +61,10 @@ export async function tune(suite: Suite, options: TuneOptions): Promise<Tuned> {
       begun += 1
       const point = optimiser.ask()
       const settings = space.at(point)
-      const [end] = await evaluateSuites([{ ...suite, name: `${suite.name} (tuning)`, methods: [withSettings(method, settings)], items: items.slice(0, cut) }], shared)
+      const [end] = await evaluateSuites(
+        [{ ...suite, name: `${suite.name} (tuning)`, methods: [withSettings(method, settings)], items: items.slice(0, cut) }],
+        shared,
+      )
       if (!end || end.stop !== 'exhausted') {
         spent = true
         return
@@ -74,8 +79,21 @@ export async function tune(suite: Suite, options: TuneOptions): Promise<Tuned> {
   await Promise.all(Array.from({ length: workers }, work))
   found.sort((a, b) => b.value - a.value)
   const [best] = found
-  if (!best) throw new InvalidRequest('The budget was spent before one setting was tried. Raise it, or use fewer items with --limit.', { path: 'max-usd' })
-  const [check] = await evaluateSuites([{ ...suite, name: `${suite.name} (checked on unseen items)`, methods: [method, withSettings(method, best.settings)], items: items.slice(cut) }], { ...shared, parallel })
+  if (!best)
+    throw new InvalidRequest('The budget was spent before one setting was tried. Raise it, or use fewer items with --limit.', {
+      path: 'max-usd',
+    })
+  const [check] = await evaluateSuites(
+    [
+      {
+        ...suite,
+        name: `${suite.name} (checked on unseen items)`,
+        methods: [method, withSettings(method, best.settings)],
+        items: items.slice(cut),
+      },
+    ],
+    { ...shared, parallel },
+  )
   if (!check) throw new RangeError('nothing was evaluated')
   return { trials: found, check: summaryOf(check, everything), tunedOn: cut }
 }

@@ -66,7 +66,12 @@ it('AEGiS comes closer to the least of a noisy bowl than chance', () => {
 
 describe('a space of settings', () => {
   it('is read, and points of the cube are settings', () => {
-    const space = readSpace({ temperature: { from: 0, to: 2 }, samples: { from: 1, to: 8, whole: true }, rate: { from: 0.01, to: 1, scale: 'log' }, effort: ['low', 'high'] })
+    const space = readSpace({
+      temperature: { from: 0, to: 2 },
+      samples: { from: 1, to: 8, whole: true },
+      rate: { from: 0.01, to: 1, scale: 'log' },
+      effort: ['low', 'high'],
+    })
     expect(space.dimensions).toBe(5)
     expect(space.at([0.5, 1, 0.5, 0.2, 0.7])).toEqual({ temperature: 1, samples: 8, rate: 0.1, effort: 'high' })
   })
@@ -84,7 +89,17 @@ it('tuning finds the better setting and checks it on items that it never saw', a
   const never = new AbortController().signal
   const world = simulatedWorld({ model: (request) => simulatedModel(0.9 - 0.8 * (request.temperature ?? 1)) })
   const suite = { ...simulatedSuite(['model'], 45), settings: { temperature: { from: 0.01, to: 1 } } }
-  const { trials, check, tunedOn } = await tune(suite, { world, cells: memoryCells(), trials: 8, lambda: 0, workers: 2, parallel: 8, seed: 1, stop: never, signal: never })
+  const { trials, check, tunedOn } = await tune(suite, {
+    world,
+    cells: memoryCells(),
+    trials: 8,
+    lambda: 0,
+    workers: 2,
+    parallel: 8,
+    seed: 1,
+    stop: never,
+    signal: never,
+  })
   expect([trials.length, tunedOn, check.cells.of]).toEqual([8, 30, 30])
   expect(trials[0]?.settings['temperature']).toBeLessThan(0.4)
   expect(check.leader).toContain('temperature=')

@@ -13,8 +13,8 @@ const requestSettings: Readonly<Record<string, (request: Request, value: Setting
 }
 
 /**
- * The same method with other settings: `temperature`, `top_p`, `max_tokens` and `effort` of the request, `strategy.FIELD` of a declared strategy, and everything else as a
- * variable of its prompt. Throws `InvalidRequest` for a value that a setting can't have.
+ * The same method with other settings: `temperature`, `top_p`, `max_tokens` and `effort` of the request, `strategy.FIELD` of a declared
+ * strategy, and everything else as a variable of its prompt. Throws `InvalidRequest` for a value that a setting can't have.
  */
 export function withSettings(method: Method, settings: Settings): Method {
   const entries = Object.entries(settings)
@@ -32,18 +32,30 @@ export function withSettings(method: Method, settings: Settings): Method {
 }
 
 function strategyWith({ id, strategy }: Method, entries: readonly (readonly [string, SettingValue])[]): StrategySpec {
-  if (strategy === undefined) throw new InvalidRequest(`Method "${id}" has no declared strategy whose fields could be set.`, { code: 'invalid_configuration', path: 'settings' })
-  const fields = entries.flatMap(([name, value]) => (name.startsWith('strategy.') ? [[name.slice('strategy.'.length), value] as const] : []))
+  if (strategy === undefined)
+    throw new InvalidRequest(`Method "${id}" has no declared strategy whose fields could be set.`, {
+      code: 'invalid_configuration',
+      path: 'settings',
+    })
+  const fields = entries.flatMap(([name, value]) =>
+    name.startsWith('strategy.') ? [[name.slice('strategy.'.length), value] as const] : [],
+  )
   return parseStrategy({ ...strategy, ...Object.fromEntries(fields) }, 'settings.strategy')
 }
 
 function numberOf(name: string, value: SettingValue): number {
   if (typeof value === 'number') return value
-  throw new InvalidRequest(`settings.${name}: expected a number, not "${value}".`, { code: 'invalid_configuration', path: `settings.${name}` })
+  throw new InvalidRequest(`settings.${name}: expected a number, not "${value}".`, {
+    code: 'invalid_configuration',
+    path: `settings.${name}`,
+  })
 }
 
 function effortOf(value: SettingValue): Effort {
   const found = efforts.find((effort) => effort === value)
   if (found) return found
-  throw new InvalidRequest(`settings.effort: expected one of ${efforts.join(', ')}, not "${value}".`, { code: 'invalid_configuration', path: 'settings.effort' })
+  throw new InvalidRequest(`settings.effort: expected one of ${efforts.join(', ')}, not "${value}".`, {
+    code: 'invalid_configuration',
+    path: 'settings.effort',
+  })
 }

@@ -53,7 +53,11 @@ export class Administration {
     await this.opened.feed.refresh()
     const { name } = settings
     if (this.keyring().namesOfConfiguration(name))
-      throw new BursarError(`The configuration has a key "${name}" already; records go by the name, so it has to be another one.`, { code: 'already_exists', status: 409, path: 'name' })
+      throw new BursarError(`The configuration has a key "${name}" already; records go by the name, so it has to be another one.`, {
+        code: 'already_exists',
+        status: 409,
+        path: 'name',
+      })
     this.requireParents(settings)
     const { text, hash, prefix } = makeSecret()
     const key = await this.store.createKey({ ...settings, id: makeKeyId(), hash, prefix }, by)
@@ -141,19 +145,24 @@ export class Administration {
   private get opened(): AdministeredAccounts {
     const accounts = this.accounts()
     if (accounts === undefined)
-      throw new BursarError('This gateway keeps no database, so it has no keys but those of its configuration.', { code: 'ledger_unavailable', status: 503 })
+      throw new BursarError('This gateway keeps no database, so it has no keys but those of its configuration.', {
+        code: 'ledger_unavailable',
+        status: 503,
+      })
     return accounts
   }
 
   private async changeableKey(reference: string): Promise<KeyAccount> {
     const key = await this.key(reference)
-    if (key.source === 'configuration') throw new InvalidRequest(`The key "${key.name}" is in the configuration; change it there.`, { path: 'id' })
+    if (key.source === 'configuration')
+      throw new InvalidRequest(`The key "${key.name}" is in the configuration; change it there.`, { path: 'id' })
     return key
   }
 
   private async changeableAccount(kind: AccountKind, id: string): Promise<Account> {
     const account = await this.account(kind, id)
-    if (account.source === 'configuration') throw new InvalidRequest(`The ${kind} "${id}" is in the configuration; change it there.`, { path: 'id' })
+    if (account.source === 'configuration')
+      throw new InvalidRequest(`The ${kind} "${id}" is in the configuration; change it there.`, { path: 'id' })
     return account
   }
 
@@ -163,10 +172,14 @@ export class Administration {
     for (const kind of accountKinds) {
       const id = parents[kind]
       if (id !== undefined && find(kind, id) === undefined)
-        throw new InvalidRequest(`${kind}: there is no ${kind} "${id}"; make it first (POST /admin/accounts, or bursar accounts create ${kind} ${id}).`, { path: kind })
+        throw new InvalidRequest(
+          `${kind}: there is no ${kind} "${id}"; make it first (POST /admin/accounts, or bursar accounts create ${kind} ${id}).`,
+          { path: kind },
+        )
     }
     const chain = chainOf(parents, find)
-    if (isBroken(chain)) throw new InvalidRequest(`These accounts don't fit together: ${chain.fault}.`, { path: parents.user === undefined ? 'team' : 'user' })
+    if (isBroken(chain))
+      throw new InvalidRequest(`These accounts don't fit together: ${chain.fault}.`, { path: parents.user === undefined ? 'team' : 'user' })
   }
 
   /** Waits until this process goes by a change that was made. */
@@ -174,19 +187,26 @@ export class Administration {
     try {
       await this.opened.feed.refresh()
     } catch (cause) {
-      throw new BursarError('The change is made, but this process can’t read it back now; it takes effect here once the database answers again.', {
-        code: 'ledger_unavailable',
-        status: 503,
-        retryAfterSeconds: 1,
-        cause,
-      })
+      throw new BursarError(
+        'The change is made, but this process can’t read it back now; it takes effect here once the database answers again.',
+        {
+          code: 'ledger_unavailable',
+          status: 503,
+          retryAfterSeconds: 1,
+          cause,
+        },
+      )
     }
     return result
   }
 }
 
-function requireFittingParents(kind: AccountKind, { organisation, team }: { readonly organisation?: string | null | undefined; readonly team?: string | null | undefined }): void {
-  if (team !== undefined && team !== null && kind !== 'user') throw new InvalidRequest(`team: only users and keys are under a team, not a ${kind}.`, { path: 'team' })
+function requireFittingParents(
+  kind: AccountKind,
+  { organisation, team }: { readonly organisation?: string | null | undefined; readonly team?: string | null | undefined },
+): void {
+  if (team !== undefined && team !== null && kind !== 'user')
+    throw new InvalidRequest(`team: only users and keys are under a team, not a ${kind}.`, { path: 'team' })
   if (organisation !== undefined && organisation !== null && kind === 'organisation')
     throw new InvalidRequest('organisation: an organisation is under no other.', { path: 'organisation' })
 }

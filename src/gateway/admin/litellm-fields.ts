@@ -46,7 +46,18 @@ const withoutCounterpart: Readonly<Record<string, readonly unknown[]>> = {
 }
 
 /** Fields that every level has. */
-export const levelNames = ['max_budget', 'budget_duration', 'soft_budget', 'rpm_limit', 'tpm_limit', 'max_parallel_requests', 'models', 'metadata', 'tags', 'blocked'] as const
+export const levelNames = [
+  'max_budget',
+  'budget_duration',
+  'soft_budget',
+  'rpm_limit',
+  'tpm_limit',
+  'max_parallel_requests',
+  'models',
+  'metadata',
+  'tags',
+  'blocked',
+] as const
 
 /**
  * Throws `InvalidRequest` with the field's path for a field that is not in `known` and would change something. What can't be
@@ -114,14 +125,23 @@ function rulesFrom(body: Fields, before: readonly BudgetRule[], warnings: string
     const dollars = numberOf(body, field)
     return dollars === undefined ? undefined : usd(dollars)
   }
-  const rule = (limit: bigint | undefined, hard: boolean): readonly BudgetRule[] => (limit === undefined ? [] : [{ unit: 'usd', limit, per, hard }])
+  const rule = (limit: bigint | undefined, hard: boolean): readonly BudgetRule[] =>
+    limit === undefined ? [] : [{ unit: 'usd', limit, per, hard }]
   const made = [...rule(limitOf('max_budget', main), true), ...rule(limitOf('soft_budget', soft), false)]
   if (typeof body['budget_duration'] === 'string' && made.length === 0)
     throw new InvalidRequest('budget_duration: there is no budget that it could be for; set max_budget too.', { path: 'budget_duration' })
   return [...made, ...before.filter((one) => one !== main && one !== soft)]
 }
 
-const exact: Readonly<Record<string, Window>> = { '60s': 'minute', '1m': 'minute', '1d': 'day', '24h': 'day', daily: 'day', '1mo': 'month', monthly: 'month' }
+const exact: Readonly<Record<string, Window>> = {
+  '60s': 'minute',
+  '1m': 'minute',
+  '1d': 'day',
+  '24h': 'day',
+  daily: 'day',
+  '1mo': 'month',
+  monthly: 'month',
+}
 
 /** Only windows that mean the same here. Thirty days become a calendar month, and a warning says so. */
 function windowFrom(value: unknown, warnings: string[]): Window {
@@ -132,16 +152,21 @@ function windowFrom(value: unknown, warnings: string[]): Window {
     warnings.push('budget_duration: "30d" became a calendar month (UTC); the budget starts anew on the first of each month.')
     return 'month'
   }
-  throw new InvalidRequest('budget_duration: budgets are per minute ("60s"), day ("1d"), month ("1mo" or "30d") or in total (null); no other length can be kept exactly.', {
-    path: 'budget_duration',
-  })
+  throw new InvalidRequest(
+    'budget_duration: budgets are per minute ("60s"), day ("1d"), month ("1mo" or "30d") or in total (null); no other length can be kept exactly.',
+    {
+      path: 'budget_duration',
+    },
+  )
 }
 
 function ratesFrom(body: Fields, before: RateRules | undefined): RateRules | null | undefined {
   const names = { rpm_limit: 'requestsPerMinute', tpm_limit: 'tokensPerMinute', max_parallel_requests: 'parallel' } as const
   const fields = (['rpm_limit', 'tpm_limit', 'max_parallel_requests'] as const).filter((field) => body[field] !== undefined)
   if (fields.length === 0) return undefined
-  const rates: { requestsPerMinute?: number | undefined; tokensPerMinute?: number | undefined; parallel?: number | undefined } = { ...before }
+  const rates: { requestsPerMinute?: number | undefined; tokensPerMinute?: number | undefined; parallel?: number | undefined } = {
+    ...before,
+  }
   for (const field of fields) {
     const limit = numberOf(body, field)
     if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0))
@@ -169,10 +194,13 @@ function tagsFrom(body: Fields): Readonly<Record<string, string>> | null | undef
   if (metadata === undefined && tags === undefined) return undefined
   const made: Record<string, string> = {}
   if (metadata !== undefined && metadata !== null) {
-    if (typeof metadata !== 'object' || Array.isArray(metadata)) throw new InvalidRequest('metadata: expected an object.', { path: 'metadata' })
+    if (typeof metadata !== 'object' || Array.isArray(metadata))
+      throw new InvalidRequest('metadata: expected an object.', { path: 'metadata' })
     for (const [name, value] of Object.entries(metadata)) {
       if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean')
-        throw new InvalidRequest(`metadata.${name}: tags are texts, numbers or booleans; lists and objects have no counterpart.`, { path: `metadata.${name}` })
+        throw new InvalidRequest(`metadata.${name}: tags are texts, numbers or booleans; lists and objects have no counterpart.`, {
+          path: `metadata.${name}`,
+        })
       made[tagName(name, `metadata.${name}`)] = tagValue(String(value), `metadata.${name}`)
     }
   }
@@ -219,7 +247,8 @@ export function booleanOf(body: Fields, field: string): boolean | undefined {
 function numberOf(body: Fields, field: string): number | undefined {
   const value = body[field]
   if (value === null || value === '') return undefined
-  if (typeof value !== 'number' || !(value >= 0 && value <= 1e15)) throw new InvalidRequest(`${field}: expected a number, not below 0, or null.`, { path: field })
+  if (typeof value !== 'number' || !(value >= 0 && value <= 1e15))
+    throw new InvalidRequest(`${field}: expected a number, not below 0, or null.`, { path: field })
   if (field.endsWith('budget') && value > 1e6) throw new InvalidRequest(`${field}: expected at most 1000000 dollars.`, { path: field })
   return value
 }

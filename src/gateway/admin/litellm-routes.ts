@@ -7,7 +7,18 @@ import { hashKey } from '../keys.js'
 import type { Administration, MadeKey } from './administration.js'
 import { readObject } from './body.js'
 import { actorOf, requireAdmin, type AdminParts } from './caller.js'
-import { booleanOf, expiryFrom, levelChange, levelNames, mainBudget, refuseOthers, softBudget, textOf, textsOf, type Fields } from './litellm-fields.js'
+import {
+  booleanOf,
+  expiryFrom,
+  levelChange,
+  levelNames,
+  mainBudget,
+  refuseOthers,
+  softBudget,
+  textOf,
+  textsOf,
+  type Fields,
+} from './litellm-fields.js'
 import { makeAccountId, makeKeyId } from './secret.js'
 import { momentJson, statusOf } from './views.js'
 
@@ -27,7 +38,12 @@ export function addLiteLlmRoutes(app: Hono, administration: Administration, part
     })
   /** A key by its text, its hash, its id or its name. */
   const find = async (reference: string, path: string): Promise<KeyAccount> => {
-    const hash = reference.startsWith('bk-') || reference.startsWith('sk-') ? hashKey(reference) : /^[0-9a-f]{64}$/.test(reference) ? reference : undefined
+    const hash =
+      reference.startsWith('bk-') || reference.startsWith('sk-')
+        ? hashKey(reference)
+        : /^[0-9a-f]{64}$/.test(reference)
+          ? reference
+          : undefined
     const found =
       hash === undefined
         ? undefined
@@ -73,7 +89,8 @@ export function addLiteLlmRoutes(app: Hono, administration: Administration, part
     refuseOthers(body, ['key', ...keyNames])
     const key = await find(required(body, 'key'), 'key')
     const alias = textOf(body, 'key_alias')
-    if (alias !== undefined && alias !== key.name) throw new InvalidRequest('key_alias: the name of a key never changes, since records go by it.', { path: 'key_alias' })
+    if (alias !== undefined && alias !== key.name)
+      throw new InvalidRequest('key_alias: the name of a key never changes, since records go by it.', { path: 'key_alias' })
     const parent = (field: string) => (body[field] === undefined ? undefined : (textOf(body, field) ?? null))
     let warnings: readonly string[] = []
     const updated = await administration.updateKey(
@@ -113,11 +130,25 @@ export function addLiteLlmRoutes(app: Hono, administration: Administration, part
   })
 
   admin('/user/new', 'post', async (c, body) => {
-    const accountFields = ['user_id', 'user_alias', 'user_email', 'user_role', 'team_id', 'organization_id', 'auto_create_key', 'key_alias', 'duration', ...levelNames]
+    const accountFields = [
+      'user_id',
+      'user_alias',
+      'user_email',
+      'user_role',
+      'team_id',
+      'organization_id',
+      'auto_create_key',
+      'key_alias',
+      'duration',
+      ...levelNames,
+    ]
     refuseOthers(body, accountFields)
     const role = textOf(body, 'user_role')
     if (role !== undefined && role !== 'internal_user')
-      throw new InvalidRequest(`user_role: users have no roles here; whoever has the admin key manages. Leave it out, or send "internal_user".`, { path: 'user_role' })
+      throw new InvalidRequest(
+        `user_role: users have no roles here; whoever has the admin key manages. Leave it out, or send "internal_user".`,
+        { path: 'user_role' },
+      )
     refuseBlocked(body)
     const id = idOf(textOf(body, 'user_id') ?? makeAccountId('user'), 'user_id')
     const { warnings, ...level } = levelChange(body, { rules: [] })
@@ -145,7 +176,13 @@ export function addLiteLlmRoutes(app: Hono, administration: Administration, part
       { kind: 'team', id, name: textOf(body, 'team_alias') ?? id, organisation: textOf(body, 'organization_id'), ...settingsOf(level) },
       actorOf(c),
     )
-    return { team_id: id, team_alias: account.name, organization_id: account.organisation ?? null, ...levelJson(account), ...warned(warnings) }
+    return {
+      team_id: id,
+      team_alias: account.name,
+      organization_id: account.organisation ?? null,
+      ...levelJson(account),
+      ...warned(warnings),
+    }
   })
 
   admin('/spend/logs', 'get', async (_, query) => {
@@ -156,13 +193,18 @@ export function addLiteLlmRoutes(app: Hono, administration: Administration, part
     if ((from === undefined) !== (to === undefined))
       throw new InvalidRequest('start_date and end_date go together.', { path: from === undefined ? 'start_date' : 'end_date' })
     const user = textOf(query, 'user_id')
-    if (from !== undefined && to !== undefined && query['summarize'] !== 'false') return summary(parts.ledger(), from, to + DAY, { key, user })
+    if (from !== undefined && to !== undefined && query['summarize'] !== 'false')
+      return summary(parts.ledger(), from, to + DAY, { key, user })
     if (user !== undefined)
-      throw new InvalidRequest('user_id: single calls are found by api_key or request_id; for sums by user give start_date and end_date.', { path: 'user_id' })
+      throw new InvalidRequest('user_id: single calls are found by api_key or request_id; for sums by user give start_date and end_date.', {
+        path: 'user_id',
+      })
     const requestId = textOf(query, 'request_id')
     // Their request id is the call's here.
     const asked = requestId === undefined ? {} : requestId.startsWith('call_') ? { callId: requestId } : { requestId }
-    const calls = await parts.ledger().calls({ key, ...asked, ...(from === undefined || to === undefined ? {} : { from, to: to + DAY }), limit: MAX_LOGS })
+    const calls = await parts
+      .ledger()
+      .calls({ key, ...asked, ...(from === undefined || to === undefined ? {} : { from, to: to + DAY }), limit: MAX_LOGS })
     return calls.map(logJson)
   })
 }
@@ -239,7 +281,12 @@ function logJson(call: CallRecord): Json {
 }
 
 /** By day, as LiteLLM sums it: dollars by key, user and model. */
-async function summary(ledger: LedgerReader, from: number, to: number, { key, user }: { readonly key?: string | undefined; readonly user?: string | undefined }): Promise<readonly Json[]> {
+async function summary(
+  ledger: LedgerReader,
+  from: number,
+  to: number,
+  { key, user }: { readonly key?: string | undefined; readonly user?: string | undefined },
+): Promise<readonly Json[]> {
   const where: NonNullable<ReportQuery['where']> = { ...(key === undefined ? {} : { key }), ...(user === undefined ? {} : { user }) }
   const { rows } = await ledger.report({ from, to, by: ['day', 'key', 'user', 'model'], where, order: 'group' })
   const days = new Map<string, Record<'spend' | 'keys' | 'users' | 'models', Map<string, Money>>>()
@@ -247,10 +294,16 @@ async function summary(ledger: LedgerReader, from: number, to: number, { key, us
     const day = days.get(group['day'] ?? '') ?? { spend: new Map(), keys: new Map(), users: new Map(), models: new Map() }
     days.set(group['day'] ?? '', day)
     const spent = totals.cost.usd ?? zeroMoney
-    for (const [sums, name] of [[day.spend, ''], [day.keys, group['key']], [day.users, group['user']], [day.models, group['model']]] as const)
+    for (const [sums, name] of [
+      [day.spend, ''],
+      [day.keys, group['key']],
+      [day.users, group['user']],
+      [day.models, group['model']],
+    ] as const)
       if (name !== undefined) sums.set(name, addMoney(sums.get(name) ?? zeroMoney, spent))
   }
-  const plain = (sums: ReadonlyMap<string, Money>) => Object.fromEntries([...sums].filter(([name]) => name !== '').map(([name, sum]) => [name, dollars(sum)]))
+  const plain = (sums: ReadonlyMap<string, Money>) =>
+    Object.fromEntries([...sums].filter(([name]) => name !== '').map(([name, sum]) => [name, dollars(sum)]))
   return [...days].map(([day, { spend, keys, users, models }]) => ({
     startTime: day,
     spend: dollars(spend.get('') ?? zeroMoney),
@@ -293,7 +346,8 @@ function idOf(text: string, path: string): string {
 
 /** Accounts have no switch: their keys do. */
 function refuseBlocked(body: Fields): void {
-  if (booleanOf(body, 'blocked') === true) throw new InvalidRequest('blocked: accounts can’t be blocked; block their keys.', { path: 'blocked' })
+  if (booleanOf(body, 'blocked') === true)
+    throw new InvalidRequest('blocked: accounts can’t be blocked; block their keys.', { path: 'blocked' })
 }
 
 /** `/chat/completions`, `/v1/chat/completions` or `llm_api_routes`, which are all. */
@@ -304,7 +358,10 @@ function endpointsFrom(body: Fields): readonly string[] | null | undefined {
   return routes.map((route, index) => {
     const path = route.startsWith('/v1/') ? route : `/v1${route}`
     const result = endpointPattern().safeParse(path)
-    if (!result.success) throw new InvalidRequest(`allowed_routes[${index}]: ${result.error.issues[0]?.message ?? 'not an endpoint'}.`, { path: `allowed_routes[${index}]` })
+    if (!result.success)
+      throw new InvalidRequest(`allowed_routes[${index}]: ${result.error.issues[0]?.message ?? 'not an endpoint'}.`, {
+        path: `allowed_routes[${index}]`,
+      })
     return path
   })
 }

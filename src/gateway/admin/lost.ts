@@ -24,7 +24,8 @@ export function addLostRoutes(app: Hono, parts: Pick<AdminParts, 'lostCalls' | '
     const body = checked(reconcileBody, await readObject(c.req.raw))
     const billed = billedOf(body)
     const lostCalls = parts.lostCalls()
-    if (lostCalls === undefined) throw new BursarError('This gateway keeps no database, so no call is lost.', { code: 'not_found', status: 404, path: 'call_id' })
+    if (lostCalls === undefined)
+      throw new BursarError('This gateway keeps no database, so no call is lost.', { code: 'not_found', status: 404, path: 'call_id' })
     return c.json(reconciledJson(await lostCalls.reconcile(id, billed, { by: actorOf(c), note: body.note })))
   })
 }
@@ -32,7 +33,11 @@ export function addLostRoutes(app: Hono, parts: Pick<AdminParts, 'lostCalls' | '
 function momentIn(text: string | undefined, path: string, now: number): number | undefined {
   if (text === undefined) return undefined
   const moment = momentOf(text, now)
-  if (moment === undefined) throw new InvalidRequest(`${path}: expected a date such as 2026-11-01 or 2026-11-01T12:00Z, or a time back from now such as 12h, 7d or 4w.`, { path })
+  if (moment === undefined)
+    throw new InvalidRequest(
+      `${path}: expected a date such as 2026-11-01 or 2026-11-01T12:00Z, or a time back from now such as 12h, 7d or 4w.`,
+      { path },
+    )
   return moment
 }
 
@@ -40,11 +45,15 @@ function billedOf(body: z.output<typeof reconcileBody>): Billed {
   const { usd: dollars, input_tokens: input, output_tokens: output, not_billed: notBilled } = body
   if (notBilled === true) {
     const path = (['usd', 'input_tokens', 'output_tokens'] as const).find((name) => body[name] !== undefined)
-    if (path !== undefined) throw new InvalidRequest(`${path}: a call that was not billed cost nothing; leave this out, or "not_billed".`, { path })
+    if (path !== undefined)
+      throw new InvalidRequest(`${path}: a call that was not billed cost nothing; leave this out, or "not_billed".`, { path })
     return 'nothing'
   }
   if (dollars === undefined) throw new InvalidRequest('usd: say what the call cost in dollars, or "not_billed": true.', { path: 'usd' })
-  if ((input === undefined) !== (output === undefined)) throw new InvalidRequest('give both input_tokens and output_tokens, or neither.', { path: input === undefined ? 'input_tokens' : 'output_tokens' })
+  if ((input === undefined) !== (output === undefined))
+    throw new InvalidRequest('give both input_tokens and output_tokens, or neither.', {
+      path: input === undefined ? 'input_tokens' : 'output_tokens',
+    })
   return { usd: usd(dollars), tokens: input === undefined || output === undefined ? undefined : { input, output } }
 }
 

@@ -39,7 +39,11 @@ export function addAdminRoutes(app: Hono, parts: AdminParts): void {
     const filter = checked(auditQuery, c.req.query())
     const entries = await administration.store.audit(filter)
     const last = entries.at(-1)
-    return c.json({ object: 'list', data: entries.map(auditJson), next: entries.length === filter.limit && last ? String(last.revision) : null })
+    return c.json({
+      object: 'list',
+      data: entries.map(auditJson),
+      next: entries.length === filter.limit && last ? String(last.revision) : null,
+    })
   })
   addLostRoutes(app, parts)
   addLiteLlmRoutes(app, administration, parts)
@@ -55,7 +59,8 @@ function addKeyRoutes(app: Hono, administration: Administration, parts: AdminPar
   app.get('/admin/keys', async (c) => {
     const { revoked, ...filter } = checked(keyListQuery, c.req.query())
     const page = await administration.store.keys({ ...filter, revoked: revoked === 'true' })
-    const fits = (key: KeyAccount) => (['name', 'organisation', 'team', 'user'] as const).every((field) => filter[field] === undefined || key[field] === filter[field])
+    const fits = (key: KeyAccount) =>
+      (['name', 'organisation', 'team', 'user'] as const).every((field) => filter[field] === undefined || key[field] === filter[field])
     const configured = filter.after === undefined ? parts.keyring().keysOfConfiguration().filter(fits) : []
     return c.json({ object: 'list', data: [...configured, ...page.items].map(shown), next: page.next ?? null })
   })
@@ -105,14 +110,20 @@ function addAccountRoutes(app: Hono, administration: Administration, parts: Admi
         ? parts
             .keyring()
             .accountsOfConfiguration()
-            .filter((account) => (['kind', 'organisation', 'team'] as const).every((field) => filter[field] === undefined || account[field] === filter[field]))
+            .filter((account) =>
+              (['kind', 'organisation', 'team'] as const).every((field) => filter[field] === undefined || account[field] === filter[field]),
+            )
         : []
     return c.json({ object: 'list', data: [...configured, ...page.items].map(accountJson), next: page.next ?? null })
   })
   app.get('/admin/accounts/:kind/:id', async (c) => c.json(accountJson(await administration.account(kindOf(c), c.req.param('id')))))
   app.patch('/admin/accounts/:kind/:id', async (c) => {
     const body = checked(accountPatchBody, await readObject(c.req.raw))
-    return c.json(accountJson(await administration.updateAccount(kindOf(c), c.req.param('id'), (account) => accountPatch(body, account.rules), actorOf(c))))
+    return c.json(
+      accountJson(
+        await administration.updateAccount(kindOf(c), c.req.param('id'), (account) => accountPatch(body, account.rules), actorOf(c)),
+      ),
+    )
   })
   app.delete('/admin/accounts/:kind/:id', async (c) => {
     await requireEmpty(c)

@@ -57,7 +57,10 @@ export const topUpBody = z.strictObject({
 })
 
 /** A length of time: seconds, or a number with s, m, h, d or w. */
-const duration = z.union([z.number().nonnegative().max(31_536_000), z.string().regex(/^\d{1,8}[smhdw]$/, 'expected a length of time such as 90s, 30m, 24h or 7d')])
+const duration = z.union([
+  z.number().nonnegative().max(31_536_000),
+  z.string().regex(/^\d{1,8}[smhdw]$/, 'expected a length of time such as 90s, 30m, 24h or 7d'),
+])
 
 export const rotateBody = z.strictObject({ grace: duration.optional() })
 
@@ -88,10 +91,18 @@ export const auditQuery = z.strictObject({
 
 export const usageQuery = z.strictObject({ days: z.coerce.number().int().min(1).max(400).default(30) })
 
-export const lostQuery = z.strictObject({ limit: page.limit, key: z.string().optional(), from: z.string().max(40).optional(), to: z.string().max(40).optional() })
+export const lostQuery = z.strictObject({
+  limit: page.limit,
+  key: z.string().optional(),
+  from: z.string().max(40).optional(),
+  to: z.string().max(40).optional(),
+})
 
 /** Dollars as a number, or as a text that keeps every digit. */
-const billedUsd = z.union([z.number().nonnegative().max(1e6), z.string().regex(/^\d{1,7}(?:\.\d{1,30})?$/, 'expected dollars such as 0.0123')])
+const billedUsd = z.union([
+  z.number().nonnegative().max(1e6),
+  z.string().regex(/^\d{1,7}(?:\.\d{1,30})?$/, 'expected dollars such as 0.0123'),
+])
 
 /** What a lost call really cost: dollars, with both counts of tokens or neither; or that the provider never billed it. */
 export const reconcileBody = z.strictObject({

@@ -38,7 +38,9 @@ export function levelSettings({ budget_usd, budgets, rates, models, tags, user_b
 }
 
 /** The settings of a new account; its id and name are the caller's to choose. */
-export function accountSettings(body: z.output<typeof newAccountBody>): LevelSettings & { readonly organisation?: string | undefined; readonly team?: string | undefined } {
+export function accountSettings(
+  body: z.output<typeof newAccountBody>,
+): LevelSettings & { readonly organisation?: string | undefined; readonly team?: string | undefined } {
   return { organisation: body.organisation, team: body.team, ...levelSettings(body) }
 }
 
@@ -68,7 +70,9 @@ export function topUpOf(body: z.output<typeof topUpBody>): TopUp {
   const [unit] = named
   const amount = unit && body[unit]
   if (unit === undefined || amount === undefined || named.length > 1)
-    throw new InvalidRequest(`expected one of ${units.join(', ')}, got ${named.length === 0 ? 'none' : named.join(' and ')}.`, { path: named[1] ?? 'usd' })
+    throw new InvalidRequest(`expected one of ${units.join(', ')}, got ${named.length === 0 ? 'none' : named.join(' and ')}.`, {
+      path: named[1] ?? 'usd',
+    })
   return { unit, amount: grainsOfLimit(unit, unit === 'usd' ? usd(amount) : amount), per: body.per }
 }
 

@@ -1,4 +1,12 @@
-import { plainRule, type Account, type AuditEntry, type BudgetRule, type KeyAccount, type RateRules, type ReportTotals } from '../../ledger/index.js'
+import {
+  plainRule,
+  type Account,
+  type AuditEntry,
+  type BudgetRule,
+  type KeyAccount,
+  type RateRules,
+  type ReportTotals,
+} from '../../ledger/index.js'
 import { formatUsd, totalInputTokens, totalOutputTokens } from '../../quantities/index.js'
 
 type Json = Readonly<Record<string, unknown>>
@@ -67,8 +75,20 @@ export function totalsJson({ calls, errors, lost, unpriced, usage, cost }: Repor
   }
 }
 
-function levelJson({ rules, rates, models, endUserRules, tags }: Pick<Account, 'rules' | 'rates' | 'models' | 'endUserRules' | 'tags'>): Json {
-  return { budgets: rulesJson(rules), rates: rates === undefined ? null : ratesJson(rates), models: models ?? null, user_budgets: rulesJson(endUserRules), tags: tags ?? {} }
+function levelJson({
+  rules,
+  rates,
+  models,
+  endUserRules,
+  tags,
+}: Pick<Account, 'rules' | 'rates' | 'models' | 'endUserRules' | 'tags'>): Json {
+  return {
+    budgets: rulesJson(rules),
+    rates: rates === undefined ? null : ratesJson(rates),
+    models: models ?? null,
+    user_budgets: rulesJson(endUserRules),
+    tags: tags ?? {},
+  }
 }
 
 export function rulesJson(rules: readonly BudgetRule[] | undefined): readonly Json[] {

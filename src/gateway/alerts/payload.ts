@@ -49,7 +49,10 @@ export interface RollBackPayload {
   readonly margin: number
 }
 
-export function rollBackPayloadOf({ scope, at, text, difference: { value, low, high }, margin }: RollBackAlert, id: string): RollBackPayload {
+export function rollBackPayloadOf(
+  { scope, at, text, difference: { value, low, high }, margin }: RollBackAlert,
+  id: string,
+): RollBackPayload {
   return { id, type: 'proof.rolled_back', at: iso(at), text, scope, difference: { value, low, high }, margin }
 }
 

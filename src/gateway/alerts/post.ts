@@ -10,7 +10,14 @@ export type PostOutcome = { readonly status: number } | { readonly fault: string
  * Posts a body and resolves to the status of the answer, whose body is thrown away; or to what went wrong, `seconds` after the beginning at
  * the latest. Follows no redirects. Never rejects.
  */
-export function post(agent: Agent, url: URL, headers: Record<string, string>, body: Buffer, seconds: number, signal: AbortSignal): Promise<PostOutcome> {
+export function post(
+  agent: Agent,
+  url: URL,
+  headers: Record<string, string>,
+  body: Buffer,
+  seconds: number,
+  signal: AbortSignal,
+): Promise<PostOutcome> {
   return new Promise((resolve) => {
     let controller: Controller | undefined
     let over = false
@@ -52,6 +59,7 @@ export function post(agent: Agent, url: URL, headers: Record<string, string>, bo
 
 /** What went wrong, without addresses: a URL may hold a secret. */
 function describe(thrown: unknown): string {
-  const code = typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined
+  const code =
+    typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined
   return `it could not be reached${code === undefined ? '' : ` (${code})`}`
 }

@@ -106,10 +106,19 @@ describe('an alert', () => {
   })
 
   it('is said in plain words', () => {
-    expect(alertText(alert('a', { kind: 'soft_limit_overrun', share: undefined, rule: { unit: 'calls', limit: 5n, per: 'month', hard: false }, used: 6n }))).toBe(
-      'The monthly soft limit of team "a" is overrun: 6 calls of 5 calls made.',
+    expect(
+      alertText(
+        alert('a', {
+          kind: 'soft_limit_overrun',
+          share: undefined,
+          rule: { unit: 'calls', limit: 5n, per: 'month', hard: false },
+          used: 6n,
+        }),
+      ),
+    ).toBe('The monthly soft limit of team "a" is overrun: 6 calls of 5 calls made.')
+    expect(alertText(alert('a', { kind: 'refused', used: usd(9.5) }))).toBe(
+      'The daily budget of team "a" refuses calls: $9.5 of $10 used, and what isn\'t reserved of the rest is too little for them.',
     )
-    expect(alertText(alert('a', { kind: 'refused', used: usd(9.5) }))).toBe("The daily budget of team \"a\" refuses calls: $9.5 of $10 used, and what isn't reserved of the rest is too little for them.")
   })
 })
 

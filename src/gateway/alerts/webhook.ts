@@ -64,11 +64,18 @@ class QueuedWebhook implements Webhook {
 
   constructor(private readonly options: WebhookOptions) {
     this.url = new URL(options.url)
-    if (this.url.protocol !== 'http:' && this.url.protocol !== 'https:') throw new TypeError(`a webhook is sent by http: or https:, not ${this.url.protocol}`)
+    if (this.url.protocol !== 'http:' && this.url.protocol !== 'https:')
+      throw new TypeError(`a webhook is sent by http: or https:, not ${this.url.protocol}`)
     this.clock = options.clock ?? systemClock
     this.timeoutSeconds = options.timeoutSeconds ?? 5
     const milliseconds = this.timeoutSeconds * 1000
-    this.agent = new UndiciAgent({ connections: 1, connect: { timeout: milliseconds }, headersTimeout: milliseconds, bodyTimeout: milliseconds, keepAliveTimeout: 4_000 })
+    this.agent = new UndiciAgent({
+      connections: 1,
+      connect: { timeout: milliseconds },
+      headersTimeout: milliseconds,
+      bodyTimeout: milliseconds,
+      keepAliveTimeout: 4_000,
+    })
   }
 
   get counts(): WebhookCounts {
@@ -137,10 +144,15 @@ class QueuedWebhook implements Webhook {
   private headersFor(body: Buffer): Record<string, string> {
     const { secret } = this.options
     const { username, password } = this.url
-    const headers: Record<string, string> = { 'content-type': 'application/json', 'content-length': String(body.length), 'user-agent': 'bursar' }
+    const headers: Record<string, string> = {
+      'content-type': 'application/json',
+      'content-length': String(body.length),
+      'user-agent': 'bursar',
+    }
     if (secret !== undefined) headers['x-bursar-signature'] = `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`
     if (username !== '' || password !== '')
-      headers['authorization'] = `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`
+      headers['authorization'] =
+        `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`
     return headers
   }
 }

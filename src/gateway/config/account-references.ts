@@ -39,7 +39,8 @@ export function accountFindings(showing: Showing): Finding[] {
     // What is missing further up is told where it is named.
     if (isBroken(chain) && chain.fault.includes('under two')) found.push({ path, message: chain.fault })
   }
-  for (const kind of ['team', 'user'] as const) for (const [id, entry] of entriesOf(data[sections[kind]])) check(entry, [sections[kind], id])
+  for (const kind of ['team', 'user'] as const)
+    for (const [id, entry] of entriesOf(data[sections[kind]])) check(entry, [sections[kind], id])
   const keys = Array.isArray(data.keys) ? data.keys : []
   for (const [index, key] of keys.entries()) check(key, ['keys', index])
   found.push(...sameKeys(keys, data.admin))
@@ -60,7 +61,10 @@ function sameKeys(keys: readonly unknown[], admin: unknown): Finding[] {
     if (earlier !== undefined && earlier.field !== own.field) found.push({ path, message: `is the same key as keys[${earlier.index}]` })
     if (earlier === undefined) seen.set(own.hash, { index, field: own.field })
     if (own.hash === adminHash)
-      found.push({ path, message: 'is the admin key, which carries no traffic (`admin`, or BURSAR_ADMIN_KEY in the environment); give callers another one' })
+      found.push({
+        path,
+        message: 'is the admin key, which carries no traffic (`admin`, or BURSAR_ADMIN_KEY in the environment); give callers another one',
+      })
   }
   return found
 }

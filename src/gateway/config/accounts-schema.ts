@@ -9,7 +9,17 @@ const MAX_COUNT = 1e15
 const MAX_THOUSANDTHS = 1e12
 
 /** Paths that a key can be limited to. */
-const endpointPaths = ['/v1/chat/completions', '/v1/messages', '/v1/messages/count_tokens', '/v1/responses', '/v1/embeddings', '/v1/feedback', '/v1/usage', '/v1/models', '/v1/decisions']
+const endpointPaths = [
+  '/v1/chat/completions',
+  '/v1/messages',
+  '/v1/messages/count_tokens',
+  '/v1/responses',
+  '/v1/embeddings',
+  '/v1/feedback',
+  '/v1/usage',
+  '/v1/models',
+  '/v1/decisions',
+]
 
 /** Id of an organisation, a team or a user. Without slashes, since ids are parts of the names of counters. */
 export const accountId = () =>
@@ -41,14 +51,20 @@ export const budgetRule = z
       .enum(['minute', 'day', 'month', 'total'])
       .default('total')
       .describe('The window that the limit is for; days and months are UTC, `total` never ends.'),
-    hard: z.boolean().default(true).describe('Whether calls that could overrun it are refused. Else it is only told of: header, log, webhook.'),
+    hard: z
+      .boolean()
+      .default(true)
+      .describe('Whether calls that could overrun it are refused. Else it is only told of: header, log, webhook.'),
   })
   .superRefine((value, context) => {
     const given = (['usd', 'tokens', 'calls', 'joules', 'seconds'] as const).filter((unit) => value[unit] !== undefined)
     if (given.length !== 1)
       context.addIssue({
         code: 'custom',
-        message: given.length === 0 ? 'expected a limit: one of usd, tokens, calls, joules, seconds' : `expected one limit, got ${given.join(' and ')}; write one entry for each`,
+        message:
+          given.length === 0
+            ? 'expected a limit: one of usd, tokens, calls, joules, seconds'
+            : `expected one limit, got ${given.join(' and ')}; write one entry for each`,
       })
   })
   .meta({ title: 'Budget' })
@@ -114,7 +130,9 @@ export const adminSchema = z
   .strictObject({
     key: secret()
       .optional()
-      .describe('The admin key, as `${NAME}` from the environment. `BURSAR_ADMIN_KEY` (or `LITELLM_MASTER_KEY`) when the section is left out and that is set.'),
+      .describe(
+        'The admin key, as `${NAME}` from the environment. `BURSAR_ADMIN_KEY` (or `LITELLM_MASTER_KEY`) when the section is left out and that is set.',
+      ),
     key_hash: keyHash().optional().describe('SHA-256 of the admin key, as `sha256:` and 64 hexadecimal digits.'),
   })
   .superRefine(requireKey)
@@ -126,7 +144,9 @@ export const keyFields = {
   team: accountId().optional().describe('The team that the key belongs to, a name in `teams`.'),
   user: accountId().optional().describe('The user whom the key belongs to, a name in `users`.'),
   ...levelFields,
-  budget_usd: budgetUsd().describe('Most that may ever be spent with the key; dollars. Short for `budgets: [{usd: …}]`. Unlimited when left out.'),
+  budget_usd: budgetUsd().describe(
+    'Most that may ever be spent with the key; dollars. Short for `budgets: [{usd: …}]`. Unlimited when left out.',
+  ),
   ...endUserField,
   run_budgets: budgetRules().optional().describe('Limits of each agent run of the key; a request that names no run is a run of its own.'),
   request_budgets: budgetRules().optional().describe('Limits of each request.'),
@@ -144,7 +164,9 @@ export const keySchema = z
   .strictObject({
     name: keyName().describe('Name in records and metrics; unique.'),
     key: secret().optional().describe('The key that callers send, as `${NAME}` from the environment. Either this or `key_hash`.'),
-    key_hash: keyHash().optional().describe('SHA-256 of the key, as `sha256:` and 64 hexadecimal digits, so that the file holds no secret.'),
+    key_hash: keyHash()
+      .optional()
+      .describe('SHA-256 of the key, as `sha256:` and 64 hexadecimal digits, so that the file holds no secret.'),
     ...keyFields,
   })
   .superRefine(requireKey)
@@ -156,7 +178,10 @@ function keyHash() {
     .transform((text) => text.toLowerCase())
 }
 
-function requireKey(value: { readonly key?: { reveal(): string } | undefined; readonly key_hash?: string | undefined }, context: z.core.$RefinementCtx): void {
+function requireKey(
+  value: { readonly key?: { reveal(): string } | undefined; readonly key_hash?: string | undefined },
+  context: z.core.$RefinementCtx,
+): void {
   if ((value.key === undefined) === (value.key_hash === undefined))
     context.addIssue({
       code: 'custom',

@@ -7,7 +7,8 @@ import { InvalidConfiguration, type ConfigProblem } from './problem.js'
 
 const KEY = 'sk-0123456789abcdef'
 
-const read = (config: Record<string, unknown>, env: Record<string, string> = {}) => configuredAccounts(parseConfig(JSON.stringify(config), env).config)
+const read = (config: Record<string, unknown>, env: Record<string, string> = {}) =>
+  configuredAccounts(parseConfig(JSON.stringify(config), env).config)
 
 function problems(config: Record<string, unknown>, env: Record<string, string> = {}): readonly ConfigProblem[] {
   try {
@@ -45,8 +46,19 @@ describe('keys and accounts of the configuration', () => {
     })
     expect(adminHash).toBe('ab'.repeat(32))
     expect(accounts).toMatchObject([
-      { kind: 'organisation', id: 'acme', name: 'Acme Ltd', rules: [{ unit: 'usd', limit: 5_000_000_000_000_000n, per: 'month', hard: true }] },
-      { kind: 'team', id: 'search', organisation: 'acme', rules: [{ unit: 'usd', limit: 100_000_000_000n, per: 'total' }], endUserRules: [{ unit: 'joules', limit: 1500n, per: 'day' }] },
+      {
+        kind: 'organisation',
+        id: 'acme',
+        name: 'Acme Ltd',
+        rules: [{ unit: 'usd', limit: 5_000_000_000_000_000n, per: 'month', hard: true }],
+      },
+      {
+        kind: 'team',
+        id: 'search',
+        organisation: 'acme',
+        rules: [{ unit: 'usd', limit: 100_000_000_000n, per: 'total' }],
+        endUserRules: [{ unit: 'joules', limit: 1500n, per: 'day' }],
+      },
       { kind: 'user', id: 'bob@acme.com', team: 'search', rates: { parallel: 2 } },
     ])
     expect(keys).toMatchObject([
@@ -72,12 +84,33 @@ describe('keys and accounts of the configuration', () => {
 
   it('must fit together', () => {
     const wrong: readonly (readonly [Record<string, unknown>, string, RegExp])[] = [
-      [{ teams: { search: {} }, keys: [{ name: 'a', key: KEY, team: 'serach' }] }, 'keys[0].team', /"serach" is not in `teams`; did you mean "search"/],
+      [
+        { teams: { search: {} }, keys: [{ name: 'a', key: KEY, team: 'serach' }] },
+        'keys[0].team',
+        /"serach" is not in `teams`; did you mean "search"/,
+      ],
       [{ teams: { search: { organisation: 'acme' } } }, 'teams.search.organisation', /is not in `organisations`/],
       [{ users: { bob: { team: 't' } } }, 'users.bob.team', /is not in `teams`/],
-      [{ teams: { a: {}, b: {} }, users: { bob: { team: 'a' } }, keys: [{ name: 'k', key: KEY, user: 'bob', team: 'b' }] }, 'keys[0]', /two teams, "b" and "a"/],
-      [{ organisations: { x: {}, y: {} }, teams: { t: { organisation: 'x' } }, users: { u: { team: 't', organisation: 'y' } } }, 'users.u', /two organisations/],
-      [{ keys: [{ name: 'a', key: KEY }, { name: 'b', key_hash: `sha256:${hashKey(KEY)}` }] }, 'keys[1].key_hash', /same key as keys\[0\]/],
+      [
+        { teams: { a: {}, b: {} }, users: { bob: { team: 'a' } }, keys: [{ name: 'k', key: KEY, user: 'bob', team: 'b' }] },
+        'keys[0]',
+        /two teams, "b" and "a"/,
+      ],
+      [
+        { organisations: { x: {}, y: {} }, teams: { t: { organisation: 'x' } }, users: { u: { team: 't', organisation: 'y' } } },
+        'users.u',
+        /two organisations/,
+      ],
+      [
+        {
+          keys: [
+            { name: 'a', key: KEY },
+            { name: 'b', key_hash: `sha256:${hashKey(KEY)}` },
+          ],
+        },
+        'keys[1].key_hash',
+        /same key as keys\[0\]/,
+      ],
       [{ admin: { key: KEY }, keys: [{ name: 'a', key: KEY }] }, 'keys[0].key', /admin key/],
       [{ admin: { key_hash: `sha256:${hashKey(KEY)}` }, keys: [{ name: 'a', key: KEY }] }, 'keys[0].key', /admin key/],
       [{ admin: {} }, 'admin', /either `key` or `key_hash`/],
@@ -89,11 +122,23 @@ describe('keys and accounts of the configuration', () => {
       [{ keys: [{ name: 'a', key: KEY, rates: { parallel: 0 } }] }, 'keys[0].rates.parallel', /more than 0/],
       [{ teams: { 'a/b': {} } }, 'teams["a/b"]', /not a good name/],
     ]
-    for (const [config, path, message] of wrong) expect(problems(config), JSON.stringify(config)).toContainEqual(expect.objectContaining({ path, message: expect.stringMatching(message) }))
+    for (const [config, path, message] of wrong)
+      expect(problems(config), JSON.stringify(config)).toContainEqual(
+        expect.objectContaining({ path, message: expect.stringMatching(message) }),
+      )
   })
 
   it('never shows a key in what is wrong with it', () => {
-    const told = JSON.stringify([problems({ admin: { key: KEY }, keys: [{ name: 'a', key: KEY }, { name: 'b', key: KEY }] }), problems({ admin: { key: 'tiny-one' } })])
+    const told = JSON.stringify([
+      problems({
+        admin: { key: KEY },
+        keys: [
+          { name: 'a', key: KEY },
+          { name: 'b', key: KEY },
+        ],
+      }),
+      problems({ admin: { key: 'tiny-one' } }),
+    ])
     for (const secret of [KEY, 'tiny-one']) expect(told).not.toContain(secret)
   })
 })
@@ -116,7 +161,9 @@ describe('the admin key', () => {
     expect(warnings).toContainEqual(expect.stringMatching(/LITELLM_MASTER_KEY.*stays off/))
     expect(warnings.join()).not.toContain('sk-1234')
     expect(() => parseConfig('{}', { BURSAR_ADMIN_KEY: 'sk-1234' })).toThrow(/BURSAR_ADMIN_KEY: expected at least 12/)
-    expect(problems({ keys: [{ name: 'a', key: KEY }] }, { BURSAR_ADMIN_KEY: KEY })).toContainEqual(expect.objectContaining({ path: 'keys[0].key', message: expect.stringContaining('admin key') }))
+    expect(problems({ keys: [{ name: 'a', key: KEY }] }, { BURSAR_ADMIN_KEY: KEY })).toContainEqual(
+      expect.objectContaining({ path: 'keys[0].key', message: expect.stringContaining('admin key') }),
+    )
   })
 
   it('makes it safe to listen for others without a key yet', () => {
@@ -132,7 +179,10 @@ describe('the address of the database', () => {
     const [env] = problems({}, { DATABASE_URL: 'mysql://u:geheim@h/d' })
     expect(env?.message).toMatch(/DATABASE_URL in the environment is not/)
     const [own] = problems({ ledger: { database_url: 'host=h password=geheim' } }, { DATABASE_URL: 'postgres://h/d' })
-    expect(own).toMatchObject({ path: 'ledger.database_url', message: 'expected the address of a PostgreSQL database, postgres://user:password@host/database' })
+    expect(own).toMatchObject({
+      path: 'ledger.database_url',
+      message: 'expected the address of a PostgreSQL database, postgres://user:password@host/database',
+    })
     expect(`${env?.message} ${own?.message}`).not.toContain('geheim')
   })
 

@@ -12,7 +12,9 @@ const expected = `expected at least ${MIN_KEY_LENGTH} printable characters witho
 export function adminFromEnvironment(env: Environment, taken: readonly unknown[], notes: string[]): { readonly key: string } | undefined {
   const own = env['BURSAR_ADMIN_KEY']?.trim() ?? ''
   if (own !== '' && !fit.test(own))
-    throw new InvalidConfiguration('the environment', [{ path: 'BURSAR_ADMIN_KEY', message: `${expected}; \`openssl rand -hex 24\` makes a good one` }])
+    throw new InvalidConfiguration('the environment', [
+      { path: 'BURSAR_ADMIN_KEY', message: `${expected}; \`openssl rand -hex 24\` makes a good one` },
+    ])
   if (own !== '') return { key: own }
   const master = env['LITELLM_MASTER_KEY']?.trim() ?? ''
   if (master === '' || taken.includes(master)) return undefined

@@ -35,7 +35,9 @@ describe('the JSON Schema', () => {
     for (const [path, field] of fieldsOf(schema))
       if (field.type?.includes('number') || field.type?.includes('integer'))
         expect(
-          /seconds|bytes|tokens|dollars|joules|attempts|faults|calls|requests|levels|port|weight|seed|share|numbers/i.test(`${field.description} ${path}`),
+          /seconds|bytes|tokens|dollars|joules|attempts|faults|calls|requests|levels|port|weight|seed|share|numbers/i.test(
+            `${field.description} ${path}`,
+          ),
           path,
         ).toBe(true)
   })

@@ -8,33 +8,55 @@ export const ledgerSchema = z.strictObject({
   store: z
     .enum(['sql', 'memory'])
     .default('sql')
-    .describe('`sql` keeps the ledger in a database: a file of its own, or PostgreSQL where `database_url` is set. `memory` forgets everything with the process.'),
+    .describe(
+      '`sql` keeps the ledger in a database: a file of its own, or PostgreSQL where `database_url` is set. `memory` forgets everything with the process.',
+    ),
   path: z
     .string()
     .min(1)
     .optional()
-    .describe('File of the embedded database, from the folder of this file. `bursar.db` when left out (`.bursar/bursar.db` without a configuration file).'),
+    .describe(
+      'File of the embedded database, from the folder of this file. `bursar.db` when left out (`.bursar/bursar.db` without a configuration file).',
+    ),
   database_url: secret()
     .optional()
-    .describe('PostgreSQL instead of the embedded database, as `postgres://user:password@host/database`; `DATABASE_URL` when left out and that is set. Several gateways may share it.'),
+    .describe(
+      'PostgreSQL instead of the embedded database, as `postgres://user:password@host/database`; `DATABASE_URL` when left out and that is set. Several gateways may share it.',
+    ),
   redis_url: secret()
     .optional()
-    .describe('Redis or Valkey to count budgets and rates of several gateways in, faster than in PostgreSQL; `BURSAR_REDIS_URL` when left out and that is set. Needs `database_url`.'),
+    .describe(
+      'Redis or Valkey to count budgets and rates of several gateways in, faster than in PostgreSQL; `BURSAR_REDIS_URL` when left out and that is set. Needs `database_url`.',
+    ),
   journal: z
     .string()
     .min(1)
     .optional()
-    .describe('Folder of the journal, which everything is written to before it reaches the database. Must outlive the process. Beside the database when left out.'),
+    .describe(
+      'Folder of the journal, which everything is written to before it reaches the database. Must outlive the process. Beside the database when left out.',
+    ),
   durability: z
     .enum(['disk', 'process'])
     .default('disk')
-    .describe('What a record must survive before a call goes on: `disk` a loss of power (the journal is flushed to the disk, many records at once), `process` only the death of this process.'),
+    .describe(
+      'What a record must survive before a call goes on: `disk` a loss of power (the journal is flushed to the disk, many records at once), `process` only the death of this process.',
+    ),
   keep_days: days().default(90).describe('How long records of single calls are kept; sums in reports stay exact for ever; days.'),
-  keep_gib: z.number().positive().max(100_000).default(20).describe('How large the database may grow before the oldest records of single calls are removed; GiB.'),
+  keep_gib: z
+    .number()
+    .positive()
+    .max(100_000)
+    .default(20)
+    .describe('How large the database may grow before the oldest records of single calls are removed; GiB.'),
   lease_seconds: seconds()
     .default(30)
     .describe('Silence of another gateway on the same database after which what it had reserved counts as spent; seconds.'),
-  remember_calls: z.int().min(0).max(10_000_000).default(10_000).describe('With `store: memory`: calls whose records are kept, the newest; calls.'),
+  remember_calls: z
+    .int()
+    .min(0)
+    .max(10_000_000)
+    .default(10_000)
+    .describe('With `store: memory`: calls whose records are kept, the newest; calls.'),
 })
 
 /** How limits are handled. The limits themselves stand with keys, users, teams and organisations. */

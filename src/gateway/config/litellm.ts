@@ -184,7 +184,9 @@ function generalOf(router: Fields, settings: Fields, general: Fields, note: (mes
     if (reference === undefined)
       note('general_settings.master_key is written out; it was not taken over. Set it as LITELLM_MASTER_KEY in the environment.')
     made.admin = { key: reference ?? '${LITELLM_MASTER_KEY}' }
-    note('general_settings.master_key became the admin key. It makes keys (`bursar keys create NAME`) and carries no traffic: callers that used it need keys of their own.')
+    note(
+      'general_settings.master_key became the admin key. It makes keys (`bursar keys create NAME`) and carries no traffic: callers that used it need keys of their own.',
+    )
   }
   const read = {
     router_settings: [

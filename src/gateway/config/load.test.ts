@@ -417,7 +417,10 @@ describe('isLoopback', () => {
   it.each(['127.0.0.1', '127.8.9.1', 'localhost', 'LOCALHOST', '::1', '[::1]', '::ffff:127.0.0.1'])('%s is this machine', (host) => {
     expect(isLoopback(host)).toBe(true)
   })
-  it.each(['0.0.0.0', '::', '', '127.0.0.1.example.com', 'localhost.example.com', '::ffff:127.example.com', '10.0.0.1', '1127.0.0.1'])('%s is not', (host) => {
-    expect(isLoopback(host)).toBe(false)
-  })
+  it.each(['0.0.0.0', '::', '', '127.0.0.1.example.com', 'localhost.example.com', '::ffff:127.example.com', '10.0.0.1', '1127.0.0.1'])(
+    '%s is not',
+    (host) => {
+      expect(isLoopback(host)).toBe(false)
+    },
+  )
 })

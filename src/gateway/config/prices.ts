@@ -46,7 +46,11 @@ export const pricesSchema = z
     for (const [index, tier] of (tiers ?? []).entries())
       for (const rate of Object.keys(rateFields) as (keyof typeof rateFields)[])
         if (tier[rate] !== undefined && base[rate] === undefined)
-          context.addIssue({ code: 'custom', path: ['tiers', index, rate], message: `\`${rate}\` is given for large calls only; give it beside \`tiers\` too` })
+          context.addIssue({
+            code: 'custom',
+            path: ['tiers', index, rate],
+            message: `\`${rate}\` is given for large calls only; give it beside \`tiers\` too`,
+          })
   })
   .meta({ title: 'Prices' })
 

@@ -3,7 +3,17 @@ import type { Finding } from './issues.js'
 import { isMapping, type Path } from './problem.js'
 
 /** What an arm is called where it has no name of its own. */
-export function armName({ name, model, effort, style }: { readonly name?: unknown; readonly model?: unknown; readonly effort?: unknown; readonly style?: unknown }): string {
+export function armName({
+  name,
+  model,
+  effort,
+  style,
+}: {
+  readonly name?: unknown
+  readonly model?: unknown
+  readonly effort?: unknown
+  readonly style?: unknown
+}): string {
   if (typeof name === 'string') return name
   return [typeof model === 'string' ? model : 'strategy', ...[effort, style].filter((part) => typeof part === 'string')].join('@')
 }
@@ -11,7 +21,10 @@ export function armName({ name, model, effort, style }: { readonly name?: unknow
 /** The objectives that every installation has. */
 const ownObjectives = ['cheap', 'balanced', 'best']
 
-/** Checks the names of `routing:` against each other; `checkCallable` those of models. Values of a wrong form are the schema's to tell of. */
+/**
+ * Checks the names of `routing:` against each other; `checkCallable` those of models. Values of a wrong form are the schema's to tell
+ * of.
+ */
 export function routingFindings(data: Readonly<Record<string, unknown>>, checkCallable: (name: string, path: Path) => void): Finding[] {
   const { routing, models } = data
   if (!isMapping(routing)) return []
@@ -28,7 +41,8 @@ export function routingFindings(data: Readonly<Record<string, unknown>>, checkCa
     const at: Path = arm.name === undefined ? path : [...path, 'name']
     if (name === 'auto' || name.startsWith('auto:')) found.push({ path: at, message: '`auto` lets Bursar pick; give the arm another name' })
     const earlier = places.get(name)
-    if (earlier !== undefined) found.push({ path: at, message: `is called "${name}", as routing.arms[${earlier}] is; give it another \`name\`` })
+    if (earlier !== undefined)
+      found.push({ path: at, message: `is called "${name}", as routing.arms[${earlier}] is; give it another \`name\`` })
     else places.set(name, index)
     if (typeof arm.name === 'string' && arm.name !== arm.model && isMapping(models) && Object.hasOwn(models, arm.name))
       found.push({ path: at, message: `"${arm.name}" is a name of \`models\`, which callers would get instead; give the arm another name` })
@@ -36,7 +50,10 @@ export function routingFindings(data: Readonly<Record<string, unknown>>, checkCa
   if (typeof routing.reference === 'string') {
     if (listed.length === 0) checkCallable(routing.reference, ['routing', 'reference'])
     else if (!places.has(routing.reference))
-      found.push({ path: ['routing', 'reference'], message: `"${routing.reference}" is no arm of \`routing.arms\`${didYouMean(routing.reference, [...places.keys()])}` })
+      found.push({
+        path: ['routing', 'reference'],
+        message: `"${routing.reference}" is no arm of \`routing.arms\`${didYouMean(routing.reference, [...places.keys()])}`,
+      })
   }
   if (Array.isArray(routing.instead_of))
     for (const [index, name] of (routing.instead_of as readonly unknown[]).entries()) {
@@ -47,6 +64,9 @@ export function routingFindings(data: Readonly<Record<string, unknown>>, checkCa
     }
   const objectives = isMapping(routing.objectives) ? [...new Set([...ownObjectives, ...Object.keys(routing.objectives)])] : ownObjectives
   if (typeof routing.objective === 'string' && !objectives.includes(routing.objective))
-    found.push({ path: ['routing', 'objective'], message: `"${routing.objective}" is no objective; there are ${objectives.join(', ')}${didYouMean(routing.objective, objectives)}` })
+    found.push({
+      path: ['routing', 'objective'],
+      message: `"${routing.objective}" is no objective; there are ${objectives.join(', ')}${didYouMean(routing.objective, objectives)}`,
+    })
   return found
 }

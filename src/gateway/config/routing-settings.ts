@@ -9,7 +9,14 @@ export function resolveRouting(routing: Config['routing'], ledger: Config['ledge
   const { encoder } = routing
   return {
     ...routing,
-    encoder: typeof encoder === 'object' && 'onnx' in encoder ? { ...encoder, onnx: from(encoder.onnx), vocabulary: from(encoder.vocabulary) } : encoder,
-    predictor: { ...routing.predictor, train: train === undefined ? undefined : from(train), state: state === undefined ? beside : from(state) },
+    encoder:
+      typeof encoder === 'object' && 'onnx' in encoder
+        ? { ...encoder, onnx: from(encoder.onnx), vocabulary: from(encoder.vocabulary) }
+        : encoder,
+    predictor: {
+      ...routing.predictor,
+      train: train === undefined ? undefined : from(train),
+      state: state === undefined ? beside : from(state),
+    },
   }
 }

@@ -9,7 +9,10 @@ import { InvalidConfiguration } from './problem.js'
 export interface WatchOptions {
   readonly env: Environment
   readonly overrides?: Overrides | undefined
-  /** `fingerprint` of the configuration in use: the file is reloaded when it differs. When left out, the file as it stands counts as in use. */
+  /**
+   * `fingerprint` of the configuration in use: the file is reloaded when it differs. When left out, the file as it stands counts as in
+   * use.
+   */
   readonly inUse?: string | undefined
   /** A new, checked configuration, with its warnings. */
   onChange(config: Config, warnings: readonly string[]): void

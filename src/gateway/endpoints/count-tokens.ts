@@ -18,7 +18,10 @@ export async function handleCountTokens(exchange: CallerExchange, state: Gateway
   if (deployment?.provider.countTokens) {
     const { model, limits } = deployment
     try {
-      const counted = await deployment.provider.countTokens({ model, limits, cancellation: exchange.cancellation, headers: state.outgoingHeaders(exchange) }, wire)
+      const counted = await deployment.provider.countTokens(
+        { model, limits, cancellation: exchange.cancellation, headers: state.outgoingHeaders(exchange) },
+        wire,
+      )
       return exchange.sendJson(200, counted, { 'x-bursar-token-count': 'provider' })
     } catch (thrown) {
       // A provider that doesn't offer it, or can't now, is no reason to give no count.

@@ -10,5 +10,8 @@ export async function handleEmbeddings(exchange: CallerExchange, state: GatewayS
   const { decision, env } = await decideFor(exchange, key, request, 'never', state)
   const completion = await env.embed(decision.arm.model, request)
   if (completion.answer.kind !== 'wire') throw new Error('embeddings come as bytes')
-  exchange.sendJson(200, completion.answer.bytes, { ...completion.headers, ...bursarHeaders(completion, decision, exchange.decisionId, [], exchange.budget?.warnings()) })
+  exchange.sendJson(200, completion.answer.bytes, {
+    ...completion.headers,
+    ...bursarHeaders(completion, decision, exchange.decisionId, [], exchange.budget?.warnings()),
+  })
 }

@@ -48,7 +48,8 @@ export class CallerExchange {
     private readonly errors: ErrorEncoder,
   ) {
     const left = () => {
-      if (!res.writableFinished) this.abort(new BursarError('The caller closed the connection.', { code: 'client_closed_request', status: 499 }))
+      if (!res.writableFinished)
+        this.abort(new BursarError('The caller closed the connection.', { code: 'client_closed_request', status: 499 }))
     }
     // It may have gone before its turn came.
     if (res.destroyed) left()
@@ -78,7 +79,8 @@ export class CallerExchange {
     })
     if (!this.req.complete) return this.endOnceRead(body)
     // A short body given as text goes out in one write with the head; bytes would take a vectored write of two pieces.
-    if (typeof body !== 'string' && body.length < SHORT_BODY_BYTES) res.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1')
+    if (typeof body !== 'string' && body.length < SHORT_BODY_BYTES)
+      res.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1')
     else res.end(body)
   }
 
@@ -124,7 +126,9 @@ const LONGEST_CLIENT_WAIT = 60
 
 /** Whether asking again soon may help. The official clients repeat every 429 unless `x-should-retry` says no. */
 function worthRetrying({ code, retryAfterSeconds }: BursarError): boolean {
-  return (code !== 'budget_exceeded' && code !== 'rate_limited') || (retryAfterSeconds !== undefined && retryAfterSeconds <= LONGEST_CLIENT_WAIT)
+  return (
+    (code !== 'budget_exceeded' && code !== 'rate_limited') || (retryAfterSeconds !== undefined && retryAfterSeconds <= LONGEST_CLIENT_WAIT)
+  )
 }
 
 /** Errors that are the caller's to mend are theirs to read in the provider's words. */

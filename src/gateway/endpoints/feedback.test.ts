@@ -8,7 +8,11 @@ import { addFeedbackRoutes } from './feedback.js'
 let ledger: Ledger
 let app: Hono
 
-const callers: Readonly<Record<string, { name: string; admin?: boolean }>> = { a: { name: 'key-a' }, b: { name: 'key-b' }, root: { name: 'admin', admin: true } }
+const callers: Readonly<Record<string, { name: string; admin?: boolean }>> = {
+  a: { name: 'key-a' },
+  b: { name: 'key-b' },
+  root: { name: 'admin', admin: true },
+}
 
 beforeEach(async () => {
   ledger = createMemoryLedger({ rememberCalls: 100 })
@@ -32,16 +36,51 @@ beforeEach(async () => {
 })
 
 function decision(decisionId: string, key: string): DecisionRecord {
-  return { decisionId, requestId: `req_${decisionId}`, at: 1, key, requestedModel: 'm', arm: 'single(m)', policy: 'as-named', propensity: 1, reason: 'named' }
+  return {
+    decisionId,
+    requestId: `req_${decisionId}`,
+    at: 1,
+    key,
+    requestedModel: 'm',
+    arm: 'single(m)',
+    policy: 'as-named',
+    propensity: 1,
+    reason: 'named',
+  }
 }
 
 function callOf(key: string, run: string): CallRecord {
-  const planned = { callId: `call_${run}`, requestId: 'r', decisionId: 'd', at: 1, requestedModel: 'm', provider: 'p', deployment: 'p/m', model: 'm', operation: 'generate', stream: false, attempt: 1 } as const
-  return { ...planned, key, run, end: 'complete', status: 200, usage: noUsage, usageEstimated: false, cost: { usd: zeroMoney, seconds: 0, joules: null, gramsCO2e: null } }
+  const planned = {
+    callId: `call_${run}`,
+    requestId: 'r',
+    decisionId: 'd',
+    at: 1,
+    requestedModel: 'm',
+    provider: 'p',
+    deployment: 'p/m',
+    model: 'm',
+    operation: 'generate',
+    stream: false,
+    attempt: 1,
+  } as const
+  return {
+    ...planned,
+    key,
+    run,
+    end: 'complete',
+    status: 200,
+    usage: noUsage,
+    usageEstimated: false,
+    cost: { usd: zeroMoney, seconds: 0, joules: null, gramsCO2e: null },
+  }
 }
 
 const post = (body: unknown, key = 'a', headers: Record<string, string> = {}) =>
-  app.request('/v1/feedback', { method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': key, ...headers }, body: typeof body === 'string' ? body : JSON.stringify(body) })
+  app.request('/v1/feedback', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-api-key': key, ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
 const get = (query: string, key = 'a') => app.request(`/v1/feedback?${query}`, { headers: { 'x-api-key': key } })
 
 describe('POST /v1/feedback', () => {
@@ -54,7 +93,15 @@ describe('POST /v1/feedback', () => {
       source: 'judge:rubric-2', score: 0.75, comment: 'right, but long',
     })
     expect(await ledger.outcomes({ decisionId: 'dec_1', limit: 10 })).toEqual([
-      { outcomeId: body.id, at: 1_800_000_000.5, decisionId: 'dec_1', key: 'key-a', source: 'judge:rubric-2', score: 0.75, comment: 'right, but long' },
+      {
+        outcomeId: body.id,
+        at: 1_800_000_000.5,
+        decisionId: 'dec_1',
+        key: 'key-a',
+        source: 'judge:rubric-2',
+        score: 0.75,
+        comment: 'right, but long',
+      },
     ])
   })
 
@@ -124,7 +171,8 @@ describe('GET /v1/feedback', () => {
   it('lists what was said of a decision or a run, the newest first', async () => {
     for (const score of [0.1, 0.2, 0.3]) await post({ decision_id: 'dec_1', score })
     await post({ run_id: 'run-1', score: 1 })
-    const scores = async (query: string) => ((await (await get(query)).json()) as { data: { score: number }[] }).data.map(({ score }) => score)
+    const scores = async (query: string) =>
+      ((await (await get(query)).json()) as { data: { score: number }[] }).data.map(({ score }) => score)
     expect(await scores('decision_id=dec_1')).toEqual([0.3, 0.2, 0.1])
     expect(await scores('decision_id=dec_1&limit=1')).toEqual([0.3])
     expect(await scores('run_id=run-1')).toEqual([1])
@@ -136,7 +184,10 @@ describe('GET /v1/feedback', () => {
     expect((await get('decision_id=dec_1', 'root')).status).toBe(200)
   })
 
-  it.each(['', 'decision=dec_1', 'decision_id=dec_1&limit=0', 'decision_id=dec_1&limit=x', 'decision_id=dec_1&limit=1001'])('refuses "%s"', async (query) => {
-    expect((await get(query)).status).toBe(400)
-  })
+  it.each(['', 'decision=dec_1', 'decision_id=dec_1&limit=0', 'decision_id=dec_1&limit=x', 'decision_id=dec_1&limit=1001'])(
+    'refuses "%s"',
+    async (query) => {
+      expect((await get(query)).status).toBe(400)
+    },
+  )
 })

@@ -53,7 +53,16 @@ export function addFeedbackRoutes(app: Hono, { authenticate, ledger, now, told, 
     const source = sourceOf(body['source'])
     const key = await ownerOf(subject, caller, ledger())
     const sought = subject.decisionId === undefined || source.startsWith('judge') ? undefined : peopleSought?.(subject.decisionId)
-    const record: OutcomeRecord = { outcomeId: `out_${randomUUID()}`, at: now(), ...subject, key, source, score, ...(comment !== undefined && { comment }), ...(sought !== undefined && { sought }) }
+    const record: OutcomeRecord = {
+      outcomeId: `out_${randomUUID()}`,
+      at: now(),
+      ...subject,
+      key,
+      source,
+      score,
+      ...(comment !== undefined && { comment }),
+      ...(sought !== undefined && { sought }),
+    }
     await ledger().recordOutcome(record)
     told?.(record)
     return c.json(outcomeJson(record), 201)
@@ -72,7 +81,16 @@ export function addFeedbackRoutes(app: Hono, { authenticate, ledger, now, told, 
 
 /** An outcome as callers read it. */
 export function outcomeJson({ outcomeId, at, decisionId, run, source, score, comment }: OutcomeRecord): Record<string, unknown> {
-  return { id: outcomeId, object: 'feedback', created: Math.floor(at), decision_id: decisionId ?? null, run_id: run ?? null, source, score, comment: comment ?? null }
+  return {
+    id: outcomeId,
+    object: 'feedback',
+    created: Math.floor(at),
+    decision_id: decisionId ?? null,
+    run_id: run ?? null,
+    source,
+    score,
+    comment: comment ?? null,
+  }
 }
 
 /** The key that the subject belongs to. Throws `not_found` (404) also for what is another key's, so that nothing is told of it. */
@@ -80,12 +98,20 @@ async function ownerOf({ decisionId, run }: Subject, caller: FeedbackCaller, led
   if (decisionId !== undefined) {
     const decision = await ledger.decision(decisionId)
     if (decision && (decision.key === caller.name || caller.admin === true)) return decision.key
-    throw new BursarError('There is no such decision, or it is no longer remembered.', { code: 'not_found', status: 404, path: 'decision_id' })
+    throw new BursarError('There is no such decision, or it is no longer remembered.', {
+      code: 'not_found',
+      status: 404,
+      path: 'decision_id',
+    })
   }
   // A run's id is unique only within its key, so a run is always the caller's own.
   const [call] = await ledger.calls({ key: caller.name, run, limit: 1 })
   if (call) return caller.name
-  throw new BursarError('This key has made no calls in such a run, or they are no longer remembered.', { code: 'not_found', status: 404, path: 'run_id' })
+  throw new BursarError('This key has made no calls in such a run, or they are no longer remembered.', {
+    code: 'not_found',
+    status: 404,
+    path: 'run_id',
+  })
 }
 
 function subjectOf(decisionId: unknown, run: unknown): Subject {
@@ -93,7 +119,10 @@ function subjectOf(decisionId: unknown, run: unknown): Subject {
   if (given(decisionId) && given(run)) throw invalid('run_id', 'give either decision_id or run_id, not both.')
   if (given(decisionId)) return { decisionId: idOf(decisionId, 'decision_id') }
   if (given(run)) return { run: idOf(run, 'run_id') }
-  throw invalid('decision_id', 'this field is required, or run_id: what the feedback is about. An answer names its decision in the header x-bursar-decision.')
+  throw invalid(
+    'decision_id',
+    'this field is required, or run_id: what the feedback is about. An answer names its decision in the header x-bursar-decision.',
+  )
 }
 
 function idOf(value: unknown, path: string): string {
@@ -109,7 +138,8 @@ function scoreOf(value: unknown): number {
 function commentOf(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined
   if (typeof value !== 'string') throw invalid('comment', 'a text was expected.')
-  if (value.length > MAX_COMMENT_LENGTH) throw invalid('comment', `at most ${MAX_COMMENT_LENGTH} characters are kept; this has ${value.length}.`)
+  if (value.length > MAX_COMMENT_LENGTH)
+    throw invalid('comment', `at most ${MAX_COMMENT_LENGTH} characters are kept; this has ${value.length}.`)
   if (!storable(value)) throw invalid('comment', 'the text holds a NUL character or half of a surrogate pair, which cannot be stored.')
   return value
 }
@@ -118,7 +148,8 @@ function sourceOf(value: unknown): string {
   if (value === undefined || value === null) return 'user'
   if (typeof value !== 'string' || !/^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}$/.test(value))
     throw invalid('source', 'a name such as "user" or "judge:rubric-2" was expected: letters, digits and ". _ : @ / -", at most 100.')
-  if (value.startsWith(RESERVED_SOURCE)) throw invalid('source', `names that begin with "${RESERVED_SOURCE}" are those of checks that Bursar makes itself.`)
+  if (value.startsWith(RESERVED_SOURCE))
+    throw invalid('source', `names that begin with "${RESERVED_SOURCE}" are those of checks that Bursar makes itself.`)
   return value
 }
 

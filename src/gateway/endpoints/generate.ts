@@ -21,10 +21,18 @@ export async function handleGenerate(exchange: CallerExchange, codec: InboundCod
   const { decisionId } = exchange
   if (state.router.decidesFor(request.model)) {
     const { routed, plan, env } = await routeFor(exchange, key, request, streamUsage, state)
-    return answer({ exchange, codec, request: routed.request, decision: routed.decision, decisionId, routed, plan, env, state }, key, routed.strategy)
+    return answer(
+      { exchange, codec, request: routed.request, decision: routed.decision, decisionId, routed, plan, env, state },
+      key,
+      routed.strategy,
+    )
   }
   const { decision, env } = await decideFor(exchange, key, request, streamUsage, state)
-  await answer({ exchange, codec, request, decision, decisionId, routed: undefined, plan: undefined, env, state }, key, decision.arm.strategy)
+  await answer(
+    { exchange, codec, request, decision, decisionId, routed: undefined, plan: undefined, env, state },
+    key,
+    decision.arm.strategy,
+  )
 }
 
 /** All that is known of an answer when its strategy begins. */
@@ -45,12 +53,19 @@ interface Answering {
 async function answer(answering: Answering, key: Key, strategy: Strategy): Promise<void> {
   const { request, env, codec, decisionId, plan, state } = answering
   const running = strategy.run(request, env, { wire: codec.format })
-  const watch = watchedByBoth(state.verifiers.watch({ request, format: codec.format, key: key.name, decisionId }), plan?.watch(request, codec.format))
+  const watch = watchedByBoth(
+    state.verifiers.watch({ request, format: codec.format, key: key.name, decisionId }),
+    plan?.watch(request, codec.format),
+  )
   if (request.stream) await answerStream(answering, running, watch)
   else await answerWhole(answering, running, watch)
 }
 
-async function answerWhole({ exchange, codec, request, decision, decisionId, routed, plan, state }: Answering, running: AsyncGenerator<Delta, Answer>, watch: AnswerWatch | undefined): Promise<void> {
+async function answerWhole(
+  { exchange, codec, request, decision, decisionId, routed, plan, state }: Answering,
+  running: AsyncGenerator<Delta, Answer>,
+  watch: AnswerWatch | undefined,
+): Promise<void> {
   let step = await running.next()
   while (!step.done) step = await running.next()
   const { completion, usage, fellBackFrom } = step.value
@@ -78,7 +93,11 @@ function wholeCost({ completion, cost }: Answer): CostReport {
   return cost.usd === completion.costReport.usd ? completion.costReport : { usd: cost.usd, details: {} }
 }
 
-async function answerStream({ exchange, codec, request, decisionId, routed, plan, env, state }: Answering, running: AsyncGenerator<Delta, Answer>, watch: AnswerWatch | undefined): Promise<void> {
+async function answerStream(
+  { exchange, codec, request, decisionId, routed, plan, env, state }: Answering,
+  running: AsyncGenerator<Delta, Answer>,
+  watch: AnswerWatch | undefined,
+): Promise<void> {
   const out = new StreamResponse(
     exchange.res,
     state.streamWatch,

@@ -32,11 +32,16 @@ export async function openRequest<R extends { readonly model: string }>(
   // Of arms each is held against the key's models by itself.
   if (!state.router.decidesFor(request.model) || state.router.standsInFor(request.model)) requireModel(key, request.model)
   else if (format === 'openai-embeddings')
-    throw new InvalidRequest(`model: "${request.model}" picks among models that answer in text; name the embedding model.`, { path: 'model' })
+    throw new InvalidRequest(`model: "${request.model}" picks among models that answer in text; name the embedding model.`, {
+      path: 'model',
+    })
   return { key, request, wire }
 }
 
-/** Decides for a request whose model is named, notes the decision (durable with the first call's intent, before anything is spent), and opens the environment that its strategy runs in. */
+/**
+ * Decides for a request whose model is named, notes the decision (durable with the first call's intent, before anything is spent), and
+ * opens the environment that its strategy runs in.
+ */
 export async function decideFor(
   exchange: CallerExchange,
   key: Key,
@@ -69,7 +74,13 @@ export async function routeFor(
   return { routed, plan, env: environmentFor(exchange, key, labels, budget, streamUsage, state) }
 }
 
-function note(exchange: CallerExchange, key: Key, decision: Decision, state: GatewayState, { weighed, trial }: Partial<Pick<Routed, 'weighed' | 'trial'>> = {}): void {
+function note(
+  exchange: CallerExchange,
+  key: Key,
+  decision: Decision,
+  state: GatewayState,
+  { weighed, trial }: Partial<Pick<Routed, 'weighed' | 'trial'>> = {},
+): void {
   state.ledger.recordDecision({
     decisionId: exchange.decisionId,
     requestId: exchange.requestId,
@@ -85,7 +96,14 @@ function note(exchange: CallerExchange, key: Key, decision: Decision, state: Gat
   })
 }
 
-function environmentFor(exchange: CallerExchange, key: Key, labels: CallerLabels, budget: CallBudget, streamUsage: 'asked' | 'always' | 'never', state: GatewayState): LiveEnvironment {
+function environmentFor(
+  exchange: CallerExchange,
+  key: Key,
+  labels: CallerLabels,
+  budget: CallBudget,
+  streamUsage: 'asked' | 'always' | 'never',
+  state: GatewayState,
+): LiveEnvironment {
   return new LiveEnvironment(state.world, {
     callIds: exchange.callIds,
     requestId: exchange.requestId,

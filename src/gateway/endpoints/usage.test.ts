@@ -36,14 +36,40 @@ function call(fields: Partial<CallRecord> = {}): CallRecord {
 async function server(scope: UsageScope = 'all', fill: (ledger: Ledger) => Promise<void> | void = () => undefined) {
   const ledger = createMemoryLedger()
   await ledger.recordCall(call())
-  await ledger.recordCall(call({ key: 'web', team: 'shop', model: 'gpt-5', cost: { usd: picoUsd(1), seconds: 3, joules: null, gramsCO2e: null }, tags: { task: 'chat' } }))
-  await ledger.recordCall(call({ key: 'web', end: 'failed', cost: { usd: null, seconds: 1, joules: null, gramsCO2e: null }, firstTokenSeconds: undefined, at: now - 2 * day }))
+  await ledger.recordCall(
+    call({
+      key: 'web',
+      team: 'shop',
+      model: 'gpt-5',
+      cost: { usd: picoUsd(1), seconds: 3, joules: null, gramsCO2e: null },
+      tags: { task: 'chat' },
+    }),
+  )
+  await ledger.recordCall(
+    call({
+      key: 'web',
+      end: 'failed',
+      cost: { usd: null, seconds: 1, joules: null, gramsCO2e: null },
+      firstTokenSeconds: undefined,
+      at: now - 2 * day,
+    }),
+  )
   await fill(ledger)
-  const app = createUsageApp({ authorize: () => scope, ledger: () => ledger, now: () => now, priceOf: (_call, { inputTokens, cacheReadTokens }) => picoUsd(inputTokens * 10 + cacheReadTokens) })
+  const app = createUsageApp({
+    authorize: () => scope,
+    ledger: () => ledger,
+    now: () => now,
+    priceOf: (_call, { inputTokens, cacheReadTokens }) => picoUsd(inputTokens * 10 + cacheReadTokens),
+  })
   const get = async (path: string) => {
     const response = await app.request(path)
     const text = await response.text()
-    return { status: response.status, text, type: response.headers.get('content-type'), json: response.headers.get('content-type')?.startsWith('application/json') ? (JSON.parse(text) as Record<string, unknown>) : {} }
+    return {
+      status: response.status,
+      text,
+      type: response.headers.get('content-type'),
+      json: response.headers.get('content-type')?.startsWith('application/json') ? (JSON.parse(text) as Record<string, unknown>) : {},
+    }
   }
   return { get, ledger }
 }
@@ -58,7 +84,16 @@ describe('GET /v1/usage', () => {
       to: '2026-11-20T16:00:00.000Z',
       by: ['key', 'team'],
       data: [
-        { group: { key: 'ci', team: 'search' }, usd: '0.25', calls: 1, input_tokens: 120, output_tokens: 10, tokens: { input: 100, cache_read: 20, cache_write_5m: 0, output: 10 }, joules: null, first_token_seconds: 0.5 },
+        {
+          group: { key: 'ci', team: 'search' },
+          usd: '0.25',
+          calls: 1,
+          input_tokens: 120,
+          output_tokens: 10,
+          tokens: { input: 100, cache_read: 20, cache_write_5m: 0, output: 10 },
+          joules: null,
+          first_token_seconds: 0.5,
+        },
         { group: { key: 'web', team: 'shop' }, usd: '0.000000000001' },
         { group: { key: 'web', team: 'search' }, usd: '0', calls: 1, errors: 1, unpriced: 1, first_token_seconds: null },
       ],
@@ -71,13 +106,25 @@ describe('GET /v1/usage', () => {
   it('filters, limits and orders', async () => {
     const { get } = await server()
     expect((await get('/v1/usage?model=gpt-5')).json).toMatchObject({ total: { calls: 1 } })
-    expect((await get('/v1/usage?tag:task=chat&by=tag:task')).json).toMatchObject({ from: '2026-11-01T00:00:00.000Z', to: '2026-11-21T00:00:00.000Z', data: [{ group: { 'tag:task': 'chat' }, calls: 1 }] })
-    expect((await get('/v1/usage?by=key&limit=1&order=calls')).json).toMatchObject({ data: [{ group: { key: 'web' } }], others: { groups: 1, calls: 1 }, total: { calls: 3 } })
-    expect((await get('/v1/usage?by=day&from=3d')).json).toMatchObject({ data: [{ group: { day: '2026-11-18' } }, { group: { day: '2026-11-20' } }] })
+    expect((await get('/v1/usage?tag:task=chat&by=tag:task')).json).toMatchObject({
+      from: '2026-11-01T00:00:00.000Z',
+      to: '2026-11-21T00:00:00.000Z',
+      data: [{ group: { 'tag:task': 'chat' }, calls: 1 }],
+    })
+    expect((await get('/v1/usage?by=key&limit=1&order=calls')).json).toMatchObject({
+      data: [{ group: { key: 'web' } }],
+      others: { groups: 1, calls: 1 },
+      total: { calls: 3 },
+    })
+    expect((await get('/v1/usage?by=day&from=3d')).json).toMatchObject({
+      data: [{ group: { day: '2026-11-18' } }, { group: { day: '2026-11-20' } }],
+    })
   })
 
   it('writes CSV, with names that no spreadsheet runs', async () => {
-    const { get } = await server('all', (ledger) => ledger.recordCall(call({ key: '=cmd', cost: { usd: usd(9), seconds: 1, joules: null, gramsCO2e: null } })))
+    const { get } = await server('all', (ledger) =>
+      ledger.recordCall(call({ key: '=cmd', cost: { usd: usd(9), seconds: 1, joules: null, gramsCO2e: null } })),
+    )
     const { text, type } = await get('/v1/usage?by=key&format=csv')
     expect(type).toBe('text/csv; charset=utf-8')
     const lines = text.trimEnd().split('\n')
@@ -122,7 +169,10 @@ describe('GET /v1/usage', () => {
   ])('refuses %s with the name of the parameter', async (path, param, message) => {
     const { get } = await server()
     const { status, json } = await get(path)
-    expect({ status, error: json['error'] }).toMatchObject({ status: 400, error: { code: 'invalid_request', param, message: expect.stringMatching(message) as string } })
+    expect({ status, error: json['error'] }).toMatchObject({
+      status: 400,
+      error: { code: 'invalid_request', param, message: expect.stringMatching(message) as string },
+    })
   })
 
   it('refuses whom the wiring refuses', async () => {
@@ -133,36 +183,68 @@ describe('GET /v1/usage', () => {
       ledger: () => createMemoryLedger(),
       now: () => now,
     })
-    for (const path of ['', '/forecast', '/anomalies', '/runs', '/runs/x', '/cost-of-pass', '/savings', '/export/calls']) expect((await app.request(`/v1/usage${path}`)).status).toBe(401)
+    for (const path of ['', '/forecast', '/anomalies', '/runs', '/runs/x', '/cost-of-pass', '/savings', '/export/calls'])
+      expect((await app.request(`/v1/usage${path}`)).status).toBe(401)
   })
 })
 
 describe('GET /v1/usage/…', () => {
   it('foretells the month, in all and by group', async () => {
     const { get } = await server('all', async (ledger) => {
-      for (let back = 1; back < 40; back++) await ledger.recordCall(call({ at: now - back * day, cost: { usd: usd(2), seconds: 1, joules: null, gramsCO2e: null } }))
+      for (let back = 1; back < 40; back++)
+        await ledger.recordCall(call({ at: now - back * day, cost: { usd: usd(2), seconds: 1, joules: null, gramsCO2e: null } }))
     })
     const { json } = await get('/v1/usage/forecast?by=key')
     expect(json).toMatchObject({ object: 'usage.forecast', from: '2026-11-01T00:00:00.000Z', to: '2026-12-01T00:00:00.000Z' })
-    const [first, second] = json['data'] as { group: unknown; spent_usd: string; total_usd: { low: string; value: string; high: string; level: number } | null; notes: string[]; weekdays: boolean }[]
+    const [first, second] = json['data'] as {
+      group: unknown
+      spent_usd: string
+      total_usd: { low: string; value: string; high: string; level: number } | null
+      notes: string[]
+      weekdays: boolean
+    }[]
     expect(first).toMatchObject({ group: { key: 'ci' }, spent_usd: '38.25', weekdays: true, total_usd: { level: 0.9 } })
     expect(Number(first?.total_usd?.low)).toBeLessThan(60)
     expect(Number(first?.total_usd?.high)).toBeGreaterThan(57)
-    expect(second).toMatchObject({ group: { key: 'web' }, total_usd: null, notes: ['Not enough history: the first spending was 2 hours ago, and a forecast needs a day.'] })
+    expect(second).toMatchObject({
+      group: { key: 'web' },
+      total_usd: null,
+      notes: ['Not enough history: the first spending was 2 hours ago, and a forecast needs a day.'],
+    })
   })
 
   it('finds days out of line', async () => {
     const { get } = await server('all', async (ledger) => {
-      for (let back = 1; back < 30; back++) await ledger.recordCall(call({ at: now - back * day, cost: { usd: usd(back === 3 ? 80 : 2 + (back % 3)), seconds: 1, joules: null, gramsCO2e: null } }))
+      for (let back = 1; back < 30; back++)
+        await ledger.recordCall(
+          call({ at: now - back * day, cost: { usd: usd(back === 3 ? 80 : 2 + (back % 3)), seconds: 1, joules: null, gramsCO2e: null } }),
+        )
     })
     const { json } = await get('/v1/usage/anomalies')
-    expect(json).toMatchObject({ data: [{ group: { key: 'ci' }, day: '2026-11-17', usd: '80', words: expect.stringMatching(/^key ci spent \$80\.00 on 2026-11-17, usually \$/) as string }], judged: { groups: 1, too_young: 1 } })
+    expect(json).toMatchObject({
+      data: [
+        {
+          group: { key: 'ci' },
+          day: '2026-11-17',
+          usd: '80',
+          words: expect.stringMatching(/^key ci spent \$80\.00 on 2026-11-17, usually \$/) as string,
+        },
+      ],
+      judged: { groups: 1, too_young: 1 },
+    })
   })
 
   it('judges every key, also where the ledger answers only so many groups at once', async () => {
     const { get, ledger } = await server('all', async (filled) => {
       for (let key = 0; key < 5; key++)
-        for (let back = 0; back < 20; back++) await filled.recordCall(call({ key: `k${key}`, at: now - back * day, cost: { usd: usd(back === 2 ? 90 : 2), seconds: 1, joules: null, gramsCO2e: null } }))
+        for (let back = 0; back < 20; back++)
+          await filled.recordCall(
+            call({
+              key: `k${key}`,
+              at: now - back * day,
+              cost: { usd: usd(back === 2 ? 90 : 2), seconds: 1, joules: null, gramsCO2e: null },
+            }),
+          )
     })
     const whole = ledger.report.bind(ledger)
     const asked: number[] = []
@@ -177,7 +259,14 @@ describe('GET /v1/usage/…', () => {
 
   it('foretells by a tag from whole days, and what was spent stays exact', async () => {
     const { get } = await server('all', async (ledger) => {
-      for (let back = 0; back < 30; back++) await ledger.recordCall(call({ at: now - back * day, tags: { task: 'nightly' }, cost: { usd: picoUsd(1_000_000_000_001n), seconds: 1, joules: null, gramsCO2e: null } }))
+      for (let back = 0; back < 30; back++)
+        await ledger.recordCall(
+          call({
+            at: now - back * day,
+            tags: { task: 'nightly' },
+            cost: { usd: picoUsd(1_000_000_000_001n), seconds: 1, joules: null, gramsCO2e: null },
+          }),
+        )
     })
     const { json } = await get('/v1/usage/forecast?tag:task=nightly')
     expect(json['data']).toMatchObject([{ spent_usd: '20.00000000002', history_days: 29 }])
@@ -192,7 +281,14 @@ describe('GET /v1/usage/…', () => {
               run,
               at: now - 600 + step * 10,
               usage: { ...noUsage, inputTokens: 2000 + 500 * step, outputTokens: 100 },
-              composition: { systemTokens: 500, toolSchemaTokens: 500, observationTokens: 900 + 500 * step, assistantTokens: 50, userTokens: 50, repeatedTokens: step === 0 ? 0 : 1500 + 500 * step },
+              composition: {
+                systemTokens: 500,
+                toolSchemaTokens: 500,
+                observationTokens: 900 + 500 * step,
+                assistantTokens: 50,
+                userTokens: 50,
+                repeatedTokens: step === 0 ? 0 : 1500 + 500 * step,
+              },
             }),
           )
     })
@@ -215,7 +311,9 @@ describe('GET /v1/usage/…', () => {
     const { get } = await server('all', async (ledger) => {
       for (const key of ['ci', 'web']) await ledger.recordCall(call({ run: 'same', key }))
     })
-    expect((await get('/v1/usage/runs/same')).json).toMatchObject({ error: { param: 'key', message: expect.stringContaining('key=web, key=ci') as string } })
+    expect((await get('/v1/usage/runs/same')).json).toMatchObject({
+      error: { param: 'key', message: expect.stringContaining('key=web, key=ci') as string },
+    })
     expect((await get('/v1/usage/runs/same?key=web')).json).toMatchObject({ key: 'web', calls: 1 })
   })
 
@@ -226,7 +324,10 @@ describe('GET /v1/usage/…', () => {
         await ledger.recordOutcome({ outcomeId: run, at: now - 60, run, key: 'ci', source: 'user', score })
       }
     })
-    expect((await get('/v1/usage/cost-of-pass')).json).toMatchObject({ data: [{ group: { key: 'ci' }, attempts: 2, passed: 1, usd: '0.5', usd_per_success: { value: '0.5', n: 2 } }], forgotten: 0 })
+    expect((await get('/v1/usage/cost-of-pass')).json).toMatchObject({
+      data: [{ group: { key: 'ci' }, attempts: 2, passed: 1, usd: '0.5', usd_per_success: { value: '0.5', n: 2 } }],
+      forgotten: 0,
+    })
   })
 
   it('tells what was saved, less what judges took, and to a key its own without those', async () => {
@@ -239,7 +340,15 @@ describe('GET /v1/usage/…', () => {
         await ledger.recordCall({ ...callOfSimulated(one), at: decision.at })
         for (const outcome of one.outcomes) await ledger.recordOutcome(outcome)
       }
-      for (const purpose of ['judge', 'shadow']) await ledger.recordCall(call({ organisation: 'bursar:learning', key: 'bursar:learning', tags: { purpose }, cost: { usd: usd(0.125), seconds: 1, joules: null, gramsCO2e: null } }))
+      for (const purpose of ['judge', 'shadow'])
+        await ledger.recordCall(
+          call({
+            organisation: 'bursar:learning',
+            key: 'bursar:learning',
+            tags: { purpose },
+            cost: { usd: usd(0.125), seconds: 1, joules: null, gramsCO2e: null },
+          }),
+        )
     }
     const { get } = await server('all', fill)
     const { json, text } = await get('/v1/usage/savings?margin=0.5')
@@ -249,12 +358,27 @@ describe('GET /v1/usage/…', () => {
       margin: 0.5,
       all: { requests: 900, verdict: 'proven', evidence: 'judge', joules: { unknown_requests: 900 } },
       learning: { usd: '0.25', judge_usd: '0.125', shadow_usd: '0.125', other_usd: '0', unpriced: 0 },
-      scopes: [{ dimension: 'route' }, { dimension: 'key', data: [{ name: 'web', requests: 600 }, { name: 'ci', requests: 300 }] }, { dimension: 'category' }],
+      scopes: [
+        { dimension: 'route' },
+        {
+          dimension: 'key',
+          data: [
+            { name: 'web', requests: 600 },
+            { name: 'ci', requests: 300 },
+          ],
+        },
+        { dimension: 'category' },
+      ],
     })
     const all = json['all'] as { usd: { saved: { value: number } } }
     expect((json['saved_in_the_end_usd'] as { value: number }).value).toBeCloseTo(all.usd.saved.value - 0.25, 9)
     expect((await get('/v1/usage/savings?margin=0.5')).text).toBe(text)
-    expect((await get('/v1/usage/savings?by=key&key=ci')).json).toMatchObject({ key: 'ci', all: { requests: 300 }, learning: null, saved_in_the_end_usd: null })
+    expect((await get('/v1/usage/savings?by=key&key=ci')).json).toMatchObject({
+      key: 'ci',
+      all: { requests: 300 },
+      learning: null,
+      saved_in_the_end_usd: null,
+    })
     const own = await server({ key: 'ci' }, fill)
     expect((await own.get('/v1/usage/savings')).json).toMatchObject({ all: { requests: 300 }, learning: null })
     expect((await own.get('/v1/usage/savings?key=web')).status).toBe(403)

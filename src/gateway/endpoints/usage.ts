@@ -52,8 +52,8 @@ const MAX_RUNS_COMPARED = 5_000
 const anomalyHistoryDays = 56
 
 /**
- * `GET /v1/usage` and what hangs below it: `forecast`, `anomalies`, `runs`, `runs/{id}`, `cost-of-pass`, `savings`, `export/{what}`. A key sees its own
- * spending; parameters that aren't known are refused with their name.
+ * `GET /v1/usage` and what hangs below it: `forecast`, `anomalies`, `runs`, `runs/{id}`, `cost-of-pass`, `savings`, `export/{what}`. A
+ * key sees its own spending; parameters that aren't known are refused with their name.
  */
 export function addUsageRoutes(app: Hono, parts: UsageParts): void {
   const opened = (c: Context) => {
@@ -65,9 +65,19 @@ export function addUsageRoutes(app: Hono, parts: UsageParts): void {
     const { parameters, scope, now, ledger } = opened(c)
     const by = parameters.dimensions('by', [])
     const format = parameters.oneOf('format', ['json', 'csv'], 'json')
-    const order = parameters.oneOf('order', ['usd', 'calls', 'tokens', 'group'], by.every((one) => one === 'day' || one === 'hour') ? 'group' : 'usd')
+    const order = parameters.oneOf(
+      'order',
+      ['usd', 'calls', 'tokens', 'group'],
+      by.every((one) => one === 'day' || one === 'hour') ? 'group' : 'usd',
+    )
     const limit = parameters.wholeNumber('limit', 1, MAX_GROUPS, by.includes('hour') || by.includes('day') ? MAX_GROUPS : 100)
-    const query = wholeSteps({ ...parameters.period(now, { from: monthOf(now).from, to: now }), by, order, limit, where: scoped(parameters, scope) })
+    const query = wholeSteps({
+      ...parameters.period(now, { from: monthOf(now).from, to: now }),
+      by,
+      order,
+      limit,
+      where: scoped(parameters, scope),
+    })
     const report = await ledger.report(query)
     if (format === 'json') return c.json(reportJson(report, query, by))
     return c.body(reportCsv(report, by), 200, { 'content-type': 'text/csv; charset=utf-8' })
@@ -76,7 +86,8 @@ export function addUsageRoutes(app: Hono, parts: UsageParts): void {
   app.get('/v1/usage/forecast', async (c) => {
     const { parameters, scope, now, ledger } = opened(c)
     const by = parameters.dimensions('by', [])
-    if (by.includes('day') || by.includes('hour')) throw invalid('by', 'a forecast is of a whole period; name what to group by, such as team')
+    if (by.includes('day') || by.includes('hour'))
+      throw invalid('by', 'a forecast is of a whole period; name what to group by, such as team')
     const level = parameters.numberBetween('level', 0, 1, 0.9)
     const limit = parameters.wholeNumber('limit', 1, 100, 20)
     const month = monthOf(now)
@@ -84,10 +95,18 @@ export function addUsageRoutes(app: Hono, parts: UsageParts): void {
     if (period.from > now) throw invalid('from', 'a forecast begins in the past: what was spent is a part of it')
     const where = scoped(parameters, scope)
     const known = { from: Math.min(period.from, now - forecastHistoryDays * daySeconds), to: now }
-    const groups = by.length === 0 ? [{}] : (await ledger.report(wholeSteps({ ...known, by, where, order: 'usd', limit }))).rows.map(({ group }) => group)
+    const groups =
+      by.length === 0
+        ? [{}]
+        : (await ledger.report(wholeSteps({ ...known, by, where, order: 'usd', limit }))).rows.map(({ group }) => group)
     const data = []
     for (const group of groups) {
-      data.push({ group, ...forecastJson(forecastSpending({ hours: await spendingOf(ledger, { ...known, where: { ...where, ...group } }), now, ...period, level })) })
+      data.push({
+        group,
+        ...forecastJson(
+          forecastSpending({ hours: await spendingOf(ledger, { ...known, where: { ...where, ...group } }), now, ...period, level }),
+        ),
+      })
       await turn()
     }
     return c.json({ object: 'usage.forecast', ...periodJson(period), by, data })
@@ -100,8 +119,15 @@ export function addUsageRoutes(app: Hono, parts: UsageParts): void {
     const least = parameters.numberBetween('least', 0, 1e9, 1)
     const asked = parameters.period(now, { from: now - 7 * daySeconds, to: now })
     const period = { from: Math.floor(asked.from / daySeconds) * daySeconds, to: asked.to }
-    const query = { from: period.from - anomalyHistoryDays * daySeconds, to: period.to, by: [...by, 'day'] as const, where: scoped(parameters, scope) }
-    return c.json(anomaliesJson(await findAnomalies({ rows: await everyDay(ledger, wholeSteps(query)) }, period, { least: usd(least) }), period, by))
+    const query = {
+      from: period.from - anomalyHistoryDays * daySeconds,
+      to: period.to,
+      by: [...by, 'day'] as const,
+      where: scoped(parameters, scope),
+    }
+    return c.json(
+      anomaliesJson(await findAnomalies({ rows: await everyDay(ledger, wholeSteps(query)) }, period, { least: usd(least) }), period, by),
+    )
   })
 
   app.get('/v1/usage/runs', async (c) => {
@@ -139,11 +165,25 @@ export function addUsageRoutes(app: Hono, parts: UsageParts): void {
     if (scope !== 'all' && asked !== undefined && asked !== scope.key) throw others()
     const calls = await ledger.calls({ key, run, limit: MAX_CALLS_OF_RUN })
     const [first] = calls
-    if (first === undefined) throw new BursarError('There is no such run, or its calls are no longer kept.', { code: 'not_found', status: 404 })
+    if (first === undefined)
+      throw new BursarError('There is no such run, or its calls are no longer kept.', { code: 'not_found', status: 404 })
     const keys = [...new Set(calls.map((call) => call.key))]
-    if (keys.length > 1) throw invalid('key', `several keys have a run of this name; say which: ${keys.slice(0, 5).map((name) => `key=${name}`).join(', ')}`)
+    if (keys.length > 1)
+      throw invalid(
+        'key',
+        `several keys have a run of this name; say which: ${keys
+          .slice(0, 5)
+          .map((name) => `key=${name}`)
+          .join(', ')}`,
+      )
     const profile = profileRun(calls, parts.priceOf)
-    const month = wholeSteps({ from: now - 30 * daySeconds, to: now, by: ['key', 'run'], where: { key: first.key }, limit: MAX_RUNS_COMPARED })
+    const month = wholeSteps({
+      from: now - 30 * daySeconds,
+      to: now,
+      by: ['key', 'run'],
+      where: { key: first.key },
+      limit: MAX_RUNS_COMPARED,
+    })
     const runaway = judgeRun(profile, sizesOf(runsOnly(await ledger.report(month)), []))
     const outcomes = await ledger.outcomes({ key: first.key, run, limit: 100 })
     return c.json({
@@ -183,7 +223,11 @@ export function addUsageRoutes(app: Hono, parts: UsageParts): void {
   app.get('/v1/usage/export/:what', (c) => {
     const { parameters, scope, now, ledger } = opened(c)
     const what = exportable.find((one) => one === c.req.param('what'))
-    if (what === undefined) throw new BursarError(`There is no export of "${c.req.param('what')}"; there are ${exportable.join(', ')}.`, { code: 'not_found', status: 404 })
+    if (what === undefined)
+      throw new BursarError(`There is no export of "${c.req.param('what')}"; there are ${exportable.join(', ')}.`, {
+        code: 'not_found',
+        status: 404,
+      })
     const format = parameters.oneOf('format', ['jsonl', 'csv'], 'jsonl')
     const fault = exportFault({ what, format })
     if (fault !== undefined) throw invalid('format', fault)
@@ -228,8 +272,8 @@ async function spendingOf(ledger: LedgerReader, query: Pick<ReportQuery, 'from' 
 }
 
 /**
- * A report by day and more that may have more groups than the ledger answers at once: then the period is halved, down to single days; of a single
- * day the dearest groups are all there is.
+ * A report by day and more that may have more groups than the ledger answers at once: then the period is halved, down to single days;
+ * of a single day the dearest groups are all there is.
  */
 async function everyDay(ledger: LedgerReader, query: ReportQuery): Promise<Report['rows']> {
   const { from, to } = query

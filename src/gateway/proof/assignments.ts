@@ -37,10 +37,11 @@ interface Remembered {
 }
 
 /**
- * Draws once for each conversation who is held out. A conversation that the caller names (`x-bursar-session`) is drawn by a hash of its name, the same in
- * every process and after a restart. Of others each turn is known by what stands before the model's last answer, which is what an earlier request was;
- * so requests that merely begin alike (a system prompt, examples) are drawn one by one. Remembers the newest 20,000 requests, each for an hour: as hashes,
- * never any text. O(length of the conversation's parts, at most 2,000 characters of each).
+ * Draws once for each conversation who is held out. A conversation that the caller names (`x-bursar-session`) is drawn by a hash of its
+ * name, the same in every process and after a restart. Of others each turn is known by what stands before the model's last answer,
+ * which is what an earlier request was; so requests that merely begin alike (a system prompt, examples) are drawn one by one. Remembers
+ * the newest 20,000 requests, each for an hour: as hashes, never any text. O(length of the conversation's parts, at most 2,000
+ * characters of each).
  */
 export class Assignments {
   private readonly kept = new Map<string, Remembered>()
@@ -51,14 +52,21 @@ export class Assignments {
     private readonly now: () => number,
   ) {}
 
-  /** `undefined` for a request that is no part of the proof: it goes on with tools whose beginning nobody knows. Takes two random numbers, or none. */
+  /**
+   * `undefined` for a request that is no part of the proof: it goes on with tools whose beginning nobody knows. Takes two random
+   * numbers, or none.
+   */
   assign({ holdout, keyId, session, user, request: { messages }, toolLoop, random }: AssignmentQuestion): Assignment | undefined {
     if (session !== undefined) return named(holdout, `${this.seed}\0${keyId}\0${session}`)
     const caller = `${keyId}\0${user ?? ''}`
     const before = answeredOf(messages)
     const known = before === undefined ? undefined : this.recall(nameOf(caller, before))
     if (known === undefined && toolLoop) return undefined
-    const assignment = known ?? { heldOut: random.next() < holdout, holdout, unit: hash('sha256', `${caller}\0${this.now()}\0${random.next()}`, 'base64url').slice(0, UNIT_LENGTH) }
+    const assignment = known ?? {
+      heldOut: random.next() < holdout,
+      holdout,
+      unit: hash('sha256', `${caller}\0${this.now()}\0${random.next()}`, 'base64url').slice(0, UNIT_LENGTH),
+    }
     this.remember(nameOf(caller, messages), assignment)
     return assignment
   }
@@ -81,10 +89,19 @@ export class Assignments {
 
 const UNIT_LENGTH = 12
 
-/** The first 48 bits of a hash as a number in [0, 1): the same name falls on the same side, and on the same one again when the share is raised. */
+/**
+ * The first 48 bits of a hash as a number in [0, 1): the same name falls on the same side, and on the same one again when the share is
+ * raised.
+ */
 function named(holdout: number, name: string): Assignment {
   const digest = hash('sha256', `holdout\0${name}`, 'hex')
-  return { heldOut: Number.parseInt(digest.slice(0, 12), 16) / 2 ** 48 < holdout, holdout, unit: Buffer.from(digest.slice(12, 12 + 18), 'hex').toString('base64url').slice(0, UNIT_LENGTH) }
+  return {
+    heldOut: Number.parseInt(digest.slice(0, 12), 16) / 2 ** 48 < holdout,
+    holdout,
+    unit: Buffer.from(digest.slice(12, 12 + 18), 'hex')
+      .toString('base64url')
+      .slice(0, UNIT_LENGTH),
+  }
 }
 
 /** What stood before the model's last answer; `undefined` where no model has spoken. An answer may be several messages in a row. */

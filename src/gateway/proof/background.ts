@@ -32,10 +32,14 @@ export class Background {
     return this.queue.length
   }
 
-  /** Takes a piece of work that holds so many characters until it is over. `ended` is told of every piece exactly once; a fault of it goes nowhere. */
+  /**
+   * Takes a piece of work that holds so many characters until it is over. `ended` is told of every piece exactly once; a fault of it
+   * goes nowhere.
+   */
   add(characters: number, run: Waiting['run'], ended: Waiting['ended']): void {
     const { mostWaiting = 200, mostCharacters = 8 * 1024 * 1024 } = this.settings
-    if (this.closing.signal.aborted || this.queue.length >= mostWaiting || this.characters + characters > mostCharacters) return ended('queue_full')
+    if (this.closing.signal.aborted || this.queue.length >= mostWaiting || this.characters + characters > mostCharacters)
+      return ended('queue_full')
     this.characters += characters
     this.queue.push({ characters, run, ended })
     this.begin()

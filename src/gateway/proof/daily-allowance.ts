@@ -2,8 +2,8 @@ import { picoUsd, zeroMoney, type Clock, type Money } from '../../quantities/ind
 import { learningBudget } from '../../routing/index.js'
 
 /**
- * Dollars a day for judging or shadow calls. Once something didn't fit, nothing more is taken that day: else short answers would still be judged when long ones
- * no longer are, and what was judged would be of a chosen few.
+ * Dollars a day for judging or shadow calls. Once something didn't fit, nothing more is taken that day: else short answers would still
+ * be judged when long ones no longer are, and what was judged would be of a chosen few.
  */
 export class DailyAllowance {
   private budget

@@ -3,7 +3,10 @@ import type { Decision, Situation } from '../../routing/index.js'
 import type { Assignment } from './assignments.js'
 
 /** Whether the reference may answer this request, and something else could have: only then is there anything to compare. */
-export function mayBeHeldOut({ excluded, propensities, propensity }: Decision, { arms, reference, objective }: Pick<Situation, 'arms' | 'reference' | 'objective'>): boolean {
+export function mayBeHeldOut(
+  { excluded, propensities, propensity }: Decision,
+  { arms, reference, objective }: Pick<Situation, 'arms' | 'reference' | 'objective'>,
+): boolean {
   if (objective.explore === false || arms.length < 2) return false
   // What a policy drew without saying how can't be mixed with.
   if (propensities === undefined && propensity !== 1) return false
@@ -11,10 +14,16 @@ export function mayBeHeldOut({ excluded, propensities, propensity }: Decision, {
 }
 
 /**
- * A decision with the holdout drawn upon it: with probability h the reference answers, else what the policy chose. The propensity is that of both draws,
- * P(arm) = h·1[arm = reference] + (1 - h)·p(arm), so it sums to one over the arms. Call it for decisions that `mayBeHeldOut`. O(arms).
+ * A decision with the holdout drawn upon it: with probability h the reference answers, else what the policy chose. The propensity is
+ * that of both draws, P(arm) = h·1[arm = reference] + (1 - h)·p(arm), so it sums to one over the arms. Call it for decisions that
+ * `mayBeHeldOut`. O(arms).
  */
-export function withHoldout(own: Decision, { arms, reference }: Pick<Situation, 'arms' | 'reference'>, { heldOut, holdout, unit }: Assignment, stratum: string | undefined): { readonly decision: Decision; readonly trial: TrialRecord } {
+export function withHoldout(
+  own: Decision,
+  { arms, reference }: Pick<Situation, 'arms' | 'reference'>,
+  { heldOut, holdout, unit }: Assignment,
+  stratum: string | undefined,
+): { readonly decision: Decision; readonly trial: TrialRecord } {
   const inner = own.propensities ?? arms.map(({ id }) => (id === own.arm.id ? 1 : 0))
   const propensities = arms.map(({ id }, index) => (id === reference ? holdout : 0) + (1 - holdout) * (inner[index] ?? 0))
   const arm = heldOut ? (arms.find(({ id }) => id === reference) ?? own.arm) : own.arm

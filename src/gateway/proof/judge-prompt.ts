@@ -20,15 +20,30 @@ answer to what was asked. Right and complete counts before style; length is no m
 export function gradeRequest(model: string, request: Pick<Request, 'messages'>, answer: string, structured: boolean): Request {
   const tag = nonce()
   const asked = `${INSTRUCTION}\n\n${structured ? 'Answer with JSON: {"score": <number>}.' : 'Answer with one line and nothing else:\nScore: <number>'}`
-  return judgeRequest(model, asked, [conversation(request, tag), fenced(`answer-${tag}`, clip(answer, MOST_OF_ANSWER))], structured ? schemaOf(['score']) : undefined)
+  return judgeRequest(
+    model,
+    asked,
+    [conversation(request, tag), fenced(`answer-${tag}`, clip(answer, MOST_OF_ANSWER))],
+    structured ? schemaOf(['score']) : undefined,
+  )
 }
 
 /** The same for two answers to one request, each with a grade of its own on the same scale: ties are equal grades. */
-export function pairRequest(model: string, request: Pick<Request, 'messages'>, first: string, second: string, structured: boolean): Request {
+export function pairRequest(
+  model: string,
+  request: Pick<Request, 'messages'>,
+  first: string,
+  second: string,
+  structured: boolean,
+): Request {
   const tag = nonce()
   const asked = `${INSTRUCTION}\n\nTwo assistants answered. Grade each answer by itself; equal grades are fine where they are equally good. Which one stands first means
 nothing.\n\n${structured ? 'Answer with JSON: {"first": <number>, "second": <number>}.' : 'Answer with two lines and nothing else:\nFirst: <number>\nSecond: <number>'}`
-  const shown = [conversation(request, tag), fenced(`first-answer-${tag}`, clip(first, MOST_OF_ANSWER)), fenced(`second-answer-${tag}`, clip(second, MOST_OF_ANSWER))]
+  const shown = [
+    conversation(request, tag),
+    fenced(`first-answer-${tag}`, clip(first, MOST_OF_ANSWER)),
+    fenced(`second-answer-${tag}`, clip(second, MOST_OF_ANSWER)),
+  ]
   return judgeRequest(model, asked, shown, structured ? schemaOf(['first', 'second']) : undefined)
 }
 
@@ -50,7 +65,9 @@ export function answerText({ choices }: Pick<Reply, 'choices'>): string {
 
 /** A number behind the word, the last such: a judge that thinks aloud says its verdict at the end. */
 function readGrade(text: string, word: string): number | undefined {
-  const found = [...text.slice(-4_000).matchAll(new RegExp(`\\b${word}\\b["*\\s:=]{0,8}(\\d{1,3}(?:\\.\\d{1,6})?)(?!\\d)`, 'gi'))].at(-1)?.[1]
+  const found = [...text.slice(-4_000).matchAll(new RegExp(`\\b${word}\\b["*\\s:=]{0,8}(\\d{1,3}(?:\\.\\d{1,6})?)(?!\\d)`, 'gi'))].at(
+    -1,
+  )?.[1]
   const grade = found === undefined ? Number.NaN : Number(found)
   return grade >= 0 && grade <= BEST ? grade / BEST : undefined
 }
@@ -71,7 +88,14 @@ function judgeRequest(model: string, asked: string, shown: readonly string[], sc
 }
 
 function schemaOf(fields: readonly string[]): JsonSchema {
-  return { type: 'object', properties: Object.fromEntries(fields.map((field) => [field, { type: 'integer', enum: Array.from({ length: BEST + 1 }, (_, grade) => grade) }])), required: [...fields], additionalProperties: false }
+  return {
+    type: 'object',
+    properties: Object.fromEntries(
+      fields.map((field) => [field, { type: 'integer', enum: Array.from({ length: BEST + 1 }, (_, grade) => grade) }]),
+    ),
+    required: [...fields],
+    additionalProperties: false,
+  }
 }
 
 /** The newest messages as far as they fit, and how much went before. */

@@ -39,29 +39,46 @@ export type Judged<T> = { readonly result: 'done'; readonly grade: T } | { reado
 const SHADOW_ROOM = 3n
 
 /**
- * Output tokens that a shadow call may write where the caller sets no limit: without one, what a dear model could write at most (over a hundred thousand tokens)
- * would have to be reserved, more than most budgets of a day hold. An answer that is cut by it isn't compared.
+ * Output tokens that a shadow call may write where the caller sets no limit: without one, what a dear model could write at most (over a
+ * hundred thousand tokens) would have to be reserved, more than most budgets of a day hold. An answer that is cut by it isn't compared.
  */
 const SHADOW_TOKENS = 8_000
 const SHADOW_TIMES_EXPECTED = 8
 
-/** Asks the judge about one answer. Never spends beyond the day's dollars: what a call that failed has cost is counted by the budget that it was held against. Throws what the call does, other than a budget that is spent. */
+/**
+ * Asks the judge about one answer. Never spends beyond the day's dollars: what a call that failed has cost is counted by the budget
+ * that it was held against. Throws what the call does, other than a budget that is spent.
+ */
 export async function gradeAnswer(parts: JudgingParts, { request, text }: JudgedAnswer, signal: AbortSignal): Promise<Judged<number>> {
   const asked = gradeRequest(parts.model, request, text, isStructured(parts))
   return askJudge(parts, [asked], signal, ([said]) => (said === undefined ? undefined : gradeIn(said)))
 }
 
 /**
- * Has the reference answer the same request, and the judge grade both answers, asked twice with either answer first; the grades are the means of both
- * rounds, so that what a judge gives for standing first falls out.
+ * Has the reference answer the same request, and the judge grade both answers, asked twice with either answer first; the grades are the
+ * means of both rounds, so that what a judge gives for standing first falls out.
  */
-export async function compareWithReference(parts: JudgingParts, { request, text }: JudgedAnswer, arm: ShadowArm, signal: AbortSignal): Promise<Judged<{ readonly given: number; readonly reference: number }>> {
+export async function compareWithReference(
+  parts: JudgingParts,
+  { request, text }: JudgedAnswer,
+  arm: ShadowArm,
+  signal: AbortSignal,
+): Promise<Judged<{ readonly given: number; readonly reference: number }>> {
   if (arm.expectedUsd === null) return { result: 'unpriced' }
   const taken = picoUsd(arm.expectedUsd * SHADOW_ROOM)
   if (!parts.shadowAllowance.take(taken)) return { result: 'budget_spent' }
-  const limit = request.maxOutputTokens === undefined ? Math.ceil(Math.max(SHADOW_TOKENS, SHADOW_TIMES_EXPECTED * (arm.expectedOutputTokens ?? 0))) : undefined
+  const limit =
+    request.maxOutputTokens === undefined
+      ? Math.ceil(Math.max(SHADOW_TOKENS, SHADOW_TIMES_EXPECTED * (arm.expectedOutputTokens ?? 0)))
+      : undefined
   // Nobody waits for it word by word, and the caller's own bytes ask for a stream.
-  const asked: Request = { ...request, wire: undefined, stream: false, streamUsage: undefined, ...(limit === undefined ? {} : { maxOutputTokens: limit }) }
+  const asked: Request = {
+    ...request,
+    wire: undefined,
+    stream: false,
+    streamUsage: undefined,
+    ...(limit === undefined ? {} : { maxOutputTokens: limit }),
+  }
   let shadow: string | undefined
   let spent: Money | null = zeroMoney
   try {
@@ -88,7 +105,12 @@ export async function compareWithReference(parts: JudgingParts, { request, text 
 }
 
 /** One call a question, one after the other. */
-async function askJudge<T>({ current, model, judgeAllowance }: JudgingParts, questions: readonly Request[], signal: AbortSignal, read: (said: readonly string[]) => T | undefined): Promise<Judged<T>> {
+async function askJudge<T>(
+  { current, model, judgeAllowance }: JudgingParts,
+  questions: readonly Request[],
+  signal: AbortSignal,
+  read: (said: readonly string[]) => T | undefined,
+): Promise<Judged<T>> {
   const { world } = current()
   let taken = zeroMoney
   for (const question of questions) {

@@ -42,7 +42,9 @@ function organisations({ current }: OpenProofParts): (key: string) => Promise<st
   return async (name) => {
     if (known.has(name)) return known.get(name)
     const { keyring, accounts } = current()
-    const key = keyring.keysOfConfiguration().find((one) => one.name === name) ?? (await accounts?.store.keys({ name, revoked: true, limit: 1 }))?.items[0]
+    const key =
+      keyring.keysOfConfiguration().find((one) => one.name === name) ??
+      (await accounts?.store.keys({ name, revoked: true, limit: 1 }))?.items[0]
     const chain = key && chainOf(key, (kind, id) => keyring.account(kind, id))
     const organisation = chain === undefined || isBroken(chain) ? undefined : chain.find(({ kind }) => kind === 'organisation')?.id
     if (known.size >= MOST_KEYS) known.clear()

@@ -7,7 +7,10 @@ import type { Money } from '../../quantities/index.js'
 import type { Key } from '../keys.js'
 import type { Uses } from '../uses.js'
 
-/** In whose name judges and shadow calls are recorded: nobody's who calls, so that they are in no caller's budget, and in reports by themselves. */
+/**
+ * In whose name judges and shadow calls are recorded: nobody's who calls, so that they are in no caller's budget, and in reports by
+ * themselves.
+ */
 export const LEARNER = 'bursar:learning'
 
 /** What of the gateway's state these calls need. */
@@ -15,16 +18,28 @@ export interface CallingState {
   readonly world: LiveWorld
   readonly uses: Uses
   readonly dropUnsupported: boolean | readonly string[]
-  budgetFor(key: Key, labels: Readonly<Record<string, never>>, exchange: { readonly requestId: string; readonly cancellation: Cancellation }): CallBudget
+  budgetFor(
+    key: Key,
+    labels: Readonly<Record<string, never>>,
+    exchange: { readonly requestId: string; readonly cancellation: Cancellation },
+  ): CallBudget
 }
 
 export type Purpose = 'judge' | 'shadow'
 
 /**
- * Runs work in an environment of its own: calls like any other, recorded under key and organisation `bursar:learning` with the tag `purpose`. `perDay` is a hard
- * budget, counted where all budgets are, so it holds after a restart and between processes too. The state that it began with stays until it is over.
+ * Runs work in an environment of its own: calls like any other, recorded under key and organisation `bursar:learning` with the tag
+ * `purpose`. `perDay` is a hard budget, counted where all budgets are, so it holds after a restart and between processes too. The state
+ * that it began with stays until it is over.
  */
-export async function withOwnCalls<T>(current: () => CallingState, purpose: Purpose, model: string, perDay: Money, signal: AbortSignal, run: (env: LiveEnvironment) => Promise<T>): Promise<T> {
+export async function withOwnCalls<T>(
+  current: () => CallingState,
+  purpose: Purpose,
+  model: string,
+  perDay: Money,
+  signal: AbortSignal,
+  run: (env: LiveEnvironment) => Promise<T>,
+): Promise<T> {
   const state = current()
   const cancellation = new Cancellation()
   const leave = () => cancellation.cancel(toBursarError(signal.reason))
@@ -54,7 +69,12 @@ export async function withOwnCalls<T>(current: () => CallingState, purpose: Purp
 }
 
 function keyOf(purpose: Purpose, perDay: Money): Key {
-  const level = { kind: 'key', id: `${LEARNER}/${purpose}`, name: `${LEARNER} (${purpose})`, rules: [{ unit: 'usd', limit: perDay, per: 'day', hard: true }] } as const
+  const level = {
+    kind: 'key',
+    id: `${LEARNER}/${purpose}`,
+    name: `${LEARNER} (${purpose})`,
+    rules: [{ unit: 'usd', limit: perDay, per: 'day', hard: true }],
+  } as const
   return { id: level.id, name: LEARNER, source: 'none', modelLists: [], levels: [level], endUsers: [], runRules: [], requestRules: [] }
 }
 

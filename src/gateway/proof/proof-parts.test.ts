@@ -19,17 +19,31 @@ import { ALL, WatchedTrials } from './watched-trials.js'
 const folder = mkdtempSync(join(tmpdir(), 'bursar-proof-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const says = (...said: readonly (readonly [Role, string])[]): readonly Message[] => said.map(([role, text]) => ({ role, parts: [{ type: 'text', text }] }))
+const says = (...said: readonly (readonly [Role, string])[]): readonly Message[] =>
+  said.map(([role, text]) => ({ role, parts: [{ type: 'text', text }] }))
 
 describe('assignments', () => {
-  const question = (more: Partial<AssignmentQuestion> = {}): AssignmentQuestion => ({ holdout: 0.3, keyId: 'k', session: undefined, user: undefined, request: { messages: says(['user', 'Hello']) }, toolLoop: false, random, ...more })
+  const question = (more: Partial<AssignmentQuestion> = {}): AssignmentQuestion => ({
+    holdout: 0.3,
+    keyId: 'k',
+    session: undefined,
+    user: undefined,
+    request: { messages: says(['user', 'Hello']) },
+    toolLoop: false,
+    random,
+    ...more,
+  })
   const random = seededRandom(1)
 
   it('hold out the share that was set, also of requests that begin alike or are the same', () => {
     const assignments = new Assignments(1, () => 0)
-    const fewShot = (text: string) => ({ messages: says(['system', 'Classify.'], ['user', 'good'], ['assistant', 'positive'], ['user', text]) })
+    const fewShot = (text: string) => ({
+      messages: says(['system', 'Classify.'], ['user', 'good'], ['assistant', 'positive'], ['user', text]),
+    })
     for (const request of [undefined, fewShot]) {
-      const drawn = Array.from({ length: 4000 }, (_, index) => assignments.assign(question(request && { request: request(`text ${index % 7}`) })))
+      const drawn = Array.from({ length: 4000 }, (_, index) =>
+        assignments.assign(question(request && { request: request(`text ${index % 7}`) })),
+      )
       const held = drawn.filter((one) => one?.heldOut).length
       expect(held / 4000).toBeGreaterThan(0.27)
       expect(held / 4000).toBeLessThan(0.33)
@@ -42,7 +56,13 @@ describe('assignments', () => {
     for (let index = 0; index < 20; index++) {
       const messages: Message[] = [...says(['system', 'Be brief.'], ['user', `Question ${index}`])]
       const first = assignments.assign(question({ request: { messages } }))
-      messages.push({ role: 'assistant', parts: [{ type: 'reasoning', text: '…' }, { type: 'tool_call', id: `c${index}`, name: 'look', arguments: '{}' }] })
+      messages.push({
+        role: 'assistant',
+        parts: [
+          { type: 'reasoning', text: '…' },
+          { type: 'tool_call', id: `c${index}`, name: 'look', arguments: '{}' },
+        ],
+      })
       messages.push({ role: 'tool', parts: [{ type: 'tool_result', callId: `c${index}`, content: [] }] })
       expect(assignments.assign(question({ request: { messages }, toolLoop: true }))).toEqual(first)
       messages.push(...says(['assistant', 'One.'], ['assistant', 'And two.'], ['user', 'Go on']))
@@ -57,14 +77,19 @@ describe('assignments', () => {
     const messages = says(['user', 'Hello'])
     const first = assignments.assign(question({ request: { messages } }))
     const later = { messages: [...messages, ...says(['assistant', 'Hi'], ['user', 'More'])] }
-    expect(assignments.assign(question({ request: { messages: [...messages, ...says(['user', 'x'], ['assistant', 'y'], ['tool', 'z'])] }, toolLoop: true }))).toBeUndefined()
+    expect(
+      assignments.assign(
+        question({ request: { messages: [...messages, ...says(['user', 'x'], ['assistant', 'y'], ['tool', 'z'])] }, toolLoop: true }),
+      ),
+    ).toBeUndefined()
     now = 3601
     expect(assignments.assign(question({ request: later }))?.unit).not.toBe(first?.unit)
   })
 
   it('of named conversations are the same in every process, and stay when the share is raised', () => {
     const sessions = Array.from({ length: 2000 }, (_, index) => `s${index}`)
-    const of = (seed: number, holdout: number) => sessions.map((session) => new Assignments(seed, () => 0).assign(question({ session, holdout, toolLoop: true })))
+    const of = (seed: number, holdout: number) =>
+      sessions.map((session) => new Assignments(seed, () => 0).assign(question({ session, holdout, toolLoop: true })))
     const [one, again, more, other] = [of(1, 0.1), of(1, 0.1), of(1, 0.2), of(2, 0.1)]
     expect(again).toEqual(one)
     expect(one.filter((drawn) => drawn?.heldOut).length / 2000).toBeCloseTo(0.1, 1)
@@ -77,9 +102,22 @@ describe('assignments', () => {
 describe('the draw upon a decision', () => {
   const arm = (id: string) => ({ id, strategy: single(id), model: id, card: {} })
   const arms = [arm('reference'), arm('a'), arm('b')] as const
-  const estimate = (id: string) => ({ arm: id, quality: { mean: 0.5, variance: 0 }, cost: { usd: usd(1), seconds: 0, joules: null, gramsCO2e: null }, outputTokens: 1, support: 0 })
+  const estimate = (id: string) => ({
+    arm: id,
+    quality: { mean: 0.5, variance: 0 },
+    cost: { usd: usd(1), seconds: 0, joules: null, gramsCO2e: null },
+    outputTokens: 1,
+    support: 0,
+  })
   const situation: Pick<Situation, 'arms' | 'reference' | 'objective'> = { arms: [...arms], reference: 'reference', objective: {} }
-  const decision = (propensities: readonly number[] | undefined, index: number): Decision => ({ arm: arms[index] ?? arms[0], alternatives: arms.map(({ id }) => estimate(id)), propensity: propensities?.[index] ?? 1, propensities, policy: 'p', reason: 'r' })
+  const decision = (propensities: readonly number[] | undefined, index: number): Decision => ({
+    arm: arms[index] ?? arms[0],
+    alternatives: arms.map(({ id }) => estimate(id)),
+    propensity: propensities?.[index] ?? 1,
+    propensities,
+    policy: 'p',
+    reason: 'r',
+  })
 
   it('gives propensities that sum to one, and are the shares that come about', () => {
     const random = seededRandom(7)
@@ -134,10 +172,12 @@ describe('what a judge is asked and says', () => {
 
   it('shows what was asked and answered within bounds, inside tags that nobody can close', () => {
     const long = { messages: says(['system', 's'.repeat(60_000)], ['user', 'u'.repeat(60_000)], ['user', 'the question </answer-1>']) }
-    const text = (request: ReturnType<typeof gradeRequest>) => request.messages.flatMap(({ parts }) => parts.map((part) => (part.type === 'text' ? part.text : ''))).join('\n')
+    const text = (request: ReturnType<typeof gradeRequest>) =>
+      request.messages.flatMap(({ parts }) => parts.map((part) => (part.type === 'text' ? part.text : ''))).join('\n')
     const grade = text(gradeRequest('m', long, `a${'b'.repeat(60_000)}c`, false))
     expect(grade.length).toBeLessThan(45_000)
-    for (const part of ['the question', 'characters are left out here', 'earlier messages are left out', 'Score: <number>']) expect(grade).toContain(part)
+    for (const part of ['the question', 'characters are left out here', 'earlier messages are left out', 'Score: <number>'])
+      expect(grade).toContain(part)
     const tags = [grade, text(gradeRequest('m', long, 'x', false))].map((shown) => /<answer-(\w+)>/.exec(shown)?.[1])
     expect(tags[0]).not.toBe(tags[1])
     const pair = pairRequest('m', long, 'one', 'two', true)
@@ -146,7 +186,20 @@ describe('what a judge is asked and says', () => {
   })
 
   it('a call of a tool is told as one', () => {
-    expect(answerText({ choices: [{ finish: 'tool_calls', parts: [{ type: 'reasoning', text: 'hm' }, { type: 'text', text: 'Let me look.' }, { type: 'tool_call', id: '1', name: 'search', arguments: '{"q":1}' }] }] })).toBe('Let me look.\n[calls the tool search with {"q":1}]')
+    expect(
+      answerText({
+        choices: [
+          {
+            finish: 'tool_calls',
+            parts: [
+              { type: 'reasoning', text: 'hm' },
+              { type: 'text', text: 'Let me look.' },
+              { type: 'tool_call', id: '1', name: 'search', arguments: '{"q":1}' },
+            ],
+          },
+        ],
+      }),
+    ).toBe('Let me look.\n[calls the tool search with {"q":1}]')
   })
 })
 
@@ -169,7 +222,8 @@ describe('work in the background', () => {
   })
 
   it('ends with its time, and with the process', async () => {
-    const hangs = (signal: AbortSignal) => new Promise<WorkResult>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+    const hangs = (signal: AbortSignal) =>
+      new Promise<WorkResult>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
     const results: WorkResult[] = []
     const slow = new Background({ seconds: 0.02 })
     slow.add(1, hangs, (result) => void results.push(result))
@@ -201,19 +255,55 @@ describe('dollars a day', () => {
 describe('trials that are watched', () => {
   it('say that nothing differs where the policy’s own arm is the reference, live and from the ledger', async () => {
     const trial = (index: number) => ({ heldOut: index % 2 === 0, holdout: 0.5, policyArm: 'large', unit: `u${index}` })
-    const outcome = (index: number) => ({ outcomeId: `o${index}`, at: 1, decisionId: `d${index}`, key: 'test', source: 'judge:m', score: index % 2, sought: 1 })
+    const outcome = (index: number) => ({
+      outcomeId: `o${index}`,
+      at: 1,
+      decisionId: `d${index}`,
+      key: 'test',
+      source: 'judge:m',
+      score: index % 2,
+      sought: 1,
+    })
     const live = new WatchedTrials({ margin: 0.02 }, new Map(), () => undefined)
     const again = new WatchedTrials({ margin: 0.02 }, new Map(), () => undefined)
     const records: TrialEvidence[] = []
     for (let index = 0; index < 200; index++) {
-      live.began(`d${index}`, { trial: trial(index), organisation: undefined, same: true, expectedOfPolicy: undefined, expectedOfReference: undefined })
+      live.began(`d${index}`, {
+        trial: trial(index),
+        organisation: undefined,
+        same: true,
+        expectedOfPolicy: undefined,
+        expectedOfReference: undefined,
+      })
       live.told(outcome(index))
       const weighed = { objective: {}, reference: 'large', familiarity: 1, explored: false, arms: [], excluded: [] }
-      const decision: TrialEvidence['decision'] = { decisionId: `d${index}`, requestId: `r${index}`, at: 1, key: 'test', requestedModel: 'auto', arm: 'large', propensity: 1, policy: 'p', reason: 'best', weighed }
-      records.push({ decision, trial: trial(index), expected: { policy: undefined, reference: undefined }, cost: { calls: 1, usd: zeroMoney, seconds: 0, joules: null }, outcomes: [outcome(index)] })
+      const decision: TrialEvidence['decision'] = {
+        decisionId: `d${index}`,
+        requestId: `r${index}`,
+        at: 1,
+        key: 'test',
+        requestedModel: 'auto',
+        arm: 'large',
+        propensity: 1,
+        policy: 'p',
+        reason: 'best',
+        weighed,
+      }
+      records.push({
+        decision,
+        trial: trial(index),
+        expected: { policy: undefined, reference: undefined },
+        cost: { calls: 1, usd: zeroMoney, seconds: 0, joules: null },
+        outcomes: [outcome(index)],
+      })
     }
-    expect(await again.recall({ trials: () => Promise.resolve(records) }, 2, () => Promise.resolve(undefined), new AbortController().signal)).toBe(200)
-    for (const { guardrail } of [live, again]) expect(guardrail.evidence(ALL)).toMatchObject([{ kind: 'judge', verdict: 'proven', trials: 200, difference: { value: 0, low: 0, high: 0 } }])
+    expect(
+      await again.recall({ trials: () => Promise.resolve(records) }, 2, () => Promise.resolve(undefined), new AbortController().signal),
+    ).toBe(200)
+    for (const { guardrail } of [live, again])
+      expect(guardrail.evidence(ALL)).toMatchObject([
+        { kind: 'judge', verdict: 'proven', trials: 200, difference: { value: 0, low: 0, high: 0 } },
+      ])
   })
 })
 
@@ -221,7 +311,12 @@ describe('the state of the guardrail', () => {
   it('reads what was written, nothing where there is nothing, and refuses anything else', async () => {
     const file = join(folder, 'a.proof')
     expect(await readProofState(file)).toBeUndefined()
-    const state = { rolledBack: [{ scope: 'all', at: 1.5, kind: 'judge' as const, difference: { value: -0.2, low: -0.3, high: -0.1, n: 400 }, margin: 0.02 }], since: { 'organisation:acme': 3 } }
+    const state = {
+      rolledBack: [
+        { scope: 'all', at: 1.5, kind: 'judge' as const, difference: { value: -0.2, low: -0.3, high: -0.1, n: 400 }, margin: 0.02 },
+      ],
+      since: { 'organisation:acme': 3 },
+    }
     await writeProofState(file, state)
     expect(await readProofState(file)).toEqual(state)
     for (const text of ['', '{}', '{"bursar":"proof 1","rolledBack":[{"scope":"all"}],"since":{}}', '[]']) {

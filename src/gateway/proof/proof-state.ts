@@ -40,6 +40,12 @@ export async function readProofState(file: string): Promise<ProofState | undefin
 
 /** Writes the whole file or leaves the one that was there. */
 export async function writeProofState(file: string, { rolledBack, since }: ProofState): Promise<void> {
-  const plain = rolledBack.map(({ scope, at, kind, difference: { value, low, high, n }, margin }) => ({ scope, at, kind, difference: { value, low, high, n }, margin }))
+  const plain = rolledBack.map(({ scope, at, kind, difference: { value, low, high, n }, margin }) => ({
+    scope,
+    at,
+    kind,
+    difference: { value, low, high, n },
+    margin,
+  }))
   await writeWhole(file, `${JSON.stringify({ bursar: 'proof 1', rolledBack: plain, since }, null, 2)}\n`)
 }

@@ -51,8 +51,8 @@ export interface ScopeStatus {
 }
 
 /**
- * The live proof: who is held out, what is judged and compared in the background, and when traffic goes back to the reference. Outlives reloads of the
- * configuration. Nothing of it can fail or delay a request.
+ * The live proof: who is held out, what is judged and compared in the background, and when traffic goes back to the reference. Outlives
+ * reloads of the configuration. Nothing of it can fail or delay a request.
  */
 export class Proof implements TrialSource {
   private readonly assignments: Assignments
@@ -77,7 +77,9 @@ export class Proof implements TrialSource {
     this.random = childRandom(seed, 'proof')
     this.draws = childRandom(seed, 'holdout')
     this.background = new Background(parts.background)
-    this.trials = new WatchedTrials({ margin: config.margin }, new Map(Object.entries(restored?.since ?? {})), (rolledBack) => this.onRollBack(rolledBack))
+    this.trials = new WatchedTrials({ margin: config.margin }, new Map(Object.entries(restored?.since ?? {})), (rolledBack) =>
+      this.onRollBack(rolledBack),
+    )
     for (const rolledBack of restored?.rolledBack ?? []) this.trials.guardrail.restore(rolledBack)
     this.configure(config)
   }
@@ -92,11 +94,18 @@ export class Proof implements TrialSource {
       return
     }
     const before = this.judge?.parts
-    const kept = (allowance: DailyAllowance | undefined, dollars: number) => (allowance?.perDay === usd(dollars) ? allowance : new DailyAllowance(usd(dollars), this.parts.clock))
+    const kept = (allowance: DailyAllowance | undefined, dollars: number) =>
+      allowance?.perDay === usd(dollars) ? allowance : new DailyAllowance(usd(dollars), this.parts.clock)
     const judgeAllowance = kept(before?.judgeAllowance, judge.usd_per_day)
     this.judge = {
-      parts: { current: this.parts.current, model: judge.model, judgeAllowance, shadowAllowance: kept(before?.shadowAllowance, shadow?.usd_per_day ?? 0) },
-      // The same probability for all: a held-out request and another must be as likely to be judged. Dollars are taken when the answer is there.
+      parts: {
+        current: this.parts.current,
+        model: judge.model,
+        judgeAllowance,
+        shadowAllowance: kept(before?.shadowAllowance, shadow?.usd_per_day ?? 0),
+      },
+      // The same probability for all: a held-out request and another must be as likely to be judged. Dollars are taken when the answer
+      // is there.
       plan: sampledJudge({
         share: judge.share,
         least: judge.share,
@@ -110,17 +119,29 @@ export class Proof implements TrialSource {
   rolledBack(organisation: string | undefined): string | undefined {
     if (!this.config.guardrail) return undefined
     const { guardrail } = this.trials
-    const found = guardrail.rolledBack(ALL) ?? (organisation === undefined ? undefined : guardrail.rolledBack(organisationScope(organisation)))
+    const found =
+      guardrail.rolledBack(ALL) ?? (organisation === undefined ? undefined : guardrail.rolledBack(organisationScope(organisation)))
     return found && `routing was rolled back to the reference, because ${whyRolledBack(found)}`
   }
 
   assign({ key, labels, request, toolLoop }: Parameters<TrialSource['assign']>[0]): Assignment | undefined {
     const { holdout } = this.config
     if (holdout === 0) return undefined
-    return this.assignments.assign({ holdout, keyId: key.id, session: labels.session, user: labels.user, request, toolLoop, random: this.draws })
+    return this.assignments.assign({
+      holdout,
+      keyId: key.id,
+      session: labels.session,
+      user: labels.user,
+      request,
+      toolLoop,
+      random: this.draws,
+    })
   }
 
-  /** A decision that is about to be followed: draws what is to be done with its answer. `undefined` for one that is no part of the proof. */
+  /**
+   * A decision that is about to be followed: draws what is to be done with its answer. `undefined` for one that is no part of the
+   * proof.
+   */
   began(decisionId: string, routed: Routed, key: Pick<Key, 'name' | 'organisation'>): TrialPlan | undefined {
     const { trial, decision, reference } = routed
     if (trial === undefined) return undefined
@@ -141,7 +162,14 @@ export class Proof implements TrialSource {
       ...(feedbackWanted && plan ? { peopleSought: plan.probability * peopleShare } : {}),
     }
     this.trials.began(decisionId, watched)
-    const shadow: ShadowArm | undefined = shadowed ? { strategy: reference.strategyFor(routed.tenant), model: reference.model, expectedUsd: decision.reference?.cost.usd ?? null, expectedOutputTokens: decision.reference?.outputTokens ?? null } : undefined
+    const shadow: ShadowArm | undefined = shadowed
+      ? {
+          strategy: reference.strategyFor(routed.tenant),
+          model: reference.model,
+          expectedUsd: decision.reference?.cost.usd ?? null,
+          expectedOutputTokens: decision.reference?.outputTokens ?? null,
+        }
+      : undefined
     const graded = plan?.judge === true ? plan.probability : undefined
     return {
       feedbackWanted,
@@ -154,7 +182,8 @@ export class Proof implements TrialSource {
           (reply) => {
             const answer: JudgedAnswer = { request: kept, text: answerText(reply) }
             if (graded !== undefined) this.grade(judge.parts, answer, { decisionId, key: key.name, sought: graded })
-            if (shadow) this.compare(judge.parts, answer, shadow, { decisionId, key: key.name, sought: shadowShare, arm: reference.id }, watched)
+            if (shadow)
+              this.compare(judge.parts, answer, shadow, { decisionId, key: key.name, sought: shadowShare, arm: reference.id }, watched)
           },
           (fault) => this.parts.onFault(fault),
         )
@@ -192,7 +221,11 @@ export class Proof implements TrialSource {
   /** All of the proof by scope, `all` first. */
   status(): { readonly holdout: number; readonly margin: number; readonly guardrail: boolean; readonly scopes: readonly ScopeStatus[] } {
     const { guardrail } = this.trials
-    const scopes = [...new Set([ALL, ...guardrail.known()])].map((scope) => ({ scope, rolledBack: guardrail.rolledBack(scope), evidence: guardrail.evidence(scope) }))
+    const scopes = [...new Set([ALL, ...guardrail.known()])].map((scope) => ({
+      scope,
+      rolledBack: guardrail.rolledBack(scope),
+      evidence: guardrail.evidence(scope),
+    }))
     return { holdout: this.config.holdout, margin: this.config.margin, guardrail: this.config.guardrail, scopes }
   }
 
@@ -226,7 +259,13 @@ export class Proof implements TrialSource {
     })
   }
 
-  private compare(judging: JudgingParts, answer: JudgedAnswer, shadow: ShadowArm, { arm, ...about }: Sought & { readonly arm: string }, watched: WatchedTrial): void {
+  private compare(
+    judging: JudgingParts,
+    answer: JudgedAnswer,
+    shadow: ShadowArm,
+    { arm, ...about }: Sought & { readonly arm: string },
+    watched: WatchedTrial,
+  ): void {
     this.work('shadow', answer, async (signal) => {
       const judged = await compareWithReference(judging, answer, shadow, signal)
       if (judged.result !== 'done') return judged.result
@@ -263,7 +302,9 @@ export class Proof implements TrialSource {
     const { state: file } = this.config
     if (file === undefined) return this.saving
     this.saving = this.saving
-      .then(() => writeProofState(file, { rolledBack: this.trials.guardrail.allRolledBack(), since: Object.fromEntries(this.trials.since) }))
+      .then(() =>
+        writeProofState(file, { rolledBack: this.trials.guardrail.allRolledBack(), since: Object.fromEntries(this.trials.since) }),
+      )
       .catch((fault: unknown) => this.parts.onFault(fault))
     return this.saving
   }
@@ -276,7 +317,12 @@ interface Sought {
   readonly sought: number
 }
 
-const evidenceWords = { judge: 'the judge’s grades', pair: 'the judge’s comparisons', check: 'checks of answers', feedback: 'feedback' } as const
+const evidenceWords = {
+  judge: 'the judge’s grades',
+  pair: 'the judge’s comparisons',
+  check: 'checks of answers',
+  feedback: 'feedback',
+} as const
 
 /** Why a scope was rolled back: a plain clause. */
 export function whyRolledBack({ kind, difference: { value, low, high, n }, margin }: RolledBack): string {
@@ -297,7 +343,8 @@ function lengthOf(messages: readonly Message[]): number {
     for (const part of parts) {
       if (part.type === 'text' || part.type === 'refusal' || part.type === 'reasoning') length += part.text.length
       else if (part.type === 'tool_call') length += part.arguments.length
-      else if (part.type === 'tool_result') length += part.content.reduce((sum, inner) => sum + (inner.type === 'text' ? inner.text.length : lengthOfSource(inner.source)), 0)
+      else if (part.type === 'tool_result')
+        length += part.content.reduce((sum, inner) => sum + (inner.type === 'text' ? inner.text.length : lengthOfSource(inner.source)), 0)
       else if (part.type !== 'native') length += lengthOfSource(part.source)
       else length += JSON.stringify(part.value).length
     }

@@ -6,7 +6,10 @@ import { readReply } from '../verifiers/wire-replies.js'
 /** Largest answer that is looked at, in bytes. */
 const MOST_BYTES = 1024 * 1024
 
-/** Hands an answer over in canonical form once it has gone out, in a later turn of the event loop. An answer that is too large, or can't be read, is never told of. */
+/**
+ * Hands an answer over in canonical form once it has gone out, in a later turn of the event loop. An answer that is too large, or can't
+ * be read, is never told of.
+ */
 export function watchReply(format: WireFormat, onReply: (reply: Reply) => void, onFault: (fault: unknown) => void): AnswerWatch {
   let pieces: Buffer[] | undefined = []
   let length = 0

@@ -11,13 +11,19 @@ export function addProofRoutes(app: Hono, proof: () => Proof | undefined): void 
   app.post('/admin/proof/resume', async (c) => {
     const scope = scopeOf(await readObject(c.req.raw))
     const current = opened(proof())
-    if (!(await current.resume(scope))) throw new BursarError(`scope: "${scope}" is not rolled back. GET /admin/proof lists what is.`, { code: 'not_found', status: 404, path: 'scope' })
+    if (!(await current.resume(scope)))
+      throw new BursarError(`scope: "${scope}" is not rolled back. GET /admin/proof lists what is.`, {
+        code: 'not_found',
+        status: 404,
+        path: 'scope',
+      })
     return c.json(statusJson(current))
   })
 }
 
 function scopeOf(body: Readonly<Record<string, unknown>>): string {
-  for (const field of Object.keys(body)) if (field !== 'scope') throw new InvalidRequest(`${field}: this field isn't known; there is only scope.`, { path: field })
+  for (const field of Object.keys(body))
+    if (field !== 'scope') throw new InvalidRequest(`${field}: this field isn't known; there is only scope.`, { path: field })
   const { scope = ALL } = body
   if (typeof scope === 'string' && scope !== '') return scope
   throw new InvalidRequest('scope: expected "all" (the default) or "organisation:<id>".', { path: 'scope' })
@@ -32,8 +38,23 @@ function statusJson(proof: Proof): Record<string, unknown> {
     guardrail: guardrail ? 'on' : 'off',
     scopes: scopes.map(({ scope, rolledBack, evidence }) => ({
       scope,
-      rolled_back: rolledBack === undefined ? null : { at: Math.floor(rolledBack.at), evidence: rolledBack.kind, difference: intervalJson(rolledBack.difference), margin: rolledBack.margin, why: whyRolledBack(rolledBack) },
-      evidence: evidence.map(({ kind, verdict, difference, trials, heldOut }) => ({ evidence: kind, verdict, difference: intervalJson(difference), trials, held_out: kind === 'pair' ? null : heldOut })),
+      rolled_back:
+        rolledBack === undefined
+          ? null
+          : {
+              at: Math.floor(rolledBack.at),
+              evidence: rolledBack.kind,
+              difference: intervalJson(rolledBack.difference),
+              margin: rolledBack.margin,
+              why: whyRolledBack(rolledBack),
+            },
+      evidence: evidence.map(({ kind, verdict, difference, trials, heldOut }) => ({
+        evidence: kind,
+        verdict,
+        difference: intervalJson(difference),
+        trials,
+        held_out: kind === 'pair' ? null : heldOut,
+      })),
     })),
   }
 }

@@ -64,11 +64,17 @@ export class WatchedTrials {
 
   /** Counts the grades of an answer and of the reference's to the same request. */
   toldPair(watched: WatchedTrial, given: number, reference: number, at: number): void {
-    for (const scope of this.scopesOf(watched.organisation, at)) this.tell(this.guardrail.addPair(scope, given - reference, watched.trial.unit, at))
+    for (const scope of this.scopesOf(watched.organisation, at))
+      this.tell(this.guardrail.addPair(scope, given - reference, watched.trial.unit, at))
   }
 
   /** Reads the evidence of earlier processes out of the ledger. Returns how many trials there were. Throws what the ledger does. */
-  async recall(ledger: Pick<LedgerReader, 'trials'>, before: number, organisationOf: (key: string) => Promise<string | undefined>, signal: AbortSignal): Promise<number> {
+  async recall(
+    ledger: Pick<LedgerReader, 'trials'>,
+    before: number,
+    organisationOf: (key: string) => Promise<string | undefined>,
+    signal: AbortSignal,
+  ): Promise<number> {
     let read = 0
     for await (const evidence of eachTrial(ledger, { from: before - LOOK_BACK_SECONDS, to: before })) {
       signal.throwIfAborted()
@@ -80,19 +86,36 @@ export class WatchedTrials {
 
   private recount({ decision: { at, weighed }, trial, expected, outcomes }: TrialEvidence, organisation: string | undefined): void {
     const same = trial.policyArm === weighed?.reference
-    const watched: WatchedTrial = { trial, organisation, same, expectedOfPolicy: expected.policy?.quality ?? undefined, expectedOfReference: expected.reference?.quality ?? undefined }
+    const watched: WatchedTrial = {
+      trial,
+      organisation,
+      same,
+      expectedOfPolicy: expected.policy?.quality ?? undefined,
+      expectedOfReference: expected.reference?.quality ?? undefined,
+    }
     for (const outcome of outcomes) this.count(watched, outcome, at)
     const pair = outcomes.filter(({ source }) => source.startsWith(PAIR_SOURCE))
     const [given, reference] = [pair.find(({ arm }) => arm === undefined), pair.find(({ arm }) => arm !== undefined)]
     if (given && reference) this.toldPair(watched, given.score, reference.score, at)
   }
 
-  private count({ trial, organisation, same, expectedOfPolicy, expectedOfReference }: WatchedTrial, outcome: OutcomeRecord, at: number): void {
+  private count(
+    { trial, organisation, same, expectedOfPolicy, expectedOfReference }: WatchedTrial,
+    outcome: OutcomeRecord,
+    at: number,
+  ): void {
     const kind = kindOf(outcome)
     if (kind === undefined) return
     const { heldOut, holdout, unit, stratum } = trial
     for (const scope of this.scopesOf(organisation, at))
-      this.tell(this.guardrail.add(scope, kind, { heldOut, holdout, unit, stratum, same, outcome: outcome.score, expectedOfPolicy, expectedOfReference }, outcome.at))
+      this.tell(
+        this.guardrail.add(
+          scope,
+          kind,
+          { heldOut, holdout, unit, stratum, same, outcome: outcome.score, expectedOfPolicy, expectedOfReference },
+          outcome.at,
+        ),
+      )
   }
 
   private tell(rolledBack: RolledBack | undefined): void {
@@ -100,7 +123,9 @@ export class WatchedTrials {
   }
 
   private scopesOf(organisation: string | undefined, at: number): readonly string[] {
-    return [ALL, ...(organisation === undefined ? [] : [organisationScope(organisation)])].filter((scope) => at >= (this.since.get(scope) ?? 0))
+    return [ALL, ...(organisation === undefined ? [] : [organisationScope(organisation)])].filter(
+      (scope) => at >= (this.since.get(scope) ?? 0),
+    )
   }
 }
 

@@ -26,7 +26,11 @@ export function decisionHeaders({ decision, reference }: Routed): Record<string,
 /** The same when the answer is there: what the reference would have cost is known better then. `arm`: what answered in the end. */
 export function answerHeaders(routed: Routed, answer: Answer, arm: string): Record<string, string> {
   const wouldCost = referenceCost(routed, answer, arm)
-  return { ...decisionHeaders(routed), 'x-bursar-arm': headerSafe(arm), 'x-bursar-reference-cost': wouldCost === null ? 'null' : dollarText(wouldCost) }
+  return {
+    ...decisionHeaders(routed),
+    'x-bursar-arm': headerSafe(arm),
+    'x-bursar-reference-cost': wouldCost === null ? 'null' : dollarText(wouldCost),
+  }
 }
 
 /** What a body says beside `usage`, where its format lets it: dollars, `null` when unknown. */
@@ -43,8 +47,8 @@ export function bodyNote(routed: Routed, answer: Answer, arm: string): Readonly<
 }
 
 /**
- * What the reference would have cost, an estimate: its list price for the tokens that were read, and for those that it was learned to write for such
- * requests, else for as many as were written. Where the reference answered, what it did cost.
+ * What the reference would have cost, an estimate: its list price for the tokens that were read, and for those that it was learned to
+ * write for such requests, else for as many as were written. Where the reference answered, what it did cost.
  */
 export function referenceCost({ reference, referenceOutputTokens, decision }: Routed, answer: Answer, arm: string): Money | null {
   if (arm === reference.id && !answer.fellBackFrom.includes(decision.arm.strategy.id)) return answer.cost.usd
@@ -62,7 +66,11 @@ export function withField(bytes: Uint8Array, name: string, value: unknown): Uint
   let last = end - 1
   while (last >= 0 && isSpace(bytes[last])) last--
   const comma = bytes[last] === OPENING_BRACE ? '' : ','
-  return Buffer.concat([bytes.subarray(0, end), Buffer.from(`${comma}${JSON.stringify(name)}:${JSON.stringify(value)}`), bytes.subarray(end)])
+  return Buffer.concat([
+    bytes.subarray(0, end),
+    Buffer.from(`${comma}${JSON.stringify(name)}:${JSON.stringify(value)}`),
+    bytes.subarray(end),
+  ])
 }
 
 const OPENING_BRACE = 0x7b

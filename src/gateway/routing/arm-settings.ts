@@ -7,11 +7,14 @@ export function atEffort(effort: Effort, strategy: Strategy): Strategy {
   return {
     ...strategy,
     id: `${strategy.id}@${effort}`,
-    run: (request: Request, env: Environment, options?: CallOptions): AsyncGenerator<Delta, Answer> => strategy.run(withEffort(request, effort), env, options),
+    run: (request: Request, env: Environment, options?: CallOptions): AsyncGenerator<Delta, Answer> =>
+      strategy.run(withEffort(request, effort), env, options),
   }
 }
 
 function withEffort(request: Request, effort: Effort): Request {
   const { reasoning } = request
-  return reasoning?.effort !== undefined || reasoning?.maxTokens !== undefined ? request : edit(request, { reasoning: { ...reasoning, effort } })
+  return reasoning?.effort !== undefined || reasoning?.maxTokens !== undefined
+    ? request
+    : edit(request, { reasoning: { ...reasoning, effort } })
 }

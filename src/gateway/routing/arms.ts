@@ -14,7 +14,8 @@ import { tierOfPrice, usualPrice } from './tiers.js'
 const MOST_FOUND = 24
 
 /** Models whose names say that they are for something else than answering in text. */
-const OTHER_WORK = /embed|whisper|tts|audio|realtime|transcri|dall-e|image|moderation|rerank|guard|ocr|veo|imagen|sora|lyria|computer-use|deep-research/i
+const OTHER_WORK =
+  /embed|whisper|tts|audio|realtime|transcri|dall-e|image|moderation|rerank|guard|ocr|veo|imagen|sora|lyria|computer-use|deep-research/i
 
 /** A model that callers may name. */
 export interface FoundModel {
@@ -55,8 +56,8 @@ export interface ArmSet {
 }
 
 /**
- * The arms of a configuration: those that it names, else all names of `models:`, else what providers have (at most 24, spread over the prices). Arms whose model nobody
- * serves are left out; `bursar check` tells of them.
+ * The arms of a configuration: those that it names, else all names of `models:`, else what providers have (at most 24, spread over the
+ * prices). Arms whose model nobody serves are left out; `bursar check` tells of them.
  */
 export function buildArms(config: RoutingConfig, source: ArmSource): ArmSet {
   const arms = (config.arms ?? foundModels(source).map((model) => ({ model }))).flatMap((settings) => buildArm(settings, source) ?? [])
@@ -117,13 +118,14 @@ export function buildArm(settings: ArmConfig, source: ArmSource): LiveArm | unde
 /** The model that is expected to answer: the first that is called for sure. */
 function mainModel({ plan }: Strategy): string {
   const model = (plan.find(({ expected }) => expected >= 1) ?? plan[0])?.model
-  if (model === undefined) throw new InvalidRequest('A strategy that calls no model can answer nothing.', { code: 'invalid_configuration', path: 'routing.arms' })
+  if (model === undefined)
+    throw new InvalidRequest('A strategy that calls no model can answer nothing.', { code: 'invalid_configuration', path: 'routing.arms' })
   return model
 }
 
 /**
- * What a predictor is told of an arm: an arm of several calls has no price of its own that tokens could be multiplied by, so its dollars are
- * learned.
+ * What a predictor is told of an arm: an arm of several calls has no price of its own that tokens could be multiplied by, so its
+ * dollars are learned.
  */
 function factsOf({ id, card, strategy }: LiveArm): ArmFacts {
   return { id, card: isSingleCall(strategy) ? card : { ...card, priceOf: undefined } }
@@ -171,7 +173,8 @@ function abilities(deployments: readonly Deployment[]): Pick<ArmCard, 'contextTo
 
 /** Models to pick among where none are named. */
 function foundModels(source: ArmSource): readonly string[] {
-  const texts = (models: readonly FoundModel[]) => models.filter(({ id, facts }) => facts.capabilities.embeddings !== true && !OTHER_WORK.test(id))
+  const texts = (models: readonly FoundModel[]) =>
+    models.filter(({ id, facts }) => facts.capabilities.embeddings !== true && !OTHER_WORK.test(id))
   const listed = source.listed()
   if (source.aliases.size > 0) {
     const named = texts(listed.filter(({ id }) => source.aliases.has(id)))
@@ -184,10 +187,18 @@ function foundModels(source: ArmSource): readonly string[] {
   // Evenly over the prices, both ends included. Where none is known, the first ones: they can still be told apart by what is learned.
   if (priced.length === 0) return texts(listed).slice(0, MOST_FOUND).map(({ id }) => id)
   if (priced.length <= MOST_FOUND) return priced.map(({ id }) => id)
-  return Array.from({ length: MOST_FOUND }, (_, index) => priced[Math.round((index * (priced.length - 1)) / (MOST_FOUND - 1))]?.id ?? '').filter((id) => id !== '')
+  return Array.from(
+    { length: MOST_FOUND },
+    (_, index) => priced[Math.round((index * (priced.length - 1)) / (MOST_FOUND - 1))]?.id ?? '',
+  ).filter((id) => id !== '')
 }
 
-function referenceOf(config: RoutingConfig, source: ArmSource, arms: readonly LiveArm[], byId: ReadonlyMap<string, LiveArm>): LiveArm | undefined {
+function referenceOf(
+  config: RoutingConfig,
+  source: ArmSource,
+  arms: readonly LiveArm[],
+  byId: ReadonlyMap<string, LiveArm>,
+): LiveArm | undefined {
   const named = config.reference === undefined ? undefined : byId.get(config.reference)
   if (named) return named
   return config.arms === undefined && source.aliases.size === 0 ? dearestArm(arms) : arms[0]

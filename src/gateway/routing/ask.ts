@@ -19,13 +19,35 @@ export interface AskedDecision {
 }
 
 /** Who asks on the command line: whoever may read the configuration may use every model. */
-const operator: Key = { id: 'operator', name: 'operator', source: 'none', modelLists: [], levels: [], endUsers: [], runRules: [], requestRules: [] }
+const operator: Key = {
+  id: 'operator',
+  name: 'operator',
+  source: 'none',
+  modelLists: [],
+  levels: [],
+  endUsers: [],
+  runRules: [],
+  requestRules: [],
+}
 
 /** How a question would be decided, without calling anything. `headers` as a request has them. Throws as `Router.decide`. */
-export async function decideOnly(router: Router, text: string, model: string, headers: Readonly<Record<string, string>>, columns: number): Promise<AskedDecision> {
+export async function decideOnly(
+  router: Router,
+  text: string,
+  model: string,
+  headers: Readonly<Record<string, string>>,
+  columns: number,
+): Promise<AskedDecision> {
   const request = openaiChat.decodeRequest({ model, messages: [{ role: 'user', content: text }] })
   // Nobody learns from a question that isn't put.
-  const routed = await router.decide({ request, headers: { ...headers, 'x-bursar-explore': 'off' }, key: operator, labels: {}, budget: unlimited, signal: new AbortController().signal })
+  const routed = await router.decide({
+    request,
+    headers: { ...headers, 'x-bursar-explore': 'off' },
+    key: operator,
+    labels: {},
+    budget: unlimited,
+    signal: new AbortController().signal,
+  })
   const { decision, features, reference } = routed
   return {
     arm: decision.arm.id,

@@ -19,8 +19,8 @@ interface Kept {
 }
 
 /**
- * Which arm answered a conversation last, and how much of it that arm's provider still has in its prompt cache. The newest 20,000 conversations,
- * each for an hour; never any of their text.
+ * Which arm answered a conversation last, and how much of it that arm's provider still has in its prompt cache. The newest 20,000
+ * conversations, each for an hour; never any of their text.
  */
 export class Conversations {
   private readonly kept = new Map<string, Kept>()
@@ -71,7 +71,10 @@ export function continues({ session }: { readonly session?: string | undefined }
   return session !== undefined || request.messages.some(({ role }) => role === 'assistant')
 }
 
-/** Stands for the end user that a request names, of its key; what is learned of a user's taste is kept by it, never by the name. `undefined` where it names none. */
+/**
+ * Stands for the end user that a request names, of its key; what is learned of a user's taste is kept by it, never by the name.
+ * `undefined` where it names none.
+ */
 export function userOf(keyId: string, { user }: { readonly user?: string | undefined }): string | undefined {
   return user === undefined ? undefined : hash('sha256', `${keyId}\0user\0${user}`, 'base64url').slice(0, 22)
 }

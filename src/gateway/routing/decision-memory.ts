@@ -21,8 +21,8 @@ const MOST_BYTES = 64 * 1024 * 1024
 const MOST_OF_RUN = 100
 
 /**
- * Decisions with the features they were made by, until their outcomes come: the newest 20,000, as far as they fit into 64 MiB. The text that was asked
- * about is in it, in memory only.
+ * Decisions with the features they were made by, until their outcomes come: the newest 20,000, as far as they fit into 64 MiB. The text
+ * that was asked about is in it, in memory only.
  */
 export class DecisionMemory {
   private readonly decisions = new Map<string, { readonly remembered: RememberedDecision; readonly bytes: number }>()

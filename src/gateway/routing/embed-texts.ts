@@ -7,14 +7,27 @@ import type { Uses } from '../uses.js'
 import type { EmbedTexts } from './open-routing.js'
 
 /** In whose name Bursar's own calls are recorded. */
-export const ownKey: Key = { id: 'bursar', name: 'bursar', source: 'none', modelLists: [], levels: [{ kind: 'key', id: 'bursar', name: 'bursar', rules: [] }], endUsers: [], runRules: [], requestRules: [] }
+export const ownKey: Key = {
+  id: 'bursar',
+  name: 'bursar',
+  source: 'none',
+  modelLists: [],
+  levels: [{ kind: 'key', id: 'bursar', name: 'bursar', rules: [] }],
+  endUsers: [],
+  runRules: [],
+  requestRules: [],
+}
 
 /** What of the gateway's state its own calls need. */
 interface CallingState {
   readonly world: LiveWorld
   readonly uses: Uses
   readonly dropUnsupported: boolean | readonly string[]
-  budgetFor(key: Key, labels: Readonly<Record<string, never>>, exchange: { readonly requestId: string; readonly cancellation: Cancellation }): CallBudget
+  budgetFor(
+    key: Key,
+    labels: Readonly<Record<string, never>>,
+    exchange: { readonly requestId: string; readonly cancellation: Cancellation },
+  ): CallBudget
 }
 
 /** Vectors of texts from an embedding model of the configuration: calls like any other, recorded under the key `bursar`. */

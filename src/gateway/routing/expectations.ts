@@ -13,9 +13,16 @@ const effortRatios: Readonly<Record<Effort, number>> = { none: 1, minimal: 1.2, 
 
 /**
  * What is expected of each arm: what a predictor says, with the prior of arms that are little known, and dollars of the list price for the
- * input as it is. `evidence`: outcomes with a quality that were learned of each arm. What can't be known stays `null`. In the order of `arms`. O(arms).
+ * input as it is. `evidence`: outcomes with a quality that were learned of each arm. What can't be known stays `null`. In the order of
+ * `arms`. O(arms).
  */
-export function expectations(arms: readonly LiveArm[], learned: readonly Estimate[], evidence: ReadonlyMap<string, number>, features: Features, request: Pick<Request, 'maxOutputTokens'>): readonly Estimate[] {
+export function expectations(
+  arms: readonly LiveArm[],
+  learned: readonly Estimate[],
+  evidence: ReadonlyMap<string, number>,
+  features: Features,
+  request: Pick<Request, 'maxOutputTokens'>,
+): readonly Estimate[] {
   return arms.map((arm, index) => {
     const given = learned[index]?.arm === arm.id ? learned[index] : learned.find((estimate) => estimate.arm === arm.id)
     const outputTokens = Math.min(sound(given?.outputTokens) ?? usualOutput(arm), request.maxOutputTokens ?? Number.POSITIVE_INFINITY)
@@ -38,12 +45,13 @@ function usualOutput({ strategy, card }: LiveArm): number {
 }
 
 /**
- * One call: its list price, for this input. Several calls: what they were learned to take together, else the price of the planned ones. A price that
- * isn't known makes the sum unknown.
+ * One call: its list price, for this input. Several calls: what they were learned to take together, else the price of the planned ones.
+ * A price that isn't known makes the sum unknown.
  */
 function listPrice(arm: LiveArm, inputTokens: number, outputTokens: number, learned: Money | null): Money | null {
   const { plan } = arm.strategy
-  if (isSingleCall(arm.strategy)) return arm.card.priceOf?.({ ...noUsage, inputTokens: Math.ceil(inputTokens), outputTokens: Math.ceil(outputTokens) }) ?? null
+  if (isSingleCall(arm.strategy))
+    return arm.card.priceOf?.({ ...noUsage, inputTokens: Math.ceil(inputTokens), outputTokens: Math.ceil(outputTokens) }) ?? null
   if (learned !== null) return learned
   const outputs = plan.reduce((sum, { expected, outputRatio }) => sum + expected * (outputRatio ?? 1), 0)
   let sum = 0

@@ -1,4 +1,11 @@
-import { createUnderstanding, embeddedEncoder, endpointEncoder, onnxEncoder, type Encoder, type Understanding } from '../../understanding/index.js'
+import {
+  createUnderstanding,
+  embeddedEncoder,
+  endpointEncoder,
+  onnxEncoder,
+  type Encoder,
+  type Understanding,
+} from '../../understanding/index.js'
 import type { Clock } from '../../quantities/index.js'
 import type { RoutingConfig } from '../config/index.js'
 import { predictorKindOf } from './beliefs.js'
@@ -18,10 +25,21 @@ export interface OpenRoutingParts {
   note(text: string): void
 }
 
-/** The memory of routing, and what was kept of it by the process before. A state that can't be used is put aside and told of; routing begins anew then. */
-export async function openRouting(config: RoutingConfig, parts: OpenRoutingParts): Promise<{ readonly memory: RoutingMemory; readonly state: RoutingState | undefined }> {
+/**
+ * The memory of routing, and what was kept of it by the process before. A state that can't be used is put aside and told of; routing
+ * begins anew then.
+ */
+export async function openRouting(
+  config: RoutingConfig,
+  parts: OpenRoutingParts,
+): Promise<{ readonly memory: RoutingMemory; readonly state: RoutingState | undefined }> {
   const understanding: Understanding = createUnderstanding({ encoder: encoderOf(config.encoder, parts.embed) })
-  const memory = new RoutingMemory({ understanding, clock: parts.clock, onFault: (kind, thrown) => parts.onFault(kind, thrown), onDecision: (arm) => parts.onDecision(arm) })
+  const memory = new RoutingMemory({
+    understanding,
+    clock: parts.clock,
+    onFault: (kind, thrown) => parts.onFault(kind, thrown),
+    onDecision: (arm) => parts.onDecision(arm),
+  })
   return { memory, state: await readState(config, parts) }
 }
 
@@ -30,7 +48,11 @@ function encoderOf(encoder: RoutingConfig['encoder'], embed: EmbedTexts): Encode
   if (encoder === 'none') return undefined
   if (encoder === 'embedded') return embeddedEncoder()
   if ('onnx' in encoder) return onnxEncoder({ file: encoder.onnx, vocabulary: encoder.vocabulary, dimensions: encoder.dimensions })
-  return endpointEncoder({ id: `endpoint:${encoder.endpoint}`, dimensions: encoder.dimensions, embed: (texts, signal) => embed(encoder.endpoint, texts, signal) })
+  return endpointEncoder({
+    id: `endpoint:${encoder.endpoint}`,
+    dimensions: encoder.dimensions,
+    embed: (texts, signal) => embed(encoder.endpoint, texts, signal),
+  })
 }
 
 async function readState({ predictor }: RoutingConfig, parts: OpenRoutingParts): Promise<RoutingState | undefined> {
@@ -40,10 +62,14 @@ async function readState({ predictor }: RoutingConfig, parts: OpenRoutingParts):
   try {
     const state = await readStateFile(file)
     if (state === undefined || state.kind === kind) return state
-    parts.note(`${file} was learned by a predictor of kind "${state.kind}", and the configuration names "${kind}": it was put aside as ${await setAside(file)}, and routing begins anew.`)
+    parts.note(
+      `${file} was learned by a predictor of kind "${state.kind}", and the configuration names "${kind}": it was put aside as ${await setAside(file)}, and routing begins anew.`,
+    )
   } catch (thrown) {
     parts.onFault('state', thrown)
-    parts.note(`${file} can't be used: it was put aside as ${await setAside(file).catch(() => 'nothing, since it could not be renamed')}, and routing begins anew.`)
+    parts.note(
+      `${file} can't be used: it was put aside as ${await setAside(file).catch(() => 'nothing, since it could not be renamed')}, and routing begins anew.`,
+    )
   }
   return undefined
 }

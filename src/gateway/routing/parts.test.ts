@@ -11,7 +11,14 @@ import { tierOfPrice } from './tiers.js'
 const bytes = (...values: number[]) => Uint8Array.from(values)
 
 describe('a state file', () => {
-  const state = { kind: 'knn', base: { bytes: bytes(1, 2, 3), outcomes: new Map([['a/b', 12.5]]) }, tenants: new Map([['', { bytes: bytes(), outcomes: new Map() }], ['örg\n"1"', { bytes: bytes(10, 10), outcomes: new Map([['x', 1]]) }]]) }
+  const state = {
+    kind: 'knn',
+    base: { bytes: bytes(1, 2, 3), outcomes: new Map([['a/b', 12.5]]) },
+    tenants: new Map([
+      ['', { bytes: bytes(), outcomes: new Map() }],
+      ['örg\n"1"', { bytes: bytes(10, 10), outcomes: new Map([['x', 1]]) }],
+    ]),
+  }
 
   it('reads what was written', () => {
     expect(decodeState(encodeState(state), 'f')).toEqual(state)
@@ -91,8 +98,19 @@ describe('conversations', () => {
   })
 
   it('are told apart by key, by name, and by how they begin', () => {
-    const request = (text: string) => ({ model: 'm', messages: [{ role: 'user' as const, parts: [{ type: 'text' as const, text }] }], stream: false, paths: {}, extra: [] })
-    const names = [conversationOf('k', {}, request('a')), conversationOf('k', {}, request('b')), conversationOf('l', {}, request('a')), conversationOf('k', { session: 's' }, request('a'))]
+    const request = (text: string) => ({
+      model: 'm',
+      messages: [{ role: 'user' as const, parts: [{ type: 'text' as const, text }] }],
+      stream: false,
+      paths: {},
+      extra: [],
+    })
+    const names = [
+      conversationOf('k', {}, request('a')),
+      conversationOf('k', {}, request('b')),
+      conversationOf('l', {}, request('a')),
+      conversationOf('k', { session: 's' }, request('a')),
+    ]
     expect(new Set(names).size).toBe(4)
     expect(conversationOf('k', {}, request('a'))).toBe(names[0])
     expect(names.join()).not.toContain('user')
@@ -102,7 +120,14 @@ describe('conversations', () => {
 describe('the memory of decisions', () => {
   it('is bounded by number and by size, and forgets runs with their decisions', () => {
     const understanding = createUnderstanding()
-    const of = (features = understanding.ofText('x')): RememberedDecision => ({ decision: { propensity: 1 } as RememberedDecision['decision'], features, tenant: '', key: 'k', run: 'r', answeredBy: 'a' })
+    const of = (features = understanding.ofText('x')): RememberedDecision => ({
+      decision: { propensity: 1 } as RememberedDecision['decision'],
+      features,
+      tenant: '',
+      key: 'k',
+      run: 'r',
+      answeredBy: 'a',
+    })
     const memory = new DecisionMemory()
     for (let index = 0; index < 20_100; index++) memory.remember(`d${index}`, of())
     expect(memory.size).toBeLessThanOrEqual(20_000)

@@ -14,14 +14,22 @@ const UNKNOWN_OUTCOMES = 5
 const TOLD_OUTCOMES = 50
 
 /**
- * What is believed of arms that nothing was learned of: assumptions, not measurements, which fade with what is learned. A tier's name says no more than that
- * dearer models are usually better.
+ * What is believed of arms that nothing was learned of: assumptions, not measurements, which fade with what is learned. A tier's name
+ * says no more than that dearer models are usually better.
  */
 const tierMeans: Readonly<Record<NonNullable<ArmCard['tier']>, number>> = { small: 0.65, medium: 0.75, large: 0.85 }
 const unknownMean = 0.75
 
 /** How much more thought helps, on the same scale. */
-const effortShifts: Readonly<Record<Effort, number>> = { none: -0.04, minimal: -0.03, low: -0.02, medium: 0, high: 0.02, xhigh: 0.03, max: 0.03 }
+const effortShifts: Readonly<Record<Effort, number>> = {
+  none: -0.04,
+  minimal: -0.03,
+  low: -0.02,
+  medium: 0,
+  high: 0.02,
+  xhigh: 0.03,
+  max: 0.03,
+}
 
 export function effortShift(effort: Effort | undefined): number {
   return effort === undefined ? 0 : effortShifts[effort]
@@ -35,16 +43,20 @@ export function priorOf(tier: ArmCard['tier'], told: number | undefined, shift: 
 }
 
 /**
- * A prior and what was learned as one belief. `evidence` (N): outcomes of the arm that were learned in all, by weight; `support` (s): those near this request.
+ * A prior and what was learned as one belief. `evidence` (N): outcomes of the arm that were learned in all, by weight; `support` (s):
+ * those near this request.
  *
  *     n₀ = prior outcomes / (1 + N/25)      n = max(s, min(N, 25))      mean = (n₀·prior + n·learned)/(n₀ + n)
  *
- * So the prior fades as the arm becomes known, and all that one source may say (`LearningGuard` bounds its N) moves the mean by about its bound. The variance is
- * that of the learned mean, but no less than a Beta posterior's of n₀ + n outcomes: a handful of outcomes that agree has no spread of its own, and
- * proves little all the same.
+ * So the prior fades as the arm becomes known, and all that one source may say (`LearningGuard` bounds its N) moves the mean by about
+ * its bound. The variance is that of the learned mean, but no less than a Beta posterior's of n₀ + n outcomes: a handful of outcomes
+ * that agree has no spread of its own, and proves little all the same.
  */
 export function combined(prior: Prior, learned: Estimate['quality'], support: number, evidence: number): NonNullable<Estimate['quality']> {
-  const known = learned !== null && learned.mean >= 0 && learned.mean <= 1 && learned.variance >= 0 && learned.variance < Number.POSITIVE_INFINITY ? learned : null
+  const known =
+    learned !== null && learned.mean >= 0 && learned.mean <= 1 && learned.variance >= 0 && learned.variance < Number.POSITIVE_INFINITY
+      ? learned
+      : null
   const all = amount(evidence)
   const faded = prior.outcomes / (1 + all / PRIOR_OUTCOMES)
   const outcomes = known === null ? 0 : Math.max(amount(support), Math.min(all, PRIOR_OUTCOMES))

@@ -27,9 +27,14 @@ export interface Wishes {
 /** Fields that say how to choose, and that no model is to get. */
 const ownFields: ReadonlySet<string> = new Set(['bursar', 'models', 'provider', 'plugins'])
 
-/** Objectives by name: those that every installation has, and those of the configuration, which may define them anew. Throws `InvalidRequest` with the path. */
+/**
+ * Objectives by name: those that every installation has, and those of the configuration, which may define them anew. Throws
+ * `InvalidRequest` with the path.
+ */
 export function configuredObjectives({ objectives }: Pick<RoutingConfig, 'objectives'>): NamedObjectives {
-  const own = Object.entries(objectives).map(([name, fields]) => [name, { ...parseObjective(fields, `routing.objectives.${name}`), name }] as const)
+  const own = Object.entries(objectives).map(
+    ([name, fields]) => [name, { ...parseObjective(fields, `routing.objectives.${name}`), name }] as const,
+  )
   return { ...namedObjectives, ...Object.fromEntries(own) }
 }
 
@@ -39,13 +44,21 @@ export function isAuto(model: string): boolean {
 }
 
 /**
- * Reads what a request for `auto` says: its model's name, headers, the body's `bursar` and OpenRouter's fields. Of the names of objectives the model's counts
- * before the body's, that before the header's, that before the key's and the configuration's (`usual`). A caller can narrow what the operator's
- * objective allows, and trade off otherwise. Throws `InvalidRequest` with the path of what can't be read.
+ * Reads what a request for `auto` says: its model's name, headers, the body's `bursar` and OpenRouter's fields. Of the names of
+ * objectives the model's counts before the body's, that before the header's, that before the key's and the configuration's (`usual`). A
+ * caller can narrow what the operator's objective allows, and trade off otherwise. Throws `InvalidRequest` with the path of what can't
+ * be read.
  */
-export function readWishes(request: Request, headers: IncomingHttpHeaders, named: NamedObjectives, usual: { readonly name: string; readonly configured: boolean }): Wishes {
+export function readWishes(
+  request: Request,
+  headers: IncomingHttpHeaders,
+  named: NamedObjectives,
+  usual: { readonly name: string; readonly configured: boolean },
+): Wishes {
   const told = objectiveOfModelName(request.model, named) ?? {}
-  const fields = new Map(request.extra.filter(({ name, path }) => name === path && ownFields.has(name)).map(({ name, value }) => [name, value]))
+  const fields = new Map(
+    request.extra.filter(({ name, path }) => name === path && ownFields.has(name)).map(({ name, value }) => [name, value]),
+  )
   const header = (name: string) => {
     const value = headers[name]
     return Array.isArray(value) ? value.join(',') : value
@@ -54,14 +67,18 @@ export function readWishes(request: Request, headers: IncomingHttpHeaders, named
   const fromRouter = openRouterWishes({ models: fields.get('models'), provider: fields.get('provider'), plugins: fields.get('plugins') })
   const fromHeaders = objectiveFromHeaders(header, named)
   const name = told.name ?? fromBody.name ?? fromHeaders.name
-  const base = name === undefined ? usualObjective(named, usual, [fromBody, fromHeaders, fromRouter.objective]) : objectiveNamed(named, name)
+  const base =
+    name === undefined ? usualObjective(named, usual, [fromBody, fromHeaders, fromRouter.objective]) : objectiveNamed(named, name)
   // A named objective has been merged into what named it: only one of them is to count, with what stands beside the name.
   const beside = [withoutName(fromHeaders, header, named), fromRouter.objective, withoutBodyName(fields.get('bursar'), named)]
   return {
     objective: mergeObjectives(base, ...beside),
     models: fromRouter.models,
     allowedModels: fromRouter.allowedModels,
-    request: fields.size === 0 ? request : edit(request, { extra: request.extra.filter(({ name: field, path }) => field !== path || !ownFields.has(field)) }),
+    request:
+      fields.size === 0
+        ? request
+        : edit(request, { extra: request.extra.filter(({ name: field, path }) => field !== path || !ownFields.has(field)) }),
   }
 }
 
@@ -75,9 +92,15 @@ function objectiveNamed(named: NamedObjectives, name: string): Objective {
  * What holds where no objective is named. The floor of one that nobody chose doesn't bind a caller that says its own trade-off; what the
  * operator has defined does.
  */
-function usualObjective(named: NamedObjectives, { name, configured }: { readonly name: string; readonly configured: boolean }, said: readonly Objective[]): Objective {
+function usualObjective(
+  named: NamedObjectives,
+  { name, configured }: { readonly name: string; readonly configured: boolean },
+  said: readonly Objective[],
+): Objective {
   const usual = objectiveNamed(named, name)
-  const tradesOff = said.some(({ lambda, relativeLambda, effort }) => lambda !== undefined || relativeLambda !== undefined || effort !== undefined)
+  const tradesOff = said.some(
+    ({ lambda, relativeLambda, effort }) => lambda !== undefined || relativeLambda !== undefined || effort !== undefined,
+  )
   return tradesOff && !configured ? {} : usual
 }
 
@@ -86,5 +109,9 @@ function withoutName(read: Objective, header: (name: string) => string | undefin
 }
 
 function withoutBodyName(value: unknown, named: NamedObjectives): Objective {
-  return parseObjective(typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value, objective: undefined } : value, 'bursar', named)
+  return parseObjective(
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value, objective: undefined } : value,
+    'bursar',
+    named,
+  )
 }

@@ -18,18 +18,41 @@ const key: Key = { id: 'k', name: 'k', source: 'none', modelLists: [], levels: [
 /** A model of this price, in dollars a million tokens. */
 function arm(id: string, dollars: number, tier: 'small' | 'large'): LiveArm {
   const priceOf = ({ inputTokens, outputTokens }: typeof noUsage) => picoUsd(Math.round((inputTokens + 4 * outputTokens) * dollars * 1e6))
-  return { id, model: id, strategy: single(id), strategyFor: () => single(id), card: { tier, priceOf }, prior: priorOf(tier, undefined, 0), prices: [priceOf], routes: [] }
+  return {
+    id,
+    model: id,
+    strategy: single(id),
+    strategyFor: () => single(id),
+    card: { tier, priceOf },
+    prior: priorOf(tier, undefined, 0),
+    prices: [priceOf],
+    routes: [],
+  }
 }
 
 const small = arm('small', 0.1, 'small')
 const large = arm('large', 5, 'large')
 const none: Belief = { estimates: [], familiarity: 1, evidence: new Map() }
 
-function router(parts: { readonly about?: () => Belief; readonly policy?: Policy; readonly understanding?: Understanding; readonly arms?: readonly LiveArm[]; readonly reference?: LiveArm } = {}) {
+function router(
+  parts: {
+    readonly about?: () => Belief
+    readonly policy?: Policy
+    readonly understanding?: Understanding
+    readonly arms?: readonly LiveArm[]
+    readonly reference?: LiveArm
+  } = {},
+) {
   const faults: RoutingFault[] = []
   const arms = parts.arms ?? [small, large]
   const set: ArmSet = { arms, byId: new Map(arms.map((one) => [one.id, one])), reference: parts.reference ?? large, facts: [] }
-  const source: ArmSource = { route: () => undefined, strategyOf: () => undefined, listed: () => [], aliases: new Set(), price: () => ({ report: { usd: null, details: {} } }) }
+  const source: ArmSource = {
+    route: () => undefined,
+    strategyOf: () => undefined,
+    listed: () => [],
+    aliases: new Set(),
+    price: () => ({ report: { usd: null, details: {} } }),
+  }
   const { routing } = parseConfig('{}', {}).config
   const made = new Router(
     routing,
@@ -49,7 +72,11 @@ function router(parts: { readonly about?: () => Belief; readonly policy?: Policy
 
 function question(body: Record<string, unknown> = {}, remaining: Remaining = {}): Question {
   return {
-    request: openaiChat.decodeRequest({ model: 'auto:cheap', messages: [{ role: 'user', content: 'What is the capital of France?' }], ...body }),
+    request: openaiChat.decodeRequest({
+      model: 'auto:cheap',
+      messages: [{ role: 'user', content: 'What is the capital of France?' }],
+      ...body,
+    }),
     headers: {},
     key,
     labels: {},
@@ -93,11 +120,26 @@ describe('the router', () => {
   })
 
   it('takes numbers that are none for unknown', async () => {
-    const broken = { quality: { mean: Number.NaN, variance: Number.NaN }, cost: { usd: null, seconds: Number.NaN, joules: Number.POSITIVE_INFINITY, gramsCO2e: null }, outputTokens: Number.NaN, support: Number.NaN }
-    const { made } = router({ about: () => ({ estimates: [{ arm: 'small', ...broken }, { arm: 'large', ...broken }], familiarity: Number.NaN, evidence: new Map([['small', Number.NaN]]) }) })
+    const broken = {
+      quality: { mean: Number.NaN, variance: Number.NaN },
+      cost: { usd: null, seconds: Number.NaN, joules: Number.POSITIVE_INFINITY, gramsCO2e: null },
+      outputTokens: Number.NaN,
+      support: Number.NaN,
+    }
+    const { made } = router({
+      about: () => ({
+        estimates: [
+          { arm: 'small', ...broken },
+          { arm: 'large', ...broken },
+        ],
+        familiarity: Number.NaN,
+        evidence: new Map([['small', Number.NaN]]),
+      }),
+    })
     const { decision, weighed } = await made.decide(question({ model: 'auto' }))
     expect(decision.arm.id).toBe('large')
-    for (const one of weighed.arms) for (const value of Object.values(one)) if (typeof value === 'number') expect(Number.isFinite(value)).toBe(true)
+    for (const one of weighed.arms)
+      for (const value of Object.values(one)) if (typeof value === 'number') expect(Number.isFinite(value)).toBe(true)
   })
 
   it('has one arm, or none', async () => {
@@ -114,7 +156,9 @@ describe('the router', () => {
 
   it('ends with the caller', async () => {
     const aborted = AbortSignal.abort(new Error('gone'))
-    const { made, faults } = router({ understanding: { ...createUnderstanding(), of: (_, signal) => Promise.reject(signal?.reason as Error) } })
+    const { made, faults } = router({
+      understanding: { ...createUnderstanding(), of: (_, signal) => Promise.reject(signal?.reason as Error) },
+    })
     await expect(made.decide({ ...question(), signal: aborted })).rejects.toThrow('gone')
     expect(faults).toEqual([])
   })

@@ -3,7 +3,15 @@ import { BursarError } from '../../errors/index.js'
 import type { Route } from '../../environment/index.js'
 import type { CallBudget, TrialRecord, Weighed } from '../../ledger/index.js'
 import type { Request } from '../../protocol/index.js'
-import { isAllowedModel, type Decision, type Estimate, type Objective, type Policy, type Session, type Situation } from '../../routing/index.js'
+import {
+  isAllowedModel,
+  type Decision,
+  type Estimate,
+  type Objective,
+  type Policy,
+  type Session,
+  type Situation,
+} from '../../routing/index.js'
 import type { Random } from '../../statistics/index.js'
 import { fallback, type Strategy } from '../../strategies/index.js'
 import type { Features, Understanding } from '../../understanding/index.js'
@@ -87,7 +95,7 @@ export class Router {
 
   /** Throws `InvalidRequest` for objectives that can't be. */
   constructor(
-    private readonly config: RoutingConfig,
+    readonly config: RoutingConfig,
     private readonly source: ArmSource,
     private readonly parts: RouterParts,
     private readonly policy: Policy,
@@ -102,10 +110,15 @@ export class Router {
   problems(): readonly string[] {
     const { arms: named = [] } = this.config
     const missing = named.map((arm) => armName(arm)).filter((id) => !this.arms.byId.has(id))
-    const unpriced = named.map((arm) => armName(arm)).filter((id) => this.arms.byId.has(id) && this.arms.byId.get(id)?.card.priceOf === undefined)
+    const unpriced = named
+      .map((arm) => armName(arm))
+      .filter((id) => this.arms.byId.has(id) && this.arms.byId.get(id)?.card.priceOf === undefined)
     return [
       ...missing.map((id) => `routing.arms: "${id}" needs a model that nobody serves, so it is never picked.`),
-      ...unpriced.map((id) => `routing.arms: the price of "${id}" is unknown, so it is never preferred where dollars count, and never picked where they are limited.`),
+      ...unpriced.map(
+        (id) =>
+          `routing.arms: the price of "${id}" is unknown, so it is never preferred where dollars count, and never picked where they are limited.`,
+      ),
       ...(this.arms.arms.length === 1 ? [`routing: "${this.arms.arms[0]?.id}" is the only arm, so there is nothing to pick.`] : []),
     ]
   }
@@ -138,16 +151,24 @@ export class Router {
   }
 
   /**
-   * Decides. Throws `InvalidRequest` for wishes that can't be read or met, `model_not_allowed` where the key may name no arm, and `BudgetExceeded` where no
-   * arm fits what may be spent. Any fault of predictors and policies is counted, and the reference answers.
+   * Decides. Throws `InvalidRequest` for wishes that can't be read or met, `model_not_allowed` where the key may name no arm, and
+   * `BudgetExceeded` where no arm fits what may be spent. Any fault of predictors and policies is counted, and the reference answers.
    */
   async decide(question: Question): Promise<Routed> {
     const { request: asked, key, labels } = question
     const named = this.objectiveNameFor(key)
-    const wishes = isAuto(asked.model) ? readWishes(asked, question.headers, this.objectives, named) : readWishes({ ...asked, model: 'auto' }, question.headers, this.objectives, named)
+    const wishes = isAuto(asked.model)
+      ? readWishes(asked, question.headers, this.objectives, named)
+      : readWishes({ ...asked, model: 'auto' }, question.headers, this.objectives, named)
     const { request } = wishes
     const standsIn = this.standsInFor(asked.model)
-    const arms = awake(standsIn ? this.insteadOf(key, asked.model, wishes) : isAuto(asked.model) ? this.allowed(key, this.wanted(wishes)) : this.allowed(key, [this.armNamed(asked.model)]))
+    const arms = awake(
+      standsIn
+        ? this.insteadOf(key, asked.model, wishes)
+        : isAuto(asked.model)
+          ? this.allowed(key, this.wanted(wishes))
+          : this.allowed(key, [this.armNamed(asked.model)]),
+    )
     const reference = this.reference(arms, standsIn ? [asked.model] : isAuto(asked.model) ? wishes.models : [])
     const tenant = this.config.learning.shared ? '' : (key.organisation ?? '')
     const conversation = conversationOf(key.id, labels, request)
@@ -189,7 +210,9 @@ export class Router {
     try {
       const back = backed === undefined ? undefined : this.backToReference(situation, reference, backed)
       // What is rolled back draws nothing, also where the reference can't answer.
-      decision = back ?? this.policy.choose(backed === undefined ? situation : { ...situation, objective: { ...situation.objective, explore: false } })
+      decision =
+        back ??
+        this.policy.choose(backed === undefined ? situation : { ...situation, objective: { ...situation.objective, explore: false } })
       const assignment =
         backed === undefined && mayBeHeldOut(decision, situation)
           ? this.trials?.assign({ key, labels, request, toolLoop: features.traits.toolLoop })
@@ -215,15 +238,31 @@ export class Router {
   /** The reference as the only arm there is, so that limits hold as ever; `undefined` where it can't answer. */
   private backToReference(situation: Situation, reference: LiveArm, why: string): Decision | undefined {
     try {
-      const own = this.policy.choose({ ...situation, arms: [reference], estimates: situation.estimates.filter(({ arm }) => arm === reference.id), session: undefined })
-      return { ...own, alternatives: situation.estimates, policy: 'rolled-back', propensity: 1, propensities: undefined, explored: false, reason: `"${reference.id}" answers: ${why}.` }
+      const own = this.policy.choose({
+        ...situation,
+        arms: [reference],
+        estimates: situation.estimates.filter(({ arm }) => arm === reference.id),
+        session: undefined,
+      })
+      return {
+        ...own,
+        alternatives: situation.estimates,
+        policy: 'rolled-back',
+        propensity: 1,
+        propensities: undefined,
+        explored: false,
+        reason: `"${reference.id}" answers: ${why}.`,
+      }
     } catch (thrown) {
       if (BursarError.is(thrown) && thrown.code !== 'internal_error') return undefined
       throw thrown
     }
   }
 
-  /** The arms of a request that named a model which others may answer for, that model's own first. Throws `model_not_allowed` where the key may not name it. */
+  /**
+   * The arms of a request that named a model which others may answer for, that model's own first. Throws `model_not_allowed` where the
+   * key may not name it.
+   */
   private insteadOf(key: Key, model: string, wishes: Wishes): readonly [LiveArm, ...LiveArm[]] {
     requireModel(key, model)
     const named = this.ownArm(model)
@@ -256,10 +295,16 @@ export class Router {
       const known = this.arms.arms.filter((arm) => arm.id === model || arm.model === model)
       return known.length > 0 ? known : (buildArm({ model }, this.source) ?? [])
     })
-    const among = (models.length > 0 ? [...new Map(named.map((arm) => [arm.id, arm])).values()] : this.arms.arms).filter((arm) => isAllowedModel(arm.model, allowedModels))
+    const among = (models.length > 0 ? [...new Map(named.map((arm) => [arm.id, arm])).values()] : this.arms.arms).filter((arm) =>
+      isAllowedModel(arm.model, allowedModels),
+    )
     if (among.length === 0) {
       const path = models.length > 0 ? 'models' : 'plugins'
-      throw new BursarError(`${path}: none of these models exists here. GET /v1/models lists those that do.`, { code: 'model_not_found', status: 404, path })
+      throw new BursarError(`${path}: none of these models exists here. GET /v1/models lists those that do.`, {
+        code: 'model_not_found',
+        status: 404,
+        path,
+      })
     }
     return among
   }
@@ -267,7 +312,11 @@ export class Router {
   private armNamed(name: string): LiveArm {
     const arm = this.arms.byId.get(name)
     if (arm) return arm
-    throw new BursarError(`The model "${name}" doesn't exist here. GET /v1/models lists those that do.`, { code: 'model_not_found', status: 404, path: 'model' })
+    throw new BursarError(`The model "${name}" doesn't exist here. GET /v1/models lists those that do.`, {
+      code: 'model_not_found',
+      status: 404,
+      path: 'model',
+    })
   }
 
   /** Of these arms (none: all) those that the key may use: an arm may call only models that the key may name. */
@@ -276,12 +325,22 @@ export class Router {
     const [first, ...rest] = this.among(key, candidates)
     if (first) return [first, ...rest]
     if (candidates.length === 0)
-      throw new BursarError('There is no model that answers in text, so nothing can be picked. Add a provider, or `routing.arms`.', { code: 'model_not_found', status: 404, path: 'model' })
-    throw new BursarError(`The key "${key.name}" may use none of the models that could answer.`, { code: 'model_not_allowed', status: 403, path: 'model' })
+      throw new BursarError('There is no model that answers in text, so nothing can be picked. Add a provider, or `routing.arms`.', {
+        code: 'model_not_found',
+        status: 404,
+        path: 'model',
+      })
+    throw new BursarError(`The key "${key.name}" may use none of the models that could answer.`, {
+      code: 'model_not_allowed',
+      status: 403,
+      path: 'model',
+    })
   }
 
   private among(key: Key, among: readonly LiveArm[]): readonly LiveArm[] {
-    return (among.length > 0 ? among : this.arms.arms).filter((arm) => mayName(key, arm.id) || arm.strategy.plan.every(({ model }) => mayName(key, model)))
+    return (among.length > 0 ? among : this.arms.arms).filter(
+      (arm) => mayName(key, arm.id) || arm.strategy.plan.every(({ model }) => mayName(key, model)),
+    )
   }
 
   private reference(arms: readonly [LiveArm, ...LiveArm[]], models: readonly string[]): LiveArm {
@@ -319,7 +378,14 @@ export class Router {
       reason: `"${reference.id}" answers: the ${kind} failed, and it is the reference arm.`,
       objective,
     }
-    return { ...common, decision, features, strategy: reference.strategyFor(common.tenant), weighed: weighedOf(decision, 0, reference.id), referenceOutputTokens: null }
+    return {
+      ...common,
+      decision,
+      features,
+      strategy: reference.strategyFor(common.tenant),
+      weighed: weighedOf(decision, 0, reference.id),
+      referenceOutputTokens: null,
+    }
   }
 }
 

@@ -37,11 +37,17 @@ interface Part {
 /** A state as one piece of bytes: a line that says what it is, a line of JSON with what follows, and the predictors' own bytes. */
 export function encodeState({ kind, base, tenants }: RoutingState): Uint8Array {
   const parts = [...(base === undefined ? [] : [[null, base] as const]), ...tenants]
-  const header: Header = { kind, parts: parts.map(([tenant, { bytes, outcomes }]) => ({ tenant, bytes: bytes.length, outcomes: [...outcomes] })) }
+  const header: Header = {
+    kind,
+    parts: parts.map(([tenant, { bytes, outcomes }]) => ({ tenant, bytes: bytes.length, outcomes: [...outcomes] })),
+  }
   return Buffer.concat([Buffer.from(`${MAGIC}${JSON.stringify(header)}\n`), ...parts.map(([, { bytes }]) => bytes)])
 }
 
-/** Throws `BursarError` (`invalid_configuration`) for bytes that `encodeState` did not write, or that were cut. `name` is the file, for the message. */
+/**
+ * Throws `BursarError` (`invalid_configuration`) for bytes that `encodeState` did not write, or that were cut. `name` is the file, for
+ * the message.
+ */
 export function decodeState(bytes: Uint8Array, name: string): RoutingState {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const end = buffer.subarray(0, MAX_HEADER).indexOf(0x0a, MAGIC.length)
@@ -69,12 +75,21 @@ function headerOf(text: string): Header | undefined {
   } catch {
     return undefined
   }
-  if (typeof json !== 'object' || json === null || !('kind' in json) || typeof json.kind !== 'string' || !('parts' in json) || !Array.isArray(json.parts)) return undefined
+  if (
+    typeof json !== 'object' ||
+    json === null ||
+    !('kind' in json) ||
+    typeof json.kind !== 'string' ||
+    !('parts' in json) ||
+    !Array.isArray(json.parts)
+  )
+    return undefined
   const parts: Part[] = []
   for (const part of json.parts as readonly unknown[]) {
     if (typeof part !== 'object' || part === null || !('tenant' in part) || !('bytes' in part) || !('outcomes' in part)) return undefined
     const { tenant, bytes, outcomes } = part
-    if ((tenant !== null && typeof tenant !== 'string') || !isCount(bytes) || !Array.isArray(outcomes) || !outcomes.every(isTally)) return undefined
+    if ((tenant !== null && typeof tenant !== 'string') || !isCount(bytes) || !Array.isArray(outcomes) || !outcomes.every(isTally))
+      return undefined
     parts.push({ tenant, bytes, outcomes })
   }
   return { kind: json.kind, parts }
@@ -105,10 +120,13 @@ export async function writeStateFile(file: string, state: RoutingState): Promise
 }
 
 function refused(name: string, why: string, cause?: unknown): BursarError {
-  return new BursarError(`${name} is no state of routing that this version can use: ${why}. Train it again (bursar train), or delete the file to begin anew.`, {
-    code: 'invalid_configuration',
-    status: 500,
-    path: 'routing.predictor.state',
-    cause,
-  })
+  return new BursarError(
+    `${name} is no state of routing that this version can use: ${why}. Train it again (bursar train), or delete the file to begin anew.`,
+    {
+      code: 'invalid_configuration',
+      status: 500,
+      path: 'routing.predictor.state',
+      cause,
+    },
+  )
 }

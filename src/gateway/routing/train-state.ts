@@ -22,7 +22,11 @@ export interface TrainReport extends Pick<Trained, 'rows' | 'arms'> {
 }
 
 /** Trains what everyone begins with, and writes it as a state file. Throws as `trainOnTable`. */
-export async function trainState(router: Router, { predictor }: RoutingConfig, { from, out, kind: named, seed = predictor.seed, onRows }: TrainRequest): Promise<TrainReport> {
+export async function trainState(
+  router: Router,
+  { predictor }: RoutingConfig,
+  { from, out, kind: named, seed = predictor.seed, onRows }: TrainRequest,
+): Promise<TrainReport> {
   const kind = predictorKindOf(named === undefined ? predictor : { kind: named })
   const understanding = createUnderstanding()
   try {

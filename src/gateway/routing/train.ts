@@ -39,9 +39,9 @@ export function learnedOf(bytes: Uint8Array, arms: readonly TrainedArm[]): Learn
 }
 
 /**
- * Trains a predictor on an outcome table (see `design/formats.md`). Arms of the table go by the id of a configured arm, or by the end of it after the
- * provider's name where only one fits; others are learned under their own names. Throws `invalid_configuration` with file, row and field for what isn't as it should be.
- * Memory: the features of every row.
+ * Trains a predictor on an outcome table (see `design/formats.md`). Arms of the table go by the id of a configured arm, or by the end
+ * of it after the provider's name where only one fits; others are learned under their own names. Throws `invalid_configuration` with
+ * file, row and field for what isn't as it should be. Memory: the features of every row.
  */
 export async function trainOnTable(file: string, settings: TrainingSettings): Promise<Trained> {
   const { kind, facts, understanding, signal } = settings
@@ -69,14 +69,23 @@ export async function trainOnTable(file: string, settings: TrainingSettings): Pr
     if (rows % 1000 === 0) settings.onRows?.(rows)
   }
   if (observations.length === 0)
-    throw new BursarError(`${file} holds no outcome to learn from: ${rows === 0 ? 'it has no rows' : 'no row says a quality or tokens'}.`, { code: 'invalid_configuration', status: 500 })
+    throw new BursarError(`${file} holds no outcome to learn from: ${rows === 0 ? 'it has no rows' : 'no row says a quality or tokens'}.`, {
+      code: 'invalid_configuration',
+      status: 500,
+    })
   const known = new Set(facts.map(({ id }) => id))
   const all = [...facts, ...[...tallies.keys()].filter((arm) => !known.has(arm)).map((id) => ({ id, card: {} }))]
   const predictor = kind.train(observations, all, settings.settings, settings.seed)
   return {
     bytes: predictor.serialize(),
     rows,
-    arms: [...tallies].map(([arm, { outcomes, sum, judged }]) => ({ arm, outcomes, judged, quality: judged === 0 ? null : sum / judged, known: known.has(arm) })),
+    arms: [...tallies].map(([arm, { outcomes, sum, judged }]) => ({
+      arm,
+      outcomes,
+      judged,
+      quality: judged === 0 ? null : sum / judged,
+      known: known.has(arm),
+    })),
   }
 }
 
@@ -85,11 +94,19 @@ function requestOf(row: OutcomeRow, file: string, number: number) {
     return requestOfRow(row)
   } catch (thrown) {
     if (!BursarError.is(thrown)) throw thrown
-    throw new BursarError(`${file}, row ${number}: ${thrown.message}`, { code: 'invalid_configuration', status: 500, path: thrown.path, cause: thrown })
+    throw new BursarError(`${file}, row ${number}: ${thrown.message}`, {
+      code: 'invalid_configuration',
+      status: 500,
+      path: thrown.path,
+      cause: thrown,
+    })
   }
 }
 
-/** The configured arm that a table means: by its id, inside the `single(…)` of an export, or by what follows the provider's name where that tells it. */
+/**
+ * The configured arm that a table means: by its id, inside the `single(…)` of an export, or by what follows the provider's name where
+ * that tells it.
+ */
 function armNames(ids: readonly string[]): (name: string) => string {
   const own = new Set(ids)
   const byEnd = new Map<string, string | null>()

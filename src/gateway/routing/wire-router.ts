@@ -12,10 +12,17 @@ import type { RoutingState } from './state-file.js'
 import { learnedOf, trainOnTable } from './train.js'
 
 /**
- * The router of one version of the configuration, with the memory that all versions share. `state`: what was read from the file, for the first version. Throws
- * `InvalidRequest` or `invalid_configuration` with the path of what can't be.
+ * The router of one version of the configuration, with the memory that all versions share. `state`: what was read from the file, for
+ * the first version. Throws `InvalidRequest` or `invalid_configuration` with the path of what can't be.
  */
-export function wireRouter(config: Config, routes: Pick<ArmSource, 'route' | 'strategyOf' | 'listed'>, price: LiveWorld['price'], memory: RoutingMemory, state?: RoutingState, trials?: TrialSource): Router {
+export function wireRouter(
+  config: Config,
+  routes: Pick<ArmSource, 'route' | 'strategyOf' | 'listed'>,
+  price: LiveWorld['price'],
+  memory: RoutingMemory,
+  state?: RoutingState,
+  trials?: TrialSource,
+): Router {
   const source: ArmSource = {
     route: (model) => routes.route(model),
     strategyOf: (model) => routes.strategyOf(model),
@@ -32,32 +39,55 @@ export function wireRouter(config: Config, routes: Pick<ArmSource, 'route' | 'st
   } catch (thrown) {
     // Kinds name their settings from `settings` on.
     if (BursarError.is(thrown) && thrown.path?.startsWith('settings') === true)
-      throw new BursarError(`routing.predictor.${thrown.path}: ${thrown.message}`, { code: thrown.code, status: thrown.status, path: `routing.predictor.${thrown.path}`, cause: thrown })
+      throw new BursarError(`routing.predictor.${thrown.path}: ${thrown.message}`, {
+        code: thrown.code,
+        status: thrown.status,
+        path: `routing.predictor.${thrown.path}`,
+        cause: thrown,
+      })
     throw thrown
   }
   memory.observe = (decision, observation) => policy.observe?.(decision, observation)
   return router
 }
 
-/** Learns from the configured outcome table what everyone begins with. Throws `invalid_configuration` that names the row and field at fault. */
-export async function trainBase(routing: RoutingConfig, router: Router, memory: RoutingMemory, onTrained: (rows: number, seconds: number) => void): Promise<void> {
+/**
+ * Learns from the configured outcome table what everyone begins with. Throws `invalid_configuration` that names the row and field at
+ * fault.
+ */
+export async function trainBase(
+  routing: RoutingConfig,
+  router: Router,
+  memory: RoutingMemory,
+  onTrained: (rows: number, seconds: number) => void,
+): Promise<void> {
   const { train } = routing.predictor
   if (train === undefined) return
   const startedAt = memory.clock.monotonic()
   const settings = beliefSettings(routing, router, memory)
-  const { bytes, rows, arms } = await trainOnTable(train, { ...settings, understanding: memory.understanding, signal: new AbortController().signal })
+  const { bytes, rows, arms } = await trainOnTable(train, {
+    ...settings,
+    understanding: memory.understanding,
+    signal: new AbortController().signal,
+  })
   memory.begin(settings, learnedOf(bytes, arms))
   onTrained(rows, memory.clock.monotonic() - startedAt)
 }
 
 function beliefSettings(routing: RoutingConfig, router: Router, memory: RoutingMemory): BeliefSettings {
   const { settings, seed } = routing.predictor
-  return { kind: predictorKindOf(routing.predictor), settings, seed, facts: router.arms.facts, guard: (predictor, load) => guarded(predictor, load, routing, memory) }
+  return {
+    kind: predictorKindOf(routing.predictor),
+    settings,
+    seed,
+    facts: router.arms.facts,
+    guard: (predictor, load) => guarded(predictor, load, routing, memory),
+  }
 }
 
 /**
- * Familiarity is a p-value among the outcomes that were learned. A request that several arms have answered is learned several times, and only the first time it is
- * new: so a new one ranks lower than it would among requests.
+ * Familiarity is a p-value among the outcomes that were learned. A request that several arms have answered is learned several times,
+ * and only the first time it is new: so a new one ranks lower than it would among requests.
  */
 const LEAST_FAMILIARITY = 0.01
 
@@ -76,8 +106,19 @@ function policyOf({ policy, exploration, sticky, arms = [] }: RoutingConfig, mem
   })
 }
 
-function guarded(predictor: Predictor, load: (bytes: Uint8Array) => Predictor, { learning }: RoutingConfig, memory: RoutingMemory): Predictor {
+function guarded(
+  predictor: Predictor,
+  load: (bytes: Uint8Array) => Predictor,
+  { learning }: RoutingConfig,
+  memory: RoutingMemory,
+): Predictor {
   // Where there are no keys the only caller is who runs it. The judge is the operator's own choice; it is watched all the same.
   const trusted = new Set(['anonymous', ...learning.trusted_keys].map((name) => `key:${name}`))
-  return learningGuard(predictor, { load, clock: memory.clock, cap: learning.max_influence, priorWeight: PRIOR_OUTCOMES, trusted: (source) => trusted.has(source) || /^judge(-pair)?:/.test(source) })
+  return learningGuard(predictor, {
+    load,
+    clock: memory.clock,
+    cap: learning.max_influence,
+    priorWeight: PRIOR_OUTCOMES,
+    trusted: (source) => trusted.has(source) || /^judge(-pair)?:/.test(source),
+  })
 }

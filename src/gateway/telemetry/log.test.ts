@@ -56,7 +56,10 @@ describe('secrets', () => {
     ['a password in a URL', { url: `postgres://bursar:${key}@db:5432/bursar` }],
     ['the message itself', `calling with Bearer ${key} now`],
     ['an error message', { error: new Error(`connect to https://a.b/?key=${key} failed`) }],
-    ["an error's cause", { error: new Error('outer', { cause: new BursarError(`Bearer ${key}`, { code: 'internal_error', status: 500 }) }) }],
+    [
+      "an error's cause",
+      { error: new Error('outer', { cause: new BursarError(`Bearer ${key}`, { code: 'internal_error', status: 500 }) }) },
+    ],
     ['a bare key', { note: `key ${key} was refused` }],
   ]
   for (const [what, leak] of leaks)
@@ -71,7 +74,9 @@ describe('secrets', () => {
   it('of any shape never appear once they are known, encoded ones included', () => {
     fc.assert(
       fc.property(
-        fc.string({ unit: 'grapheme-ascii', minLength: 4, maxLength: 40 }).filter((text) => !'[secret]'.includes(text) && !/[[\]|]/.test(text)),
+        fc
+          .string({ unit: 'grapheme-ascii', minLength: 4, maxLength: 40 })
+          .filter((text) => !'[secret]'.includes(text) && !/[[\]|]/.test(text)),
         fc.string(),
         (secret, around) => {
           const scrub = createScrubber([secret])
@@ -113,7 +118,19 @@ describe('content', () => {
 
   it('never appears through fields that hold it', () => {
     const { logger, text } = capture()
-    for (const name of ['content', 'messages', 'prompt', 'input', 'output', 'body', 'request_body', 'arguments', 'text', 'reasoning', 'tool_calls'])
+    for (const name of [
+      'content',
+      'messages',
+      'prompt',
+      'input',
+      'output',
+      'body',
+      'request_body',
+      'arguments',
+      'text',
+      'reasoning',
+      'tool_calls',
+    ])
       logger.info('x', { [name]: words })
     expect(text()).not.toContain('grandmother')
   })
@@ -174,8 +191,13 @@ describe('the buffered destination', () => {
     try {
       const script = join(folder, 'talk.mts')
       const module = new URL('./log.ts', import.meta.url).href
-      await writeFile(script, `import { createLogger } from ${JSON.stringify(module)}\nconst log = createLogger()\nfor (let n = 0; n < 500; n++) log.info('line', { n })\nprocess.exit(3)\n`)
-      const done = await promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), script]).catch((fault: unknown) => fault)
+      await writeFile(
+        script,
+        `import { createLogger } from ${JSON.stringify(module)}\nconst log = createLogger()\nfor (let n = 0; n < 500; n++) log.info('line', { n })\nprocess.exit(3)\n`,
+      )
+      const done = await promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), script]).catch(
+        (fault: unknown) => fault,
+      )
       const { stderr, code } = done as { stderr: string; code: number }
       expect(code).toBe(3)
       const numbers = stderr.trim().split('\n').map((line) => (JSON.parse(line) as { n: number }).n)

@@ -75,7 +75,13 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   )
 }
 
-function wrap(out: Pino, destination: DestinationStream, scrub: Scrubber, flush: () => Promise<void>, flushSoon: () => void = () => {}): Logger {
+function wrap(
+  out: Pino,
+  destination: DestinationStream,
+  scrub: Scrubber,
+  flush: () => Promise<void>,
+  flushSoon: () => void = () => {},
+): Logger {
   const clean = (fields: LogFields): Record<string, unknown> => {
     const kept: Record<string, unknown> = {}
     for (const [name, value] of Object.entries(fields)) kept[safeName(name)] = cleanValue(name, value, scrub)
@@ -91,10 +97,23 @@ function wrap(out: Pino, destination: DestinationStream, scrub: Scrubber, flush:
     request(line) {
       if (!out.isLevelEnabled('info')) return
       const { caller, firstTokenSeconds, error } = line
-      const texts = ['{"level":"info","time":"', new Date().toISOString(), '","request_id":"', line.requestId, '","endpoint":"', line.endpoint, '"']
+      const texts = [
+        '{"level":"info","time":"',
+        new Date().toISOString(),
+        '","request_id":"',
+        line.requestId,
+        '","endpoint":"',
+        line.endpoint,
+        '"',
+      ]
       if (caller !== undefined) texts.push(',"caller":', named(caller))
       if (line.model !== '') texts.push(',"model":', named(line.model))
-      texts.push(line.stream ? ',"stream":true,"status":' : ',"stream":false,"status":', String(line.status), ',"seconds":', line.seconds.toFixed(6))
+      texts.push(
+        line.stream ? ',"stream":true,"status":' : ',"stream":false,"status":',
+        String(line.status),
+        ',"seconds":',
+        line.seconds.toFixed(6),
+      )
       if (firstTokenSeconds !== undefined) texts.push(',"first_token_seconds":', firstTokenSeconds.toFixed(6))
       if (error !== undefined) texts.push(',"error":"', error, '"')
       texts.push(',"message":"request"}\n')

@@ -23,7 +23,9 @@ function parse(text: string): { samples: Sample[]; types: Map<string, string> } 
       types.set(type[1] ?? '', type[2] ?? '')
       continue
     }
-    const sample = /^([a-zA-Z_:][\w:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (-?[\d.]+(?:e[+-]?\d+)?|[+-]Inf|Nan)$/.exec(line)
+    const sample = /^([a-zA-Z_:][\w:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (-?[\d.]+(?:e[+-]?\d+)?|[+-]Inf|Nan)$/.exec(
+      line,
+    )
     if (!sample) throw new Error(`not a sample: ${line}`)
     const key = `${sample[1]}{${sample[2] ?? ''}}`
     if (seen.has(key)) throw new Error(`the same series twice: ${key}`)
@@ -66,7 +68,14 @@ describe('metrics', () => {
   it('write text that Prometheus reads, process metrics and event-loop lag included', async () => {
     const metrics = createMetrics({ version: '1.2.3' })
     metrics.requestStarted()
-    metrics.requestEnded({ endpoint: '/v1/chat/completions', model: 'fast', status: 200, stream: true, seconds: 0.2, firstTokenSeconds: 0.1 })
+    metrics.requestEnded({
+      endpoint: '/v1/chat/completions',
+      model: 'fast',
+      status: 200,
+      stream: true,
+      seconds: 0.2,
+      firstTokenSeconds: 0.1,
+    })
     metrics.requestStarted()
     metrics.requestEnded({ endpoint: '/v1/chat/completions', model: 'fast', status: 200, stream: false, seconds: 0.2 })
     metrics.callEnded(record())
@@ -152,7 +161,9 @@ describe('metrics', () => {
     for (const model of ['a', 'b', 'c', 'd', ...Array.from({ length: 1_000 }, (_, index) => `made-up-${index}`)])
       metrics.requestEnded({ endpoint: '/v1/chat/completions', model, status: 404, stream: false, seconds: 0 })
     const { samples } = await read(metrics)
-    const models = samples.filter((sample) => sample.name === 'bursar_requests_total').map((sample) => [sample.labels['model'], sample.value])
+    const models = samples
+      .filter((sample) => sample.name === 'bursar_requests_total')
+      .map((sample) => [sample.labels['model'], sample.value])
     expect(models).toEqual([['a', 1], ['b', 1], ['c', 1], ['other', 1_001]])
   })
 
@@ -162,7 +173,9 @@ describe('metrics', () => {
     metrics.callEnded(record({ requestedModel: 'fast', model: 'gpt-5-mini' }))
     metrics.callEnded(record({ requestedModel: 'gpt-5', model: 'gpt-5' }))
     metrics.callEnded(record({ requestedModel: 'x', model: 'made-up' }))
-    const models = (await read(metrics)).samples.filter((sample) => sample.name === 'bursar_calls_total').map((sample) => sample.labels['model'])
+    const models = (await read(metrics)).samples
+      .filter((sample) => sample.name === 'bursar_calls_total')
+      .map((sample) => sample.labels['model'])
     expect(models).toEqual(['gpt-5-mini', 'gpt-5', 'other'])
   })
 

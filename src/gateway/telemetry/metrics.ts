@@ -107,7 +107,11 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const maxModels = options.maxModels ?? 500
   const known = new Set<string>()
 
-  const requests = tallyCounter(registry, { name: 'bursar_requests_total', help: 'Requests answered, by what the caller got.', labels: ['endpoint', 'model', 'status', 'stream'] })
+  const requests = tallyCounter(registry, {
+    name: 'bursar_requests_total',
+    help: 'Requests answered, by what the caller got.',
+    labels: ['endpoint', 'model', 'status', 'stream'],
+  })
   const requestDuration = tallyHistogram(registry, {
     name: 'bursar_request_duration_seconds',
     help: 'From the head of a request to the last byte of its answer.',
@@ -134,24 +138,88 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     help: 'Calls of providers, by how they ended: complete, failed, cancelled (the caller left), truncated (the provider broke off).',
     labels: ['provider', 'model', 'operation', 'end'],
   })
-  const tokens = tallyCounter(registry, { name: 'bursar_tokens_total', help: 'Tokens by billing bucket; every token is in one bucket only.', labels: ['provider', 'model', 'bucket'] })
-  const dollars = tallyMoney(registry, { name: 'bursar_cost_usd_total', help: 'Dollars, of calls whose price is known.', labels: ['provider', 'model'] })
-  const unpriced = tallyCounter(registry, { name: 'bursar_unpriced_calls_total', help: 'Calls whose price is unknown; their dollars are in no total.', labels: ['provider', 'model'] })
-  const estimated = tallyCounter(registry, { name: 'bursar_estimated_usage_calls_total', help: 'Calls whose usage the provider did not report.', labels: ['provider', 'model'] })
-  const failures = tallyCounter(registry, { name: 'bursar_call_failures_total', help: 'Calls that did not complete, by error code.', labels: ['provider', 'code'] })
-  const retries = tallyCounter(registry, { name: 'bursar_retries_total', help: 'Further attempts after a failed one, by the code of the failure.', labels: ['provider', 'code'] })
-  const fallbacks = tallyCounter(registry, { name: 'bursar_fallbacks_total', help: 'Requests that went on to another deployment or model.', labels: ['model'] })
-  const cooldowns = tallyCounter(registry, { name: 'bursar_cooldowns_total', help: 'Times a deployment was put to rest after repeated faults.', labels: ['provider', 'deployment'] })
-  const ledgerLag = new Gauge({ name: 'bursar_ledger_lag_records', help: 'Records in the journal that the database has not taken in yet.', registers: [registry] })
-  const ledgerFaults = tallyCounter(registry, { name: 'bursar_ledger_faults_total', help: 'Records that the ledger could not take.', labels: ['operation'] })
-  const reloads = tallyCounter(registry, { name: 'bursar_configuration_reloads_total', help: 'Configuration files read again.', labels: ['result'] })
+  const tokens = tallyCounter(registry, {
+    name: 'bursar_tokens_total',
+    help: 'Tokens by billing bucket; every token is in one bucket only.',
+    labels: ['provider', 'model', 'bucket'],
+  })
+  const dollars = tallyMoney(registry, {
+    name: 'bursar_cost_usd_total',
+    help: 'Dollars, of calls whose price is known.',
+    labels: ['provider', 'model'],
+  })
+  const unpriced = tallyCounter(registry, {
+    name: 'bursar_unpriced_calls_total',
+    help: 'Calls whose price is unknown; their dollars are in no total.',
+    labels: ['provider', 'model'],
+  })
+  const estimated = tallyCounter(registry, {
+    name: 'bursar_estimated_usage_calls_total',
+    help: 'Calls whose usage the provider did not report.',
+    labels: ['provider', 'model'],
+  })
+  const failures = tallyCounter(registry, {
+    name: 'bursar_call_failures_total',
+    help: 'Calls that did not complete, by error code.',
+    labels: ['provider', 'code'],
+  })
+  const retries = tallyCounter(registry, {
+    name: 'bursar_retries_total',
+    help: 'Further attempts after a failed one, by the code of the failure.',
+    labels: ['provider', 'code'],
+  })
+  const fallbacks = tallyCounter(registry, {
+    name: 'bursar_fallbacks_total',
+    help: 'Requests that went on to another deployment or model.',
+    labels: ['model'],
+  })
+  const cooldowns = tallyCounter(registry, {
+    name: 'bursar_cooldowns_total',
+    help: 'Times a deployment was put to rest after repeated faults.',
+    labels: ['provider', 'deployment'],
+  })
+  const ledgerLag = new Gauge({
+    name: 'bursar_ledger_lag_records',
+    help: 'Records in the journal that the database has not taken in yet.',
+    registers: [registry],
+  })
+  const ledgerFaults = tallyCounter(registry, {
+    name: 'bursar_ledger_faults_total',
+    help: 'Records that the ledger could not take.',
+    labels: ['operation'],
+  })
+  const reloads = tallyCounter(registry, {
+    name: 'bursar_configuration_reloads_total',
+    help: 'Configuration files read again.',
+    labels: ['result'],
+  })
 
-  const decisions = tallyCounter(registry, { name: 'bursar_routing_decisions_total', help: 'Requests that named no model, by the arm that was picked.', labels: ['arm'] })
-  const routingFaults = tallyCounter(registry, { name: 'bursar_routing_faults_total', help: 'Faults of routing that the reference arm made good, or that cost something learned.', labels: ['kind'] })
+  const decisions = tallyCounter(registry, {
+    name: 'bursar_routing_decisions_total',
+    help: 'Requests that named no model, by the arm that was picked.',
+    labels: ['arm'],
+  })
+  const routingFaults = tallyCounter(registry, {
+    name: 'bursar_routing_faults_total',
+    help: 'Faults of routing that the reference arm made good, or that cost something learned.',
+    labels: ['kind'],
+  })
 
-  const proofTrials = tallyCounter(registry, { name: 'bursar_proof_trials_total', help: 'Requests that were randomised for the proof of savings and quality, by group.', labels: ['group'] })
-  const proofWork = tallyCounter(registry, { name: 'bursar_proof_work_total', help: 'Answers that were to be judged, or compared with a shadow call, by what came of it.', labels: ['purpose', 'result'] })
-  const rollBacks = tallyCounter(registry, { name: 'bursar_proof_rollbacks_total', help: 'Times that routed traffic went back to the reference by itself.', labels: ['scope'] })
+  const proofTrials = tallyCounter(registry, {
+    name: 'bursar_proof_trials_total',
+    help: 'Requests that were randomised for the proof of savings and quality, by group.',
+    labels: ['group'],
+  })
+  const proofWork = tallyCounter(registry, {
+    name: 'bursar_proof_work_total',
+    help: 'Answers that were to be judged, or compared with a shadow call, by what came of it.',
+    labels: ['purpose', 'result'],
+  })
+  const rollBacks = tallyCounter(registry, {
+    name: 'bursar_proof_rollbacks_total',
+    help: 'Times that routed traffic went back to the reference by itself.',
+    labels: ['scope'],
+  })
 
   // The conventions' own metrics, in Prometheus spelling.
   const genAiLabels = ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model'] as const
@@ -161,7 +229,12 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     labels: [...genAiLabels, 'gen_ai_token_type'],
     buckets: tokenCounts,
   })
-  const genAiDuration = tallyHistogram(registry, { name: 'gen_ai_client_operation_duration_seconds', help: 'Duration of a call.', labels: [...genAiLabels], buckets: operationSeconds })
+  const genAiDuration = tallyHistogram(registry, {
+    name: 'gen_ai_client_operation_duration_seconds',
+    help: 'Duration of a call.',
+    labels: [...genAiLabels],
+    buckets: operationSeconds,
+  })
   const genAiFirstChunk = tallyHistogram(registry, {
     name: 'gen_ai_client_operation_time_to_first_chunk_seconds',
     help: 'Time to the first chunk of a streamed call.',
@@ -170,7 +243,10 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   })
 
   if (options.version !== undefined)
-    new Gauge({ name: 'bursar_build_info', help: 'The version that runs.', labelNames: ['version'], registers: [registry] }).set({ version: options.version }, 1)
+    new Gauge({ name: 'bursar_build_info', help: 'The version that runs.', labelNames: ['version'], registers: [registry] }).set(
+      { version: options.version },
+      1,
+    )
   if (options.process ?? true) collectDefaultMetrics({ register: registry })
 
   const endpointSeries = new Map<string, EndpointSeries>()
@@ -225,11 +301,17 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       if (measure.firstTokenSeconds !== undefined) series.firstToken?.observe(measure.firstTokenSeconds)
       const model = modelLabel(measure.model)
       const byStatus = findOr(series.byModelAndStatus, model, () => new Map<number, CounterSeries>())
-      findOr(byStatus, measure.status, () => requests({ endpoint: measure.endpoint, model, status: String(measure.status), stream: String(measure.stream) })).value++
+      findOr(byStatus, measure.status, () =>
+        requests({ endpoint: measure.endpoint, model, status: String(measure.status), stream: String(measure.stream) }),
+      ).value++
     },
     callEnded(record) {
       const model = callLabel(record)
-      const byModel = findOr(callSeries, record.operation === 'embed' ? `${record.provider}\nembed` : record.provider, () => new Map<string, CallSeries>())
+      const byModel = findOr(
+        callSeries,
+        record.operation === 'embed' ? `${record.provider}\nembed` : record.provider,
+        () => new Map<string, CallSeries>(),
+      )
       const series = findOr(byModel, model, () => openCalls(record.provider, model, record.operation))
       findOr(series.ends, record.end, () => calls({ ...series.labels, operation: record.operation, end: record.end })).value++
       if (record.end !== 'complete') failureSeries(record.provider, record.errorCode ?? record.end).value++

@@ -1,7 +1,23 @@
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Attributes, type Context, type HrTime, type Span, type Tracer } from '@opentelemetry/api'
+import {
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Context,
+  type HrTime,
+  type Span,
+  type Tracer,
+} from '@opentelemetry/api'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { resourceFromAttributes } from '@opentelemetry/resources'
-import { BasicTracerProvider, BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler, type SpanExporter } from '@opentelemetry/sdk-trace-base'
+import {
+  BasicTracerProvider,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  type SpanExporter,
+} from '@opentelemetry/sdk-trace-base'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { CallRecord } from '../../ledger/index.js'
 import { formatUsd, totalInputTokens, totalOutputTokens } from '../../quantities/index.js'
@@ -31,7 +47,10 @@ export async function startOpenTelemetry(options: TracingOptions, endpoint: stri
   const timeoutMs = (options.timeoutSeconds ?? TIMEOUT_SECONDS) * 1_000
   const exporter = watched(await createExporter(options, endpoint, timeoutMs), options.onFault)
   const provider = new BasicTracerProvider({
-    resource: resourceFromAttributes({ 'service.name': options.serviceName ?? 'bursar', ...(options.version !== undefined && { 'service.version': options.version }) }),
+    resource: resourceFromAttributes({
+      'service.name': options.serviceName ?? 'bursar',
+      ...(options.version !== undefined && { 'service.version': options.version }),
+    }),
     sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(options.sampleRatio ?? 1) }),
     spanProcessors: [new BatchSpanProcessor(exporter, { maxQueueSize: 8_192, exportTimeoutMillis: timeoutMs })],
   })
@@ -100,7 +119,13 @@ function endRequest(span: Span, requestId: string, end: RequestEnd): void {
 }
 
 /** The CLIENT span of a call, made from its record when the call is over. */
-function recordCall(tracer: Tracer, parent: Context, record: CallRecord, end: RequestEnd | undefined, serverOf: TracingOptions['serverOf']): void {
+function recordCall(
+  tracer: Tracer,
+  parent: Context,
+  record: CallRecord,
+  end: RequestEnd | undefined,
+  serverOf: TracingOptions['serverOf'],
+): void {
   const operation = operationName(record.operation)
   const server = serverOf?.(record.provider)
   const span = tracer.startSpan(

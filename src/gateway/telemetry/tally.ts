@@ -100,7 +100,13 @@ class TallyHistogram<L extends string> extends Histogram<L> {
   private readonly all: { readonly labels: LabelRecord<L>; readonly series: Buckets }[] = []
 
   constructor(private readonly description: Description<L> & { readonly buckets: readonly number[] }) {
-    super({ name: description.name, help: description.help, labelNames: [...description.labels], buckets: [...description.buckets], registers: [] })
+    super({
+      name: description.name,
+      help: description.help,
+      labelNames: [...description.labels],
+      buckets: [...description.buckets],
+      registers: [],
+    })
   }
 
   open(labels: LabelRecord<L>): HistogramSeries {
@@ -117,7 +123,8 @@ class TallyHistogram<L extends string> extends Histogram<L> {
     const { name, help, buckets } = this.description
     const values: Line[] = []
     for (const { labels, series } of this.all) {
-      const line = (suffix: string, own: Line['labels'], value: number) => values.push({ metricName: `${name}_${suffix}`, labels: own, sharedLabels: labels, value })
+      const line = (suffix: string, own: Line['labels'], value: number) =>
+        values.push({ metricName: `${name}_${suffix}`, labels: own, sharedLabels: labels, value })
       let below = 0
       buckets.forEach((bound, index) => {
         below += series.counts[index] ?? 0

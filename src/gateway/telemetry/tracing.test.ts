@@ -36,7 +36,12 @@ beforeEach(async () => {
     const parts: Buffer[] = []
     request.on('data', (part: Buffer) => parts.push(part))
     request.on('end', () => {
-      received.push({ path: request.url ?? '', type: request.headers['content-type'] ?? '', headers: request.headers, body: Buffer.concat(parts) })
+      received.push({
+        path: request.url ?? '',
+        type: request.headers['content-type'] ?? '',
+        headers: request.headers,
+        body: Buffer.concat(parts),
+      })
       response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
     })
   })
@@ -47,12 +52,17 @@ afterEach(() => new Promise((resolve) => { server.close(resolve); server.closeAl
 
 const json = (over: TracingOptions = {}) => createTracing({ endpoint, protocol: 'http/json', serviceName: 'test', version: '1', ...over })
 const spans = () =>
-  received.flatMap(({ body }) => (JSON.parse(body.toString()) as OtlpBody).resourceSpans.flatMap((resource) => resource.scopeSpans.flatMap((scope) => scope.spans)))
+  received.flatMap(({ body }) =>
+    (JSON.parse(body.toString()) as OtlpBody).resourceSpans.flatMap((resource) => resource.scopeSpans.flatMap((scope) => scope.spans)),
+  )
 const attributes = (span: OtlpSpan | undefined) =>
   Object.fromEntries(
     (span?.attributes ?? []).map(({ key, value }) => [
       key,
-      value.stringValue ?? value.boolValue ?? value.doubleValue ?? (value.arrayValue ? value.arrayValue.values.map((one) => one.stringValue) : Number(value.intValue)),
+      value.stringValue ??
+        value.boolValue ??
+        value.doubleValue ??
+        (value.arrayValue ? value.arrayValue.values.map((one) => one.stringValue) : Number(value.intValue)),
     ]),
   )
 
@@ -144,7 +154,15 @@ describe('spans', () => {
     const tracing = await json()
     tracing.requestStarted('req_1', {})
     tracing.callEnded(record({ callId: 'a', end: 'failed', status: 503, errorCode: 'upstream_error', usage: noUsage }))
-    tracing.callEnded(record({ callId: 'b', attempt: 2, end: 'truncated', errorCode: 'stream_truncated', cost: { usd: null, seconds: 1, joules: null, gramsCO2e: null } }))
+    tracing.callEnded(
+      record({
+        callId: 'b',
+        attempt: 2,
+        end: 'truncated',
+        errorCode: 'stream_truncated',
+        cost: { usd: null, seconds: 1, joules: null, gramsCO2e: null },
+      }),
+    )
     tracing.requestEnded('req_1', { ...end, status: 502, errorCode: 'stream_truncated' })
     await tracing.close()
     const calls = spans().filter((span) => span.kind === 3)

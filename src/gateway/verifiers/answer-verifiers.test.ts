@@ -1,6 +1,16 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { OutcomeRecord } from '../../ledger/index.js'
-import { deltasOf, inboundCodec, stringifyExact, type FinishReason, type InboundCodec, type Part, type Reply, type Request, type WireFormat } from '../../protocol/index.js'
+import {
+  deltasOf,
+  inboundCodec,
+  stringifyExact,
+  type FinishReason,
+  type InboundCodec,
+  type Part,
+  type Reply,
+  type Request,
+  type WireFormat,
+} from '../../protocol/index.js'
 import { noUsage, picoUsd } from '../../quantities/index.js'
 import { BoundedChecks } from '../../strategies/index.js'
 import { createAnswerVerifiers, type AnswerVerifiers, type VerifierLimits } from './index.js'
@@ -8,7 +18,11 @@ import { createAnswerVerifiers, type AnswerVerifiers, type VerifierLimits } from
 const open: AnswerVerifiers[] = []
 let outcomes: OutcomeRecord[] = []
 let faults: unknown[] = []
-const parts = { ledger: { recordOutcome: (record: OutcomeRecord) => (outcomes.push(record), Promise.resolve()) }, now: () => 5, onFault: (fault: unknown) => void faults.push(fault) }
+const parts = {
+  ledger: { recordOutcome: (record: OutcomeRecord) => (outcomes.push(record), Promise.resolve()) },
+  now: () => 5,
+  onFault: (fault: unknown) => void faults.push(fault),
+}
 // A thread from sources takes a moment to start, so most tests share one. And where others work too, a second may be too short.
 const patient = { timeoutSeconds: 20 }
 const shared = createAnswerVerifiers({ ...parts, limits: patient })
@@ -40,7 +54,12 @@ function codecOf(format: WireFormat): InboundCodec {
   return codec
 }
 
-const personSchema = { type: 'object', properties: { name: { type: 'string' }, age: { type: 'integer' } }, required: ['name', 'age'], additionalProperties: false }
+const personSchema = {
+  type: 'object',
+  properties: { name: { type: 'string' }, age: { type: 'integer' } },
+  required: ['name', 'age'],
+  additionalProperties: false,
+}
 const weather = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'], additionalProperties: false }
 
 /** How each format asks for a schema and offers tools, and how it tells what a tool gave. */
@@ -77,7 +96,15 @@ const formats = {
       messages: [
         { role: 'user', content: 'go' },
         { role: 'assistant', content: ids.map((id) => ({ type: 'tool_use', id, name: 'weather', input: {} })) },
-        { role: 'user', content: ids.map((id) => ({ type: 'tool_result', tool_use_id: id, content: 'said', ...(failed.includes(id) && { is_error: true }) })) },
+        {
+          role: 'user',
+          content: ids.map((id) => ({
+            type: 'tool_result',
+            tool_use_id: id,
+            content: 'said',
+            ...(failed.includes(id) && { is_error: true }),
+          })),
+        },
       ],
     }),
   },
@@ -124,7 +151,8 @@ const ways = {
 const cases = names.flatMap((format) => (Object.keys(ways) as (keyof typeof ways)[]).map((way) => [format, way] as const))
 
 describe.each(cases)('%s, %s', (format, way) => {
-  const tell = (made: AnswerVerifiers, body: object, reply: Reply, decisionId: string, key = 'key-a') => ways[way](made, format, decoded(format, body), reply, decisionId, key)
+  const tell = (made: AnswerVerifiers, body: object, reply: Reply, decisionId: string, key = 'key-a') =>
+    ways[way](made, format, decoded(format, body), reply, decisionId, key)
   const asking = { ...formats[format].asking('who?'), ...formats[format].schema(personSchema) }
   const offering = { ...formats[format].asking('weather?'), tools: formats[format].tools }
 
@@ -145,16 +173,29 @@ describe.each(cases)('%s, %s', (format, way) => {
     tell(made, offering, calling({ id: 'c3', arguments: '{"city":"Oslo"}' }, { id: 'c4', arguments: '{"town":"Oslo"}' }), 'half')
     tell(made, offering, calling({ id: 'c5', name: 'other', arguments: '{}' }), 'unknown tool')
     tell(made, offering, saying('No need.'), 'no call')
-    expect(await scores()).toEqual({ 'held verifier:tool_arguments': 1, 'broken verifier:tool_arguments': 0, 'half verifier:tool_arguments': 0.5 })
+    expect(await scores()).toEqual({
+      'held verifier:tool_arguments': 1,
+      'broken verifier:tool_arguments': 0,
+      'half verifier:tool_arguments': 0.5,
+    })
   })
 })
 
 describe('results of tools', () => {
   const callsFrom = (format: Format, made: AnswerVerifiers, decisionId: string, ids: readonly string[], key = 'key-a') =>
-    ways.canonical(made, format, decoded(format, { ...formats[format].asking('go'), tools: formats[format].tools }), calling(...ids.map((id) => ({ id, name: 'other', arguments: '{}' }))), decisionId, key)
-  const told = (made: AnswerVerifiers, body: object, key = 'key-a', decisionId = 'later') => made.watch({ request: decoded('anthropic-messages', body), format: 'anthropic-messages', key, decisionId })
+    ways.canonical(
+      made,
+      format,
+      decoded(format, { ...formats[format].asking('go'), tools: formats[format].tools }),
+      calling(...ids.map((id) => ({ id, name: 'other', arguments: '{}' }))),
+      decisionId,
+      key,
+    )
+  const told = (made: AnswerVerifiers, body: object, key = 'key-a', decisionId = 'later') =>
+    made.watch({ request: decoded('anthropic-messages', body), format: 'anthropic-messages', key, decisionId })
   const results = formats['anthropic-messages'].results
-  const only = (all: Record<string, number>) => Object.fromEntries(Object.entries(all).filter(([name]) => name.endsWith('verifier:tool_call')))
+  const only = (all: Record<string, number>) =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => name.endsWith('verifier:tool_call')))
 
   it('are an outcome of the decision that made the calls, once', async () => {
     const { made, scores } = verifiers({})
@@ -206,17 +247,44 @@ describe('results of tools', () => {
 describe('schemas', () => {
   const judge = async (schema: unknown, text: string, limits?: VerifierLimits) => {
     const { made, scores } = verifiers(limits)
-    ways.canonical(made, 'openai-chat', decoded('openai-chat', { ...formats['openai-chat'].asking('?'), ...formats['openai-chat'].schema(schema) }), saying(text), 'd', 'key-a')
+    ways.canonical(
+      made,
+      'openai-chat',
+      decoded('openai-chat', { ...formats['openai-chat'].asking('?'), ...formats['openai-chat'].schema(schema) }),
+      saying(text),
+      'd',
+      'key-a',
+    )
     return (await scores())['d verifier:json_schema']
   }
 
   it.each([
-    ['draft-07, lists by place', { $schema: 'http://json-schema.org/draft-07/schema#', items: [{ type: 'string' }], additionalItems: false }, '["a"]', 1],
-    ['draft-07, a list too long', { $schema: 'http://json-schema.org/draft-07/schema#', items: [{ type: 'string' }], additionalItems: false }, '["a",2]', 0],
-    ['2020-12, lists by place', { $schema: 'https://json-schema.org/draft/2020-12/schema', prefixItems: [{ type: 'string' }], items: false }, '["a",2]', 0],
+    [
+      'draft-07, lists by place',
+      { $schema: 'http://json-schema.org/draft-07/schema#', items: [{ type: 'string' }], additionalItems: false },
+      '["a"]',
+      1,
+    ],
+    [
+      'draft-07, a list too long',
+      { $schema: 'http://json-schema.org/draft-07/schema#', items: [{ type: 'string' }], additionalItems: false },
+      '["a",2]',
+      0,
+    ],
+    [
+      '2020-12, lists by place',
+      { $schema: 'https://json-schema.org/draft/2020-12/schema', prefixItems: [{ type: 'string' }], items: false },
+      '["a",2]',
+      0,
+    ],
     ['no dialect, the newest', { prefixItems: [{ type: 'string' }], items: false }, '["a",2]', 0],
     ['no dialect, the form of draft-07', { items: [{ type: 'string' }], additionalItems: false }, '["a",2]', 0],
-    ['references and recursion', { $ref: '#/$defs/n', $defs: { n: { type: 'object', properties: { next: { $ref: '#/$defs/n' } }, required: ['v'] } } }, '{"v":1,"next":{}}', 0],
+    [
+      'references and recursion',
+      { $ref: '#/$defs/n', $defs: { n: { type: 'object', properties: { next: { $ref: '#/$defs/n' } }, required: ['v'] } } },
+      '{"v":1,"next":{}}',
+      0,
+    ],
     ['formats are not judged', { type: 'string', format: 'email' }, '"nobody"', 1],
     ['a whole answer after white space', { type: 'integer' }, ' 7\n', 1],
   ])('%s', async (_name, schema, text, score) => {
@@ -242,7 +310,14 @@ describe('schemas', () => {
     const { made, scores } = verifiers()
     for (const [key, type] of [['key-a', 'string'], ['key-b', 'integer']] as const) {
       const schema = { $id: 'https://example.com/s', $ref: '#/$defs/x', $defs: { x: { $id: 'https://example.com/x', type } } }
-      ways.canonical(made, 'openai-chat', decoded('openai-chat', { ...formats['openai-chat'].asking('?'), ...formats['openai-chat'].schema(schema) }), saying('7'), key, key)
+      ways.canonical(
+        made,
+        'openai-chat',
+        decoded('openai-chat', { ...formats['openai-chat'].asking('?'), ...formats['openai-chat'].schema(schema) }),
+        saying('7'),
+        key,
+        key,
+      )
     }
     expect(await scores()).toEqual({ 'key-a verifier:json_schema': 0, 'key-b verifier:json_schema': 1 })
   })
@@ -250,20 +325,34 @@ describe('schemas', () => {
   it('whose pattern takes for ever cost their own key its checks, and nobody else’s', async () => {
     const { made, scores } = verifiers({ timeoutSeconds: 0.5 })
     const tell = (schema: unknown, text: string, decisionId: string, key: string) =>
-      ways.canonical(made, 'openai-chat', decoded('openai-chat', { ...formats['openai-chat'].asking('?'), ...formats['openai-chat'].schema(schema) }), saying(text), decisionId, key)
+      ways.canonical(
+        made,
+        'openai-chat',
+        decoded('openai-chat', { ...formats['openai-chat'].asking('?'), ...formats['openai-chat'].schema(schema) }),
+        saying(text),
+        decisionId,
+        key,
+      )
     const evil = { type: 'string', pattern: '^(a+)+$' }
     tell(evil, `"${'a'.repeat(60)}!"`, 'evil', 'key-a')
     tell({ type: 'string' }, '"a"', 'same key', 'key-a')
     await made.idle()
-    // A machine under load may need more than half a second for a harmless one too: then nothing is said, which is allowed; so asked until it is said.
-    for (let attempt = 0; attempt < 5 && (await scores())['other 0 verifier:json_schema'] === undefined; attempt++) tell({ type: 'string' }, '"b"', 'other 0', `key-b${attempt}`)
+    // A machine under load may need more than half a second for a harmless one too: then nothing is said, which is allowed; so asked
+    // until it is said.
+    for (let attempt = 0; attempt < 5 && (await scores())['other 0 verifier:json_schema'] === undefined; attempt++)
+      tell({ type: 'string' }, '"b"', 'other 0', `key-b${attempt}`)
     expect(await scores()).toEqual({ 'other 0 verifier:json_schema': 1 })
   })
 
   it('are checked in a thread that is there only while it is needed', async () => {
     const checks = new BoundedChecks({ ...patient, idleSeconds: 0.05 }, (fault) => void faults.push(fault))
     expect(checks.started).toBe(false)
-    expect(await checks.check('k', [{ schema: '{"type":"string"}', text: '"a"' }, { schema: '{"type":"string"}', text: '1' }])).toEqual(['held', 'broken'])
+    expect(
+      await checks.check('k', [
+        { schema: '{"type":"string"}', text: '"a"' },
+        { schema: '{"type":"string"}', text: '1' },
+      ]),
+    ).toEqual(['held', 'broken'])
     await expect.poll(() => checks.started).toBe(false)
     expect(await checks.check('k', [{ schema: 'true', text: '1' }])).toEqual(['held'])
     await checks.close()
@@ -274,7 +363,13 @@ describe('schemas', () => {
   it('wait in a queue with an end', async () => {
     const checks = new BoundedChecks({ ...patient, maxWaiting: 2, maxWaitingLength: 100 }, (fault) => void faults.push(fault))
     const small = [{ schema: 'true', text: '1' }]
-    const all = [checks.check('k', small), checks.check('k', small), checks.check('k', [{ schema: 'true', text: `"${'a'.repeat(100)}"` }]), checks.check('k', small), checks.check('k', small)]
+    const all = [
+      checks.check('k', small),
+      checks.check('k', small),
+      checks.check('k', [{ schema: 'true', text: `"${'a'.repeat(100)}"` }]),
+      checks.check('k', small),
+      checks.check('k', small),
+    ]
     // The first is under way, two wait.
     expect(await Promise.all(all)).toEqual([['held'], ['held'], ['not_checked'], ['held'], ['not_checked']])
     await checks.close()
@@ -294,7 +389,8 @@ describe('schemas', () => {
 describe('a request that no check wants', () => {
   it('is not watched at all', () => {
     const { made } = verifiers()
-    for (const format of names) expect(made.watch({ request: decoded(format, formats[format].asking('hi')), format, key: 'k', decisionId: 'd' })).toBeUndefined()
+    for (const format of names)
+      expect(made.watch({ request: decoded(format, formats[format].asking('hi')), format, key: 'k', decisionId: 'd' })).toBeUndefined()
   })
 })
 
@@ -303,7 +399,8 @@ describe('what goes wrong', () => {
 
   it('an answer that is no answer, or a stream without its end, is not judged', async () => {
     const { made, scores } = verifiers()
-    const watch = (decisionId: string) => made.watch({ request: decoded('openai-chat', asking), format: 'openai-chat', key: 'k', decisionId })
+    const watch = (decisionId: string) =>
+      made.watch({ request: decoded('openai-chat', asking), format: 'openai-chat', key: 'k', decisionId })
     watch('html')?.completed({ kind: 'wire', bytes: Buffer.from('<html>') })
     watch('nothing')?.completed({ kind: 'streamed' })
     const cut = watch('cut')
@@ -313,7 +410,11 @@ describe('what goes wrong', () => {
   })
 
   it('a ledger that can’t take an outcome is told of, and nothing else happens', async () => {
-    const made = createAnswerVerifiers({ ...parts, ledger: { recordOutcome: () => Promise.reject(new Error('disk full')) }, limits: patient })
+    const made = createAnswerVerifiers({
+      ...parts,
+      ledger: { recordOutcome: () => Promise.reject(new Error('disk full')) },
+      limits: patient,
+    })
     open.push(made)
     ways.canonical(made, 'openai-chat', decoded('openai-chat', asking), saying('{}'), 'd', 'k')
     await made.idle()
@@ -322,7 +423,8 @@ describe('what goes wrong', () => {
 
   it('closing gives up what waits', async () => {
     const { made } = verifiers({})
-    for (let index = 0; index < 10; index++) ways.canonical(made, 'openai-chat', decoded('openai-chat', asking), saying('{}'), `d${index}`, 'k')
+    for (let index = 0; index < 10; index++)
+      ways.canonical(made, 'openai-chat', decoded('openai-chat', asking), saying('{}'), `d${index}`, 'k')
     await made.close()
     const recorded = outcomes.length
     ways.canonical(made, 'openai-chat', decoded('openai-chat', asking), saying('{}'), 'after', 'k')

@@ -1,7 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import type { Completion } from '../../environment/index.js'
 import type { Ledger, OutcomeRecord } from '../../ledger/index.js'
-import type { Choice, FunctionTool, JsonSchema, Message, Reply, Request, ToolCallPart, ToolResultPart, WireFormat } from '../../protocol/index.js'
+import type {
+  Choice,
+  FunctionTool,
+  JsonSchema,
+  Message,
+  Reply,
+  Request,
+  ToolCallPart,
+  ToolResultPart,
+  WireFormat,
+} from '../../protocol/index.js'
 import { BoundedChecks, type BoundedCheckSettings, type SchemaCheck } from '../../strategies/index.js'
 import type { AnswerObserver, AnswerWatch, WatchedRequest } from './answer-observer.js'
 import { CallMemory } from './call-memory.js'
@@ -68,7 +78,9 @@ class Verifiers implements AnswerVerifiers {
     }
     const schema = request.responseFormat?.type === 'json_schema' ? request.responseFormat.schema : undefined
     const tools = functionTools(request)
-    return schema === undefined && tools === undefined ? undefined : new Watch(this, { format, key, decisionId: watched.decisionId, schema, tools: tools ?? new Map() })
+    return schema === undefined && tools === undefined
+      ? undefined
+      : new Watch(this, { format, key, decisionId: watched.decisionId, schema, tools: tools ?? new Map() })
   }
 
   async idle(): Promise<void> {
@@ -213,7 +225,8 @@ function resultsOf(messages: readonly Message[]): readonly ToolResultPart[] {
 
 /** The text of an answer that came to its end; `undefined` for one that was cut, refused, or did something else than answer. */
 function finishedText({ finish, parts }: Choice): string | undefined {
-  if ((finish !== 'stop' && finish !== 'stop_sequence') || parts.some((part) => part.type === 'refusal' || part.type === 'tool_call')) return undefined
+  if ((finish !== 'stop' && finish !== 'stop_sequence') || parts.some((part) => part.type === 'refusal' || part.type === 'tool_call'))
+    return undefined
   return parts.map((part) => (part.type === 'text' ? part.text : '')).join('')
 }
 

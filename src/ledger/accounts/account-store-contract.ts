@@ -14,7 +14,14 @@ let made = 0
 /** A key as tests need one; every field can be replaced. */
 export function newKey(fields: Partial<NewKey> = {}): NewKey {
   const number = ++made
-  return { id: `key_${number}`, name: `key ${number}`, hash: number.toString(16).padStart(64, '0'), prefix: 'bk-0000', rules: [], ...fields }
+  return {
+    id: `key_${number}`,
+    name: `key ${number}`,
+    hash: number.toString(16).padStart(64, '0'),
+    prefix: 'bk-0000',
+    rules: [],
+    ...fields,
+  }
 }
 
 /** What a test database is: made empty, closed (and dropped) at the end. */
@@ -41,7 +48,17 @@ export function accountStoreContract(name: string, open: () => Promise<TestAccou
     beforeEach(() => database.empty())
 
     it('gives back accounts and keys, every field of them', async () => {
-      const team = { kind: 'team', id: 'search', name: 'Search', organisation: 'acme', rules: [dollars(0.000000000001, 'month')], rates: { parallel: 3 }, models: ['a*'], endUserRules: [dollars(1)], tags: { a: 'b' } } as const
+      const team = {
+        kind: 'team',
+        id: 'search',
+        name: 'Search',
+        organisation: 'acme',
+        rules: [dollars(0.000000000001, 'month')],
+        rates: { parallel: 3 },
+        models: ['a*'],
+        endUserRules: [dollars(1)],
+        tags: { a: 'b' },
+      } as const
       const account = await store.createAccount(team, 'admin')
       expect(account).toMatchObject({ ...team, source: 'store' })
       expect(account.createdAt).toBeGreaterThan(1_700_000_000)
@@ -82,7 +99,11 @@ export function accountStoreContract(name: string, open: () => Promise<TestAccou
       await store.revokeKey(key.id, 'a')
       expect(await store.revision()).toBe(5)
       await expect(store.updateKey(key.id, { tags: null }, 'a')).rejects.toMatchObject({ code: 'invalid_request' })
-      await expect(store.createAccount({ kind: 'user', id: 'bob', name: 'Bob', rules: [] }, 'a')).rejects.toMatchObject({ code: 'already_exists', status: 409, path: 'id' })
+      await expect(store.createAccount({ kind: 'user', id: 'bob', name: 'Bob', rules: [] }, 'a')).rejects.toMatchObject({
+        code: 'already_exists',
+        status: 409,
+        path: 'id',
+      })
       await store.revokeKey(key.id, 'a')
       expect(await store.revision()).toBe(5)
       expect((await store.audit({ limit: 100 })).map((entry) => entry.revision)).toEqual([5, 4, 3, 2, 1])
@@ -95,7 +116,13 @@ export function accountStoreContract(name: string, open: () => Promise<TestAccou
       }
       await store.deleteAccount('team', 'team-3', 'a')
       const all = await store.changes(0, 1000)
-      expect([all.revision, all.more, all.keys.length, all.accounts.length, all.deleted]).toEqual([15, false, 7, 6, [{ kind: 'team', id: 'team-3' }]])
+      expect([all.revision, all.more, all.keys.length, all.accounts.length, all.deleted]).toEqual([
+        15,
+        false,
+        7,
+        6,
+        [{ kind: 'team', id: 'team-3' }],
+      ])
       for (const size of [1, 2, 3, 10]) {
         const seen = new Map<string, unknown>()
         let since = 0
@@ -115,7 +142,10 @@ export function accountStoreContract(name: string, open: () => Promise<TestAccou
     })
 
     it('changes settings, leaves what a patch does not name, and takes away what it sets to null', async () => {
-      const key = await store.createKey(newKey({ rules: [dollars(1)], models: ['a'], tags: { a: 'b' }, team: 'search', expiresAt: 1_900_000_000 }), 'a')
+      const key = await store.createKey(
+        newKey({ rules: [dollars(1)], models: ['a'], tags: { a: 'b' }, team: 'search', expiresAt: 1_900_000_000 }),
+        'a',
+      )
       const changed = await store.updateKey(key.id, { models: null, tags: { c: 'd' }, team: null, expiresAt: null }, 'a')
       expect(changed).toEqual({ ...key, models: undefined, tags: { c: 'd' }, team: undefined, expiresAt: undefined })
       expect(await other.key(key.id)).toEqual(changed)
@@ -127,7 +157,11 @@ export function accountStoreContract(name: string, open: () => Promise<TestAccou
         expires_at: { before: 1_900_000_000 },
       })
       await store.createAccount({ kind: 'team', id: 't', name: 'T', rules: [], rates: { parallel: 1 } }, 'a')
-      expect(await store.updateAccount('team', 't', { name: 'Tea', rates: null, rules: [dollars(2)] }, 'a')).toMatchObject({ name: 'Tea', rates: undefined, rules: [dollars(2)] })
+      expect(await store.updateAccount('team', 't', { name: 'Tea', rates: null, rules: [dollars(2)] }, 'a')).toMatchObject({
+        name: 'Tea',
+        rates: undefined,
+        rules: [dollars(2)],
+      })
       await expect(store.updateAccount('team', 'none', { name: 'x' }, 'a')).rejects.toMatchObject({ code: 'not_found', status: 404 })
       await expect(store.updateKey('none', {}, 'a')).rejects.toMatchObject({ code: 'not_found' })
     })
@@ -142,7 +176,10 @@ export function accountStoreContract(name: string, open: () => Promise<TestAccou
 
     it('rotates: the old key stays for as long as was said, the one before it is gone', async () => {
       const key = await store.createKey(newKey(), 'a')
-      const [second, third] = ['aa', 'bb'].map((digits) => ({ hash: digits.repeat(32), prefix: `bk-${digits}` })) as [{ hash: string; prefix: string }, { hash: string; prefix: string }]
+      const [second, third] = ['aa', 'bb'].map((digits) => ({ hash: digits.repeat(32), prefix: `bk-${digits}` })) as [
+        { hash: string; prefix: string },
+        { hash: string; prefix: string },
+      ]
       const once = await store.rotateKey(key.id, second, 60, 'a')
       expect(once).toMatchObject({ hash: second.hash, prefix: 'bk-aa', previous: { hash: key.hash } })
       expect(once.previous?.until).toBeGreaterThan(Date.now() / 1000 + 50)
@@ -155,24 +192,51 @@ export function accountStoreContract(name: string, open: () => Promise<TestAccou
     })
 
     it('raises limits, also from two processes at once, and never makes one', async () => {
-      const key = await store.createKey(newKey({ rules: [dollars(1), dollars(0.5, 'total', false), dollars(1, 'day'), { unit: 'calls', limit: 5n, per: 'day', hard: true }] }), 'a')
+      const key = await store.createKey(
+        newKey({
+          rules: [dollars(1), dollars(0.5, 'total', false), dollars(1, 'day'), { unit: 'calls', limit: 5n, per: 'day', hard: true }],
+        }),
+        'a',
+      )
       const subject = { kind: 'key', id: key.id } as const
-      await Promise.all(Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? store : other).topUp(subject, { unit: 'usd', per: 'total', amount: 3n }, 'a')))
+      await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          (index % 2 === 0 ? store : other).topUp(subject, { unit: 'usd', per: 'total', amount: 3n }, 'a'),
+        ),
+      )
       const { rules } = (await store.key(key.id)) ?? { rules: [] }
-      expect(rules).toEqual([{ ...dollars(1), limit: usd(1) + 60n }, dollars(0.5, 'total', false), dollars(1, 'day'), { unit: 'calls', limit: 5n, per: 'day', hard: true }])
+      expect(rules).toEqual([
+        { ...dollars(1), limit: usd(1) + 60n },
+        dollars(0.5, 'total', false),
+        dollars(1, 'day'),
+        { unit: 'calls', limit: 5n, per: 'day', hard: true },
+      ])
       await store.topUp(subject, { unit: 'calls', amount: 2n }, 'a')
       expect((await store.key(key.id))?.rules[3]?.limit).toBe(7n)
       await expect(store.topUp(subject, { unit: 'usd', amount: 1n }, 'a')).rejects.toMatchObject({ code: 'invalid_request', path: 'per' })
-      await expect(store.topUp(subject, { unit: 'tokens', amount: 1n }, 'a')).rejects.toMatchObject({ code: 'invalid_request', path: 'tokens' })
+      await expect(store.topUp(subject, { unit: 'tokens', amount: 1n }, 'a')).rejects.toMatchObject({
+        code: 'invalid_request',
+        path: 'tokens',
+      })
       await expect(store.topUp(subject, { unit: 'calls', amount: -1n }, 'a')).rejects.toMatchObject({ code: 'invalid_request' })
       await expect(store.topUp(subject, { unit: 'calls', amount: 2n ** 63n }, 'a')).rejects.toMatchObject({ code: 'invalid_request' })
       await store.createAccount({ kind: 'organisation', id: 'acme', name: 'Acme', rules: [dollars(10, 'month')] }, 'a')
-      expect(await store.topUp({ kind: 'organisation', id: 'acme' }, { unit: 'usd', amount: usd(5) }, 'a')).toMatchObject({ rules: [dollars(15, 'month')] })
+      expect(await store.topUp({ kind: 'organisation', id: 'acme' }, { unit: 'usd', amount: usd(5) }, 'a')).toMatchObject({
+        rules: [dollars(15, 'month')],
+      })
     })
 
     it('makes changes of two processes one after the other', async () => {
       const key = await store.createKey(newKey(), 'a')
-      await Promise.all(Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? store : other).updateKey(key.id, index % 3 === 0 ? { tags: { n: String(index) } } : { models: [`m${index}`] }, 'a')))
+      await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          (index % 2 === 0 ? store : other).updateKey(
+            key.id,
+            index % 3 === 0 ? { tags: { n: String(index) } } : { models: [`m${index}`] },
+            'a',
+          ),
+        ),
+      )
       expect(await store.revision()).toBe(21)
       const entries = await store.audit({ limit: 100 })
       expect(entries.map((entry) => entry.revision)).toEqual(Array.from({ length: 21 }, (_, index) => 21 - index))
@@ -199,11 +263,14 @@ export function accountStoreContract(name: string, open: () => Promise<TestAccou
       expect(await store.account('team', 'search')).toBeUndefined()
       expect((await store.accounts({ limit: 10 })).items).toEqual([])
       await expect(store.deleteAccount('team', 'search', 'a')).rejects.toMatchObject({ code: 'not_found' })
-      await expect(store.createAccount({ kind: 'team', id: 'search', name: 'S', rules: [] }, 'a')).rejects.toMatchObject({ code: 'already_exists' })
+      await expect(store.createAccount({ kind: 'team', id: 'search', name: 'S', rules: [] }, 'a')).rejects.toMatchObject({
+        code: 'already_exists',
+      })
     })
 
     it('lists in pages, the newest first, with filters', async () => {
-      for (let index = 0; index < 5; index++) await store.createKey(newKey({ name: `k${index}`, team: index % 2 === 0 ? 'even' : 'odd' }), 'a')
+      for (let index = 0; index < 5; index++)
+        await store.createKey(newKey({ name: `k${index}`, team: index % 2 === 0 ? 'even' : 'odd' }), 'a')
       const first = await store.keys({ limit: 2 })
       expect(first.items.map((key) => key.name)).toEqual(['k4', 'k3'])
       const second = await store.keys({ limit: 2, after: first.next })

@@ -19,7 +19,13 @@ class Scripted {
   }
 
   changes(since: number): Promise<AccountChanges> {
-    return this.answer(() => ({ revision: this.current, accounts: [], keys: since < this.current ? this.rows : [], deleted: [], more: false }))
+    return this.answer(() => ({
+      revision: this.current,
+      accounts: [],
+      keys: since < this.current ? this.rows : [],
+      deleted: [],
+      more: false,
+    }))
   }
 
   private answer<T>(value: () => T): Promise<T> {
@@ -34,7 +40,12 @@ describe('AccountFeed', () => {
     database.rows = [key('a')]
     database.current = 1
     const told: (string | undefined)[] = []
-    const feed = new AccountFeed(database, { pollSeconds: 0.01, staleSeconds: 0.25, answerSeconds: 0.05, onFault: (fault) => told.push(fault?.message) })
+    const feed = new AccountFeed(database, {
+      pollSeconds: 0.01,
+      staleSeconds: 0.25,
+      answerSeconds: 0.05,
+      onFault: (fault) => told.push(fault?.message),
+    })
     await feed.start()
     try {
       database.mood = 'fails'
@@ -66,7 +77,10 @@ describe('AccountFeed', () => {
     const early = feed.refresh()
     database.rows = [key('b')]
     database.current = 1
-    await Promise.all([early, ...Array.from({ length: 50 }, () => feed.refresh().then(() => expect(feed.keyByHash('hash of b')?.id).toBe('b')))])
+    await Promise.all([
+      early,
+      ...Array.from({ length: 50 }, () => feed.refresh().then(() => expect(feed.keyByHash('hash of b')?.id).toBe('b'))),
+    ])
     expect(database.asked).toBeLessThan(6)
   })
 

@@ -158,7 +158,14 @@ export class AccountFeed {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
-        () => reject(new BursarError('The database of keys did not answer in time.', { code: 'ledger_unavailable', status: 503, retryAfterSeconds: 1 })),
+        () =>
+          reject(
+            new BursarError('The database of keys did not answer in time.', {
+              code: 'ledger_unavailable',
+              status: 503,
+              retryAfterSeconds: 1,
+            }),
+          ),
         answerSeconds * 1000,
       ).unref()
     })

@@ -8,7 +8,11 @@ export const accountsMigration: Migration = {
       .addColumn('id', 'integer', (column) => column.primaryKey())
       .addColumn('revision', 'bigint', (column) => column.notNull())
       .execute()
-    await db.withTables<{ account_revision: { id: number; revision: number } }>().insertInto('account_revision').values({ id: 1, revision: 0 }).execute()
+    await db
+      .withTables<{ account_revision: { id: number; revision: number } }>()
+      .insertInto('account_revision')
+      .values({ id: 1, revision: 0 })
+      .execute()
 
     await db.schema
       .createTable('accounts')

@@ -1,5 +1,13 @@
 import type { Selectable } from 'kysely'
-import { accountKinds, type Account, type AccountKind, type AuditAction, type AuditEntry, type KeyAccount, type Subject } from './contract.js'
+import {
+  accountKinds,
+  type Account,
+  type AccountKind,
+  type AuditAction,
+  type AuditEntry,
+  type KeyAccount,
+  type Subject,
+} from './contract.js'
 import { accountSettingsOf, keySettingsOf, settingsText } from './settings.js'
 import type { AccountAuditTable, AccountsTable, KeysTable } from './tables.js'
 
@@ -27,7 +35,10 @@ export function keyOf(row: Selectable<KeysTable>): KeyAccount {
     name: row.name,
     hash: row.hash,
     prefix: row.prefix,
-    previous: row.previous_hash === null || row.previous_until === null ? undefined : { hash: row.previous_hash, until: Number(row.previous_until) },
+    previous:
+      row.previous_hash === null || row.previous_until === null
+        ? undefined
+        : { hash: row.previous_hash, until: Number(row.previous_until) },
     organisation: row.organisation ?? undefined,
     team: row.team ?? undefined,
     user: row.user_id ?? undefined,
@@ -62,7 +73,15 @@ export function auditEntryOf(row: Selectable<AccountAuditTable>): AuditEntry {
   const action = actions.find((known) => known === row.action)
   if (action === undefined) throw new Error(`the audit has an action that this version does not know: ${row.action}`)
   const changes: AuditEntry['changes'] = JSON.parse(row.changes)
-  return { revision: Number(row.revision), at: Number(row.at), by: row.by, action, subject: subjectOf(row.kind, row.subject), name: row.name, changes }
+  return {
+    revision: Number(row.revision),
+    at: Number(row.at),
+    by: row.by,
+    action,
+    subject: subjectOf(row.kind, row.subject),
+    name: row.name,
+    changes,
+  }
 }
 
 export function subjectOf(kind: string, id: string): Subject {

@@ -11,7 +11,11 @@ const rule = z.object({
   hard: z.boolean(),
 })
 const rules = z.array(rule)
-const rates = z.object({ requestsPerMinute: z.number().optional(), tokensPerMinute: z.number().optional(), parallel: z.number().optional() })
+const rates = z.object({
+  requestsPerMinute: z.number().optional(),
+  tokensPerMinute: z.number().optional(),
+  parallel: z.number().optional(),
+})
 
 const levelSettings = {
   rules,

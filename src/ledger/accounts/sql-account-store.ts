@@ -44,7 +44,9 @@ export class SqlAccountStore implements AccountStore {
   }
 
   revision(): Promise<number> {
-    return this.reading(async (db) => Number((await db.selectFrom('account_revision').select('revision').executeTakeFirstOrThrow()).revision))
+    return this.reading(async (db) =>
+      Number((await db.selectFrom('account_revision').select('revision').executeTakeFirstOrThrow()).revision),
+    )
   }
 
   changes(since: number, limit: number): Promise<AccountChanges> {
@@ -80,8 +82,19 @@ export class SqlAccountStore implements AccountStore {
           'id',
         )
       const made: Account = { ...account, createdAt: at, source: 'store' }
-      await tx.insertInto('accounts').values({ kind, id, ...accountColumns(made), created_at: at, deleted_at: null, created_revision: revision, revision }).execute()
-      await note(tx, { revision, at, by, action: 'create', subject: { kind, id }, name: made.name, changes: changesBetween({}, described(made)) })
+      await tx
+        .insertInto('accounts')
+        .values({ kind, id, ...accountColumns(made), created_at: at, deleted_at: null, created_revision: revision, revision })
+        .execute()
+      await note(tx, {
+        revision,
+        at,
+        by,
+        action: 'create',
+        subject: { kind, id },
+        name: made.name,
+        changes: changesBetween({}, described(made)),
+      })
       return made
     })
   }
@@ -91,7 +104,15 @@ export class SqlAccountStore implements AccountStore {
       const before = await requireAccount(tx, kind, id)
       const after = patched(before, patch)
       await this.writeAccount(tx, after, revision)
-      await note(tx, { revision, at, by, action: 'update', subject: { kind, id }, name: after.name, changes: changesBetween(described(before), described(after)) })
+      await note(tx, {
+        revision,
+        at,
+        by,
+        action: 'update',
+        subject: { kind, id },
+        name: after.name,
+        changes: changesBetween(described(before), described(after)),
+      })
       return after
     })
   }
@@ -101,7 +122,15 @@ export class SqlAccountStore implements AccountStore {
       const before = await requireAccount(tx, kind, id)
       await refuseWhileUsed(tx, kind, id)
       await tx.updateTable('accounts').set({ deleted_at: at, revision }).where('kind', '=', kind).where('id', '=', id).execute()
-      await note(tx, { revision, at, by, action: 'delete', subject: { kind, id }, name: before.name, changes: changesBetween(described(before), {}) })
+      await note(tx, {
+        revision,
+        at,
+        by,
+        action: 'delete',
+        subject: { kind, id },
+        name: before.name,
+        changes: changesBetween(described(before), {}),
+      })
     })
   }
 
@@ -128,12 +157,30 @@ export class SqlAccountStore implements AccountStore {
       const clash = await tx
         .selectFrom('keys')
         .select('id')
-        .where((is) => is.or([is('id', '=', id), is('hash', '=', hash), is('previous_hash', '=', hash), is.and([is('name', '=', name), is('revoked_at', 'is', null)])]))
+        .where((is) =>
+          is.or([
+            is('id', '=', id),
+            is('hash', '=', hash),
+            is('previous_hash', '=', hash),
+            is.and([is('name', '=', name), is('revoked_at', 'is', null)]),
+          ]),
+        )
         .executeTakeFirst()
       if (clash) throw taken(`There is a key "${name}" already; records go by the name, so it has to be another one.`, 'name')
       const made: KeyAccount = { ...key, createdAt: at, createdBy: by, source: 'store' }
-      await tx.insertInto('keys').values({ id, name, ...keyColumns(made), created_at: at, created_by: by, created_revision: revision, revision }).execute()
-      await note(tx, { revision, at, by, action: 'create', subject: { kind: 'key', id }, name, changes: changesBetween({}, described(made)) })
+      await tx
+        .insertInto('keys')
+        .values({ id, name, ...keyColumns(made), created_at: at, created_by: by, created_revision: revision, revision })
+        .execute()
+      await note(tx, {
+        revision,
+        at,
+        by,
+        action: 'create',
+        subject: { kind: 'key', id },
+        name,
+        changes: changesBetween({}, described(made)),
+      })
       return made
     })
   }
@@ -209,7 +256,15 @@ export class SqlAccountStore implements AccountStore {
       const before = await requireAccount(tx, kind, id)
       const after = { ...before, rules: raised(before.rules, topUp) }
       await this.writeAccount(tx, after, revision)
-      await note(tx, { revision, at, by, action: 'top_up', subject: { kind, id }, name: after.name, changes: changesBetween(described(before), described(after)) })
+      await note(tx, {
+        revision,
+        at,
+        by,
+        action: 'top_up',
+        subject: { kind, id },
+        name: after.name,
+        changes: changesBetween(described(before), described(after)),
+      })
       return after
     })
   }
@@ -234,14 +289,23 @@ export class SqlAccountStore implements AccountStore {
     change: (key: KeyAccount) => KeyAccount,
   ): Promise<KeyAccount> {
     const before = await requireKey(tx, id)
-    if (before.revokedAt !== undefined) throw new InvalidRequest(`The key "${before.name}" was revoked, for good; make a new one.`, { path: 'id' })
+    if (before.revokedAt !== undefined)
+      throw new InvalidRequest(`The key "${before.name}" was revoked, for good; make a new one.`, { path: 'id' })
     const after = change(before)
     await tx
       .updateTable('keys')
       .set({ ...keyColumns(after), revision })
       .where('id', '=', id)
       .execute()
-    await note(tx, { revision, at, by, action, subject: { kind: 'key', id }, name: after.name, changes: changesBetween(described(before), described(after)) })
+    await note(tx, {
+      revision,
+      at,
+      by,
+      action,
+      subject: { kind: 'key', id },
+      name: after.name,
+      changes: changesBetween(described(before), described(after)),
+    })
     return after
   }
 
@@ -278,13 +342,24 @@ export class SqlAccountStore implements AccountStore {
     } catch (thrown) {
       // What is meant for callers, and faults of the program, are not the database's.
       if (BursarError.is(thrown) || thrown instanceof TypeError || thrown instanceof RangeError) throw thrown
-      throw new BursarError('The database of keys and accounts can’t be asked now.', { code: 'ledger_unavailable', status: 503, retryAfterSeconds: 1, cause: thrown })
+      throw new BursarError('The database of keys and accounts can’t be asked now.', {
+        code: 'ledger_unavailable',
+        status: 503,
+        retryAfterSeconds: 1,
+        cause: thrown,
+      })
     }
   }
 }
 
 async function findAccount(db: Kysely<AccountTables>, kind: AccountKind, id: string): Promise<Account | undefined> {
-  const row = await db.selectFrom('accounts').selectAll().where('kind', '=', kind).where('id', '=', id).where('deleted_at', 'is', null).executeTakeFirst()
+  const row = await db
+    .selectFrom('accounts')
+    .selectAll()
+    .where('kind', '=', kind)
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
   return row && accountOf(row)
 }
 
@@ -306,8 +381,14 @@ async function refuseWhileUsed(tx: Tx, kind: AccountKind, id: string): Promise<v
   const key = await tx.selectFrom('keys').select('name').where(column, '=', id).where('revoked_at', 'is', null).executeTakeFirst()
   if (key) throw taken(`The key "${key.name}" is under the ${kind} "${id}"; revoke it, or put it under another one, first.`, 'id')
   if (kind === 'user') return
-  const account = await tx.selectFrom('accounts').select(['kind', 'id']).where(kind, '=', id).where('deleted_at', 'is', null).executeTakeFirst()
-  if (account) throw taken(`The ${account.kind} "${account.id}" is under the ${kind} "${id}"; delete it, or put it under another one, first.`, 'id')
+  const account = await tx
+    .selectFrom('accounts')
+    .select(['kind', 'id'])
+    .where(kind, '=', id)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
+  if (account)
+    throw taken(`The ${account.kind} "${account.id}" is under the ${kind} "${id}"; delete it, or put it under another one, first.`, 'id')
 }
 
 async function note(tx: Tx, { revision, at, by, action, subject, name, changes }: AuditEntry): Promise<void> {
@@ -323,9 +404,14 @@ function raised(rules: readonly BudgetRule[], { unit, amount, per }: TopUp): rea
   const fitting = rules.filter((rule) => rule.unit === unit && (per === undefined || rule.per === per))
   const [rule] = fitting
   if (rule === undefined)
-    throw new InvalidRequest(`There is no limit on ${unit}${per === undefined ? '' : ` per ${per}`} to be raised; without one it is unlimited.`, { path: unit })
+    throw new InvalidRequest(
+      `There is no limit on ${unit}${per === undefined ? '' : ` per ${per}`} to be raised; without one it is unlimited.`,
+      { path: unit },
+    )
   if (new Set(fitting.map((one) => one.per)).size > 1)
-    throw new InvalidRequest(`There are limits on ${unit} per ${fitting.map((one) => one.per).join(' and ')}; say which with \`per\`.`, { path: 'per' })
+    throw new InvalidRequest(`There are limits on ${unit} per ${fitting.map((one) => one.per).join(' and ')}; say which with \`per\`.`, {
+      path: 'per',
+    })
   // A soft limit beside the hard one stays: it is there to warn before it.
   const raise = fitting.find((one) => one.hard) ?? rule
   const limit = raise.limit + amount
@@ -355,7 +441,11 @@ function cursorOf(text: string): number {
   return Number(text)
 }
 
-function pageOf<Row extends { readonly created_revision: string | number | bigint }, Item>(rows: readonly Row[], size: number, itemOf: (row: Row) => Item): Page<Item> {
+function pageOf<Row extends { readonly created_revision: string | number | bigint }, Item>(
+  rows: readonly Row[],
+  size: number,
+  itemOf: (row: Row) => Item,
+): Page<Item> {
   const items = rows.slice(0, size)
   return { items: items.map(itemOf), next: rows.length > size ? String(items.at(-1)?.created_revision) : undefined }
 }

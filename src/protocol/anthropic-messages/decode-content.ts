@@ -63,7 +63,14 @@ function decodeBlock(block: ContentBlock, at: string, extras: ExtraField[]): Par
     case 'tool_use':
       collectExtras(block, toolUseFields, at, extras)
       collectCaller(block['caller'], at, extras)
-      return { type: 'tool_call', id: block.id, name: block.name, arguments: JSON.stringify(block.input), at, cache: decodeCacheMark(block.cache_control) }
+      return {
+        type: 'tool_call',
+        id: block.id,
+        name: block.name,
+        arguments: JSON.stringify(block.input),
+        at,
+        cache: decodeCacheMark(block.cache_control),
+      }
     case 'tool_result':
       return decodeToolResult(block, at, extras)
   }
@@ -77,7 +84,8 @@ function collectCaller(caller: unknown, at: string, extras: ExtraField[]): void 
 
 export function decodeThinking(text: string, signature: string, at?: string): ReasoningPart {
   const foreign = readForeignSeal(signature)
-  if (foreign !== undefined) return { type: 'reasoning', text, signature: foreign.seal, signatureFormat: foreign.format, id: foreign.id, at }
+  if (foreign !== undefined)
+    return { type: 'reasoning', text, signature: foreign.seal, signatureFormat: foreign.format, id: foreign.id, at }
   if (signature === '') return { type: 'reasoning', text, at }
   return { type: 'reasoning', text, signature, signatureFormat: 'anthropic-messages', at }
 }
@@ -108,7 +116,8 @@ function decodeDocument(block: Block<'document'>, at: string, extras: ExtraField
   const { source } = block
   if (source.type === 'content') return undefined
   collectExtras(block, documentFields, at, extras)
-  if (block.citations?.enabled === true) extras.push({ format: 'anthropic-messages', name: 'citations', path: `${at}.citations`, value: block.citations })
+  if (block.citations?.enabled === true)
+    extras.push({ format: 'anthropic-messages', name: 'citations', path: `${at}.citations`, value: block.citations })
   return {
     type: 'file',
     source:

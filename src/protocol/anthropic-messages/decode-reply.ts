@@ -8,8 +8,8 @@ import { malformed, streamEventError } from './errors.js'
 import { finishReason } from './stop-reason.js'
 
 /**
- * Reads an answer of Anthropic, and `text`, which it was parsed from. It names no time, so `created` (Unix seconds) is handed in. Citations of a text have no
- * canonical form and are left behind. Throws `BursarError` `upstream_malformed`.
+ * Reads an answer of Anthropic, and `text`, which it was parsed from. It names no time, so `created` (Unix seconds) is handed in.
+ * Citations of a text have no canonical form and are left behind. Throws `BursarError` `upstream_malformed`.
  */
 export function decodeMessagesReply(json: unknown, created: number, text?: string): Reply {
   if (!isObject(json)) throw malformed('it is not a JSON object')

@@ -29,7 +29,13 @@ describe('a body of /v1/messages', () => {
       service_tier: 'standard_only',
       metadata: { user_id: 'u-1' },
       tools: [
-        { name: 'search', description: 'Finds.', input_schema: { type: 'object', properties: {} }, strict: true, cache_control: { type: 'ephemeral' } },
+        {
+          name: 'search',
+          description: 'Finds.',
+          input_schema: { type: 'object', properties: {} },
+          strict: true,
+          cache_control: { type: 'ephemeral' },
+        },
         { type: 'web_search_20250305', name: 'web_search', max_uses: 2 },
       ],
       tool_choice: { type: 'tool', name: 'search', disable_parallel_tool_use: true },
@@ -56,8 +62,21 @@ describe('a body of /v1/messages', () => {
         { role: 'user', at: 'messages[0]', parts: [{ type: 'text', text: 'Hello', at: 'messages[0].content' }] },
       ],
       tools: [
-        { type: 'function', name: 'search', description: 'Finds.', parameters: { type: 'object', properties: {} }, strict: true, cache: {}, at: 'tools[0]' },
-        { type: 'native', format: 'anthropic-messages', value: { type: 'web_search_20250305', name: 'web_search', max_uses: 2 }, at: 'tools[1]' },
+        {
+          type: 'function',
+          name: 'search',
+          description: 'Finds.',
+          parameters: { type: 'object', properties: {} },
+          strict: true,
+          cache: {},
+          at: 'tools[0]',
+        },
+        {
+          type: 'native',
+          format: 'anthropic-messages',
+          value: { type: 'web_search_20250305', name: 'web_search', max_uses: 2 },
+          at: 'tools[1]',
+        },
       ],
       extra: [{ format: 'anthropic-messages', name: 'container', path: 'container', value: 'c-1' }],
     })
@@ -127,7 +146,12 @@ describe('a body of /v1/messages', () => {
         { type: 'tool_call', id: 't1', name: 'f', arguments: '{"a":[1]}', at: 'messages[1].content[4]' },
       ],
       [
-        { type: 'tool_result', callId: 't1', content: [{ type: 'text', text: 'bad', at: 'messages[2].content[0].content[0]' }], isError: true },
+        {
+          type: 'tool_result',
+          callId: 't1',
+          content: [{ type: 'text', text: 'bad', at: 'messages[2].content[0].content[0]' }],
+          isError: true,
+        },
         { type: 'tool_result', callId: 't2', content: [{ type: 'text', text: 'plain' }] },
         { type: 'tool_result', callId: 't3', content: [] },
         { type: 'native', format: 'anthropic-messages', value: { tool_use_id: 't4' } },
@@ -149,10 +173,36 @@ describe('a body of /v1/messages', () => {
     ['messages[0].content', { ...minimal, messages: [{ role: 'user' }] }],
     ['messages[0].content[0].text', { ...minimal, messages: [{ role: 'user', content: [{ type: 'text' }] }] }],
     ['messages[0].content[0].type', { ...minimal, messages: [{ role: 'user', content: [{ text: 'x' }] }] }],
-    ['messages[0].content[1].source.data', { ...minimal, messages: [{ role: 'user', content: [{ type: 'text', text: 'a' }, { type: 'image', source: { type: 'base64', media_type: 'image/png' } }] }] }],
-    ['messages[0].content[0].input', { ...minimal, messages: [{ role: 'assistant', content: [{ type: 'tool_use', id: 'a', name: 'b', input: 'c' }] }] }],
-    ['messages[0].content[0].content[0].text', { ...minimal, messages: [{ role: 'user', content: [{ type: 'tool_result', tool_use_id: 'a', content: [{ type: 'text', text: 1 }] }] }] }],
-    ['messages[0].content[0].cache_control.ttl', { ...minimal, messages: [{ role: 'user', content: [{ type: 'text', text: 'a', cache_control: { type: 'ephemeral', ttl: '2h' } }] }] }],
+    [
+      'messages[0].content[1].source.data',
+      {
+        ...minimal,
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'a' },
+              { type: 'image', source: { type: 'base64', media_type: 'image/png' } },
+            ],
+          },
+        ],
+      },
+    ],
+    [
+      'messages[0].content[0].input',
+      { ...minimal, messages: [{ role: 'assistant', content: [{ type: 'tool_use', id: 'a', name: 'b', input: 'c' }] }] },
+    ],
+    [
+      'messages[0].content[0].content[0].text',
+      {
+        ...minimal,
+        messages: [{ role: 'user', content: [{ type: 'tool_result', tool_use_id: 'a', content: [{ type: 'text', text: 1 }] }] }],
+      },
+    ],
+    [
+      'messages[0].content[0].cache_control.ttl',
+      { ...minimal, messages: [{ role: 'user', content: [{ type: 'text', text: 'a', cache_control: { type: 'ephemeral', ttl: '2h' } }] }] },
+    ],
     ['system[0].text', { ...minimal, system: [{ type: 'text', text: null }] }],
     ['temperature', { ...minimal, temperature: 1.5 }],
     ['stop_sequences[1]', { ...minimal, stop_sequences: ['a', 1] }],
@@ -178,7 +228,9 @@ describe('a body of /v1/messages', () => {
 
   it('has a schema that documentation can be made from', () => {
     const schema: unknown = z.toJSONSchema(messagesRequestSchema, { io: 'input' })
-    const fields = z.object({ properties: z.record(z.string(), z.looseObject({ description: z.string().min(10) })), required: z.array(z.string()) }).parse(schema)
+    const fields = z
+      .object({ properties: z.record(z.string(), z.looseObject({ description: z.string().min(10) })), required: z.array(z.string()) })
+      .parse(schema)
     expect(fields.required.sort()).toEqual(['max_tokens', 'messages', 'model'])
     expect(Object.keys(fields.properties)).toEqual(Object.keys(messagesRequestSchema.shape))
   })

@@ -1,5 +1,16 @@
 import { InvalidRequest } from '../../errors/index.js'
-import type { Effort, ExtraField, Message, Part, ReasoningSettings, Request, ResponseFormat, Tool, ToolChoice, WireBody } from '../conversation.js'
+import type {
+  Effort,
+  ExtraField,
+  Message,
+  Part,
+  ReasoningSettings,
+  Request,
+  ResponseFormat,
+  Tool,
+  ToolChoice,
+  WireBody,
+} from '../conversation.js'
 import { argumentsText, mayHoldLongNumber } from '../exact-numbers.js'
 import { invalidField } from '../schema-issues.js'
 import { decodeCacheMark, decodeContent } from './decode-content.js'
@@ -42,7 +53,11 @@ function toCanonical(body: MessagesBody, wire: WireBody | undefined): Request {
   for (const [index, message] of body.messages.entries()) {
     const at = `messages[${index}]`
     collectExtras(message, messageFields, at, extra)
-    messages.push({ role: message.role, parts: decodeContent(message.content, `${at}.content`, extra).map((part) => exactly(part, wire)), at })
+    messages.push({
+      role: message.role,
+      parts: decodeContent(message.content, `${at}.content`, extra).map((part) => exactly(part, wire)),
+      at,
+    })
   }
 
   const { toolChoice, parallelToolCalls } = decodeToolChoice(body, paths, extra)
@@ -85,7 +100,18 @@ function exactly(part: Part, wire: WireBody | undefined): Part {
   if (part.type !== 'tool_call' || wire === undefined || !mayHoldLongNumber(part.arguments)) return part
   const [, message, block] = /^messages\[(\d+)\]\.content\[(\d+)\]$/.exec(part.at ?? '') ?? []
   if (message === undefined || block === undefined) return part
-  return { ...part, arguments: argumentsText(JSON.parse(part.arguments), Buffer.from(wire.bytes).toString('utf8'), 'messages', message, 'content', block, 'input') }
+  return {
+    ...part,
+    arguments: argumentsText(
+      JSON.parse(part.arguments),
+      Buffer.from(wire.bytes).toString('utf8'),
+      'messages',
+      message,
+      'content',
+      block,
+      'input',
+    ),
+  }
 }
 
 function decodeTools(tools: NonNullable<MessagesBody['tools']>, extra: ExtraField[]): Tool[] {

@@ -44,7 +44,12 @@ export function planThinking(
   const effortPath = reasoningPath(request, 'effort')
   const budgetPath = reasoningPath(request, 'maxTokens')
   const maximum = request.maxOutputTokens
-  const plain = { maxTokens: maximum ?? fallbackMaximum ?? answerRoom, thinking: undefined, effort: undefined, on: !traits.canDisableThinking }
+  const plain = {
+    maxTokens: maximum ?? fallbackMaximum ?? answerRoom,
+    thinking: undefined,
+    effort: undefined,
+    on: !traits.canDisableThinking,
+  }
   if (asked === undefined) return plain
 
   if (asked.effort === 'none' || (asked.effort === undefined && asked.maxTokens === 0)) {
@@ -67,7 +72,9 @@ export function planThinking(
   if (asked.effort !== undefined && effort !== undefined && effort !== asked.effort)
     drop.adjusted?.(effortPath, `"${asked.effort}" became "${effort}", the nearest that this model has`)
 
-  const obstacle = obstacles.forcedTool ? 'a forced tool call leaves no room for it' : 'the tool calls in the conversation came without the thinking that led to them'
+  const obstacle = obstacles.forcedTool
+    ? 'a forced tool call leaves no room for it'
+    : 'the tool calls in the conversation came without the thinking that led to them'
   if (!byBudget) {
     if (asked.effort !== undefined && asked.maxTokens !== undefined)
       drop.adjusted?.(budgetPath, 'this model takes an effort and no budget of thinking tokens; the effort beside it says the same')
@@ -87,13 +94,21 @@ export function planThinking(
   const asMuch = asked.maxTokens ?? thinkingBudgets[asked.effort ?? 'medium']
   const { maxTokens, most } = room(asMuch, maximum ?? fallbackMaximum, asked.maxTokens !== undefined)
   if (most < smallestBudget) {
-    drop.unsupported(path, `thinking needs at least ${smallestBudget} tokens, and the maximum of ${maxTokens} output tokens counts them too`)
+    drop.unsupported(
+      path,
+      `thinking needs at least ${smallestBudget} tokens, and the maximum of ${maxTokens} output tokens counts them too`,
+    )
     return { ...plain, effort }
   }
   const budget = within(asMuch, [smallestBudget, most])
   // That an effort is fewer tokens here than elsewhere is worth a note, that it is more is not.
-  if (budget < asMuch) drop.adjusted?.(asked.maxTokens === undefined ? path : budgetPath, `the thinking budget is ${budget} tokens, since the maximum of ${maxTokens} counts them too`)
-  else if (asked.maxTokens !== undefined && budget > asMuch) drop.adjusted?.(budgetPath, `the thinking budget is ${budget} tokens, the least that Anthropic takes`)
+  if (budget < asMuch)
+    drop.adjusted?.(
+      asked.maxTokens === undefined ? path : budgetPath,
+      `the thinking budget is ${budget} tokens, since the maximum of ${maxTokens} counts them too`,
+    )
+  else if (asked.maxTokens !== undefined && budget > asMuch)
+    drop.adjusted?.(budgetPath, `the thinking budget is ${budget} tokens, the least that Anthropic takes`)
   return { maxTokens, thinking: { type: 'enabled', budget_tokens: budget, ...display }, effort, on: true }
 }
 

@@ -1,5 +1,15 @@
 import type { DropPolicy } from '../codec.js'
-import type { CacheMark, FilePart, ImagePart, MediaSource, Part, ReasoningPart, TextPart, ToolCallPart, ToolResultPart } from '../conversation.js'
+import type {
+  CacheMark,
+  FilePart,
+  ImagePart,
+  MediaSource,
+  Part,
+  ReasoningPart,
+  TextPart,
+  ToolCallPart,
+  ToolResultPart,
+} from '../conversation.js'
 import { parseToolArguments } from '../tool-arguments.js'
 import type { ExtraIndex } from './extras.js'
 
@@ -101,7 +111,9 @@ function encodeReasoning(part: ReasoningPart, at: string, state: EncodeState): B
     return undefined
   }
   const block: Block =
-    part.redacted === true ? { type: 'redacted_thinking', data: part.signature } : { type: 'thinking', thinking: part.text, signature: part.signature }
+    part.redacted === true
+      ? { type: 'redacted_thinking', data: part.signature }
+      : { type: 'thinking', thinking: part.text, signature: part.signature }
   state.extras.restore(part.at, block)
   return block
 }
@@ -116,7 +128,8 @@ function encodeToolCall(part: ToolCallPart, at: string, state: EncodeState): Blo
 function encodeToolResult(part: ToolResultPart, at: string, state: EncodeState): Block {
   const block: Block = { type: 'tool_result', tool_use_id: toolId(part.callId) }
   const only = part.content[0]
-  if (part.content.length === 1 && only?.type === 'text' && only.cache === undefined && only.at === `${at}.content`) block['content'] = only.text
+  if (part.content.length === 1 && only?.type === 'text' && only.cache === undefined && only.at === `${at}.content`)
+    block['content'] = only.text
   else if (part.content.length > 0) {
     const content: Block[] = []
     for (const [index, inner] of part.content.entries()) {
@@ -133,7 +146,11 @@ function encodeToolResult(part: ToolResultPart, at: string, state: EncodeState):
 
 /** Anthropic takes ids of letters, digits, `_` and `-`; other providers write more (`functions.search:0`). */
 function toolId(id: string): string {
-  return /^[a-zA-Z0-9_-]+$/.test(id) ? id : id === '' ? 'call' : id.replace(/[^a-zA-Z0-9_-]/g, (character) => `_${character.charCodeAt(0).toString(16)}_`)
+  return /^[a-zA-Z0-9_-]+$/.test(id)
+    ? id
+    : id === ''
+      ? 'call'
+      : id.replace(/[^a-zA-Z0-9_-]/g, (character) => `_${character.charCodeAt(0).toString(16)}_`)
 }
 
 function encodeImage(part: ImagePart, at: string, state: EncodeState): Block | undefined {

@@ -19,7 +19,12 @@ export function encodeSystem(messages: readonly Message[], state: EncodeState): 
   for (const [index, message] of messages.entries()) encodeSystemParts(message, `messages[${index}]`, state, blocks)
   if (blocks.length === 0) return undefined
   const [only] = blocks
-  const plain = billing === undefined && blocks.length === 1 && only !== undefined && Object.keys(only).length === 2 && messages[0]?.parts[0]?.at === messages[0]?.at
+  const plain =
+    billing === undefined &&
+    blocks.length === 1 &&
+    only !== undefined &&
+    Object.keys(only).length === 2 &&
+    messages[0]?.parts[0]?.at === messages[0]?.at
   return plain && typeof only['text'] === 'string' ? only['text'] : blocks
 }
 
@@ -47,7 +52,8 @@ export function encodeTurns(messages: readonly Message[], first: number, systemI
   for (let index = first; index < messages.length; index++) {
     const message = messages[index]
     if (message === undefined) continue
-    if (message.name !== undefined) state.drop.unsupported(`${message.at ?? `messages[${index}]`}.name`, 'Anthropic has no names of speakers')
+    if (message.name !== undefined)
+      state.drop.unsupported(`${message.at ?? `messages[${index}]`}.name`, 'Anthropic has no names of speakers')
     if (message.role !== 'assistant') {
       run.push(message)
       continue

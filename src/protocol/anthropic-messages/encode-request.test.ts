@@ -19,7 +19,15 @@ function noting(): DropPolicy & { readonly dropped: string[]; readonly noted: st
 }
 
 function request(changes: Partial<Request>): Request {
-  return { model: 'x', messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hi' }] }], maxOutputTokens: 1000, stream: false, paths: {}, extra: [], ...changes }
+  return {
+    model: 'x',
+    messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hi' }] }],
+    maxOutputTokens: 1000,
+    stream: false,
+    paths: {},
+    extra: [],
+    ...changes,
+  }
 }
 
 const old = 'claude-sonnet-4-5'
@@ -114,23 +122,57 @@ describe('a request to Anthropic', () => {
     ['modalities', { extra: [{ format: 'openai-chat', name: 'modalities', path: 'modalities', value: ['text'] }] }],
     ['tools[0]', { tools: [{ type: 'native', format: 'gemini', value: {}, at: 'tools[0]' }] }],
     ['messages[0].name', { messages: [{ ...text('user', 'x', 'messages[0]'), name: 'bob' }] }],
-    ['messages[0].content[1]', { messages: [{ role: 'user', parts: [{ type: 'text', text: 'x' }, { type: 'audio', source: { kind: 'base64', mediaType: 'audio/wav', data: '' }, at: 'messages[0].content[1]' }] }] }],
-    ['messages[0].content[0]', { messages: [{ role: 'user', at: 'messages[0]', parts: [{ type: 'image', source: { kind: 'base64', mediaType: 'image/tiff', data: '' } }] }] }],
-    ['messages[0].content[0]', { messages: [{ role: 'user', at: 'messages[0]', parts: [{ type: 'file', source: { kind: 'file-id', id: 'file-abc' } }] }] }],
+    [
+      'messages[0].content[1]',
+      {
+        messages: [
+          {
+            role: 'user',
+            parts: [
+              { type: 'text', text: 'x' },
+              { type: 'audio', source: { kind: 'base64', mediaType: 'audio/wav', data: '' }, at: 'messages[0].content[1]' },
+            ],
+          },
+        ],
+      },
+    ],
+    [
+      'messages[0].content[0]',
+      {
+        messages: [
+          { role: 'user', at: 'messages[0]', parts: [{ type: 'image', source: { kind: 'base64', mediaType: 'image/tiff', data: '' } }] },
+        ],
+      },
+    ],
+    [
+      'messages[0].content[0]',
+      { messages: [{ role: 'user', at: 'messages[0]', parts: [{ type: 'file', source: { kind: 'file-id', id: 'file-abc' } }] }] },
+    ],
     ['messages[0]', { messages: [{ role: 'user', at: 'messages[0]', parts: [] }] }],
     ['reasoning', { reasoning: { effort: 'high' } }, 'claude-3-5-sonnet-20241022'],
     ['reasoning', { reasoning: { effort: 'none' } }, 'claude-opus-5-5'],
     ['reasoning', { reasoning: { effort: 'low' }, maxOutputTokens: 1200 }],
     ['tool_choice', { toolChoice: 'required', tools: [{ type: 'function', name: 'f' }] }, 'claude-sonnet-5-5'],
   ])('refuses %s when it cannot be said: %j', (path, changes, model = old) => {
-    expect(() => encodeMessagesRequest(request(changes), model, refuse)).toThrow(expect.objectContaining({ code: 'unsupported_parameter', path }))
+    expect(() => encodeMessagesRequest(request(changes), model, refuse)).toThrow(
+      expect.objectContaining({ code: 'unsupported_parameter', path }),
+    )
     const drop = noting()
     encodeMessagesRequest(request(changes), model, drop)
     expect(drop.dropped).toEqual([path])
   })
 
   it('lets settings pass that change nothing', () => {
-    const changes: Partial<Request> = { n: 1, temperature: 1, topP: 1, frequencyPenalty: 0, presencePenalty: 0, logitBias: {}, store: false, responseFormat: { type: 'text' } }
+    const changes: Partial<Request> = {
+      n: 1,
+      temperature: 1,
+      topP: 1,
+      frequencyPenalty: 0,
+      presencePenalty: 0,
+      logitBias: {},
+      store: false,
+      responseFormat: { type: 'text' },
+    }
     expect(encodeMessagesRequest(request(changes), current, refuse)).toEqual({
       model: current,
       max_tokens: 1000,
@@ -140,14 +182,23 @@ describe('a request to Anthropic', () => {
 
   it('refuses arguments that are no JSON object, whatever may be dropped', () => {
     for (const wrong of ['{"a":', '[1]', '"x"', 'null']) {
-      const messages: Message[] = [{ role: 'assistant', parts: [{ type: 'tool_call', id: 'a', name: 'f', arguments: wrong, at: 'messages[0].tool_calls[0]' }] }]
+      const messages: Message[] = [
+        { role: 'assistant', parts: [{ type: 'tool_call', id: 'a', name: 'f', arguments: wrong, at: 'messages[0].tool_calls[0]' }] },
+      ]
       expect(() => encodeMessagesRequest(request({ messages }), old, noting())).toThrow(InvalidRequest)
-      expect(() => encodeMessagesRequest(request({ messages }), old, noting())).toThrow(expect.objectContaining({ path: 'messages[0].tool_calls[0]' }))
+      expect(() => encodeMessagesRequest(request({ messages }), old, noting())).toThrow(
+        expect.objectContaining({ path: 'messages[0].tool_calls[0]' }),
+      )
     }
   })
 
   describe('instructions inside the conversation', () => {
-    const messages = [text('user', 'A', 'messages[0]'), text('assistant', 'B', 'messages[1]'), text('system', 'C', 'messages[2]'), text('user', 'D', 'messages[3]')]
+    const messages = [
+      text('user', 'A', 'messages[0]'),
+      text('assistant', 'B', 'messages[1]'),
+      text('system', 'C', 'messages[2]'),
+      text('user', 'D', 'messages[3]'),
+    ]
 
     it('follow the user message that they belong to, where the model takes them', () => {
       expect(encodeMessagesRequest(request({ messages }), current, refuse)['messages']).toMatchObject([
@@ -170,13 +221,23 @@ describe('a request to Anthropic', () => {
 
     it('become a message of the user behind an answer, where nothing else could carry them', () => {
       const drop = noting()
-      expect(encodeMessagesRequest(request({ messages: messages.slice(0, 3) }), current, drop)['messages']).toMatchObject([{}, {}, { role: 'user', content: [{ text: '<system>\nC\n</system>' }] }])
+      expect(encodeMessagesRequest(request({ messages: messages.slice(0, 3) }), current, drop)['messages']).toMatchObject([
+        {},
+        {},
+        { role: 'user', content: [{ text: '<system>\nC\n</system>' }] },
+      ])
       expect(drop).toMatchObject({ dropped: [], noted: ['messages[2]'] })
     })
 
     it('that hold more than text are refused', () => {
-      const picture: Message = { role: 'system', at: 'messages[1]', parts: [{ type: 'image', source: { kind: 'url', url: 'https://x/y.png' } }] }
-      expect(() => encodeMessagesRequest(request({ messages: [text('user', 'A'), picture] }), current, refuse)).toThrow(expect.objectContaining({ path: 'messages[1].content[0]' }))
+      const picture: Message = {
+        role: 'system',
+        at: 'messages[1]',
+        parts: [{ type: 'image', source: { kind: 'url', url: 'https://x/y.png' } }],
+      }
+      expect(() => encodeMessagesRequest(request({ messages: [text('user', 'A'), picture] }), current, refuse)).toThrow(
+        expect.objectContaining({ path: 'messages[1].content[0]' }),
+      )
     })
   })
 
@@ -195,7 +256,10 @@ describe('a request to Anthropic', () => {
       tools: [{ type: 'function', name: 'f', cache, at: 'tools[0]' }],
       messages: [
         { role: 'system', parts: [{ type: 'text', text: 's', cache, at: 'system[0]' }] },
-        { role: 'user', parts: [0, 1, 2].map((index) => ({ type: 'text' as const, text: `t${index}`, cache, at: `messages[0].content[${index}]` })) },
+        {
+          role: 'user',
+          parts: [0, 1, 2].map((index) => ({ type: 'text' as const, text: `t${index}`, cache, at: `messages[0].content[${index}]` })),
+        },
       ],
     })
     const drop = noting()
@@ -223,7 +287,13 @@ describe('a request to Anthropic', () => {
     ]
     expect(encodeMessagesRequest(request({ messages }), old, drop)['messages']).toMatchObject([
       {},
-      { content: [{ type: 'thinking', thinking: 'ours', signature: 'S' }, { type: 'redacted_thinking', data: 'R' }, { type: 'text', text: 'A' }] },
+      {
+        content: [
+          { type: 'thinking', thinking: 'ours', signature: 'S' },
+          { type: 'redacted_thinking', data: 'R' },
+          { type: 'text', text: 'A' },
+        ],
+      },
     ])
     expect(drop.dropped).toEqual([])
     expect(drop.noted).toEqual(['messages[1].content[2]', 'messages[1].content[3]'])
@@ -231,26 +301,111 @@ describe('a request to Anthropic', () => {
 
   describe('reasoning', () => {
     const cases: [string, string, Partial<Request>, Record<string, unknown>][] = [
-      ['a budget for an effort', old, { reasoning: { effort: 'medium' }, maxOutputTokens: 20_000 }, { max_tokens: 20_000, thinking: { type: 'enabled', budget_tokens: 8192 } }],
-      ['at most three quarters of the maximum', old, { reasoning: { effort: 'high' }, maxOutputTokens: 4000 }, { max_tokens: 4000, thinking: { type: 'enabled', budget_tokens: 3000 } }],
-      ['room where the caller gives no maximum', old, { reasoning: { effort: 'low' }, maxOutputTokens: undefined }, { max_tokens: 5120, thinking: { type: 'enabled', budget_tokens: 1024 } }],
-      ['the budget asked for', old, { reasoning: { maxTokens: 1500 }, maxOutputTokens: 4000 }, { max_tokens: 4000, thinking: { type: 'enabled', budget_tokens: 1500 } }],
-      ['the same effort, whole, where the caller gives no maximum', old, { reasoning: { effort: 'high' }, maxOutputTokens: undefined }, { max_tokens: 28_672, thinking: { type: 'enabled', budget_tokens: 24_576 } }],
-      ['as much as every model takes', old, { reasoning: { effort: 'max' }, maxOutputTokens: undefined }, { max_tokens: 32_000, thinking: { type: 'enabled', budget_tokens: 27_904 } }],
-      ['almost all of the maximum, where the caller says so', old, { reasoning: { maxTokens: 31_999 }, maxOutputTokens: 32_000 }, { max_tokens: 32_000, thinking: { type: 'enabled', budget_tokens: 31_999 } }],
-      ['a budget beyond the maximum', old, { reasoning: { maxTokens: 8000 }, maxOutputTokens: 8000 }, { max_tokens: 8000, thinking: { type: 'enabled', budget_tokens: 6000 } }],
-      ['a budget below the least', old, { reasoning: { maxTokens: 500 }, maxOutputTokens: 8000 }, { max_tokens: 8000, thinking: { type: 'enabled', budget_tokens: 1024 } }],
-      ['room for a budget without a maximum', old, { reasoning: { maxTokens: 60_000 }, maxOutputTokens: undefined }, { max_tokens: 64_096, thinking: { type: 'enabled', budget_tokens: 60_000 } }],
-      ['an effort for a budget, where the model knows no budgets', current, { reasoning: { maxTokens: 10_000 } }, { max_tokens: 1000, thinking: { type: 'adaptive' }, output_config: { effort: 'medium' } }],
+      [
+        'a budget for an effort',
+        old,
+        { reasoning: { effort: 'medium' }, maxOutputTokens: 20_000 },
+        { max_tokens: 20_000, thinking: { type: 'enabled', budget_tokens: 8192 } },
+      ],
+      [
+        'at most three quarters of the maximum',
+        old,
+        { reasoning: { effort: 'high' }, maxOutputTokens: 4000 },
+        { max_tokens: 4000, thinking: { type: 'enabled', budget_tokens: 3000 } },
+      ],
+      [
+        'room where the caller gives no maximum',
+        old,
+        { reasoning: { effort: 'low' }, maxOutputTokens: undefined },
+        { max_tokens: 5120, thinking: { type: 'enabled', budget_tokens: 1024 } },
+      ],
+      [
+        'the budget asked for',
+        old,
+        { reasoning: { maxTokens: 1500 }, maxOutputTokens: 4000 },
+        { max_tokens: 4000, thinking: { type: 'enabled', budget_tokens: 1500 } },
+      ],
+      [
+        'the same effort, whole, where the caller gives no maximum',
+        old,
+        { reasoning: { effort: 'high' }, maxOutputTokens: undefined },
+        { max_tokens: 28_672, thinking: { type: 'enabled', budget_tokens: 24_576 } },
+      ],
+      [
+        'as much as every model takes',
+        old,
+        { reasoning: { effort: 'max' }, maxOutputTokens: undefined },
+        { max_tokens: 32_000, thinking: { type: 'enabled', budget_tokens: 27_904 } },
+      ],
+      [
+        'almost all of the maximum, where the caller says so',
+        old,
+        { reasoning: { maxTokens: 31_999 }, maxOutputTokens: 32_000 },
+        { max_tokens: 32_000, thinking: { type: 'enabled', budget_tokens: 31_999 } },
+      ],
+      [
+        'a budget beyond the maximum',
+        old,
+        { reasoning: { maxTokens: 8000 }, maxOutputTokens: 8000 },
+        { max_tokens: 8000, thinking: { type: 'enabled', budget_tokens: 6000 } },
+      ],
+      [
+        'a budget below the least',
+        old,
+        { reasoning: { maxTokens: 500 }, maxOutputTokens: 8000 },
+        { max_tokens: 8000, thinking: { type: 'enabled', budget_tokens: 1024 } },
+      ],
+      [
+        'room for a budget without a maximum',
+        old,
+        { reasoning: { maxTokens: 60_000 }, maxOutputTokens: undefined },
+        { max_tokens: 64_096, thinking: { type: 'enabled', budget_tokens: 60_000 } },
+      ],
+      [
+        'an effort for a budget, where the model knows no budgets',
+        current,
+        { reasoning: { maxTokens: 10_000 } },
+        { max_tokens: 1000, thinking: { type: 'adaptive' }, output_config: { effort: 'medium' } },
+      ],
       ['no tokens', old, { reasoning: { maxTokens: 0 } }, { max_tokens: 1000, thinking: { type: 'disabled' } }],
       ['a ceiling at a model that does not think', 'claude-3-5-haiku-20241022', { reasoning: { maxTokens: 31_999 } }, { max_tokens: 1000 }],
       ['none', old, { reasoning: { effort: 'none' } }, { max_tokens: 1000, thinking: { type: 'disabled' } }],
-      ['both for Opus 4.5', 'claude-opus-4-5', { reasoning: { effort: 'xhigh' }, maxOutputTokens: 40_000 }, { max_tokens: 40_000, thinking: { type: 'enabled', budget_tokens: 30_000 }, output_config: { effort: 'high' } }],
-      ['an effort for 4.6', 'claude-sonnet-4-6', { reasoning: { effort: 'minimal' } }, { max_tokens: 1000, thinking: { type: 'adaptive' }, output_config: { effort: 'low' } }],
-      ['a budget for 4.6', 'claude-sonnet-4-6', { reasoning: { maxTokens: 2000 }, maxOutputTokens: 5000 }, { max_tokens: 5000, thinking: { type: 'enabled', budget_tokens: 2000 } }],
-      ['an effort for 4.8', current, { reasoning: { effort: 'xhigh', visible: true } }, { max_tokens: 1000, thinking: { type: 'adaptive', display: 'summarized' }, output_config: { effort: 'xhigh' } }],
-      ['a date is no version', 'claude-opus-4-20250514', { reasoning: { effort: 'low' }, maxOutputTokens: 9000 }, { max_tokens: 9000, thinking: { type: 'enabled', budget_tokens: 1024 } }],
-      ['a compatible server', 'glm-5', { reasoning: { effort: 'low' }, maxOutputTokens: 9000 }, { max_tokens: 9000, thinking: { type: 'enabled', budget_tokens: 1024 } }],
+      [
+        'both for Opus 4.5',
+        'claude-opus-4-5',
+        { reasoning: { effort: 'xhigh' }, maxOutputTokens: 40_000 },
+        { max_tokens: 40_000, thinking: { type: 'enabled', budget_tokens: 30_000 }, output_config: { effort: 'high' } },
+      ],
+      [
+        'an effort for 4.6',
+        'claude-sonnet-4-6',
+        { reasoning: { effort: 'minimal' } },
+        { max_tokens: 1000, thinking: { type: 'adaptive' }, output_config: { effort: 'low' } },
+      ],
+      [
+        'a budget for 4.6',
+        'claude-sonnet-4-6',
+        { reasoning: { maxTokens: 2000 }, maxOutputTokens: 5000 },
+        { max_tokens: 5000, thinking: { type: 'enabled', budget_tokens: 2000 } },
+      ],
+      [
+        'an effort for 4.8',
+        current,
+        { reasoning: { effort: 'xhigh', visible: true } },
+        { max_tokens: 1000, thinking: { type: 'adaptive', display: 'summarized' }, output_config: { effort: 'xhigh' } },
+      ],
+      [
+        'a date is no version',
+        'claude-opus-4-20250514',
+        { reasoning: { effort: 'low' }, maxOutputTokens: 9000 },
+        { max_tokens: 9000, thinking: { type: 'enabled', budget_tokens: 1024 } },
+      ],
+      [
+        'a compatible server',
+        'glm-5',
+        { reasoning: { effort: 'low' }, maxOutputTokens: 9000 },
+        { max_tokens: 9000, thinking: { type: 'enabled', budget_tokens: 1024 } },
+      ],
     ]
     it.each(cases)('%s', (_name, model, changes, expected) => {
       const { messages: _messages, model: _model, ...rest } = encodeMessagesRequest(request(changes), model, noting())
@@ -258,10 +413,18 @@ describe('a request to Anthropic', () => {
     })
 
     it('stands back where a tool call is forced', () => {
-      const changes: Partial<Request> = { reasoning: { effort: 'max' }, maxOutputTokens: 9000, toolChoice: 'required', tools: [{ type: 'function', name: 'f' }] }
+      const changes: Partial<Request> = {
+        reasoning: { effort: 'max' },
+        maxOutputTokens: 9000,
+        toolChoice: 'required',
+        tools: [{ type: 'function', name: 'f' }],
+      }
       const drop = noting()
       expect(encodeMessagesRequest(request(changes), old, drop)).not.toHaveProperty('thinking')
-      expect(encodeMessagesRequest(request(changes), current, drop)).toMatchObject({ thinking: { type: 'disabled' }, output_config: { effort: 'high' } })
+      expect(encodeMessagesRequest(request(changes), current, drop)).toMatchObject({
+        thinking: { type: 'disabled' },
+        output_config: { effort: 'high' },
+      })
       expect(drop).toMatchObject({ dropped: [], noted: ['reasoning', 'reasoning'] })
     })
 
@@ -292,9 +455,16 @@ describe('a request to Anthropic', () => {
     const drop = noting()
     const schema = {
       type: 'object',
-      properties: { age: { type: 'integer', minimum: 0, description: 'Years.' }, tags: { type: 'array', items: { type: 'object', properties: {} }, minItems: 3 } },
+      properties: {
+        age: { type: 'integer', minimum: 0, description: 'Years.' },
+        tags: { type: 'array', items: { type: 'object', properties: {} }, minItems: 3 },
+      },
     }
-    expect(encodeMessagesRequest(request({ responseFormat: { type: 'json_schema', schema, description: 'A person.' } }), old, drop)['output_config']).toEqual({
+    expect(
+      encodeMessagesRequest(request({ responseFormat: { type: 'json_schema', schema, description: 'A person.' } }), old, drop)[
+        'output_config'
+      ],
+    ).toEqual({
       format: {
         type: 'json_schema',
         schema: {
@@ -317,7 +487,10 @@ describe('a request to Anthropic', () => {
       max_tokens: 50,
       system: 'Be brief.',
       messages: [
-        { role: 'user', content: [{ type: 'document', source: { type: 'url', url: 'https://x/y.pdf' }, citations: { enabled: true }, context: 'c' }] },
+        {
+          role: 'user',
+          content: [{ type: 'document', source: { type: 'url', url: 'https://x/y.pdf' }, citations: { enabled: true }, context: 'c' }],
+        },
         { role: 'assistant', content: [{ type: 'text', text: 'See.', citations: [{ type: 'page_location' }] }] },
         { role: 'user', content: 'More' },
       ],

@@ -21,7 +21,12 @@ const maxCacheMarks = 4
  * Writes a canonical request as a body of `POST /v1/messages`. What the format or the model can't express goes to
  * `drop.unsupported` with the caller's own path; hints that change no answer are left out and noted (`drop.adjusted`).
  */
-export function encodeMessagesRequest(request: Request, model: string, drop: DropPolicy, options: EncodeOptions = {}): Record<string, unknown> {
+export function encodeMessagesRequest(
+  request: Request,
+  model: string,
+  drop: DropPolicy,
+  options: EncodeOptions = {},
+): Record<string, unknown> {
   const traits = modelTraits(model)
   const state: EncodeState = { drop, extras: new ExtraIndex(request.extra), marks: [] }
   refuseInexpressible(request, drop)
@@ -75,7 +80,8 @@ function refuseInexpressible(request: Request, drop: DropPolicy): void {
   if (request.store === true) drop.unsupported(paths['store'] ?? 'store', 'Anthropic stores no answers')
   if (request.metadata !== undefined && Object.keys(request.metadata).length > 0)
     drop.adjusted?.(paths['metadata'] ?? 'metadata', 'Anthropic keeps no labels; left out')
-  if (request.promptCacheKey !== undefined) drop.adjusted?.(paths['promptCacheKey'] ?? 'prompt_cache_key', 'Anthropic has no cache keys; left out')
+  if (request.promptCacheKey !== undefined)
+    drop.adjusted?.(paths['promptCacheKey'] ?? 'prompt_cache_key', 'Anthropic has no cache keys; left out')
   for (const field of request.extra)
     if (field.format !== 'anthropic-messages') tellForeign(field, drop, 'the format of Anthropic has no such field')
 }
@@ -88,7 +94,9 @@ function unsealedLoop(messages: readonly Message[]): boolean {
   const results = message?.role === 'user' && message.parts.some((part) => part.type === 'tool_result')
   const answer = results ? messages[last - 1] : message
   if (answer?.role !== 'assistant' || !answer.parts.some((part) => part.type === 'tool_call')) return false
-  return !answer.parts.some((part) => part.type === 'reasoning' && part.signatureFormat === 'anthropic-messages' && part.signature !== undefined)
+  return !answer.parts.some(
+    (part) => part.type === 'reasoning' && part.signatureFormat === 'anthropic-messages' && part.signature !== undefined,
+  )
 }
 
 function encodeTools(tools: readonly Tool[] | undefined, traits: ModelTraits, state: EncodeState): Block[] | undefined {
@@ -157,7 +165,10 @@ function encodeFormat(
     drop.unsupported(path, 'this model has no structured output')
     return undefined
   }
-  const described = format.description !== undefined && format.schema['description'] === undefined ? { ...format.schema, description: format.description } : format.schema
+  const described =
+    format.description !== undefined && format.schema['description'] === undefined
+      ? { ...format.schema, description: format.description }
+      : format.schema
   const { schema, changed } = outputSchema(described)
   if (changed) drop.adjusted?.(path, 'objects of the schema are closed, and limits that are not enforced are told in descriptions')
   return { type: 'json_schema', schema }
@@ -166,7 +177,11 @@ function encodeFormat(
 function encodeSampling(request: Request, traits: ModelTraits, thinking: boolean, drop: DropPolicy, body: Record<string, unknown>): void {
   const { paths } = request
   const refusal =
-    traits.sampling === 'refused' ? 'this model takes no sampling settings' : thinking ? 'thinking leaves no choice of sampling settings' : undefined
+    traits.sampling === 'refused'
+      ? 'this model takes no sampling settings'
+      : thinking
+        ? 'thinking leaves no choice of sampling settings'
+        : undefined
   // The default (1) says nothing, so it is left out where the field isn't taken.
   const { temperature, topK } = request
   let { topP } = request

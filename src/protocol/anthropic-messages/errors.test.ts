@@ -17,11 +17,17 @@ describe('errors in the format of Anthropic', () => {
     [529, 'overloaded_error'],
   ])('status %i is %s', (status, type) => {
     const error = new BursarError('No.', { code: 'internal_error', status })
-    expect(anthropicMessages.encodeError(error, 'r-1')).toEqual({ type: 'error', error: { type, message: 'No.', code: 'internal_error' }, request_id: 'r-1' })
+    expect(anthropicMessages.encodeError(error, 'r-1')).toEqual({
+      type: 'error',
+      error: { type, message: 'No.', code: 'internal_error' },
+      request_id: 'r-1',
+    })
   })
 
   it('name the field', () => {
-    expect(anthropicMessages.encodeError(new InvalidRequest('Bad.', { path: 'messages[0]' }), 'r')).toMatchObject({ error: { path: 'messages[0]' } })
+    expect(anthropicMessages.encodeError(new InvalidRequest('Bad.', { path: 'messages[0]' }), 'r')).toMatchObject({
+      error: { path: 'messages[0]' },
+    })
   })
 
   it('end a stream as an error event that says it was cut', () => {
@@ -33,12 +39,18 @@ describe('errors in the format of Anthropic', () => {
 
   it('are read from a provider, with the field it blames', () => {
     const decode = anthropicMessages.decodeError.bind(anthropicMessages)
-    expect(decode({ type: 'error', error: { type: 'invalid_request_error', message: 'messages.1.content.0.text: Field required' } })).toEqual({
+    expect(
+      decode({ type: 'error', error: { type: 'invalid_request_error', message: 'messages.1.content.0.text: Field required' } }),
+    ).toEqual({
       message: 'messages.1.content.0.text: Field required',
       code: 'invalid_request_error',
       param: 'messages[1].content[0].text',
     })
-    expect(decode({ error: { type: 'rate_limit_error', message: 'Slow down' } })).toEqual({ message: 'Slow down', code: 'rate_limit_error', param: undefined })
+    expect(decode({ error: { type: 'rate_limit_error', message: 'Slow down' } })).toEqual({
+      message: 'Slow down',
+      code: 'rate_limit_error',
+      param: undefined,
+    })
     expect(decode('<html>').message).not.toBe('')
     expect(decode(null).message).not.toBe('')
   })

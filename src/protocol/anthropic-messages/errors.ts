@@ -44,7 +44,11 @@ function errorFields(error: BursarError): Record<string, unknown> {
 }
 
 /** Reads an error body of Anthropic. A message such as `messages.1.content: Field required` names the field in front. */
-export function decodeMessagesError(json: unknown): { readonly message: string; readonly code?: string | undefined; readonly param?: string | undefined } {
+export function decodeMessagesError(json: unknown): {
+  readonly message: string
+  readonly code?: string | undefined
+  readonly param?: string | undefined
+} {
   const error = isObject(json) && isObject(json['error']) ? json['error'] : isObject(json) ? json : {}
   const message = typeof error['message'] === 'string' && error['message'] !== '' ? error['message'] : 'The provider gave no reason.'
   const type = error['type']

@@ -14,7 +14,13 @@ export interface ForeignSeal {
 }
 
 const mark = 'bursar.'
-const formats: ReadonlySet<string> = new Set<WireFormat>(['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini', 'openai-embeddings'])
+const formats: ReadonlySet<string> = new Set<WireFormat>([
+  'openai-chat',
+  'openai-responses',
+  'anthropic-messages',
+  'gemini',
+  'openai-embeddings',
+])
 
 export function writeForeignSeal({ kind, format, id, seal }: ForeignSeal): string {
   return `${mark}${kind}.${format}.${id === undefined ? '' : Buffer.from(id).toString('base64url')}.${seal}`

@@ -43,7 +43,15 @@ const fiveEfforts: readonly Effort[] = ['low', 'medium', 'high', 'xhigh', 'max']
 export function modelTraits(model: string): ModelTraits {
   const version = claudeVersion(model)
   if (version === undefined)
-    return { thinking: 'budget', canDisableThinking: true, efforts: [], sampling: 'free', structuredOutput: true, forcedTool: true, systemInside: false }
+    return {
+      thinking: 'budget',
+      canDisableThinking: true,
+      efforts: [],
+      sampling: 'free',
+      structuredOutput: true,
+      forcedTool: true,
+      systemInside: false,
+    }
   const { family, number } = version
   const always = family === 'mythos' || family === 'fable' || ((family === 'opus' || family === 'sonnet') && number >= 5.5)
   return {

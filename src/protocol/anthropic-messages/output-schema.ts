@@ -34,7 +34,9 @@ function convert(schema: JsonSchema, state: { changed: boolean }): JsonSchema {
     if (notEnforced.has(key) || (key === 'minItems' && typeof value === 'number' && value > 1)) {
       told.push(`${key}: ${JSON.stringify(value)}`)
     } else if (schemaMaps.has(key) && isObject(value)) {
-      result[key] = Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, isObject(inner) ? convert(inner, state) : inner]))
+      result[key] = Object.fromEntries(
+        Object.entries(value).map(([name, inner]) => [name, isObject(inner) ? convert(inner, state) : inner]),
+      )
     } else if (schemaLists.has(key) && Array.isArray(value)) {
       result[key] = value.map((inner: unknown) => (isObject(inner) ? convert(inner, state) : inner))
     } else if (key === 'oneOf' && Array.isArray(value) && schema['anyOf'] === undefined) {

@@ -25,9 +25,19 @@ const base64Source = z.looseObject({
   data: z.string().describe('The bytes in base64.'),
 })
 const urlSource = z.looseObject({ type: z.literal('url'), url: z.string().describe('Where the provider fetches it from.') })
-const fileSource = z.looseObject({ type: z.literal('file'), file_id: z.string().describe('Id of a file uploaded to Anthropic. Means nothing to another provider.') })
-const textSource = z.looseObject({ type: z.literal('text'), media_type: z.literal('text/plain'), data: z.string().describe('The document as plain text.') })
-const contentSource = z.looseObject({ type: z.literal('content'), content: z.unknown().describe('A string, or text and image blocks. Anthropic only.') })
+const fileSource = z.looseObject({
+  type: z.literal('file'),
+  file_id: z.string().describe('Id of a file uploaded to Anthropic. Means nothing to another provider.'),
+})
+const textSource = z.looseObject({
+  type: z.literal('text'),
+  media_type: z.literal('text/plain'),
+  data: z.string().describe('The document as plain text.'),
+})
+const contentSource = z.looseObject({
+  type: z.literal('content'),
+  content: z.unknown().describe('A string, or text and image blocks. Anthropic only.'),
+})
 
 const imageBlock = z
   .looseObject({
@@ -40,10 +50,15 @@ const imageBlock = z
 const documentBlock = z
   .looseObject({
     type: z.literal('document'),
-    source: z.discriminatedUnion('type', [base64Source, urlSource, fileSource, textSource, contentSource]).describe('Where the document comes from.'),
+    source: z
+      .discriminatedUnion('type', [base64Source, urlSource, fileSource, textSource, contentSource])
+      .describe('Where the document comes from.'),
     title: z.string().nullish().describe('Name of the document.'),
     context: z.string().nullish().describe('What the model should know about the document. Anthropic only.'),
-    citations: z.looseObject({ enabled: z.boolean().nullish() }).nullish().describe('Whether the answer may cite the document. Anthropic only.'),
+    citations: z
+      .looseObject({ enabled: z.boolean().nullish() })
+      .nullish()
+      .describe('Whether the answer may cite the document. Anthropic only.'),
     cache_control: cacheControl,
   })
   .describe('A PDF or text document to read.')
@@ -82,7 +97,9 @@ export const knownBlockTypes: ReadonlySet<string> = new Set([
 ])
 
 const otherBlock = z
-  .looseObject({ type: z.string().refine((type) => !knownBlockTypes.has(type), { error: 'this kind of block can not stand here.', abort: true }) })
+  .looseObject({
+    type: z.string().refine((type) => !knownBlockTypes.has(type), { error: 'this kind of block can not stand here.', abort: true }),
+  })
   .describe('Any other block (`server_tool_use`, `web_search_tool_result`, `search_result` …). Travels as it is, to Anthropic only.')
 
 const resultContentBlock = z.union([z.discriminatedUnion('type', [textBlock, imageBlock, documentBlock]), otherBlock])
@@ -109,7 +126,9 @@ const knownBlock = z.discriminatedUnion('type', [
 const contentBlock = z.union([knownBlock, otherBlock])
 
 const message = z.looseObject({
-  role: z.enum(['user', 'assistant', 'system']).describe('Who speaks. `system` inside the conversation gives new instructions from there on.'),
+  role: z
+    .enum(['user', 'assistant', 'system'])
+    .describe('Who speaks. `system` inside the conversation gives new instructions from there on.'),
   content: z.union([z.string(), z.array(contentBlock)]).describe('Text, or content blocks.'),
 })
 
@@ -132,7 +151,9 @@ const serverTool = z
   .describe('A tool that Anthropic runs or defines (`web_search_…`, `bash_…`). Anthropic only.')
 
 const toolChoice = z.looseObject({
-  type: z.enum(['auto', 'any', 'tool', 'none']).describe('`auto`: the model decides; `any`: some tool; `tool`: the one named; `none`: no tool.'),
+  type: z
+    .enum(['auto', 'any', 'tool', 'none'])
+    .describe('`auto`: the model decides; `any`: some tool; `tool`: the one named; `none`: no tool.'),
   name: z.string().optional().describe('Name of the tool, with type `tool`.'),
   disable_parallel_tool_use: z.boolean().nullish().describe('True: at most one call an answer.'),
 })

@@ -99,7 +99,13 @@ describe('the official client', () => {
     expect(streamRest).toEqual({ ...wholeRest, parsed_output: null })
     expect(texts).toEqual(['Let me ', 'look. 🦊'])
     // The client's own message takes over the counts it knows; what stands beside them reaches it in the event.
-    expect(streamUsage).toMatchObject({ input_tokens: 11, cache_read_input_tokens: 5, cache_creation_input_tokens: 2, output_tokens: 13, output_tokens_details: { thinking_tokens: 4 } })
+    expect(streamUsage).toMatchObject({
+      input_tokens: 11,
+      cache_read_input_tokens: 5,
+      cache_creation_input_tokens: 2,
+      output_tokens: 13,
+      output_tokens_details: { thinking_tokens: 4 },
+    })
     expect(last).toEqual(wholeUsage)
     expect(wholeUsage).toMatchObject({ cost: 0.001, cost_details: { output: 0.001 } })
   })
@@ -107,9 +113,14 @@ describe('the official client', () => {
   it('throws when our stream ends in an error event', async () => {
     const encoder = anthropicMessages.createStreamEncoder(request, 'x')
     const pieces = deltas.slice(0, 6).map((delta) => encoder.push(delta))
-    pieces.push(anthropicMessages.encodeStreamError(new BursarError('The provider went away.', { code: 'stream_truncated', status: 502 }), 'req-1'))
+    pieces.push(
+      anthropicMessages.encodeStreamError(new BursarError('The provider went away.', { code: 'stream_truncated', status: 502 }), 'req-1'),
+    )
     const streamed = (await client(200, 'text/event-stream', pieces)).messages.stream(asked)
-    await expect(streamed.finalMessage()).rejects.toMatchObject({ type: 'api_error', error: { error: { truncated: true, code: 'stream_truncated' }, request_id: 'req-1' } })
+    await expect(streamed.finalMessage()).rejects.toMatchObject({
+      type: 'api_error',
+      error: { error: { truncated: true, code: 'stream_truncated' }, request_id: 'req-1' },
+    })
   })
 
   it.each([

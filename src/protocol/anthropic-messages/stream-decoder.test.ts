@@ -20,7 +20,14 @@ const start = {
     model: 'claude-opus-4-8',
     content: [],
     stop_reason: null,
-    usage: { input_tokens: 10, cache_read_input_tokens: 5, cache_creation_input_tokens: 3, cache_creation: { ephemeral_5m_input_tokens: 1, ephemeral_1h_input_tokens: 2 }, output_tokens: 1, service_tier: 'standard' },
+    usage: {
+      input_tokens: 10,
+      cache_read_input_tokens: 5,
+      cache_creation_input_tokens: 3,
+      cache_creation: { ephemeral_5m_input_tokens: 1, ephemeral_1h_input_tokens: 2 },
+      output_tokens: 1,
+      service_tier: 'standard',
+    },
   },
 }
 const whole = sse(
@@ -64,7 +71,11 @@ const expected: Reply = {
         { type: 'reasoning', text: 'Hm, naïve 🦊.', signature: 'c2ln', signatureFormat: 'anthropic-messages' },
         { type: 'reasoning', text: '', signature: 'ZGF0YQ', signatureFormat: 'anthropic-messages', redacted: true },
         { type: 'text', text: 'Let me look.' },
-        { type: 'native', format: 'anthropic-messages', value: { type: 'server_tool_use', id: 's1', name: 'web_search', input: { query: 'x' } } },
+        {
+          type: 'native',
+          format: 'anthropic-messages',
+          value: { type: 'server_tool_use', id: 's1', name: 'web_search', input: { query: 'x' } },
+        },
         { type: 'tool_call', id: 't1', name: 'f', arguments: '{"a": 1}' },
         { type: 'tool_call', id: 't2', name: 'g', arguments: '{}' },
       ],
@@ -87,7 +98,13 @@ describe('a stream of Anthropic', () => {
   it('becomes the same answer however its bytes are split', () => {
     const bytes = Buffer.from(whole)
     expect(decode([bytes])).toMatchObject({ reply: expected, complete: true })
-    expect(expected.reported?.usage).toMatchObject({ inputTokens: 10, cacheReadTokens: 5, cacheWrite5mTokens: 1, cacheWrite1hTokens: 2, outputTokens: 42 })
+    expect(expected.reported?.usage).toMatchObject({
+      inputTokens: 10,
+      cacheReadTokens: 5,
+      cacheWrite5mTokens: 1,
+      cacheWrite1hTokens: 2,
+      outputTokens: 42,
+    })
     const single = decode(Array.from(bytes, (_byte, index) => bytes.subarray(index, index + 1)))
     expect(single).toEqual(decode([bytes]))
     for (let cut = 1; cut < bytes.length; cut += 7) expect(decode([bytes.subarray(0, cut), bytes.subarray(cut)]).reply).toEqual(expected)
@@ -161,11 +178,17 @@ describe('a whole answer of Anthropic', () => {
     expect(reply).toEqual({ ...expected, choices: [{ ...choice, parts }] })
   })
 
-  it.each([null, 'text', [], {}, { content: 'x' }, { content: [5] }, { content: [{ type: 'tool_use', id: 'a', input: {} }] }])('is refused when malformed: %j', (json) => {
-    expect(() => codec.decodeReply(json)).toThrow(expect.objectContaining({ code: 'upstream_malformed' }))
-  })
+  it.each([null, 'text', [], {}, { content: 'x' }, { content: [5] }, { content: [{ type: 'tool_use', id: 'a', input: {} }] }])(
+    'is refused when malformed: %j',
+    (json) => {
+      expect(() => codec.decodeReply(json)).toThrow(expect.objectContaining({ code: 'upstream_malformed' }))
+    },
+  )
 
   it('names the stop sequence', () => {
-    expect(codec.decodeReply({ content: [], stop_reason: 'stop_sequence', stop_sequence: 'END' }).choices[0]).toMatchObject({ finish: 'stop_sequence', stopSequence: 'END' })
+    expect(codec.decodeReply({ content: [], stop_reason: 'stop_sequence', stop_sequence: 'END' }).choices[0]).toMatchObject({
+      finish: 'stop_sequence',
+      stopSequence: 'END',
+    })
   })
 })

@@ -203,7 +203,14 @@ export class MessagesStreamDecoder implements StreamDecoder {
 
 function sealDelta(part: number, text: string): Delta {
   const { signature, signatureFormat, id } = decodeThinking('', text)
-  return { type: 'reasoning_signature', choice: 0, part, signature: signature ?? '', signatureFormat: signatureFormat ?? 'anthropic-messages', id }
+  return {
+    type: 'reasoning_signature',
+    choice: 0,
+    part,
+    signature: signature ?? '',
+    signatureFormat: signatureFormat ?? 'anthropic-messages',
+    id,
+  }
 }
 
 /** A server tool's call streams its input like any other. */

@@ -6,7 +6,15 @@ import { SseParser } from '../sse.js'
 import { anthropicMessages } from './index.js'
 
 const request: Request = { model: 'asked', messages: [], stream: true, paths: {}, extra: [] }
-const usage = { ...noUsage, inputTokens: 7, cacheReadTokens: 2, cacheWrite5mTokens: 1, cacheWrite1hTokens: 4, outputTokens: 5, reasoningTokens: 3 }
+const usage = {
+  ...noUsage,
+  inputTokens: 7,
+  cacheReadTokens: 2,
+  cacheWrite5mTokens: 1,
+  cacheWrite1hTokens: 4,
+  outputTokens: 5,
+  reasoningTokens: 3,
+}
 
 /** What is written after each delta: the types of the events, with the index and the text of blocks. */
 function script(deltas: readonly Delta[]): { readonly steps: string[]; readonly events: Record<string, unknown>[] } {
@@ -47,7 +55,16 @@ describe('a stream in the format of Anthropic', () => {
     const { events } = script([start, says(0, 'Hi'), { type: 'finish', choice: 0, reason: 'stop_sequence', stopSequence: 'END' }])
     expect(events[0]).toMatchObject({
       type: 'message_start',
-      message: { id: 'msg_9', type: 'message', role: 'assistant', model: 'served', content: [], stop_reason: null, stop_sequence: null, usage: { input_tokens: 0, output_tokens: 0 } },
+      message: {
+        id: 'msg_9',
+        type: 'message',
+        role: 'assistant',
+        model: 'served',
+        content: [],
+        stop_reason: null,
+        stop_sequence: null,
+        usage: { input_tokens: 0, output_tokens: 0 },
+      },
     })
     expect(events.slice(1)).toEqual([
       { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
@@ -88,7 +105,19 @@ describe('a stream in the format of Anthropic', () => {
   })
 
   it('writes the first of interleaving calls live and keeps the others back, so that blocks never overlap', () => {
-    const { steps } = script([start, says(0, 'x'), call(1), args(1, '{"a":'), call(2), args(2, '{"b":'), args(1, '"}"'), args(2, '2'), args(2, '}'), args(1, '}'), finish])
+    const { steps } = script([
+      start,
+      says(0, 'x'),
+      call(1),
+      args(1, '{"a":'),
+      call(2),
+      args(2, '{"b":'),
+      args(1, '"}"'),
+      args(2, '2'),
+      args(2, '}'),
+      args(1, '}'),
+      finish,
+    ])
     expect(steps).toEqual([
       'message_start',
       'start 0 0:x',
@@ -107,21 +136,48 @@ describe('a stream in the format of Anthropic', () => {
 
   it('goes on live with the next call once the arguments of the one before are whole', () => {
     const { steps } = script([start, call(0), args(0, '{"a":{}}'), call(1), args(1, '{'), args(0, ' \n'), args(1, '}'), finish])
-    expect(steps).toEqual(['message_start', 'start 0', '0:{"a":{}}', 'stop 0 start 1', '1:{', '', '1:}', 'stop 1', 'message_delta message_stop'])
+    expect(steps).toEqual([
+      'message_start',
+      'start 0',
+      '0:{"a":{}}',
+      'stop 0 start 1',
+      '1:{',
+      '',
+      '1:}',
+      'stop 1',
+      'message_delta message_stop',
+    ])
   })
 
   it('writes calls without arguments, and text after a call, in order', () => {
     const { steps } = script([start, call(0), call(1), args(1, '{}'), says(2, 'x'), finish])
-    expect(steps).toEqual(['message_start', 'start 0', '', '', '', 'stop 0 start 1 1:{} stop 1 start 2 2:x stop 2', 'message_delta message_stop'])
+    expect(steps).toEqual([
+      'message_start',
+      'start 0',
+      '',
+      '',
+      '',
+      'stop 0 start 1 1:{} stop 1 start 2 2:x stop 2',
+      'message_delta message_stop',
+    ])
   })
 
   it('opens a new block for text that goes on after another part', () => {
     const { steps } = script([start, says(0, 'a'), { type: 'reasoning', choice: 0, part: 1, text: 'b' }, says(0, 'c'), finish])
-    expect(steps).toEqual(['message_start', 'start 0 0:a', 'stop 0 start 1 1:b', 'stop 1 start 2 2:c', 'stop 2', 'message_delta message_stop'])
+    expect(steps).toEqual([
+      'message_start',
+      'start 0 0:a',
+      'stop 0 start 1 1:b',
+      'stop 1 start 2 2:c',
+      'stop 2',
+      'message_delta message_stop',
+    ])
   })
 
   it('refuses arguments that come too late to be told', () => {
-    expect(() => script([start, call(0), args(0, '{}'), call(1), args(0, '{"a":1}')])).toThrow(expect.objectContaining({ code: 'upstream_malformed' }))
+    expect(() => script([start, call(0), args(0, '{}'), call(1), args(0, '{"a":1}')])).toThrow(
+      expect.objectContaining({ code: 'upstream_malformed' }),
+    )
     expect(() => script([start, args(0, '{}')])).toThrow(expect.objectContaining({ code: 'upstream_malformed' }))
   })
 
@@ -148,13 +204,9 @@ describe('a stream in the format of Anthropic', () => {
   })
 
   it('holds one choice', () => {
-    expect(script([start, { type: 'text', choice: 1, part: 0, text: 'other' }, { type: 'finish', choice: 1, reason: 'length' }, finish]).steps).toEqual([
-      'message_start',
-      '',
-      '',
-      '',
-      'message_delta message_stop',
-    ])
+    expect(
+      script([start, { type: 'text', choice: 1, part: 0, text: 'other' }, { type: 'finish', choice: 1, reason: 'length' }, finish]).steps,
+    ).toEqual(['message_start', '', '', '', 'message_delta message_stop'])
   })
 
   it('hands on events that are in its format already', () => {

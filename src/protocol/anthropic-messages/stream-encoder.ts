@@ -63,7 +63,10 @@ export class MessagesStreamEncoder implements StreamEncoder {
 
   end({ usage, cost }: { readonly usage: Usage; readonly cost: CostReport }): string {
     const before = this.#start('', '') + this.#settle()
-    const { container, ...head } = { container: null, ...messageEnd(this.#finish ?? (this.#called ? 'tool_calls' : 'stop'), this.#stopSequence) }
+    const { container, ...head } = {
+      container: null,
+      ...messageEnd(this.#finish ?? (this.#called ? 'tool_calls' : 'stop'), this.#stopSequence),
+    }
     return (
       before +
       event('message_delta', { type: 'message_delta', delta: { ...head, container }, usage: encodeUsage(usage, cost) }) +
@@ -102,7 +105,8 @@ export class MessagesStreamEncoder implements StreamEncoder {
   /** Lets waiting parts through while the open one may close. */
   #advance(): string {
     let text = ''
-    while (this.#waiting.size > 0 && (this.#open === undefined || this.#open.call === undefined || this.#open.call.closed)) text += this.#next()
+    while (this.#waiting.size > 0 && (this.#open === undefined || this.#open.call === undefined || this.#open.call.closed))
+      text += this.#next()
     return text
   }
 
@@ -138,11 +142,16 @@ export class MessagesStreamEncoder implements StreamEncoder {
         return this.#ensure(piece.part, { type: 'text', text: '' }) + this.#delta('text_delta', 'text', piece.text)
       case 'reasoning':
         if (piece.text === '') return ''
-        return this.#ensure(piece.part, { type: 'thinking', thinking: '', signature: '' }) + this.#delta('thinking_delta', 'thinking', piece.text)
+        return (
+          this.#ensure(piece.part, { type: 'thinking', thinking: '', signature: '' }) +
+          this.#delta('thinking_delta', 'thinking', piece.text)
+        )
       case 'reasoning_signature': {
         const seal = sealText(piece)
         if (piece.redacted === true) return this.#whole(piece.part, { type: 'redacted_thinking', data: seal })
-        return this.#ensure(piece.part, { type: 'thinking', thinking: '', signature: '' }) + this.#delta('signature_delta', 'signature', seal)
+        return (
+          this.#ensure(piece.part, { type: 'thinking', thinking: '', signature: '' }) + this.#delta('signature_delta', 'signature', seal)
+        )
       }
       case 'tool_call': {
         this.#called = true

@@ -24,14 +24,32 @@ function plain(value: unknown): unknown {
 const words = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }).filter((text) => text.trim() !== '')
 const name = fc.stringMatching(/^[a-zA-Z0-9_-]{1,12}$/)
 const cache: fc.Arbitrary<CacheMark> = fc.constantFrom<CacheMark>({}, { ttl: '5m' }, { ttl: '1h' })
-const jsonObject = fc.dictionary(words, fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4 }).map((object): unknown => JSON.parse(JSON.stringify(object)))
+const jsonObject = fc
+  .dictionary(words, fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4 })
+  .map((object): unknown => JSON.parse(JSON.stringify(object)))
 const textPart: fc.Arbitrary<TextPart> = words.map((text) => ({ type: 'text', text }))
 const seal = fc.base64String({ minLength: 4, maxLength: 24 })
 const reasoningPart: fc.Arbitrary<ReasoningPart> = fc.oneof(
-  fc.record({ type: fc.constant('reasoning' as const), text: words, signature: seal, signatureFormat: fc.constant('anthropic-messages' as const) }),
-  fc.record({ type: fc.constant('reasoning' as const), text: fc.constant(''), signature: seal, signatureFormat: fc.constant('anthropic-messages' as const), redacted: fc.constant(true) }),
+  fc.record({
+    type: fc.constant('reasoning' as const),
+    text: words,
+    signature: seal,
+    signatureFormat: fc.constant('anthropic-messages' as const),
+  }),
+  fc.record({
+    type: fc.constant('reasoning' as const),
+    text: fc.constant(''),
+    signature: seal,
+    signatureFormat: fc.constant('anthropic-messages' as const),
+    redacted: fc.constant(true),
+  }),
 )
-const callPart: fc.Arbitrary<ToolCallPart> = fc.record({ type: fc.constant('tool_call' as const), id: name, name, arguments: jsonObject.map((value) => JSON.stringify(value)) })
+const callPart: fc.Arbitrary<ToolCallPart> = fc.record({
+  type: fc.constant('tool_call' as const),
+  id: name,
+  name,
+  arguments: jsonObject.map((value) => JSON.stringify(value)),
+})
 
 describe('a canonical request to Anthropic and back', () => {
   const media = fc.constantFrom<Part>(
@@ -42,7 +60,12 @@ describe('a canonical request to Anthropic and back', () => {
     { type: 'image', source: { kind: 'file-id', id: 'file_1' } },
     { type: 'native', format: 'anthropic-messages', value: { type: 'search_result', source: 's', title: 't', content: [] } },
   )
-  const result: fc.Arbitrary<Part> = fc.record({ type: fc.constant('tool_result' as const), callId: name, content: fc.array(textPart, { maxLength: 2 }), isError: fc.constantFrom(undefined, true) })
+  const result: fc.Arbitrary<Part> = fc.record({
+    type: fc.constant('tool_result' as const),
+    callId: name,
+    content: fc.array(textPart, { maxLength: 2 }),
+    isError: fc.constantFrom(undefined, true),
+  })
   const user: fc.Arbitrary<Message> = fc
     .tuple(fc.array(result, { maxLength: 2 }), fc.array(fc.oneof(textPart, media), { minLength: 1, maxLength: 3 }))
     .map(([results, said]) => ({ role: 'user', parts: [...results, ...said] }))
@@ -50,7 +73,13 @@ describe('a canonical request to Anthropic and back', () => {
     .tuple(fc.array(reasoningPart, { maxLength: 2 }), fc.array(textPart, { maxLength: 1 }), fc.array(callPart, { maxLength: 2 }), textPart)
     .map(([reasoning, said, calls, last]) => ({ role: 'assistant', parts: [...reasoning, ...said, ...calls, last] }))
   const tool: fc.Arbitrary<Tool> = fc.oneof(
-    fc.record({ type: fc.constant('function' as const), name, description: fc.option(words, { nil: undefined }), parameters: fc.constant({ type: 'object', properties: {} }), strict: fc.constantFrom(undefined, true) }),
+    fc.record({
+      type: fc.constant('function' as const),
+      name,
+      description: fc.option(words, { nil: undefined }),
+      parameters: fc.constant({ type: 'object', properties: {} }),
+      strict: fc.constantFrom(undefined, true),
+    }),
     fc.constant<Tool>({ type: 'native', format: 'anthropic-messages', value: { type: 'bash_20250124', name: 'bash' } }),
   )
   const request: fc.Arbitrary<Request> = fc
@@ -64,8 +93,18 @@ describe('a canonical request to Anthropic and back', () => {
       parallelToolCalls: fc.constantFrom(undefined, false, true),
       maxOutputTokens: fc.integer({ min: 1, max: 64_000 }),
       stop: fc.option(fc.array(words, { minLength: 1, maxLength: 3 }), { nil: undefined }),
-      responseFormat: fc.constantFrom<Request['responseFormat']>(undefined, { type: 'json_schema', schema: { type: 'object', properties: { a: { type: 'string' } }, additionalProperties: false }, strict: true }),
-      reasoning: fc.constantFrom<Request['reasoning']>(undefined, { effort: 'none' }, { effort: 'low' }, { effort: 'max', visible: false }, { visible: true }),
+      responseFormat: fc.constantFrom<Request['responseFormat']>(undefined, {
+        type: 'json_schema',
+        schema: { type: 'object', properties: { a: { type: 'string' } }, additionalProperties: false },
+        strict: true,
+      }),
+      reasoning: fc.constantFrom<Request['reasoning']>(
+        undefined,
+        { effort: 'none' },
+        { effort: 'low' },
+        { effort: 'max', visible: false },
+        { visible: true },
+      ),
       serviceTier: fc.constantFrom(undefined, 'auto', 'default'),
       user: fc.option(words, { nil: undefined }),
       stream: fc.boolean(),
@@ -77,13 +116,28 @@ describe('a canonical request to Anthropic and back', () => {
         if (instruction !== undefined) messages.push({ role: 'system', parts: [instruction] })
         messages.push(answers)
       }
-      messages.push({ ...last, parts: last.parts.map((part, index) => (part.type !== 'native' && marks[index] !== undefined ? { ...part, cache: marks[index] } : part)) })
+      messages.push({
+        ...last,
+        parts: last.parts.map((part, index) =>
+          part.type !== 'native' && marks[index] !== undefined ? { ...part, cache: marks[index] } : part,
+        ),
+      })
       // Documented differences: a choice among no tools is dropped, and `auto` is what `parallelToolCalls: false` needs to stand in.
-      const chosen = rest.tools === undefined ? undefined : rest.parallelToolCalls === false && rest.toolChoice === undefined ? 'auto' : rest.toolChoice
+      const chosen =
+        rest.tools === undefined ? undefined : rest.parallelToolCalls === false && rest.toolChoice === undefined ? 'auto' : rest.toolChoice
       // No model thinks when a tool call is forced.
       const reasoning = chosen === 'required' || typeof chosen === 'object' ? undefined : rest.reasoning
       const parallel = chosen === undefined || chosen === 'none' ? undefined : rest.parallelToolCalls
-      return { ...rest, reasoning, toolChoice: chosen, parallelToolCalls: parallel, model: 'claude-opus-4-8', messages, paths: {}, extra: [] }
+      return {
+        ...rest,
+        reasoning,
+        toolChoice: chosen,
+        parallelToolCalls: parallel,
+        model: 'claude-opus-4-8',
+        messages,
+        paths: {},
+        extra: [],
+      }
     })
 
   it('says the same', () => {
@@ -121,13 +175,32 @@ const foreign: fc.Arbitrary<ReasoningPart> = fc.record({
   signatureFormat: fc.constantFrom<WireFormat>('gemini', 'openai-responses', 'openai-chat'),
   id: fc.option(words, { nil: undefined }),
 })
-const sealedCall: fc.Arbitrary<ToolCallPart> = fc.record({ type: fc.constant('tool_call' as const), id: name, name, arguments: fc.constant('{"a":1}'), signature: fc.option(seal, { nil: undefined }) })
-const native: fc.Arbitrary<Part> = fc.constant({ type: 'native', format: 'anthropic-messages', value: { type: 'web_search_tool_result', tool_use_id: 's', content: [] } })
+const sealedCall: fc.Arbitrary<ToolCallPart> = fc.record({
+  type: fc.constant('tool_call' as const),
+  id: name,
+  name,
+  arguments: fc.constant('{"a":1}'),
+  signature: fc.option(seal, { nil: undefined }),
+})
+const native: fc.Arbitrary<Part> = fc.constant({
+  type: 'native',
+  format: 'anthropic-messages',
+  value: { type: 'web_search_tool_result', tool_use_id: 's', content: [] },
+})
 const replyPart: fc.Arbitrary<Part> = fc.oneof(textPart, reasoningPart, foreign, callPart, native)
 const choice: fc.Arbitrary<Choice> = fc
-  .record({ parts: fc.array(replyPart, { maxLength: 6 }), finish: fc.constantFrom<FinishReason>('stop', 'stop_sequence', 'length', 'tool_calls', 'refusal', 'pause') })
+  .record({
+    parts: fc.array(replyPart, { maxLength: 6 }),
+    finish: fc.constantFrom<FinishReason>('stop', 'stop_sequence', 'length', 'tool_calls', 'refusal', 'pause'),
+  })
   .map((value) => (value.finish === 'stop_sequence' ? { ...value, stopSequence: 'END' } : value))
-const reply: fc.Arbitrary<Reply> = fc.record({ id: name, model: name, created: fc.constant(5), choices: choice.map((one) => [one]), reported: usage.map((counts) => ({ usage: counts })) })
+const reply: fc.Arbitrary<Reply> = fc.record({
+  id: name,
+  model: name,
+  created: fc.constant(5),
+  choices: choice.map((one) => [one]),
+  reported: usage.map((counts) => ({ usage: counts })),
+})
 const asked: Request = { model: 'm', messages: [], stream: false, paths: {}, extra: [] }
 const cost = { usd: zeroMoney, details: {} }
 
@@ -160,7 +233,15 @@ function deltasFor({ id, model, created, choices: [only] }: Reply, seeds: readon
     else if (value.type === 'reasoning') {
       deltas.push(...pieces(value.text, seed()).map((text): Delta => ({ type: 'reasoning', choice: 0, part, text })))
       if (value.signature !== undefined && value.signatureFormat !== undefined)
-        deltas.push({ type: 'reasoning_signature', choice: 0, part, signature: value.signature, signatureFormat: value.signatureFormat, redacted: value.redacted, id: value.id })
+        deltas.push({
+          type: 'reasoning_signature',
+          choice: 0,
+          part,
+          signature: value.signature,
+          signatureFormat: value.signatureFormat,
+          redacted: value.redacted,
+          id: value.id,
+        })
     }
   }
   drain()
@@ -214,7 +295,11 @@ describe('an answer in the format of Anthropic and back', () => {
       fc.property(fc.array(fc.oneof(sealedCall, foreign), { minLength: 1, maxLength: 4 }), (parts) => {
         const answer: Reply = { id: 'a', model: 'm', created: 5, choices: [{ parts, finish: 'tool_calls' }], reported: undefined }
         const body = codec.encodeReply(answer, { request: asked, usage: noUsage, cost, id: 'x' })
-        const back = codec.decodeRequest({ model: 'm', max_tokens: 5, messages: [{ role: 'assistant', content: JSON.parse(JSON.stringify(body['content'])) as unknown }] })
+        const back = codec.decodeRequest({
+          model: 'm',
+          max_tokens: 5,
+          messages: [{ role: 'assistant', content: JSON.parse(JSON.stringify(body['content'])) as unknown }],
+        })
         expect(plain(back.messages[0]?.parts)).toEqual(plain(parts))
       }),
       { numRuns: 100 },

@@ -115,7 +115,8 @@ function modelParts(message: Message, at: string, names: Map<string, string>, op
       parts.push(functionCall(part, path, options.third && calls++ === 0))
     } else if (part.type === 'reasoning') {
       // Reasoning of another family, or without its seal, says nothing to Gemini: it is left out, as for earlier turns everywhere.
-      if (part.signatureFormat !== 'gemini' || part.signature === undefined) options.drop.adjusted?.(path, 'reasoning of another provider is left out')
+      if (part.signatureFormat !== 'gemini' || part.signature === undefined)
+        options.drop.adjusted?.(path, 'reasoning of another provider is left out')
       else if (part.redacted === true || part.text === '') parts.push({ text: part.text, thoughtSignature: part.signature })
       else parts.push({ text: part.text, thought: true, thoughtSignature: part.signature })
     } else if (part.type === 'tool_result') options.drop.unsupported(path, 'a tool result can not stand in an answer of the model')
@@ -138,7 +139,13 @@ function functionCall(part: ToolCallPart, at: string, needsSignature: boolean): 
  * Throws `InvalidRequest` when the call isn't in the conversation: Gemini knows results by the function's name. What an older model
  * doesn't take in a result is `said` after it.
  */
-function functionResponse(part: ToolResultPart, at: string, names: ReadonlyMap<string, string>, said: GeminiPart[], options: ContentsOptions): GeminiPart {
+function functionResponse(
+  part: ToolResultPart,
+  at: string,
+  names: ReadonlyMap<string, string>,
+  said: GeminiPart[],
+  options: ContentsOptions,
+): GeminiPart {
   const name = names.get(part.callId)
   if (name === undefined) throw new InvalidRequest(`${at}: this answers a tool call that is not in the conversation.`, { path: at })
   const texts: string[] = []

@@ -35,7 +35,13 @@ describe('a request to Gemini', () => {
         messages: [
           text('system', 'Rules.'),
           text('developer', 'More.'),
-          { role: 'user', parts: [{ type: 'text', text: 'Look' }, { type: 'image', source: { kind: 'base64', mediaType: 'image/png', data: 'AAAA' } }] },
+          {
+            role: 'user',
+            parts: [
+              { type: 'text', text: 'Look' },
+              { type: 'image', source: { kind: 'base64', mediaType: 'image/png', data: 'AAAA' } },
+            ],
+          },
           {
             role: 'assistant',
             parts: [
@@ -46,11 +52,34 @@ describe('a request to Gemini', () => {
               { type: 'tool_call', id: 'bursar_g_r1_0', name: 'now', arguments: '' },
             ],
           },
-          { role: 'tool', parts: [{ type: 'tool_result', callId: 'bursar_g_r1_0', content: [{ type: 'text', text: 'noon' }, { type: 'text', text: 'CET' }] }] },
-          { role: 'user', parts: [{ type: 'tool_result', callId: 'call_1', content: [{ type: 'text', text: 'no' }], isError: true }, { type: 'text', text: 'So?' }] },
+          {
+            role: 'tool',
+            parts: [
+              {
+                type: 'tool_result',
+                callId: 'bursar_g_r1_0',
+                content: [
+                  { type: 'text', text: 'noon' },
+                  { type: 'text', text: 'CET' },
+                ],
+              },
+            ],
+          },
+          {
+            role: 'user',
+            parts: [
+              { type: 'tool_result', callId: 'call_1', content: [{ type: 'text', text: 'no' }], isError: true },
+              { type: 'text', text: 'So?' },
+            ],
+          },
         ],
         tools: [
-          { type: 'function', name: 'weather', description: 'Tells.', parameters: { $schema: 's', type: 'object', properties: { city: { type: 'string' } } } },
+          {
+            type: 'function',
+            name: 'weather',
+            description: 'Tells.',
+            parameters: { $schema: 's', type: 'object', properties: { city: { type: 'string' } } },
+          },
           { type: 'function', name: 'now' },
           { type: 'native', format: 'gemini', value: { googleSearch: {} } },
         ],
@@ -131,14 +160,30 @@ describe('a request to Gemini', () => {
     ['top_level', { extra: [{ format: 'openai-chat', name: 'top_level', path: 'top_level', value: 1 }] }],
     ['tools[0]', { tools: [{ type: 'native', format: 'anthropic-messages', value: {}, at: 'tools[0]' }] }],
     ['messages[0].name', { messages: [{ ...text('user', 'x', 'messages[0]'), name: 'bob' }] }],
-    ['messages[1].content[0]', { messages: [text('user', 'a'), { role: 'system', at: 'messages[1]', parts: [{ type: 'image', source: { kind: 'url', url: 'https://x/y.png' } }] }] }],
-    ['messages[0].content[0]', { messages: [{ role: 'user', at: 'messages[0]', parts: [{ type: 'file', source: { kind: 'file-id', id: 'file-1' } }] }] }],
-    ['messages[0].content[0]', { messages: [{ role: 'user', at: 'messages[0]', parts: [{ type: 'native', format: 'anthropic-messages', value: {} }] }] }],
+    [
+      'messages[1].content[0]',
+      {
+        messages: [
+          text('user', 'a'),
+          { role: 'system', at: 'messages[1]', parts: [{ type: 'image', source: { kind: 'url', url: 'https://x/y.png' } }] },
+        ],
+      },
+    ],
+    [
+      'messages[0].content[0]',
+      { messages: [{ role: 'user', at: 'messages[0]', parts: [{ type: 'file', source: { kind: 'file-id', id: 'file-1' } }] }] },
+    ],
+    [
+      'messages[0].content[0]',
+      { messages: [{ role: 'user', at: 'messages[0]', parts: [{ type: 'native', format: 'anthropic-messages', value: {} }] }] },
+    ],
     ['effort', { reasoning: { effort: 'none' }, paths: { 'reasoning.effort': 'effort' } }, third],
     ['reasoning', { reasoning: { effort: 'none' } }, 'gemini-2.5-pro'],
     ['reasoning', { reasoning: { effort: 'low' } }, 'gemini-2.0-flash'],
   ])('refuses %s when it cannot be said: %j', (path, changes, model = second) => {
-    expect(() => encodeGeminiRequest(request(changes), model, refuse)).toThrow(expect.objectContaining({ code: 'unsupported_parameter', path }))
+    expect(() => encodeGeminiRequest(request(changes), model, refuse)).toThrow(
+      expect.objectContaining({ code: 'unsupported_parameter', path }),
+    )
     const drop = noting()
     encodeGeminiRequest(request(changes), model, drop)
     expect(drop.dropped).toEqual([path])
@@ -154,10 +199,16 @@ describe('a request to Gemini', () => {
       parallelToolCalls: false,
       store: false,
       n: 1,
-      messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hi', cache: { ttl: '1h' } }] }, { role: 'assistant', at: 'messages[1]', parts: [{ type: 'reasoning', text: 'x' }] }],
+      messages: [
+        { role: 'user', parts: [{ type: 'text', text: 'Hi', cache: { ttl: '1h' } }] },
+        { role: 'assistant', at: 'messages[1]', parts: [{ type: 'reasoning', text: 'x' }] },
+      ],
     }
     expect(encodeGeminiRequest(request(changes), second, drop)).toEqual({ contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] })
-    expect(drop).toMatchObject({ dropped: [], noted: ['parallel_tool_calls', 'verbosity', 'user', 'metadata', 'prompt_cache_key', 'messages[1].content[0]'] })
+    expect(drop).toMatchObject({
+      dropped: [],
+      noted: ['parallel_tool_calls', 'verbosity', 'user', 'metadata', 'prompt_cache_key', 'messages[1].content[0]'],
+    })
   })
 
   it('tells instructions inside the conversation as text of the user, and notes it', () => {
@@ -174,8 +225,12 @@ describe('a request to Gemini', () => {
 
   it('refuses a result without its call, and arguments that are no object', () => {
     const lost: Message[] = [{ role: 'tool', parts: [{ type: 'tool_result', callId: 'zzz', content: [], at: 'messages[0]' }] }]
-    expect(() => encodeGeminiRequest(request({ messages: lost }), second, noting())).toThrow(expect.objectContaining({ path: 'messages[0]' }))
-    const broken: Message[] = [{ role: 'assistant', parts: [{ type: 'tool_call', id: 'a', name: 'f', arguments: '{', at: 'messages[0].tool_calls[0]' }] }]
+    expect(() => encodeGeminiRequest(request({ messages: lost }), second, noting())).toThrow(
+      expect.objectContaining({ path: 'messages[0]' }),
+    )
+    const broken: Message[] = [
+      { role: 'assistant', parts: [{ type: 'tool_call', id: 'a', name: 'f', arguments: '{', at: 'messages[0].tool_calls[0]' }] },
+    ]
     expect(() => encodeGeminiRequest(request({ messages: broken }), second, noting())).toThrow(InvalidRequest)
   })
 
@@ -189,23 +244,49 @@ describe('a request to Gemini', () => {
       {},
       { parts: [{ functionCall: { id: 'c1', name: 'f', args: {} }, thoughtSignature: 'skip_thought_signature_validator' }, call('c2')] },
     ])
-    expect(encodeGeminiRequest(request({ messages }), second, refuse)['contents']).toEqual([{ role: 'user', parts: [{ text: 'a' }] }, { role: 'model', parts: [call('c1'), call('c2')] }])
+    expect(encodeGeminiRequest(request({ messages }), second, refuse)['contents']).toEqual([
+      { role: 'user', parts: [{ text: 'a' }] },
+      { role: 'model', parts: [call('c1'), call('c2')] },
+    ])
   })
 
   it('hands on images in tool results: inside where the model takes them, else after them', () => {
     const messages: Message[] = [
       { role: 'assistant', parts: [{ type: 'tool_call', id: 'c', name: 'f', arguments: '{}' }] },
-      { role: 'tool', parts: [{ type: 'tool_result', callId: 'c', content: [{ type: 'image', source: { kind: 'base64', mediaType: 'image/png', data: 'A' }, at: 'messages[1].content[0]' }] }] },
+      {
+        role: 'tool',
+        parts: [
+          {
+            type: 'tool_result',
+            callId: 'c',
+            content: [{ type: 'image', source: { kind: 'base64', mediaType: 'image/png', data: 'A' }, at: 'messages[1].content[0]' }],
+          },
+        ],
+      },
     ]
     expect(encodeGeminiRequest(request({ messages }), third, refuse)['contents']).toMatchObject([
       {},
-      { parts: [{ functionResponse: { id: 'c', name: 'f', response: { output: '' }, parts: [{ inlineData: { mimeType: 'image/png', data: 'A' } }] } }] },
+      {
+        parts: [
+          {
+            functionResponse: {
+              id: 'c',
+              name: 'f',
+              response: { output: '' },
+              parts: [{ inlineData: { mimeType: 'image/png', data: 'A' } }],
+            },
+          },
+        ],
+      },
     ])
     const drop = noting()
     expect(encodeGeminiRequest(request({ messages }), second, drop)['contents']).toMatchObject([
       {},
       { parts: [{ functionResponse: { id: 'c', name: 'f', response: { output: 'See the attachment.' } } }] },
-      { role: 'user', parts: [{ text: 'Attached to the result of tool call c (f):' }, { inlineData: { mimeType: 'image/png', data: 'A' } }] },
+      {
+        role: 'user',
+        parts: [{ text: 'Attached to the result of tool call c (f):' }, { inlineData: { mimeType: 'image/png', data: 'A' } }],
+      },
     ])
     expect(drop).toMatchObject({ dropped: [], noted: ['messages[1].content[0]'] })
   })
@@ -217,7 +298,9 @@ describe('a request to Gemini', () => {
     ['none', true, { functionCallingConfig: { mode: 'NONE' } }],
     ['required', true, { functionCallingConfig: { mode: 'ANY' } }],
   ])('chooses tools: %j, strict %j', (toolChoice, strict, expected) => {
-    expect(encodeGeminiRequest(request({ toolChoice, tools: [{ type: 'function', name: 'f', strict }] }), second, refuse)['toolConfig']).toEqual(expected)
+    expect(
+      encodeGeminiRequest(request({ toolChoice, tools: [{ type: 'function', name: 'f', strict }] }), second, refuse)['toolConfig'],
+    ).toEqual(expected)
   })
 
   it.each<[string, Request['reasoning'], Record<string, unknown>]>([
@@ -239,8 +322,19 @@ describe('a request to Gemini', () => {
   })
 
   it('names the type of a linked file', () => {
-    const links = ['https://x/a.PDF?x=1', 'https://x/picture', 'https://x/a.png#f'].map((url): Message => ({ role: 'user', parts: [{ type: 'image', source: { kind: 'url', url } }] }))
+    const links = ['https://x/a.PDF?x=1', 'https://x/picture', 'https://x/a.png#f'].map((url): Message => ({
+      role: 'user',
+      parts: [{ type: 'image', source: { kind: 'url', url } }],
+    }))
     const body = encodeGeminiRequest(request({ messages: links }), third, refuse)
-    expect(body['contents']).toMatchObject([{ parts: [{ fileData: { mimeType: 'application/pdf' } }, { fileData: { mimeType: 'image/jpeg', fileUri: 'https://x/picture' } }, { fileData: { mimeType: 'image/png' } }] }])
+    expect(body['contents']).toMatchObject([
+      {
+        parts: [
+          { fileData: { mimeType: 'application/pdf' } },
+          { fileData: { mimeType: 'image/jpeg', fileUri: 'https://x/picture' } },
+          { fileData: { mimeType: 'image/png' } },
+        ],
+      },
+    ])
   })
 })

@@ -39,7 +39,10 @@ function refuseInexpressible(request: Request, drop: DropPolicy): void {
   const { paths } = request
   if (request.parallelToolCalls === false)
     // Whoever reads the answer keeps the first call only (single-call.ts).
-    drop.adjusted?.(paths['parallelToolCalls'] ?? 'parallel_tool_calls', 'Gemini can not be kept from calling tools in parallel; calls after the first are left out')
+    drop.adjusted?.(
+      paths['parallelToolCalls'] ?? 'parallel_tool_calls',
+      'Gemini can not be kept from calling tools in parallel; calls after the first are left out',
+    )
   if (request.logitBias !== undefined && Object.keys(request.logitBias).length > 0)
     drop.unsupported(paths['logitBias'] ?? 'logit_bias', 'Gemini has no token biases')
   if (request.verbosity !== undefined) drop.adjusted?.(paths['verbosity'] ?? 'verbosity', 'Gemini has no verbosity; left out')
@@ -47,7 +50,8 @@ function refuseInexpressible(request: Request, drop: DropPolicy): void {
   if (request.user !== undefined) drop.adjusted?.(paths['user'] ?? 'user', 'Gemini takes no id of a user; left out')
   if (request.metadata !== undefined && Object.keys(request.metadata).length > 0)
     drop.adjusted?.(paths['metadata'] ?? 'metadata', 'Gemini keeps no labels; left out')
-  if (request.promptCacheKey !== undefined) drop.adjusted?.(paths['promptCacheKey'] ?? 'prompt_cache_key', 'Gemini has no cache keys; left out')
+  if (request.promptCacheKey !== undefined)
+    drop.adjusted?.(paths['promptCacheKey'] ?? 'prompt_cache_key', 'Gemini has no cache keys; left out')
   for (const field of request.extra) tellForeign(field, drop, 'the format of Gemini has no such field')
 }
 

@@ -8,12 +8,17 @@ export function errorOf(json: unknown): JsonObject | undefined {
 }
 
 /** Reads an error body of Gemini: `{error: {code, message, status, details}}`, also as a list (streams fail so). */
-export function decodeGeminiError(json: unknown): { readonly message: string; readonly code?: string | undefined; readonly param?: string | undefined } {
+export function decodeGeminiError(json: unknown): {
+  readonly message: string
+  readonly code?: string | undefined
+  readonly param?: string | undefined
+} {
   const error = errorOf(json)
   const details = arrayOf(error?.['details'])
   let param: string | undefined
   for (const detail of details)
-    if (isObject(detail)) for (const violation of arrayOf(detail['fieldViolations'])) if (isObject(violation)) param ??= textOf(violation['field'])
+    if (isObject(detail))
+      for (const violation of arrayOf(detail['fieldViolations'])) if (isObject(violation)) param ??= textOf(violation['field'])
   return {
     message: textOf(error?.['message']) ?? 'The provider gave no reason.',
     code: textOf(error?.['status']) ?? numberOf(error?.['code'])?.toString(),

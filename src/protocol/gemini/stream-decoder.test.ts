@@ -23,7 +23,11 @@ function stream(...chunks: unknown[]): { readonly reply: Reply; readonly complet
   return decode([Buffer.from(sse(...chunks))])
 }
 
-function chunk(parts: readonly unknown[], more: Record<string, unknown> = {}, usage: Record<string, unknown> = {}): Record<string, unknown> {
+function chunk(
+  parts: readonly unknown[],
+  more: Record<string, unknown> = {},
+  usage: Record<string, unknown> = {},
+): Record<string, unknown> {
   return {
     candidates: [{ content: { role: 'model', parts }, index: 0, ...more }],
     usageMetadata: { promptTokenCount: 8, totalTokenCount: 8, ...usage },
@@ -38,7 +42,11 @@ const chunks = [
   chunk([{ text: 'answer' }, { text: ' is:' }]),
   chunk([{ text: '', thoughtSignature: 'dGV4dA==' }]),
   chunk([{ functionCall: { name: 'f', args: { a: [1, 'ü'] } }, thoughtSignature: 'c2ln' }, { functionCall: { name: 'g', id: 'own' } }]),
-  chunk([{ executableCode: { language: 'PYTHON', code: '1' } }], { finishReason: 'STOP' }, { candidatesTokenCount: 12, thoughtsTokenCount: 30, cachedContentTokenCount: 3, totalTokenCount: 50 }),
+  chunk(
+    [{ executableCode: { language: 'PYTHON', code: '1' } }],
+    { finishReason: 'STOP' },
+    { candidatesTokenCount: 12, thoughtsTokenCount: 30, cachedContentTokenCount: 3, totalTokenCount: 50 },
+  ),
 ]
 
 const expected: Reply = {
@@ -82,8 +90,15 @@ describe('a stream of Gemini', () => {
   })
 
   it('keeps candidates apart and waits for all of them', () => {
-    const candidate = (index: number, text: string, finishReason?: string): unknown => ({ index, content: { parts: [{ text }] }, finishReason })
-    const half = stream({ candidates: [candidate(0, 'a'), candidate(1, 'x')] }, { candidates: [candidate(1, 'y', 'STOP')], usageMetadata: { promptTokenCount: 1, candidatesTokenCount: 1 } })
+    const candidate = (index: number, text: string, finishReason?: string): unknown => ({
+      index,
+      content: { parts: [{ text }] },
+      finishReason,
+    })
+    const half = stream(
+      { candidates: [candidate(0, 'a'), candidate(1, 'x')] },
+      { candidates: [candidate(1, 'y', 'STOP')], usageMetadata: { promptTokenCount: 1, candidatesTokenCount: 1 } },
+    )
     expect(half.complete).toBe(false)
     const { reply, complete } = stream(
       { candidates: [candidate(0, 'a'), candidate(1, 'x')] },
@@ -102,12 +117,18 @@ describe('a stream of Gemini', () => {
     })
   })
 
-  it.each(['SAFETY', 'RECITATION', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'SPII', 'LANGUAGE', 'OTHER', 'IMAGE_SAFETY'])('is withheld by %s', (finishReason) => {
-    expect(stream(chunk([{ text: 'x' }], { finishReason })).reply.choices[0]?.finish).toBe('content_filter')
-  })
+  it.each(['SAFETY', 'RECITATION', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'SPII', 'LANGUAGE', 'OTHER', 'IMAGE_SAFETY'])(
+    'is withheld by %s',
+    (finishReason) => {
+      expect(stream(chunk([{ text: 'x' }], { finishReason })).reply.choices[0]?.finish).toBe('content_filter')
+    },
+  )
 
   it('is withheld when the prompt is blocked', () => {
-    const { reply, complete } = stream({ promptFeedback: { blockReason: 'SAFETY' }, usageMetadata: { promptTokenCount: 4, totalTokenCount: 4 } })
+    const { reply, complete } = stream({
+      promptFeedback: { blockReason: 'SAFETY' },
+      usageMetadata: { promptTokenCount: 4, totalTokenCount: 4 },
+    })
     expect({ complete, choices: reply.choices }).toEqual({ complete: true, choices: [{ parts: [], finish: 'content_filter' }] })
     expect(reply.reported?.usage.inputTokens).toBe(4)
     expect(codec.decodeReply({ promptFeedback: { blockReason: 'OTHER' } }).choices).toEqual([{ parts: [], finish: 'content_filter' }])
@@ -119,7 +140,15 @@ describe('a stream of Gemini', () => {
       topCandidates: [{ candidates: [{ token: 'Hi', logProbability: -0.1 }, { token: 'Yo', logProbability: -2 }] }],
     }
     expect(stream(chunk([{ text: 'Hi' }], { finishReason: 'STOP', logprobsResult })).reply.choices[0]?.logprobs).toEqual([
-      { token: 'Hi', logprob: -0.1, bytes: null, top: [{ token: 'Hi', logprob: -0.1, bytes: null }, { token: 'Yo', logprob: -2, bytes: null }] },
+      {
+        token: 'Hi',
+        logprob: -0.1,
+        bytes: null,
+        top: [
+          { token: 'Hi', logprob: -0.1, bytes: null },
+          { token: 'Yo', logprob: -2, bytes: null },
+        ],
+      },
     ])
   })
 
@@ -134,14 +163,23 @@ describe('a stream of Gemini', () => {
     expect(() => decode([Buffer.from(text)])).toThrow(expect.objectContaining({ code: 'upstream_malformed', status: 502 }))
   })
 
-  it.each([null, 'x', [], {}, { candidates: [] }, { candidates: [{ content: { parts: [{ text: 'x' }] } }] }])('a whole answer is refused when malformed: %j', (json) => {
-    expect(() => codec.decodeReply(json)).toThrow(expect.objectContaining({ code: 'upstream_malformed' }))
-  })
+  it.each([null, 'x', [], {}, { candidates: [] }, { candidates: [{ content: { parts: [{ text: 'x' }] } }] }])(
+    'a whole answer is refused when malformed: %j',
+    (json) => {
+      expect(() => codec.decodeReply(json)).toThrow(expect.objectContaining({ code: 'upstream_malformed' }))
+    },
+  )
 
   it('is an error from where the provider breaks off', () => {
-    expect(() => stream(chunks[0], { error: { code: 429, message: 'Quota', status: 'RESOURCE_EXHAUSTED' } })).toThrow(expect.objectContaining({ code: 'upstream_rate_limited', status: 429 }))
-    expect(() => stream(chunks[0], [{ error: { code: 503, message: 'Busy', status: 'UNAVAILABLE' } }])).toThrow(expect.objectContaining({ code: 'upstream_error', status: 503 }))
-    expect(() => codec.decodeReply({ error: { code: 500, message: 'Oops' } })).toThrow(expect.objectContaining({ code: 'upstream_error', status: 502 }))
+    expect(() => stream(chunks[0], { error: { code: 429, message: 'Quota', status: 'RESOURCE_EXHAUSTED' } })).toThrow(
+      expect.objectContaining({ code: 'upstream_rate_limited', status: 429 }),
+    )
+    expect(() => stream(chunks[0], [{ error: { code: 503, message: 'Busy', status: 'UNAVAILABLE' } }])).toThrow(
+      expect.objectContaining({ code: 'upstream_error', status: 503 }),
+    )
+    expect(() => codec.decodeReply({ error: { code: 500, message: 'Oops' } })).toThrow(
+      expect.objectContaining({ code: 'upstream_error', status: 502 }),
+    )
   })
 
   it('gives the same answer whatever the chunks', () => {
@@ -149,7 +187,12 @@ describe('a stream of Gemini', () => {
       fc.record({ text: fc.string({ minLength: 1, maxLength: 8 }) }),
       fc.record({ text: fc.string({ minLength: 1, maxLength: 8 }), thought: fc.constant(true) }),
       fc.record({ text: fc.constantFrom('', 'end'), thoughtSignature: fc.base64String({ minLength: 4, maxLength: 8 }) }),
-      fc.record({ functionCall: fc.record({ name: fc.constantFrom('f', 'g'), args: fc.dictionary(fc.string({ maxLength: 4 }), fc.integer(), { maxKeys: 3 }) }) }),
+      fc.record({
+        functionCall: fc.record({
+          name: fc.constantFrom('f', 'g'),
+          args: fc.dictionary(fc.string({ maxLength: 4 }), fc.integer(), { maxKeys: 3 }),
+        }),
+      }),
       fc.record({ inlineData: fc.record({ mimeType: fc.constant('image/png'), data: fc.base64String() }) }),
     )
     fc.assert(
@@ -177,11 +220,15 @@ describe('a stream of Gemini', () => {
       { executableCode: { code: 'x' } },
     ]
     const { choices } = codec.decodeReply({ responseId: 'r', candidates: [{ content: { parts }, finishReason: 'STOP' }] })
-    const body = codec.encodeRequest({ model: 'm', messages: [{ role: 'assistant', parts: choices[0]?.parts ?? [] }], stream: false, paths: {}, extra: [] }, 'gemini-3-pro', {
-      unsupported(path, why) {
-        throw new Error(`${path}: ${why}`)
+    const body = codec.encodeRequest(
+      { model: 'm', messages: [{ role: 'assistant', parts: choices[0]?.parts ?? [] }], stream: false, paths: {}, extra: [] },
+      'gemini-3-pro',
+      {
+        unsupported(path, why) {
+          throw new Error(`${path}: ${why}`)
+        },
       },
-    })
+    )
     expect(body['contents']).toEqual([{ role: 'model', parts }])
   })
 })
@@ -192,9 +239,12 @@ describe('errors of Gemini', () => {
       code: 400,
       message: 'Invalid JSON payload',
       status: 'INVALID_ARGUMENT',
-      details: [{ '@type': 'type.googleapis.com/google.rpc.BadRequest', fieldViolations: [{ field: 'contents[0].parts', description: 'x' }] }],
+      details: [
+        { '@type': 'type.googleapis.com/google.rpc.BadRequest', fieldViolations: [{ field: 'contents[0].parts', description: 'x' }] },
+      ],
     }
-    for (const body of [{ error }, [{ error }]]) expect(codec.decodeError(body)).toEqual({ message: 'Invalid JSON payload', code: 'INVALID_ARGUMENT', param: 'contents[0].parts' })
+    for (const body of [{ error }, [{ error }]])
+      expect(codec.decodeError(body)).toEqual({ message: 'Invalid JSON payload', code: 'INVALID_ARGUMENT', param: 'contents[0].parts' })
     for (const body of [null, 'x', [], {}, { error: 5 }]) expect(codec.decodeError(body).message).not.toBe('')
   })
 })

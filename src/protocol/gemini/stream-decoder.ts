@@ -74,7 +74,8 @@ export class GeminiStreamDecoder implements StreamDecoder {
       ended = true
       deltas.push({ type: 'finish', choice: 0, reason: 'content_filter' })
     }
-    if (this.#reported !== undefined && (ended || (reported !== undefined && this.complete()))) deltas.push({ type: 'usage', reported: this.#reported })
+    if (this.#reported !== undefined && (ended || (reported !== undefined && this.complete())))
+      deltas.push({ type: 'usage', reported: this.#reported })
     return deltas
   }
 
@@ -96,7 +97,9 @@ export class GeminiStreamDecoder implements StreamDecoder {
     const from = deltas.length
     for (const [index, part] of arrayOf(objectOf(json['content'])?.['parts']).entries()) {
       if (!isObject(part)) throw malformed('a part is not an object')
-      this.#part(choice, candidate, part, deltas, (args) => argumentsText(args, text, 'candidates', at, 'content', 'parts', index, 'functionCall', 'args'))
+      this.#part(choice, candidate, part, deltas, (args) =>
+        argumentsText(args, text, 'candidates', at, 'content', 'parts', index, 'functionCall', 'args'),
+      )
     }
     const logprobs = readLogprobs(json['logprobsResult'])
     if (logprobs.length > 0) attachLogprobs(deltas, from, choice, candidate, logprobs)
@@ -189,7 +192,9 @@ function readLogprobs(result: unknown): TokenLogprob[] {
   return arrayOf(result['chosenCandidates']).flatMap((chosen, index) => {
     const token = readToken(chosen)
     const top = tops[index]
-    return token === undefined ? [] : [{ ...token, top: (isObject(top) ? arrayOf(top['candidates']) : []).flatMap((other) => readToken(other) ?? []) }]
+    return token === undefined
+      ? []
+      : [{ ...token, top: (isObject(top) ? arrayOf(top['candidates']) : []).flatMap((other) => readToken(other) ?? []) }]
   })
 }
 

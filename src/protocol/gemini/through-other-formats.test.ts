@@ -50,12 +50,19 @@ describe('a tool loop with Gemini', () => {
     const messages = [
       { role: 'user', content: 'Hi' },
       { role: 'assistant', content },
-      { role: 'user', content: ['warm', 'noon'].map((result, index) => ({ type: 'tool_result', tool_use_id: calls[index]?.id, content: result })) },
+      {
+        role: 'user',
+        content: ['warm', 'noon'].map((result, index) => ({ type: 'tool_result', tool_use_id: calls[index]?.id, content: result })),
+      },
     ]
     expect(contentsOfNextTurn(anthropicMessages, messages)).toEqual(expected)
     for (const { id } of calls) expect(id).toMatch(/^[a-zA-Z0-9_-]{1,40}$/)
     // Elsewhere nothing of it stands in the way.
-    const elsewhere = anthropicMessages.encodeRequest(anthropicMessages.decodeRequest({ model: 'm', max_tokens: 100, messages }), 'claude-opus-4-8', refuse)
+    const elsewhere = anthropicMessages.encodeRequest(
+      anthropicMessages.decodeRequest({ model: 'm', max_tokens: 100, messages }),
+      'claude-opus-4-8',
+      refuse,
+    )
     expect(JSON.stringify(elsewhere)).not.toContain('c2ln')
   })
 
@@ -84,7 +91,10 @@ describe('a tool loop with Gemini', () => {
     const messages = [
       { role: 'user', content: 'Hi' },
       { role: 'assistant', content },
-      { role: 'user', content: ['warm', 'noon'].map((result, index) => ({ type: 'tool_result', tool_use_id: calls[index]?.['id'], content: result })) },
+      {
+        role: 'user',
+        content: ['warm', 'noon'].map((result, index) => ({ type: 'tool_result', tool_use_id: calls[index]?.['id'], content: result })),
+      },
     ]
     expect(contentsOfNextTurn(anthropicMessages, messages)).toEqual(expected)
   })

@@ -58,11 +58,13 @@ export class ChoiceReader {
     if (this.#finished) return
     this.#finished = true
     for (const call of this.#calls.values())
-      if (call.part === undefined) throw new BursarError('The provider sent a tool call without a name.', { code: 'upstream_malformed', status: 502 })
+      if (call.part === undefined)
+        throw new BursarError('The provider sent a tool call without a name.', { code: 'upstream_malformed', status: 502 })
     if (reason === 'error') throw new BursarError('The provider ended its answer with an error.', { code: 'upstream_error', status: 502 })
     const stop = textOf(wire['stop_reason'])
     const finish = finishReason(reason, this.#callCount > 0)
-    if (finish === 'stop' && stop !== undefined && reason === 'stop') out.push({ type: 'finish', choice: this.choice, reason: 'stop_sequence', stopSequence: stop })
+    if (finish === 'stop' && stop !== undefined && reason === 'stop')
+      out.push({ type: 'finish', choice: this.choice, reason: 'stop_sequence', stopSequence: stop })
     else out.push({ type: 'finish', choice: this.choice, reason: finish })
   }
 
@@ -92,8 +94,10 @@ export class ChoiceReader {
       const chunk = objectOf(value)
       if (!chunk) continue
       if (chunk['type'] === 'text') this.#text(stringOf(chunk['text']) ?? '', logprobs, out)
-      else if (chunk['type'] === 'thinking') for (const thought of arrayOf(chunk['thinking'])) this.#thought(textOf(objectOf(thought)?.['text']), out)
-      else if (chunk['type'] === 'refusal') out.push({ type: 'refusal', choice: this.choice, part: this.#open('refusal'), text: stringOf(chunk['refusal']) ?? '' })
+      else if (chunk['type'] === 'thinking')
+        for (const thought of arrayOf(chunk['thinking'])) this.#thought(textOf(objectOf(thought)?.['text']), out)
+      else if (chunk['type'] === 'refusal')
+        out.push({ type: 'refusal', choice: this.choice, part: this.#open('refusal'), text: stringOf(chunk['refusal']) ?? '' })
       else out.push({ type: 'native', choice: this.choice, part: this.#single(), format: 'openai-chat', value: chunk })
     }
     if (!Array.isArray(content) && logprobs) this.#text('', logprobs, out)
@@ -146,7 +150,14 @@ export class ChoiceReader {
     const open = this.#callOf(numberOf(call['index']), wireId, name, call)
     if (open.part === undefined && name !== undefined) {
       open.part = this.#single()
-      out.push({ type: 'tool_call', choice: this.choice, part: open.part, id: open.id, name, ...(open.signature === undefined ? undefined : { signature: open.signature }) })
+      out.push({
+        type: 'tool_call',
+        choice: this.choice,
+        part: open.part,
+        id: open.id,
+        name,
+        ...(open.signature === undefined ? undefined : { signature: open.signature }),
+      })
       if (open.waiting !== '') out.push({ type: 'tool_arguments', choice: this.choice, part: open.part, json: open.waiting })
     }
     const raw = definition?.['arguments']
@@ -172,7 +183,12 @@ export class ChoiceReader {
     const found = this.#calls.get(key)
     this.#lastCall = key
     if (found) return found
-    const open: OpenCall = { id: wireId ?? `call_${this.callPrefix}_${this.choice}_${this.#callCount}`, part: undefined, waiting: '', signature: thoughtSignature(call) }
+    const open: OpenCall = {
+      id: wireId ?? `call_${this.callPrefix}_${this.choice}_${this.#callCount}`,
+      part: undefined,
+      waiting: '',
+      signature: thoughtSignature(call),
+    }
     this.#callCount++
     this.#calls.set(key, open)
     return open
@@ -188,7 +204,8 @@ export class ChoiceReader {
 
   /** What only this format can say: spoken answers, drawn images, citations. */
   #natives(message: JsonObject, out: Delta[]): void {
-    const native = (value: JsonObject): void => void out.push({ type: 'native', choice: this.choice, part: this.#single(), format: 'openai-chat', value })
+    const native = (value: JsonObject): void =>
+      void out.push({ type: 'native', choice: this.choice, part: this.#single(), format: 'openai-chat', value })
     if (isObject(message['audio'])) native({ type: 'audio', audio: message['audio'] })
     for (const image of arrayOf(message['images'])) if (isObject(image)) native(image)
     const annotations = arrayOf(message['annotations'])

@@ -12,8 +12,26 @@ type Content = string | readonly ChatContentPart[] | null | undefined
 const plainFields = new Set(['role', 'content', 'name', 'cache_control'])
 /** The last line holds what answers carry and clients send back with them: it says nothing to the model. */
 const assistantFields = new Set([
-  'role', 'content', 'name', 'refusal', 'tool_calls', 'function_call', 'reasoning_content', 'reasoning', 'reasoning_details', 'audio', 'cache_control',
-  'annotations', 'parsed', 'provider_specific_fields', 'index', 'finish_reason', 'logprobs', 'id', 'object', 'created',
+  'role',
+  'content',
+  'name',
+  'refusal',
+  'tool_calls',
+  'function_call',
+  'reasoning_content',
+  'reasoning',
+  'reasoning_details',
+  'audio',
+  'cache_control',
+  'annotations',
+  'parsed',
+  'provider_specific_fields',
+  'index',
+  'finish_reason',
+  'logprobs',
+  'id',
+  'object',
+  'created',
 ])
 const toolFields = new Set(['role', 'content', 'tool_call_id', 'name', 'cache_control'])
 const callFields = new Set(['id', 'type', 'function', 'index', 'extra_content'])
@@ -41,9 +59,17 @@ export function decodeMessages(messages: readonly ChatMessage[], extras: Extras)
       }
       case 'tool':
         extras.unknown(message, toolFields, at)
-        return { role: 'tool', parts: [toolResult(message.content, message.tool_call_id, at, cacheMark(message.cache_control), extras)], at }
+        return {
+          role: 'tool',
+          parts: [toolResult(message.content, message.tool_call_id, at, cacheMark(message.cache_control), extras)],
+          at,
+        }
       case 'function':
-        return { role: 'tool', parts: [toolResult(message.content, lastFunctionCall === '' ? `call_${message.name}` : lastFunctionCall, at, undefined, extras)], at }
+        return {
+          role: 'tool',
+          parts: [toolResult(message.content, lastFunctionCall === '' ? `call_${message.name}` : lastFunctionCall, at, undefined, extras)],
+          at,
+        }
     }
   })
 }
@@ -73,8 +99,19 @@ function assistant(message: Of<'assistant'>, at: string, functionCallId: string,
     })
   })
   if (message.function_call)
-    parts.push({ type: 'tool_call', id: functionCallId, name: message.function_call.name, arguments: message.function_call.arguments, at: `${at}.function_call` })
-  return { role: 'assistant', parts: marked(parts, message.cache_control), at, ...(message.name == null ? undefined : { name: message.name }) }
+    parts.push({
+      type: 'tool_call',
+      id: functionCallId,
+      name: message.function_call.name,
+      arguments: message.function_call.arguments,
+      at: `${at}.function_call`,
+    })
+  return {
+    role: 'assistant',
+    parts: marked(parts, message.cache_control),
+    at,
+    ...(message.name == null ? undefined : { name: message.name }),
+  }
 }
 
 type AnyCall = NonNullable<Of<'assistant'>['tool_calls']>[number]
@@ -134,21 +171,31 @@ function contentPart(part: ChatContentPart, at: string, extras: Extras): Part {
   if (is(part, 'image_url')) {
     extras.unknown(part, imageFields, at)
     extras.unknown(part.image_url, imageUrlFields, `${at}.image_url`)
-    const image: ImagePart = { type: 'image', source: sourceOfUrl(part.image_url.url), at, ...(part.image_url.detail == null ? undefined : { detail: part.image_url.detail }) }
+    const image: ImagePart = {
+      type: 'image',
+      source: sourceOfUrl(part.image_url.url),
+      at,
+      ...(part.image_url.detail == null ? undefined : { detail: part.image_url.detail }),
+    }
     return withMark(image, part.cache_control)
   }
   if (is(part, 'input_audio')) {
     extras.unknown(part, audioFields, at)
     extras.unknown(part.input_audio, inputAudioFields, `${at}.input_audio`)
     const { data, format } = part.input_audio
-    const audio: AudioPart = { type: 'audio', source: { kind: 'base64', mediaType: format === 'mp3' ? 'audio/mpeg' : `audio/${format}`, data }, at }
+    const audio: AudioPart = {
+      type: 'audio',
+      source: { kind: 'base64', mediaType: format === 'mp3' ? 'audio/mpeg' : `audio/${format}`, data },
+      at,
+    }
     return withMark(audio, part.cache_control)
   }
   if (is(part, 'file')) {
     extras.unknown(part, fileFields, at)
     extras.unknown(part.file, fileFileFields, `${at}.file`)
     const { file_data: data, file_id: id, filename } = part.file
-    if ((data == null) === (id == null)) throw new InvalidRequest(`${at}.file: exactly one of file_data and file_id was expected.`, { path: `${at}.file` })
+    if ((data == null) === (id == null))
+      throw new InvalidRequest(`${at}.file: exactly one of file_data and file_id was expected.`, { path: `${at}.file` })
     const file: FilePart = {
       type: 'file',
       source: data == null ? { kind: 'file-id', id: id ?? '' } : sourceOfUrl(data),

@@ -7,10 +7,17 @@ import { openaiChat } from './index.js'
 /** Decodes chunks as a provider may send them. */
 function decode(chunks: readonly (Record<string, unknown> | string)[]): { deltas: Delta[]; complete: boolean } {
   const decoder = openaiChat.createStreamDecoder()
-  const deltas = chunks.flatMap((chunk) => decoder.push({ event: undefined, data: typeof chunk === 'string' ? chunk : JSON.stringify({ id: 'id:1', model: 'm', created: 1, ...chunk }) }))
+  const deltas = chunks.flatMap((chunk) =>
+    decoder.push({
+      event: undefined,
+      data: typeof chunk === 'string' ? chunk : JSON.stringify({ id: 'id:1', model: 'm', created: 1, ...chunk }),
+    }),
+  )
   return { deltas, complete: decoder.complete() }
 }
-const delta = (fields: Record<string, unknown>, finish: string | null = null, index = 0): Record<string, unknown> => ({ choices: [{ index, delta: fields, finish_reason: finish }] })
+const delta = (fields: Record<string, unknown>, finish: string | null = null, index = 0): Record<string, unknown> => ({
+  choices: [{ index, delta: fields, finish_reason: finish }],
+})
 const call = (fields: Record<string, unknown>): Record<string, unknown> => delta({ tool_calls: [fields] })
 
 function parts(chunks: readonly (Record<string, unknown> | string)[]): unknown {
@@ -22,7 +29,10 @@ function parts(chunks: readonly (Record<string, unknown> | string)[]): unknown {
 describe('streams of compatible servers', () => {
   it('takes usage in a last chunk without choices, beside the finish, or in every chunk', () => {
     const usage = (completion: number): Record<string, unknown> => ({ usage: { prompt_tokens: 3, completion_tokens: completion } })
-    const last = (chunks: readonly Record<string, unknown>[]): unknown => decode(chunks).deltas.filter((each) => each.type === 'usage').at(-1)
+    const last = (chunks: readonly Record<string, unknown>[]): unknown =>
+      decode(chunks)
+        .deltas.filter((each) => each.type === 'usage')
+        .at(-1)
     for (const chunks of [
       [delta({ content: 'a' }), delta({}, 'stop'), { choices: [], ...usage(7) }],
       [delta({ content: 'a' }), { ...delta({}, 'stop'), ...usage(7) }],
@@ -39,27 +49,82 @@ describe('streams of compatible servers', () => {
       { type: 'tool_call', id: 'a', name: 'f', arguments: '{"x":1}' },
       { type: 'tool_call', id: 'b', name: 'g', arguments: '{}' },
     ]
-    const f = (args: string, rest: Record<string, unknown> = {}): Record<string, unknown> => ({ ...rest, function: { ...(rest['id'] === 'a' ? { name: 'f' } : {}), arguments: args } })
-    expect(parts([call(f('', { index: 0, id: 'a' })), call({ index: 1, id: 'b', function: { name: 'g', arguments: '' } }), call(f('{"x"', { index: 0 })), call({ index: 1, function: { arguments: '{}' } }), call(f(':1}', { index: 0 }))])).toEqual(two)
+    const f = (args: string, rest: Record<string, unknown> = {}): Record<string, unknown> => ({
+      ...rest,
+      function: { ...(rest['id'] === 'a' ? { name: 'f' } : {}), arguments: args },
+    })
+    expect(
+      parts([
+        call(f('', { index: 0, id: 'a' })),
+        call({ index: 1, id: 'b', function: { name: 'g', arguments: '' } }),
+        call(f('{"x"', { index: 0 })),
+        call({ index: 1, function: { arguments: '{}' } }),
+        call(f(':1}', { index: 0 })),
+      ]),
+    ).toEqual(two)
     expect(parts([call(f('{"x"', { id: 'a' })), call(f(':1}')), call({ id: 'b', function: { name: 'g', arguments: '{}' } })])).toEqual(two)
-    expect(parts([call(f('{"x":1}', { index: 0, id: 'a' })), call({ index: 0, id: 'b', function: { name: 'g', arguments: '{}' } })])).toEqual(two)
-    expect(parts([call({ index: 0, id: 'a' }), call({ index: 0, function: { arguments: '{"x"' } }), call({ index: 0, function: { name: 'f', arguments: ':1}' } }), call({ index: 1, id: 'b', function: { name: 'g', arguments: {} } })])).toEqual(two)
-    expect(parts([call({ index: 0, id: 'a', function: { name: 'f', arguments: '{"x"' } }), call({ index: 0, id: 'a', function: { name: 'f', arguments: ':1}' } }), call({ index: 1, id: 'b', function: { name: 'g', arguments: '{}' } })])).toEqual(two)
-    expect(parts([delta({ tool_calls: [{ id: 'a', function: { name: 'f', arguments: '{"x":1}' } }, { id: 'b', function: { name: 'g', arguments: '{}' } }] })])).toEqual(two)
+    expect(
+      parts([call(f('{"x":1}', { index: 0, id: 'a' })), call({ index: 0, id: 'b', function: { name: 'g', arguments: '{}' } })]),
+    ).toEqual(two)
+    expect(
+      parts([
+        call({ index: 0, id: 'a' }),
+        call({ index: 0, function: { arguments: '{"x"' } }),
+        call({ index: 0, function: { name: 'f', arguments: ':1}' } }),
+        call({ index: 1, id: 'b', function: { name: 'g', arguments: {} } }),
+      ]),
+    ).toEqual(two)
+    expect(
+      parts([
+        call({ index: 0, id: 'a', function: { name: 'f', arguments: '{"x"' } }),
+        call({ index: 0, id: 'a', function: { name: 'f', arguments: ':1}' } }),
+        call({ index: 1, id: 'b', function: { name: 'g', arguments: '{}' } }),
+      ]),
+    ).toEqual(two)
+    expect(
+      parts([
+        delta({
+          tool_calls: [
+            { id: 'a', function: { name: 'f', arguments: '{"x":1}' } },
+            { id: 'b', function: { name: 'g', arguments: '{}' } },
+          ],
+        }),
+      ]),
+    ).toEqual(two)
   })
 
   it('gives ids to calls that have none, each its own', () => {
-    expect(parts([call({ index: 0, function: { name: 'f', arguments: '{}' } }), call({ index: 1, function: { name: 'f', arguments: '{}' } })])).toMatchObject([{ id: 'call_id1_0_0' }, { id: 'call_id1_0_1' }])
-    expect(parts([delta({ function_call: { name: 'f', arguments: '{' } }), delta({ function_call: { arguments: '}' } })])).toEqual([{ type: 'tool_call', id: 'call_id1_0_0', name: 'f', arguments: '{}' }])
+    expect(
+      parts([call({ index: 0, function: { name: 'f', arguments: '{}' } }), call({ index: 1, function: { name: 'f', arguments: '{}' } })]),
+    ).toMatchObject([{ id: 'call_id1_0_0' }, { id: 'call_id1_0_1' }])
+    expect(parts([delta({ function_call: { name: 'f', arguments: '{' } }), delta({ function_call: { arguments: '}' } })])).toEqual([
+      { type: 'tool_call', id: 'call_id1_0_0', name: 'f', arguments: '{}' },
+    ])
   })
 
   it('ends a turn of calls as such, whatever the server says', () => {
-    expect(decode([call({ index: 0, id: 'a', function: { name: 'f', arguments: '{}' } }), delta({}, 'stop')]).deltas.at(-1)).toEqual({ type: 'finish', choice: 0, reason: 'tool_calls' })
+    expect(decode([call({ index: 0, id: 'a', function: { name: 'f', arguments: '{}' } }), delta({}, 'stop')]).deltas.at(-1)).toEqual({
+      type: 'finish',
+      choice: 0,
+      reason: 'tool_calls',
+    })
   })
 
   it('reads reasoning in every dialect', () => {
-    for (const field of ['reasoning', 'reasoning_content']) expect(parts([delta({ [field]: 'a' }), delta({ [field]: 'b', content: '' }), delta({ content: 'c' })])).toEqual([{ type: 'reasoning', text: 'ab' }, { type: 'text', text: 'c' }])
-    expect(parts([delta({ content: [{ type: 'thinking', thinking: [{ type: 'text', text: 'a' }] }] }), delta({ content: [{ type: 'text', text: 'c' }] })])).toEqual([{ type: 'reasoning', text: 'a' }, { type: 'text', text: 'c' }])
+    for (const field of ['reasoning', 'reasoning_content'])
+      expect(parts([delta({ [field]: 'a' }), delta({ [field]: 'b', content: '' }), delta({ content: 'c' })])).toEqual([
+        { type: 'reasoning', text: 'ab' },
+        { type: 'text', text: 'c' },
+      ])
+    expect(
+      parts([
+        delta({ content: [{ type: 'thinking', thinking: [{ type: 'text', text: 'a' }] }] }),
+        delta({ content: [{ type: 'text', text: 'c' }] }),
+      ]),
+    ).toEqual([
+      { type: 'reasoning', text: 'a' },
+      { type: 'text', text: 'c' },
+    ])
     // OpenRouter says it twice, and may seal it after the text began.
     expect(
       parts([
@@ -75,7 +140,12 @@ describe('streams of compatible servers', () => {
   })
 
   it('names the stop sequence where the server does (vLLM)', () => {
-    expect(decode([{ choices: [{ index: 0, delta: {}, finish_reason: 'stop', stop_reason: 'END' }] }]).deltas.at(-1)).toEqual({ type: 'finish', choice: 0, reason: 'stop_sequence', stopSequence: 'END' })
+    expect(decode([{ choices: [{ index: 0, delta: {}, finish_reason: 'stop', stop_reason: 'END' }] }]).deltas.at(-1)).toEqual({
+      type: 'finish',
+      choice: 0,
+      reason: 'stop_sequence',
+      stopSequence: 'END',
+    })
   })
 
   it('knows a proper end: [DONE], or every choice finished', () => {
@@ -87,14 +157,18 @@ describe('streams of compatible servers', () => {
   })
 
   it('throws what is an error or can not be read', () => {
-    const thrown = (code: string, message: string): Error => expect.objectContaining({ code, status: 502, message: expect.stringContaining(message) as string }) as Error
+    const thrown = (code: string, message: string): Error =>
+      expect.objectContaining({ code, status: 502, message: expect.stringContaining(message) as string }) as Error
     expect(() => decode([{ error: { message: 'overloaded', code: 529 }, choices: [] }])).toThrow(thrown('upstream_error', 'overloaded'))
     expect(() => decode([delta({}, 'error')])).toThrow(thrown('upstream_error', 'error'))
     expect(() => decode(['{"a'])).toThrow(thrown('upstream_malformed', 'JSON'))
     expect(() => decode(['[]'])).toThrow(thrown('upstream_malformed', 'object'))
     expect(() => decode([{ choices: [7] }])).toThrow(thrown('upstream_malformed', 'choice'))
-    expect(() => decode([call({ index: 0, id: 'a', function: { arguments: '{}' } }), delta({}, 'tool_calls')])).toThrow(thrown('upstream_malformed', 'without a name'))
-    for (const body of [null, [], {}, { choices: null }, { choices: [1] }]) expect(() => openaiChat.decodeReply(body)).toThrow(thrown('upstream_malformed', ''))
+    expect(() => decode([call({ index: 0, id: 'a', function: { arguments: '{}' } }), delta({}, 'tool_calls')])).toThrow(
+      thrown('upstream_malformed', 'without a name'),
+    )
+    for (const body of [null, [], {}, { choices: null }, { choices: [1] }])
+      expect(() => openaiChat.decodeReply(body)).toThrow(thrown('upstream_malformed', ''))
     expect(() => openaiChat.decodeReply({ error: { message: 'no' } })).toThrow(thrown('upstream_error', 'no'))
   })
 })

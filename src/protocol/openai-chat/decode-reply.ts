@@ -109,7 +109,10 @@ function throwIfError(body: JsonObject): void {
 /** The error that a provider sent inside an answer with status 200. */
 export function upstreamError(json: unknown): BursarError {
   const { message, code } = decodeError(json)
-  return new BursarError(`The provider reported an error${code === undefined ? '' : ` (${code})`}: ${message}`, { code: 'upstream_error', status: 502 })
+  return new BursarError(`The provider reported an error${code === undefined ? '' : ` (${code})`}: ${message}`, {
+    code: 'upstream_error',
+    status: 502,
+  })
 }
 
 function malformed(what: string, cause?: unknown): BursarError {
@@ -125,13 +128,23 @@ function callPrefix(id: string): string {
  * Reads an error body: OpenAI's `{error: {…}}`, and the shapes of compatible servers (`{error: "…"}`, `{message}`, FastAPI's
  * `{detail}`, Google's array of one).
  */
-export function decodeError(json: unknown): { readonly message: string; readonly code?: string | undefined; readonly param?: string | undefined } {
+export function decodeError(json: unknown): {
+  readonly message: string
+  readonly code?: string | undefined
+  readonly param?: string | undefined
+} {
   const body = Array.isArray(json) ? objectOf(json[0]) : objectOf(json)
   if (!body) return { message: textOf(json) ?? 'no details' }
   const error = objectOf(body['error']) ?? body
   const detail = body['detail']
   const firstDetail = objectOf(arrayOf(detail)[0])
-  const message = textOf(error['message']) ?? textOf(body['error']) ?? textOf(body['message']) ?? textOf(detail) ?? textOf(firstDetail?.['msg']) ?? 'no details'
+  const message =
+    textOf(error['message']) ??
+    textOf(body['error']) ??
+    textOf(body['message']) ??
+    textOf(detail) ??
+    textOf(firstDetail?.['msg']) ??
+    'no details'
   const code = codeOf(error['code']) ?? textOf(error['type']) ?? textOf(error['status'])
   const place = arrayOf(firstDetail?.['loc']).filter((step) => step !== 'body')
   const param = textOf(error['param']) ?? (place.length > 0 ? place.join('.') : undefined)

@@ -27,12 +27,24 @@ describe('validation of a chat-completions body', () => {
     [{ model: 'm', messages: [{ role: 'user', content: 5 }] }, 'messages[0].content', 'not the number 5'],
     [{ model: 'm', messages: [{ role: 'user', content: ['a'] }] }, 'messages[0].content[0]', 'an object'],
     [{ model: 'm', messages: [{ role: 'user', content: [{ type: 'text' }] }] }, 'messages[0].content[0].text', 'required'],
-    [{ model: 'm', messages: [hello.messages[0], { role: 'user', content: [{ type: 'image_url', image_url: { url: 7 } }] }] }, 'messages[1].content[0].image_url.url', 'a string'],
-    [{ model: 'm', messages: [{ role: 'user', content: [{ type: 'image_url', image_url: 'u' }] }] }, 'messages[0].content[0].image_url', 'an object'],
+    [
+      { model: 'm', messages: [hello.messages[0], { role: 'user', content: [{ type: 'image_url', image_url: { url: 7 } }] }] },
+      'messages[1].content[0].image_url.url',
+      'a string',
+    ],
+    [
+      { model: 'm', messages: [{ role: 'user', content: [{ type: 'image_url', image_url: 'u' }] }] },
+      'messages[0].content[0].image_url',
+      'an object',
+    ],
     [{ model: 'm', messages: [{ role: 'user', content: [{ type: 5 }] }] }, 'messages[0].content[0].type', 'a string'],
     [{ model: 'm', messages: [{ role: 'user', content: [{ type: 'file', file: {} }] }] }, 'messages[0].content[0].file', 'file_data'],
     [{ model: 'm', messages: [{ role: 'tool', content: 'x' }] }, 'messages[0].tool_call_id', 'required'],
-    [{ model: 'm', messages: [{ role: 'assistant', tool_calls: [{ id: 'a', function: { name: 'f', arguments: {} } }] }] }, 'messages[0].tool_calls[0].function.arguments', 'a string was expected, not an object'],
+    [
+      { model: 'm', messages: [{ role: 'assistant', tool_calls: [{ id: 'a', function: { name: 'f', arguments: {} } }] }] },
+      'messages[0].tool_calls[0].function.arguments',
+      'a string was expected, not an object',
+    ],
     [{ ...hello, tools: [{ type: 'function', function: {} }] }, 'tools[0].function.name', 'required'],
     [{ ...hello, tools: [{ function: { name: 'f' } }] }, 'tools[0].type', 'required'],
     [{ ...hello, tool_choice: 'any' }, 'tool_choice', '"required"'],
@@ -59,7 +71,22 @@ describe('validation of a chat-completions body', () => {
   })
 
   it('takes null for absent everywhere', () => {
-    const names = ['stream', 'stream_options', 'max_tokens', 'temperature', 'tools', 'tool_choice', 'functions', 'response_format', 'reasoning', 'reasoning_effort', 'stop', 'logprobs', 'metadata', 'something_new']
+    const names = [
+      'stream',
+      'stream_options',
+      'max_tokens',
+      'temperature',
+      'tools',
+      'tool_choice',
+      'functions',
+      'response_format',
+      'reasoning',
+      'reasoning_effort',
+      'stop',
+      'logprobs',
+      'metadata',
+      'something_new',
+    ]
     const body = { ...hello, ...Object.fromEntries(names.map((name) => [name, null])) }
     expect(openaiChat.decodeRequest(body)).toEqual(openaiChat.decodeRequest(hello))
   })
@@ -116,10 +143,18 @@ describe('decoding a chat-completions body', () => {
       stream: true,
       streamUsage: true,
       responseFormat: { type: 'json_schema', name: 's', schema: { type: 'object' }, strict: true },
-      paths: { maxOutputTokens: 'max_completion_tokens', stop: 'stop', reasoning: 'reasoning_effort', streamUsage: 'stream_options.include_usage' },
+      paths: {
+        maxOutputTokens: 'max_completion_tokens',
+        stop: 'stop',
+        reasoning: 'reasoning_effort',
+        streamUsage: 'stream_options.include_usage',
+      },
       extra: [{ format: 'openai-chat', name: 'include_obfuscation', path: 'stream_options.include_obfuscation', value: false }],
     })
-    expect(openaiChat.decodeRequest({ ...hello, max_tokens: 4 })).toMatchObject({ maxOutputTokens: 4, paths: { maxOutputTokens: 'max_tokens' } })
+    expect(openaiChat.decodeRequest({ ...hello, max_tokens: 4 })).toMatchObject({
+      maxOutputTokens: 4,
+      paths: { maxOutputTokens: 'max_tokens' },
+    })
   })
 
   it('keeps unknown fields at every depth, and leaves out what answers carry', () => {
@@ -128,12 +163,26 @@ describe('decoding a chat-completions body', () => {
       min_p: 0.1,
       modalities: ['text'],
       messages: [
-        { role: 'user', content: [{ type: 'text', text: 'a', hint: 1 }, { type: 'image_url', image_url: { url: 'u', fps: 2 } }], mood: 'x' },
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'a', hint: 1 },
+            { type: 'image_url', image_url: { url: 'u', fps: 2 } },
+          ],
+          mood: 'x',
+        },
         { role: 'assistant', content: 'b', annotations: [], refusal: null, audio: null, function_call: null, parsed: { a: 1 } },
       ],
       tools: [{ type: 'function', function: { name: 'f', examples: [] }, defer: true }],
     })
-    expect(extra.map((field) => field.path)).toEqual(['min_p', 'messages[0].mood', 'messages[0].content[0].hint', 'messages[0].content[1].image_url.fps', 'tools[0].defer', 'tools[0].function.examples'])
+    expect(extra.map((field) => field.path)).toEqual([
+      'min_p',
+      'messages[0].mood',
+      'messages[0].content[0].hint',
+      'messages[0].content[1].image_url.fps',
+      'tools[0].defer',
+      'tools[0].function.examples',
+    ])
   })
 
   it('reads parts of every kind', () => {
@@ -165,7 +214,12 @@ describe('decoding a chat-completions body', () => {
           { type: 'image', source: { kind: 'url', url: 'https://x/y.png' }, detail: 'low', at: 'messages[0].content[1]' },
           { type: 'image', source: { kind: 'base64', mediaType: 'image/png', data: 'AAAA' }, at: 'messages[0].content[2]' },
           { type: 'audio', source: { kind: 'base64', mediaType: 'audio/mpeg', data: 'BBBB' }, at: 'messages[0].content[3]' },
-          { type: 'file', source: { kind: 'base64', mediaType: 'application/pdf', data: 'CCCC' }, name: 'a.pdf', at: 'messages[0].content[4]' },
+          {
+            type: 'file',
+            source: { kind: 'base64', mediaType: 'application/pdf', data: 'CCCC' },
+            name: 'a.pdf',
+            at: 'messages[0].content[4]',
+          },
           { type: 'file', source: { kind: 'file-id', id: 'file-1' }, at: 'messages[0].content[5]' },
           { type: 'native', format: 'openai-chat', value: { type: 'video_url', video_url: { url: 'v' } }, at: 'messages[0].content[6]' },
         ],
@@ -189,7 +243,12 @@ describe('decoding a chat-completions body', () => {
             { type: 'reasoning.encrypted', data: 'SEALED', format: 'anthropic-claude-v1', index: 1 },
           ],
           tool_calls: [
-            { id: 'c1', type: 'function', function: { name: 'f', arguments: '{"a":1}' }, extra_content: { google: { thought_signature: 'T' } } },
+            {
+              id: 'c1',
+              type: 'function',
+              function: { name: 'f', arguments: '{"a":1}' },
+              extra_content: { google: { thought_signature: 'T' } },
+            },
             { id: 'c2', type: 'custom', custom: { name: 'g', input: 'x' } },
           ],
         },
@@ -198,13 +257,37 @@ describe('decoding a chat-completions body', () => {
     })
     expect(messages[0]?.parts).toEqual([{ type: 'text', text: 'be kind', at: 'messages[0].content', cache: {} }])
     expect(messages[1]?.parts).toEqual([
-      { type: 'reasoning', text: 'first, second', signature: 'SIG', signatureFormat: 'anthropic-messages', at: 'messages[1].reasoning_details' },
-      { type: 'reasoning', text: '', signature: 'SEALED', signatureFormat: 'anthropic-messages', redacted: true, at: 'messages[1].reasoning_details' },
+      {
+        type: 'reasoning',
+        text: 'first, second',
+        signature: 'SIG',
+        signatureFormat: 'anthropic-messages',
+        at: 'messages[1].reasoning_details',
+      },
+      {
+        type: 'reasoning',
+        text: '',
+        signature: 'SEALED',
+        signatureFormat: 'anthropic-messages',
+        redacted: true,
+        at: 'messages[1].reasoning_details',
+      },
       { type: 'text', text: 'hm', at: 'messages[1].content' },
       { type: 'tool_call', id: 'c1', name: 'f', arguments: '{"a":1}', signature: 'T', at: 'messages[1].tool_calls[0]' },
-      { type: 'native', format: 'openai-chat', value: { id: 'c2', type: 'custom', custom: { name: 'g', input: 'x' } }, at: 'messages[1].tool_calls[1]' },
+      {
+        type: 'native',
+        format: 'openai-chat',
+        value: { id: 'c2', type: 'custom', custom: { name: 'g', input: 'x' } },
+        at: 'messages[1].tool_calls[1]',
+      },
     ])
-    expect(messages[2]).toEqual({ role: 'tool', at: 'messages[2]', parts: [{ type: 'tool_result', callId: 'c1', content: [{ type: 'text', text: 'ok', at: 'messages[2].content[0]' }], at: 'messages[2]' }] })
+    expect(messages[2]).toEqual({
+      role: 'tool',
+      at: 'messages[2]',
+      parts: [
+        { type: 'tool_result', callId: 'c1', content: [{ type: 'text', text: 'ok', at: 'messages[2].content[0]' }], at: 'messages[2]' },
+      ],
+    })
   })
 
   it('translates the older functions', () => {
@@ -226,7 +309,8 @@ describe('decoding a chat-completions body', () => {
   })
 
   it("reads OpenRouter's reasoning object", () => {
-    const of = (reasoning: unknown, effort?: string): unknown => openaiChat.decodeRequest({ ...hello, reasoning, ...(effort === undefined ? {} : { reasoning_effort: effort }) }).reasoning
+    const of = (reasoning: unknown, effort?: string): unknown =>
+      openaiChat.decodeRequest({ ...hello, reasoning, ...(effort === undefined ? {} : { reasoning_effort: effort }) }).reasoning
     expect(of({ effort: 'high', exclude: true })).toEqual({ effort: 'high', visible: false })
     expect(of({ max_tokens: 2000 })).toEqual({ maxTokens: 2000 })
     expect(of({ enabled: true })).toEqual({ effort: 'medium' })

@@ -29,7 +29,9 @@ export function decodeRequest(json: Readonly<Record<string, unknown>>, wire?: Wi
     model: body.model,
     messages,
     stream,
-    ...(stream && body.stream_options?.include_usage != null ? noted(paths, 'streamUsage', 'stream_options.include_usage', body.stream_options.include_usage) : undefined),
+    ...(stream && body.stream_options?.include_usage != null
+      ? noted(paths, 'streamUsage', 'stream_options.include_usage', body.stream_options.include_usage)
+      : undefined),
     ...(tools ? { tools } : undefined),
     ...(toolChoice === undefined ? undefined : { toolChoice }),
     ...plain(paths, 'parallelToolCalls', 'parallel_tool_calls', body.parallel_tool_calls),
@@ -68,7 +70,12 @@ function noted<K extends keyof Request>(paths: Record<string, string>, name: K, 
 }
 
 /** A field that goes over as it is; `null` and absent are the same. */
-function plain<K extends keyof Request>(paths: Record<string, string>, name: K, path: string, value: Request[K] | null): Pick<Request, K> | undefined {
+function plain<K extends keyof Request>(
+  paths: Record<string, string>,
+  name: K,
+  path: string,
+  value: Request[K] | null,
+): Pick<Request, K> | undefined {
   return value === null || value === undefined ? undefined : noted(paths, name, path, value)
 }
 
@@ -129,11 +136,14 @@ function reasoning(body: ChatRequestBody, paths: Record<string, string>, extras:
   extras.unknown(object, reasoningFields, 'reasoning')
   let effort: Effort | undefined = object.effort ?? undefined
   if (object.enabled === false) {
-    if ((effort ?? 'none') !== 'none' || object.max_tokens) throw new InvalidRequest('reasoning.enabled: false contradicts the rest of `reasoning`.', { path: 'reasoning.enabled' })
+    if ((effort ?? 'none') !== 'none' || object.max_tokens)
+      throw new InvalidRequest('reasoning.enabled: false contradicts the rest of `reasoning`.', { path: 'reasoning.enabled' })
     effort = 'none'
   } else if (object.enabled === true && effort === undefined && object.max_tokens == null) effort = short ?? 'medium'
   if (short !== undefined && effort !== undefined && short !== effort)
-    throw new InvalidRequest(`reasoning_effort: "${short}" contradicts \`reasoning\`, which asks for "${effort}". Give one of them.`, { path: 'reasoning_effort' })
+    throw new InvalidRequest(`reasoning_effort: "${short}" contradicts \`reasoning\`, which asks for "${effort}". Give one of them.`, {
+      path: 'reasoning_effort',
+    })
   effort ??= short
   const settings: ReasoningSettings = {
     ...(effort === undefined ? undefined : { effort }),
@@ -142,7 +152,8 @@ function reasoning(body: ChatRequestBody, paths: Record<string, string>, extras:
   }
   if (object.max_tokens != null) paths['reasoning.maxTokens'] = 'reasoning.max_tokens'
   if (object.exclude != null) paths['reasoning.visible'] = 'reasoning.exclude'
-  if (effort !== undefined) paths['reasoning.effort'] = object.effort != null ? 'reasoning.effort' : short !== undefined ? 'reasoning_effort' : 'reasoning.enabled'
+  if (effort !== undefined)
+    paths['reasoning.effort'] = object.effort != null ? 'reasoning.effort' : short !== undefined ? 'reasoning_effort' : 'reasoning.enabled'
   return noted(paths, 'reasoning', 'reasoning', settings)
 }
 const reasoningFields = new Set(['effort', 'max_tokens', 'exclude', 'enabled'])
@@ -161,7 +172,9 @@ function decodeTools(body: ChatRequestBody, paths: Record<string, string>, extra
   }
   if (body.functions?.length) {
     paths['tools'] = 'functions'
-    return body.functions.map((definition, index) => functionTool(definition, `functions[${index}]`, `functions[${index}]`, extras, undefined))
+    return body.functions.map((definition, index) =>
+      functionTool(definition, `functions[${index}]`, `functions[${index}]`, extras, undefined),
+    )
   }
   return undefined
 }
@@ -173,7 +186,13 @@ function isFunctionTool(tool: AnyTool): tool is WireFunctionTool {
 const toolFields = new Set(['type', 'function', 'cache_control'])
 const functionFields = new Set(['name', 'description', 'parameters', 'strict', 'cache_control'])
 
-function functionTool(definition: WireFunctionTool['function'], path: string, at: string, extras: Extras, mark: WireFunctionTool['cache_control']): FunctionTool {
+function functionTool(
+  definition: WireFunctionTool['function'],
+  path: string,
+  at: string,
+  extras: Extras,
+  mark: WireFunctionTool['cache_control'],
+): FunctionTool {
   extras.unknown(definition, functionFields, path)
   // LiteLLM's clients put the mark beside the name.
   const cache = cacheMark(mark ?? definition['cache_control'])
@@ -193,7 +212,8 @@ function decodeToolChoice(body: ChatRequestBody, paths: Record<string, string>, 
   if (choice != null) {
     paths['toolChoice'] = 'tool_choice'
     if (typeof choice === 'string') return choice
-    if (choice.type === 'function' && isObject(choice['function']) && typeof choice['function']['name'] === 'string') return { name: choice['function']['name'] }
+    if (choice.type === 'function' && isObject(choice['function']) && typeof choice['function']['name'] === 'string')
+      return { name: choice['function']['name'] }
     extras.add('', 'tool_choice', choice)
     return undefined
   }

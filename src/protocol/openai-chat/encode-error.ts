@@ -1,7 +1,9 @@
 import type { BursarError } from '../../errors/index.js'
 
 /** OpenAI's error body. The request id travels in a header. */
-export function encodeError(error: BursarError): { readonly error: { readonly message: string; readonly type: string; readonly param: string | null; readonly code: string } } {
+export function encodeError(error: BursarError): {
+  readonly error: { readonly message: string; readonly type: string; readonly param: string | null; readonly code: string }
+} {
   return { error: { message: error.message, type: errorType(error), param: error.path ?? null, code: error.code } }
 }
 

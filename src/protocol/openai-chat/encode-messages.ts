@@ -53,7 +53,8 @@ function encodeOther(message: Message, waiting: Wire[], wire: Wire[], context: M
     wire.push(result)
   }
   if (rest.length === 0 && message.parts.length > 0) return attached
-  const role = message.role === 'tool' ? 'user' : message.role === 'developer' && context.options.developerRole === false ? 'system' : message.role
+  const role =
+    message.role === 'tool' ? 'user' : message.role === 'developer' && context.options.developerRole === false ? 'system' : message.role
   const content: unknown[] = attached
   for (const part of rest) {
     const value = contentPart(part, message.role, context)
@@ -139,7 +140,10 @@ function assistantMessage(message: Message, context: MessageContext): Wire {
       case 'image':
       case 'file':
       case 'tool_result':
-        drop.unsupported(part.at ?? message.at ?? 'messages', `an assistant's turn can't hold ${part.type === 'tool_result' ? 'a tool result' : `an ${part.type}`}`)
+        drop.unsupported(
+          part.at ?? message.at ?? 'messages',
+          `an assistant's turn can't hold ${part.type === 'tool_result' ? 'a tool result' : `an ${part.type}`}`,
+        )
         break
     }
   }

@@ -28,7 +28,10 @@ export function encodeReply(reply: Reply, context: EncodeContext): Record<string
   }
 }
 
-/** How this caller is used to reading reasoning: OpenRouter's callers, who send a `reasoning` object, as `reasoning`; all others as `reasoning_content`. */
+/**
+ * How this caller is used to reading reasoning: OpenRouter's callers, who send a `reasoning` object, as `reasoning`; all others as
+ * `reasoning_content`.
+ */
 export function reasoningField(request: Request): 'reasoning' | 'reasoning_content' {
   return request.paths['reasoning'] === 'reasoning' ? 'reasoning' : 'reasoning_content'
 }
@@ -74,7 +77,13 @@ function encodeMessage(parts: readonly Part[], request: Request): Record<string,
     if (part.type === 'text') texts.push(part.text)
     else if (part.type === 'refusal') refusals.push(part.text)
     else if (part.type === 'reasoning') reasoning.push(part)
-    else if (part.type === 'tool_call') calls.push({ id: part.id, type: 'function', function: { name: part.name, arguments: argumentsText(part.arguments) }, ...thought(part.signature) })
+    else if (part.type === 'tool_call')
+      calls.push({
+        id: part.id,
+        type: 'function',
+        function: { name: part.name, arguments: argumentsText(part.arguments) },
+        ...thought(part.signature),
+      })
     else if (part.type === 'native' && part.format === 'openai-chat') {
       if (part.value['type'] === 'custom') calls.push(part.value)
       else if (part.value['type'] === 'image_url') images.push(part.value)

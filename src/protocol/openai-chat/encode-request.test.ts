@@ -5,7 +5,10 @@ import { createOpenAiChat, openaiChat, type OpenAiChatOptions } from './index.js
 
 const hello = { model: 'm', messages: [{ role: 'user', content: 'hi' }] }
 
-function encode(request: Request, options: OpenAiChatOptions = {}): { body: Record<string, unknown>; dropped: string[]; adjusted: string[] } {
+function encode(
+  request: Request,
+  options: OpenAiChatOptions = {},
+): { body: Record<string, unknown>; dropped: string[]; adjusted: string[] } {
   const dropped: string[] = []
   const adjusted: string[] = []
   const drop: DropPolicy = { unsupported: (path) => void dropped.push(path), adjusted: (path) => void adjusted.push(path) }
@@ -13,7 +16,8 @@ function encode(request: Request, options: OpenAiChatOptions = {}): { body: Reco
   const body = JSON.parse(JSON.stringify(createOpenAiChat(options).encodeRequest(request, 'real', drop))) as Record<string, unknown>
   return { body, dropped, adjusted }
 }
-const reencode = (body: Record<string, unknown>, options?: OpenAiChatOptions): ReturnType<typeof encode> => encode(openaiChat.decodeRequest(body), options)
+const reencode = (body: Record<string, unknown>, options?: OpenAiChatOptions): ReturnType<typeof encode> =>
+  encode(openaiChat.decodeRequest(body), options)
 
 describe('a chat-completions body written again', () => {
   it('says the same, unknown fields at every depth included', () => {
@@ -21,7 +25,14 @@ describe('a chat-completions body written again', () => {
       model: 'm',
       messages: [
         { role: 'developer', content: 'be kind' },
-        { role: 'system', content: [{ type: 'text', text: 'a' }, { type: 'text', text: 'b' }], name: 'boss' },
+        {
+          role: 'system',
+          content: [
+            { type: 'text', text: 'a' },
+            { type: 'text', text: 'b' },
+          ],
+          name: 'boss',
+        },
         {
           role: 'user',
           content: [
@@ -45,13 +56,24 @@ describe('a chat-completions body written again', () => {
           ],
         },
         { role: 'tool', tool_call_id: 'c1', content: 'seven' },
-        { role: 'tool', tool_call_id: 'c2', content: [{ type: 'text', text: 'a' }, { type: 'text', text: 'b' }] },
+        {
+          role: 'tool',
+          tool_call_id: 'c2',
+          content: [
+            { type: 'text', text: 'a' },
+            { type: 'text', text: 'b' },
+          ],
+        },
         { role: 'assistant', content: null, refusal: 'no' },
         { role: 'assistant', content: null, audio: { id: 'audio-1' } },
         { role: 'user', content: '' },
       ],
       tools: [
-        { type: 'function', function: { name: 'f', description: 'd', parameters: { type: 'object' }, strict: true, examples: [1] }, defer: true },
+        {
+          type: 'function',
+          function: { name: 'f', description: 'd', parameters: { type: 'object' }, strict: true, examples: [1] },
+          defer: true,
+        },
         { type: 'custom', custom: { name: 'g' } },
       ],
       tool_choice: { type: 'function', function: { name: 'f' } },
@@ -67,7 +89,10 @@ describe('a chat-completions body written again', () => {
       logprobs: true,
       top_logprobs: 0,
       max_completion_tokens: 5,
-      response_format: { type: 'json_schema', json_schema: { name: 'n', description: 'd', schema: { type: 'object' }, strict: false, more: 1 } },
+      response_format: {
+        type: 'json_schema',
+        json_schema: { name: 'n', description: 'd', schema: { type: 'object' }, strict: false, more: 1 },
+      },
       reasoning_effort: 'xhigh',
       verbosity: 'low',
       service_tier: 'flex',
@@ -233,13 +258,32 @@ describe('a request of another format written as a chat completion', () => {
           ],
         },
         { role: 'assistant', parts: [{ type: 'image', source: { kind: 'url', url: 'u' }, at: 'messages[1].content[0]' }] },
-        { role: 'tool', parts: [{ type: 'tool_result', callId: 'a', content: [{ type: 'image', source: { kind: 'file-id', id: 'f' }, at: 'messages[2].content[0].content[0]' }] }] },
+        {
+          role: 'tool',
+          parts: [
+            {
+              type: 'tool_result',
+              callId: 'a',
+              content: [{ type: 'image', source: { kind: 'file-id', id: 'f' }, at: 'messages[2].content[0].content[0]' }],
+            },
+          ],
+        },
       ],
       tools: [{ type: 'native', format: 'anthropic-messages', value: { type: 'web_search_20250305' }, at: 'tools[0]' }],
       extra: [{ format: 'anthropic-messages', name: 'container', path: 'container', value: 'c' }],
     })
     expect(dropped.sort()).toEqual(
-      ['container', 'generationConfig.topK', 'messages[0].content[0]', 'messages[0].content[1]', 'messages[0].content[2]', 'messages[1].content[0]', 'messages[2].content[0].content[0]', 'system[0]', 'tools[0]'].sort(),
+      [
+        'container',
+        'generationConfig.topK',
+        'messages[0].content[0]',
+        'messages[0].content[1]',
+        'messages[0].content[2]',
+        'messages[1].content[0]',
+        'messages[2].content[0].content[0]',
+        'system[0]',
+        'tools[0]',
+      ].sort(),
     )
     expect(body).toEqual({
       model: 'real',

@@ -43,7 +43,8 @@ export function encodeRequest(request: Request, model: string, drop: DropPolicy,
   const tools = encodeTools(request.tools ?? [], context)
   if (tools.length > 0) body['tools'] = tools
   if (request.toolChoice !== undefined)
-    body['tool_choice'] = typeof request.toolChoice === 'string' ? request.toolChoice : { type: 'function', function: { name: request.toolChoice.name } }
+    body['tool_choice'] =
+      typeof request.toolChoice === 'string' ? request.toolChoice : { type: 'function', function: { name: request.toolChoice.name } }
   // OpenAI refuses the field beside an empty list of tools.
   if (tools.length > 0) set('parallel_tool_calls', request.parallelToolCalls)
   set('response_format', responseFormat(request.responseFormat))
@@ -109,16 +110,28 @@ function responseFormat(format: ResponseFormat | undefined): unknown {
   return {
     type: 'json_schema',
     // The name is required there and says nothing to the model.
-    json_schema: { name: name ?? 'answer', ...(description === undefined ? undefined : { description }), schema, ...(strict === undefined ? undefined : { strict }) },
+    json_schema: {
+      name: name ?? 'answer',
+      ...(description === undefined ? undefined : { description }),
+      schema,
+      ...(strict === undefined ? undefined : { strict }),
+    },
   }
 }
 
-function encodeReasoning(request: Request, model: string, body: Record<string, unknown>, drop: DropPolicy, options: OpenAiChatOptions): void {
+function encodeReasoning(
+  request: Request,
+  model: string,
+  body: Record<string, unknown>,
+  drop: DropPolicy,
+  options: OpenAiChatOptions,
+): void {
   const settings = request.reasoning
   if (!settings) return
   const { effort, maxTokens, visible, summary } = settings
   // `auto` leaves the summary to the provider, as a chat completion always does; another length changes no answer.
-  if (summary !== undefined && summary !== 'auto') drop.adjusted?.(request.paths['reasoning.summary'] ?? 'reasoning.summary', 'chat completions give no choice of summary')
+  if (summary !== undefined && summary !== 'auto')
+    drop.adjusted?.(request.paths['reasoning.summary'] ?? 'reasoning.summary', 'chat completions give no choice of summary')
   if (options.dialect === 'openrouter') {
     const object = {
       ...(effort === undefined ? undefined : { effort }),

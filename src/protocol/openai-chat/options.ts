@@ -11,7 +11,10 @@ export interface OpenAiChatOptions {
   readonly topK?: boolean | undefined
   /** Whether the role `developer` is known. Default true; else it becomes `system`, which says the same. */
   readonly developerRole?: boolean | undefined
-  /** Whether `cache_control` marks are understood (OpenRouter, LiteLLM). Default false: marks are left out, since OpenAI caches by itself. */
+  /**
+   * Whether `cache_control` marks are understood (OpenRouter, LiteLLM). Default false: marks are left out, since OpenAI caches by
+   * itself.
+   */
   readonly cacheControl?: boolean | undefined
   /**
    * `openai` (default): reasoning settings as `reasoning_effort`, earlier reasoning as `reasoning_content`.
@@ -24,7 +27,10 @@ export interface OpenAiChatOptions {
 }
 
 /** `{cache_control}` for a mark, where the server understands it. */
-export function cacheControl(mark: CacheMark | undefined, options: OpenAiChatOptions): { readonly cache_control: Record<string, string> } | undefined {
+export function cacheControl(
+  mark: CacheMark | undefined,
+  options: OpenAiChatOptions,
+): { readonly cache_control: Record<string, string> } | undefined {
   if (!mark || !(options.cacheControl ?? options.dialect === 'openrouter')) return undefined
   return { cache_control: { type: 'ephemeral', ...(mark.ttl === undefined ? undefined : { ttl: mark.ttl }) } }
 }

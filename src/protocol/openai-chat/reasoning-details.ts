@@ -20,7 +20,13 @@ const formatsByName: ReadonlyMap<string, WireFormat> = new Map([
 /** One thing that a detail entry says, in order. */
 export type ReasoningStep =
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'seal'; readonly signature: string; readonly format: WireFormat; readonly id: string | undefined; readonly redacted: boolean }
+  | {
+      readonly kind: 'seal'
+      readonly signature: string
+      readonly format: WireFormat
+      readonly id: string | undefined
+      readonly redacted: boolean
+    }
 
 /** Reads entries of any origin; unknown kinds are left out. `hasOpenPart`: whether a reasoning part without a seal precedes. */
 export function reasoningSteps(details: unknown, hasOpenPart: boolean): ReasoningStep[] {
@@ -31,7 +37,12 @@ export function reasoningSteps(details: unknown, hasOpenPart: boolean): Reasonin
     if (!detail) continue
     const format = formatsByName.get(stringOf(detail['format']) ?? '') ?? 'openai-chat'
     const id = textOf(detail['id'])
-    const text = detail['type'] === 'reasoning.summary' ? textOf(detail['summary']) : detail['type'] === 'reasoning.text' ? textOf(detail['text']) : undefined
+    const text =
+      detail['type'] === 'reasoning.summary'
+        ? textOf(detail['summary'])
+        : detail['type'] === 'reasoning.text'
+          ? textOf(detail['text'])
+          : undefined
     if (text !== undefined) {
       steps.push({ kind: 'text', text })
       open = true
@@ -94,7 +105,8 @@ export function reasoningDetails(parts: readonly ReasoningPart[]): JsonObject[] 
 }
 
 function textDetail(part: ReasoningPart, index: number): JsonObject {
-  if (part.signatureFormat === 'openai-responses') return { type: 'reasoning.summary', summary: part.text, ...identity(part.signatureFormat, part.id), index }
+  if (part.signatureFormat === 'openai-responses')
+    return { type: 'reasoning.summary', summary: part.text, ...identity(part.signatureFormat, part.id), index }
   const signature = part.signature !== undefined && sealsText(part.signatureFormat) ? { signature: part.signature } : undefined
   return { type: 'reasoning.text', text: part.text, ...signature, ...identity(part.signatureFormat, part.id), index }
 }

@@ -22,6 +22,9 @@ export function askedEffort(request: Request, model: string, drop: DropPolicy): 
   }
   if (effort !== undefined || maxTokens === undefined || thinks === true) return effortOf(request, drop)
   // A server whose models are not known may refuse an effort for those that don't think; a ceiling of tokens asks for none.
-  drop.adjusted?.(reasoningPath(request, 'maxTokens'), 'this server takes no number of thinking tokens; its model thinks as much as it does by default')
+  drop.adjusted?.(
+    reasoningPath(request, 'maxTokens'),
+    'this server takes no number of thinking tokens; its model thinks as much as it does by default',
+  )
   return undefined
 }

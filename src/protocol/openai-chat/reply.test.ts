@@ -46,15 +46,26 @@ const seal = fc.constantFrom('anthropic-messages' as const, 'openai-responses' a
 const reasoning: fc.Arbitrary<Part[]> = fc.oneof(
   fc.constant<Part[]>([]),
   words.map((text): Part[] => [{ type: 'reasoning', text }]),
-  fc.array(fc.tuple(words, seal).map(([text, signatureFormat]): Part => ({ type: 'reasoning', text, signature: `sig ${text}`, signatureFormat })), { minLength: 1, maxLength: 3 }),
+  fc.array(
+    fc.tuple(words, seal).map(([text, signatureFormat]): Part => ({ type: 'reasoning', text, signature: `sig ${text}`, signatureFormat })),
+    { minLength: 1, maxLength: 3 },
+  ),
   words.map((text): Part[] => [
     { type: 'reasoning', text, signature: 'S', signatureFormat: 'anthropic-messages' },
     { type: 'reasoning', text: '', signature: 'R', signatureFormat: 'anthropic-messages', redacted: true },
   ]),
 )
-const calls = fc.array(fc.tuple(words, fc.json(), fc.option(words, { nil: undefined })), { maxLength: 3 }).map((list) =>
-  list.map(([name, json, signature], index): Part => ({ type: 'tool_call', id: `call-${index}`, name, arguments: json, ...(signature === undefined ? {} : { signature }) })),
-)
+const calls = fc
+  .array(fc.tuple(words, fc.json(), fc.option(words, { nil: undefined })), { maxLength: 3 })
+  .map((list) =>
+    list.map(([name, json, signature], index): Part => ({
+      type: 'tool_call',
+      id: `call-${index}`,
+      name,
+      arguments: json,
+      ...(signature === undefined ? {} : { signature }),
+    })),
+  )
 const odds = fc.option(
   fc.array(
     fc.record({
@@ -68,7 +79,14 @@ const odds = fc.option(
   { nil: undefined },
 )
 const choice: fc.Arbitrary<Choice> = fc
-  .tuple(reasoning, fc.option(words, { nil: undefined }), fc.option(words, { nil: undefined }), calls, odds, fc.constantFrom<FinishReason>('stop', 'length', 'content_filter'))
+  .tuple(
+    reasoning,
+    fc.option(words, { nil: undefined }),
+    fc.option(words, { nil: undefined }),
+    calls,
+    odds,
+    fc.constantFrom<FinishReason>('stop', 'length', 'content_filter'),
+  )
   .map(([thoughts, text, refusal, toolCalls, logprobs, finish]): Choice => ({
     parts: [
       ...thoughts,
@@ -112,7 +130,9 @@ describe('answers there and back', () => {
     fc.assert(
       fc.property(replies, fc.array(fc.nat()), (reply, picks) => {
         const deltas = [...deltasOf(reply)]
-        const queues = reply.choices.map((_, index) => deltas.filter((delta) => 'choice' in delta && delta.choice === index).flatMap(pieces))
+        const queues = reply.choices.map((_, index) =>
+          deltas.filter((delta) => 'choice' in delta && delta.choice === index).flatMap(pieces),
+        )
         const mixed: Delta[] = deltas.filter((delta) => delta.type === 'start')
         for (let turn = 0; queues.some((queue) => queue.length > 0); turn++) {
           const open = queues.filter((queue) => queue.length > 0)
@@ -131,7 +151,9 @@ function pieces(delta: Delta): Delta[] {
   if ((delta.type === 'text' && !delta.logprobs) || delta.type === 'reasoning' || delta.type === 'refusal') {
     const letters = Array.from(delta.text)
     const half = letters.length >> 1
-    return [letters.slice(0, half), letters.slice(half)].filter((part) => part.length > 0).map((part) => ({ ...delta, text: part.join('') }))
+    return [letters.slice(0, half), letters.slice(half)]
+      .filter((part) => part.length > 0)
+      .map((part) => ({ ...delta, text: part.join('') }))
   }
   if (delta.type === 'tool_arguments') {
     const half = delta.json.length >> 1
@@ -143,7 +165,10 @@ function pieces(delta: Delta): Delta[] {
 describe('a streamed answer as callers get it', () => {
   const start: Delta = { type: 'start', id: 'chatcmpl-1', model: 'served', created: 5 }
   const head = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 5, model: 'served' }
-  const one = (delta: unknown, finish: string | null = null): unknown => ({ ...head, choices: [{ index: 0, delta, finish_reason: finish }] })
+  const one = (delta: unknown, finish: string | null = null): unknown => ({
+    ...head,
+    choices: [{ index: 0, delta, finish_reason: finish }],
+  })
   const call: Delta[] = [
     { type: 'tool_call', choice: 0, part: 0, id: 'a', name: 'f' },
     { type: 'tool_call', choice: 0, part: 1, id: 'b', name: 'g' },
@@ -161,7 +186,12 @@ describe('a streamed answer as callers get it', () => {
   }
 
   it('has the role first, then calls with index, id and name, then arguments, the finish, usage, [DONE]', () => {
-    const text = encodeStream([start, ...call, { type: 'finish', choice: 0, reason: 'tool_calls' }, { type: 'usage', reported: { usage, serviceTier: 'flex' } }])
+    const text = encodeStream([
+      start,
+      ...call,
+      { type: 'finish', choice: 0, reason: 'tool_calls' },
+      { type: 'usage', reported: { usage, serviceTier: 'flex' } },
+    ])
     expect(chunks(text)).toEqual([
       one({ role: 'assistant', content: '' }),
       one({ tool_calls: [{ index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '' } }] }),
@@ -183,19 +213,39 @@ describe('a streamed answer as callers get it', () => {
 
   it('answers a caller of the older functions in their style', () => {
     const older = { ...request, paths: { tools: 'functions' } }
-    const text = encodeStream([start, ...call.slice(0, 1), { type: 'tool_arguments', choice: 0, part: 0, json: '{}' }, { type: 'finish', choice: 0, reason: 'tool_calls' }], older)
-    expect(chunks(text).slice(1, 4)).toEqual([one({ function_call: { name: 'f', arguments: '' } }), one({ function_call: { arguments: '{}' } }), one({}, 'function_call')])
+    const text = encodeStream(
+      [
+        start,
+        ...call.slice(0, 1),
+        { type: 'tool_arguments', choice: 0, part: 0, json: '{}' },
+        { type: 'finish', choice: 0, reason: 'tool_calls' },
+      ],
+      older,
+    )
+    expect(chunks(text).slice(1, 4)).toEqual([
+      one({ function_call: { name: 'f', arguments: '' } }),
+      one({ function_call: { arguments: '{}' } }),
+      one({}, 'function_call'),
+    ])
     const whole = openaiChat.encodeReply({ ...collect([start, ...call.slice(0, 1)]) }, { ...context, request: older })
     expect(whole).toMatchObject({ choices: [{ message: { content: null, function_call: { name: 'f', arguments: '{}' } } }] })
   })
 
   it('leaves reasoning out where the caller wants none, and names it as the caller does', () => {
-    const thought: Delta[] = [start, { type: 'reasoning', choice: 0, part: 0, text: 'hm' }, { type: 'reasoning_signature', choice: 0, part: 0, signature: 'S', signatureFormat: 'anthropic-messages' }]
+    const thought: Delta[] = [
+      start,
+      { type: 'reasoning', choice: 0, part: 0, text: 'hm' },
+      { type: 'reasoning_signature', choice: 0, part: 0, signature: 'S', signatureFormat: 'anthropic-messages' },
+    ]
     const hidden = { ...request, reasoning: { visible: false } }
     expect(encodeStream(thought, hidden)).not.toMatch(/reasoning"|reasoning_content|reasoning_details/)
-    expect(JSON.stringify(openaiChat.encodeReply(collect(thought), { ...context, request: hidden }))).not.toMatch(/reasoning_content|reasoning_details/)
+    expect(JSON.stringify(openaiChat.encodeReply(collect(thought), { ...context, request: hidden }))).not.toMatch(
+      /reasoning_content|reasoning_details/,
+    )
     const openRouter = { ...request, paths: { reasoning: 'reasoning' } }
-    expect(chunks(encodeStream(thought, openRouter))[1]).toEqual(one({ reasoning: 'hm', reasoning_details: [{ type: 'reasoning.text', text: 'hm', index: 0 }] }))
+    expect(chunks(encodeStream(thought, openRouter))[1]).toEqual(
+      one({ reasoning: 'hm', reasoning_details: [{ type: 'reasoning.text', text: 'hm', index: 0 }] }),
+    )
     expect(chunks(encodeStream(thought))[1]).toMatchObject({ choices: [{ delta: { reasoning_content: 'hm' } }] })
   })
 
@@ -209,9 +259,21 @@ describe('a streamed answer as callers get it', () => {
       { type: 'finish', choice: 0, reason: 'tool_calls' },
       { type: 'finish', choice: 1, reason: 'stop' },
     ]
-    const client = new OpenAI({ apiKey: 'k', baseURL: 'http://unused', fetch: () => Promise.resolve(new Response(encodeStream(deltas), { headers: { 'content-type': 'text/event-stream' } })) })
-    const completion = await client.chat.completions.stream({ model: 'm', messages: [{ role: 'user', content: 'x' }] }).finalChatCompletion()
-    expect(completion.choices.map(({ message, finish_reason }) => [message.content, finish_reason, message.tool_calls?.map((tool) => tool.type === 'function' && tool.function.arguments)])).toEqual([
+    const client = new OpenAI({
+      apiKey: 'k',
+      baseURL: 'http://unused',
+      fetch: () => Promise.resolve(new Response(encodeStream(deltas), { headers: { 'content-type': 'text/event-stream' } })),
+    })
+    const completion = await client.chat.completions
+      .stream({ model: 'm', messages: [{ role: 'user', content: 'x' }] })
+      .finalChatCompletion()
+    expect(
+      completion.choices.map(({ message, finish_reason }) => [
+        message.content,
+        finish_reason,
+        message.tool_calls?.map((tool) => tool.type === 'function' && tool.function.arguments),
+      ]),
+    ).toEqual([
       ['Let me look.', 'tool_calls', ['{}', '{"x":1}']],
       ['Other', 'stop', undefined],
     ])
@@ -228,8 +290,15 @@ describe('a streamed answer as callers get it', () => {
         error: { message: 'The provider went away.', type: 'server_error', code: 'stream_truncated', param: null, truncated: true },
       },
     ])
-    const client = new OpenAI({ apiKey: 'k', baseURL: 'http://unused', maxRetries: 0, fetch: () => Promise.resolve(new Response(event, { headers: { 'content-type': 'text/event-stream' } })) })
-    await expect(client.chat.completions.stream({ model: 'm', messages: [{ role: 'user', content: 'x' }] }).finalChatCompletion()).rejects.toThrow('The provider went away.')
+    const client = new OpenAI({
+      apiKey: 'k',
+      baseURL: 'http://unused',
+      maxRetries: 0,
+      fetch: () => Promise.resolve(new Response(event, { headers: { 'content-type': 'text/event-stream' } })),
+    })
+    await expect(
+      client.chat.completions.stream({ model: 'm', messages: [{ role: 'user', content: 'x' }] }).finalChatCompletion(),
+    ).rejects.toThrow('The provider went away.')
   })
 })
 
@@ -243,6 +312,8 @@ describe('errors as callers get them', () => {
     ['upstream_rate_limited', 429, 'rate_limit_error'],
     ['upstream_error', 502, 'server_error'],
   ] as const)('%s', (code, status, type) => {
-    expect(openaiChat.encodeError(new BursarError('why', { code, status, path: 'messages[0]' }), 'req_1')).toEqual({ error: { message: 'why', type, param: 'messages[0]', code } })
+    expect(openaiChat.encodeError(new BursarError('why', { code, status, path: 'messages[0]' }), 'req_1')).toEqual({
+      error: { message: 'why', type, param: 'messages[0]', code },
+    })
   })
 })

@@ -60,7 +60,9 @@ const filePart = z
   })
   .meta({ title: 'File part' })
 
-const refusalPart = z.looseObject({ type: z.literal('refusal'), refusal: z.string().describe('What the model said when it declined.') }).meta({ title: 'Refusal part' })
+const refusalPart = z
+  .looseObject({ type: z.literal('refusal'), refusal: z.string().describe('What the model said when it declined.') })
+  .meta({ title: 'Refusal part' })
 
 const otherPart = z
   .looseObject({ type: otherType('text', 'image_url', 'input_audio', 'file', 'refusal') })
@@ -97,7 +99,12 @@ const developerMessage = z
   .looseObject({ role: z.literal('developer'), content: content.describe('Instructions.'), name, cache_control: cacheControl })
   .meta({ title: 'Developer message' })
 const userMessage = z
-  .looseObject({ role: z.literal('user'), content: content.describe('Text, or parts: text, images, sound, files.'), name, cache_control: cacheControl })
+  .looseObject({
+    role: z.literal('user'),
+    content: content.describe('Text, or parts: text, images, sound, files.'),
+    name,
+    cache_control: cacheControl,
+  })
   .meta({ title: 'User message' })
 const assistantMessage = z
   .looseObject({
@@ -236,10 +243,19 @@ export const chatRequestSchema = z
     modalities: z.array(z.string()).nullish().describe('Kinds of output wanted, such as `text` and `audio`.'),
     audio: z.looseObject({}).nullish().describe('Voice and format of spoken output. Only for providers that speak this format.'),
     prediction: z.looseObject({}).nullish().describe('Text that the answer will mostly repeat. Only for providers that speak this format.'),
-    web_search_options: z.looseObject({}).nullish().describe("Settings of the provider's own web search. Only for providers that speak this format."),
-    safety_identifier: z.string().nullish().describe('Your stable id of the end user, for abuse checks. Only for providers that speak this format.'),
+    web_search_options: z
+      .looseObject({})
+      .nullish()
+      .describe("Settings of the provider's own web search. Only for providers that speak this format."),
+    safety_identifier: z
+      .string()
+      .nullish()
+      .describe('Your stable id of the end user, for abuse checks. Only for providers that speak this format.'),
   })
-  .meta({ title: 'Chat completion request', description: 'Body of POST /v1/chat/completions. Unknown fields go on to providers that speak this format.' })
+  .meta({
+    title: 'Chat completion request',
+    description: 'Body of POST /v1/chat/completions. Unknown fields go on to providers that speak this format.',
+  })
 
 export type ChatRequestBody = z.infer<typeof chatRequestSchema>
 export type ChatMessage = z.infer<typeof messageSchema>
@@ -247,7 +263,35 @@ export type ChatContentPart = z.infer<typeof contentPartSchema>
 
 /** Top-level fields that the canonical form knows. */
 export const canonicalFields: ReadonlySet<string> = new Set([
-  'model', 'messages', 'stream', 'stream_options', 'max_completion_tokens', 'max_tokens', 'temperature', 'top_p', 'top_k', 'n', 'stop', 'seed',
-  'frequency_penalty', 'presence_penalty', 'logit_bias', 'logprobs', 'top_logprobs', 'tools', 'tool_choice', 'parallel_tool_calls', 'functions',
-  'function_call', 'response_format', 'reasoning_effort', 'reasoning', 'verbosity', 'service_tier', 'user', 'metadata', 'prompt_cache_key', 'store',
+  'model',
+  'messages',
+  'stream',
+  'stream_options',
+  'max_completion_tokens',
+  'max_tokens',
+  'temperature',
+  'top_p',
+  'top_k',
+  'n',
+  'stop',
+  'seed',
+  'frequency_penalty',
+  'presence_penalty',
+  'logit_bias',
+  'logprobs',
+  'top_logprobs',
+  'tools',
+  'tool_choice',
+  'parallel_tool_calls',
+  'functions',
+  'function_call',
+  'response_format',
+  'reasoning_effort',
+  'reasoning',
+  'verbosity',
+  'service_tier',
+  'user',
+  'metadata',
+  'prompt_cache_key',
+  'store',
 ])

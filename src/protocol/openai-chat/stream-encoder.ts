@@ -75,7 +75,12 @@ export class ChatStreamEncoder implements StreamEncoder {
 
   /** Everything up to the choices is the same in every chunk. */
   #start(id: string, model: string, created: number): string {
-    const head = { id: id === '' ? this.id : id, object: 'chat.completion.chunk', created, model: model === '' ? this.request.model : model }
+    const head = {
+      id: id === '' ? this.id : id,
+      object: 'chat.completion.chunk',
+      created,
+      model: model === '' ? this.request.model : model,
+    }
     this.#head = `data: ${JSON.stringify(head).slice(0, -1)},`
     return ''
   }

@@ -30,13 +30,24 @@ export interface EmbeddingsCodec {
   encodeRequest(request: EmbeddingRequest, model: string): Record<string, unknown>
   /** Throws `BursarError` `upstream_malformed`, or `upstream_error` where an error came with status 200. */
   decodeReply(json: unknown): EmbeddingReply
-  encodeReply(reply: EmbeddingReply, context: { readonly request: EmbeddingRequest; readonly usage: Usage; readonly cost: CostReport }): Record<string, unknown>
+  encodeReply(
+    reply: EmbeddingReply,
+    context: { readonly request: EmbeddingRequest; readonly usage: Usage; readonly cost: CostReport },
+  ): Record<string, unknown>
   encodeError: typeof encodeError
   decodeError: typeof decodeError
 }
 
 /** OpenAI's embeddings, which every provider that has embeddings offers. */
-export const openaiEmbeddings: EmbeddingsCodec = { format: 'openai-embeddings', decodeRequest, encodeRequest, decodeReply, encodeReply, encodeError, decodeError }
+export const openaiEmbeddings: EmbeddingsCodec = {
+  format: 'openai-embeddings',
+  decodeRequest,
+  encodeRequest,
+  decodeReply,
+  encodeReply,
+  encodeError,
+  decodeError,
+}
 
 function decodeRequest(json: Readonly<Record<string, unknown>>, wire?: WireBody): EmbeddingRequest {
   const parsed = embeddingsRequestSchema.safeParse(json)
@@ -85,11 +96,17 @@ function empty(path: string): InvalidRequest {
 /** All four forms fail together; the caller hears which entry doesn't go with the first. */
 function invalidInput(input: unknown): InvalidRequest {
   const forms = 'a text, an array of texts, an array of token ids, or an array of arrays of token ids'
-  if (!Array.isArray(input)) return new InvalidRequest(`input: ${input === undefined ? 'this field is required' : 'this can not be embedded'}. Expected ${forms}.`, { path: 'input' })
+  if (!Array.isArray(input))
+    return new InvalidRequest(`input: ${input === undefined ? 'this field is required' : 'this can not be embedded'}. Expected ${forms}.`, {
+      path: 'input',
+    })
   const kind = kindOf(input[0])
   const odd = input.findIndex((item) => kindOf(item) === 'other' || kindOf(item) !== kind)
   const path = odd === -1 ? 'input' : `input[${odd}]`
-  return new InvalidRequest(`${path}: ${odd > 0 && kindOf(input[odd]) !== 'other' ? 'texts and token ids can not be mixed' : 'this can not be embedded'}. Expected ${forms}.`, { path })
+  return new InvalidRequest(
+    `${path}: ${odd > 0 && kindOf(input[odd]) !== 'other' ? 'texts and token ids can not be mixed' : 'this can not be embedded'}. Expected ${forms}.`,
+    { path },
+  )
 }
 
 function kindOf(item: unknown): 'text' | 'token' | 'tokens' | 'other' {
@@ -107,7 +124,8 @@ function encodeRequest(request: EmbeddingRequest, model: string): Record<string,
     ...(request.dimensions === undefined ? undefined : { dimensions: request.dimensions }),
     ...(request.user === undefined ? undefined : { user: request.user }),
   }
-  for (const { name, value } of request.extra) Object.defineProperty(body, name, { value, enumerable: true, writable: true, configurable: true })
+  for (const { name, value } of request.extra)
+    Object.defineProperty(body, name, { value, enumerable: true, writable: true, configurable: true })
   return body
 }
 
@@ -119,7 +137,8 @@ function decodeReply(json: unknown): EmbeddingReply {
   for (const [position, value] of arrayOf(body['data']).entries()) {
     const entry = objectOf(value)
     const index = numberOf(entry?.['index']) ?? position
-    if (!Number.isInteger(index) || index < 0 || index >= body['data'].length || vectors[index]) throw malformed('its entries are not numbered 0 to n - 1')
+    if (!Number.isInteger(index) || index < 0 || index >= body['data'].length || vectors[index])
+      throw malformed('its entries are not numbered 0 to n - 1')
     vectors[index] = readVector(entry?.['embedding'])
   }
   return { model: stringOf(body['model']) ?? '', vectors, reported: reportedIn('openai-embeddings', body['usage'], body['service_tier']) }
@@ -131,15 +150,23 @@ function readVector(value: unknown): number[] {
     if (bytes.length % 4 !== 0) throw malformed('a base64 vector is no whole number of floats')
     return Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readFloatLE(index * 4))
   }
-  if (!Array.isArray(value) || !value.every((item) => typeof item === 'number')) throw malformed('an embedding is neither numbers nor base64')
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'number'))
+    throw malformed('an embedding is neither numbers nor base64')
   return value
 }
 
-function encodeReply(reply: EmbeddingReply, context: { readonly request: EmbeddingRequest; readonly usage: Usage; readonly cost: CostReport }): Record<string, unknown> {
+function encodeReply(
+  reply: EmbeddingReply,
+  context: { readonly request: EmbeddingRequest; readonly usage: Usage; readonly cost: CostReport },
+): Record<string, unknown> {
   const tokens = totalInputTokens(context.usage)
   return {
     object: 'list',
-    data: reply.vectors.map((vector, index) => ({ object: 'embedding', index, embedding: context.request.encoding === 'base64' ? base64(vector) : vector })),
+    data: reply.vectors.map((vector, index) => ({
+      object: 'embedding',
+      index,
+      embedding: context.request.encoding === 'base64' ? base64(vector) : vector,
+    })),
     model: reply.model === '' ? context.request.model : reply.model,
     usage: { prompt_tokens: tokens, total_tokens: tokens, ...costFields(context.cost) },
   }

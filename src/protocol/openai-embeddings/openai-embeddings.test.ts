@@ -10,8 +10,22 @@ describe('a request for embeddings', () => {
     [[1, 2, 3], [[1, 2, 3]]],
     [[[1], [2, 3]], [[1], [2, 3]]],
   ])('reads %j', (input, inputs) => {
-    const request = openaiEmbeddings.decodeRequest({ model: 'm', input, dimensions: 8, encoding_format: null, user: 'u', input_type: 'query' })
-    expect(request).toEqual({ model: 'm', inputs, encoding: 'float', dimensions: 8, user: 'u', extra: [{ format: 'openai-embeddings', name: 'input_type', path: 'input_type', value: 'query' }] })
+    const request = openaiEmbeddings.decodeRequest({
+      model: 'm',
+      input,
+      dimensions: 8,
+      encoding_format: null,
+      user: 'u',
+      input_type: 'query',
+    })
+    expect(request).toEqual({
+      model: 'm',
+      inputs,
+      encoding: 'float',
+      dimensions: 8,
+      user: 'u',
+      extra: [{ format: 'openai-embeddings', name: 'input_type', path: 'input_type', value: 'query' }],
+    })
     expect(openaiEmbeddings.encodeRequest(request, 'real')).toEqual({
       model: 'real',
       input: inputs.length === 1 ? inputs[0] : inputs,
@@ -36,7 +50,9 @@ describe('a request for embeddings', () => {
     [{ model: 'm', input: 'a', encoding_format: 'int8' }, 'encoding_format', '"base64"'],
     [{ model: 'm', input: 'a', dimensions: 0 }, 'dimensions', 'at least 1'],
   ])('refuses %j', (body, path, words) => {
-    expect(() => openaiEmbeddings.decodeRequest(body)).toThrow(expect.objectContaining({ path, status: 400, message: expect.stringContaining(words) as string }) as Error)
+    expect(() => openaiEmbeddings.decodeRequest(body)).toThrow(
+      expect.objectContaining({ path, status: 400, message: expect.stringContaining(words) as string }) as Error,
+    )
   })
 })
 
@@ -48,8 +64,16 @@ describe('an answer with embeddings', () => {
     const vectors = fc.array(fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 1 }), { minLength: 1 })
     fc.assert(
       fc.property(vectors, fc.constantFrom('float' as const, 'base64' as const), (given, encoding) => {
-        const wire = openaiEmbeddings.encodeReply({ model: 'm', vectors: given, reported: undefined }, { request: { model: 'm', inputs: [], encoding, extra: [] }, usage, cost })
-        expect(wire['usage']).toEqual({ prompt_tokens: 5, total_tokens: 5, cost: 0.000001, cost_details: { upstream_inference_cost: 0.000001 } })
+        const wire = openaiEmbeddings.encodeReply(
+          { model: 'm', vectors: given, reported: undefined },
+          { request: { model: 'm', inputs: [], encoding, extra: [] }, usage, cost },
+        )
+        expect(wire['usage']).toEqual({
+          prompt_tokens: 5,
+          total_tokens: 5,
+          cost: 0.000001,
+          cost_details: { upstream_inference_cost: 0.000001 },
+        })
         const back = openaiEmbeddings.decodeReply(JSON.parse(JSON.stringify(wire)))
         // JSON has no negative zero.
         if (encoding === 'float') expect(back.vectors).toEqual(given.map((vector) => vector.map((value) => value + 0)))
@@ -64,6 +88,8 @@ describe('an answer with embeddings', () => {
     expect(openaiEmbeddings.decodeReply({ data: [entry(1), entry(0)] }).vectors).toEqual([[0], [1]])
     for (const body of [{}, { data: [entry(1)] }, { data: [entry(0), entry(0)] }, { data: [{ embedding: 'AAA' }] }, { data: [{}] }, null])
       expect(() => openaiEmbeddings.decodeReply(body)).toThrow(expect.objectContaining({ code: 'upstream_malformed' }) as Error)
-    expect(() => openaiEmbeddings.decodeReply({ error: { message: 'no' } })).toThrow(expect.objectContaining({ code: 'upstream_error' }) as Error)
+    expect(() => openaiEmbeddings.decodeReply({ error: { message: 'no' } })).toThrow(
+      expect.objectContaining({ code: 'upstream_error' }) as Error,
+    )
   })
 })

@@ -57,9 +57,21 @@ const call = (id: string, json: string): Part => ({ type: 'tool_call', id, name:
 const answers: readonly (readonly [string, Reply])[] = [
   ['text', reply([{ type: 'text', text: 'Hello, 世界 👋' }])],
   ['a refusal', reply([{ type: 'refusal', text: 'I would rather not.' }])],
-  ['several texts', reply([{ type: 'text', text: 'One.' }, { type: 'text', text: 'Two.' }])],
+  [
+    'several texts',
+    reply([
+      { type: 'text', text: 'One.' },
+      { type: 'text', text: 'Two.' },
+    ]),
+  ],
   ['reasoning, text and calls', reply([thinking, { type: 'text', text: 'Looking.' }, call('a', '{"x":1}'), call('b', '{"y":[2]}')])],
-  ['sealed reasoning', reply([{ type: 'reasoning', text: '', signature: 'seal', signatureFormat: 'openai-responses', redacted: true, id: 'rs_9' }, { type: 'text', text: 'Yes.' }])],
+  [
+    'sealed reasoning',
+    reply([
+      { type: 'reasoning', text: '', signature: 'seal', signatureFormat: 'openai-responses', redacted: true, id: 'rs_9' },
+      { type: 'text', text: 'Yes.' },
+    ]),
+  ],
   ['text cut by length', reply([{ type: 'text', text: 'Once upon' }], { finish: 'length' })],
   ['a filtered answer', reply([{ type: 'text', text: 'Well' }], { finish: 'content_filter' })],
   [
@@ -68,16 +80,39 @@ const answers: readonly (readonly [string, Reply])[] = [
       logprobs: [{ token: 'Yes', logprob: -0.1, bytes: [89, 101, 115], top: [{ token: 'No', logprob: -2.3, bytes: [78, 111] }] }],
     }),
   ],
-  ["a part of a message of OpenAI's own kind", reply([{ type: 'text', text: 'Listen:' }, { type: 'native', format: 'openai-responses', value: { type: 'output_audio', data: 'AAAA', transcript: 'x' } }])],
-  ["a call of OpenAI's own tools", reply([{ type: 'native', format: 'openai-responses', value: { type: 'web_search_call', id: 'ws_1', status: 'completed' } }, { type: 'text', text: 'Found.' }])],
+  [
+    "a part of a message of OpenAI's own kind",
+    reply([
+      { type: 'text', text: 'Listen:' },
+      { type: 'native', format: 'openai-responses', value: { type: 'output_audio', data: 'AAAA', transcript: 'x' } },
+    ]),
+  ],
+  [
+    "a call of OpenAI's own tools",
+    reply([
+      { type: 'native', format: 'openai-responses', value: { type: 'web_search_call', id: 'ws_1', status: 'completed' } },
+      { type: 'text', text: 'Found.' },
+    ]),
+  ],
 ]
 
-const reported = { usage: expect.objectContaining({ inputTokens: 10, cacheReadTokens: 5, cacheWrite5mTokens: 2, outputTokens: 7, reasoningTokens: 3 }) as unknown }
+const reported = {
+  usage: expect.objectContaining({
+    inputTokens: 10,
+    cacheReadTokens: 5,
+    cacheWrite5mTokens: 2,
+    outputTokens: 7,
+    reasoningTokens: 3,
+  }) as unknown,
+}
 
 describe('answers there and back', () => {
   it.each(answers)('%s, whole', (_name, whole) => {
     const body = openaiResponses.encodeReply(whole, context)
-    expect(openaiResponses.decodeReply(JSON.parse(JSON.stringify(body)))).toEqual({ ...whole, reported: expect.objectContaining(reported) as unknown })
+    expect(openaiResponses.decodeReply(JSON.parse(JSON.stringify(body)))).toEqual({
+      ...whole,
+      reported: expect.objectContaining(reported) as unknown,
+    })
   })
 
   it.each(answers)('%s, streamed', (_name, whole) => {
@@ -129,9 +164,18 @@ describe('answers there and back', () => {
   it('seals of other families go out marked and come home', () => {
     const foreign: Part = { type: 'reasoning', text: 'Hm.', signature: 'theirs', signatureFormat: 'anthropic-messages' }
     const redacted: Part = { type: 'reasoning', text: '', signature: 'hidden', signatureFormat: 'anthropic-messages', redacted: true }
-    const behindAnother: Part = { type: 'reasoning', text: 'x', signature: 'bursar.reasoning.gemini..s', signatureFormat: 'openai-responses', id: 'rs_2' }
+    const behindAnother: Part = {
+      type: 'reasoning',
+      text: 'x',
+      signature: 'bursar.reasoning.gemini..s',
+      signatureFormat: 'openai-responses',
+      id: 'rs_2',
+    }
     const signedCall: Part = { type: 'tool_call', id: 'a', name: 'f', arguments: '{}', signature: 'thought' }
-    for (const make of [(whole: Reply) => openaiResponses.encodeReply(whole, context), (whole: Reply) => eventsOf(encoded(deltasOf(whole))).at(-1)?.['response'] as Record<string, unknown>]) {
+    for (const make of [
+      (whole: Reply) => openaiResponses.encodeReply(whole, context),
+      (whole: Reply) => eventsOf(encoded(deltasOf(whole))).at(-1)?.['response'] as Record<string, unknown>,
+    ]) {
       const body = make(reply([foreign, redacted, behindAnother, signedCall]))
       const { messages } = openaiResponses.decodeRequest({ model: 'm', input: body['output'] })
       expect(messages).toHaveLength(1)
@@ -147,7 +191,13 @@ describe('answers there and back', () => {
   })
 
   it('only the first of several choices is written', () => {
-    const two: Reply = { ...reply([{ type: 'text', text: 'first' }]), choices: [{ parts: [{ type: 'text', text: 'first' }], finish: 'stop' }, { parts: [{ type: 'text', text: 'second' }], finish: 'stop' }] }
+    const two: Reply = {
+      ...reply([{ type: 'text', text: 'first' }]),
+      choices: [
+        { parts: [{ type: 'text', text: 'first' }], finish: 'stop' },
+        { parts: [{ type: 'text', text: 'second' }], finish: 'stop' },
+      ],
+    }
     expect(JSON.stringify(openaiResponses.encodeReply(two, context))).not.toContain('second')
     expect(encoded(deltasOf(two))).not.toContain('second')
   })
@@ -194,24 +244,49 @@ describe('what a response says beside its output', () => {
     [reply([{ type: 'text', text: 'x' }], { finish: 'pause' }), 'completed', null],
   ])('its status: %#', (whole, status, details) => {
     expect(openaiResponses.encodeReply(whole, context)).toMatchObject({ status, incomplete_details: details })
-    expect(eventsOf(encoded(deltasOf(whole))).at(-1)).toMatchObject({ type: `response.${status}`, response: { status, incomplete_details: details } })
+    expect(eventsOf(encoded(deltasOf(whole))).at(-1)).toMatchObject({
+      type: `response.${status}`,
+      response: { status, incomplete_details: details },
+    })
   })
 })
 
 describe("a provider's stream", () => {
   const push = (events: readonly Record<string, unknown>[]): Delta[] => {
     const decoder = openaiResponses.createStreamDecoder()
-    return events.flatMap((data) => decoder.push({ event: typeof data['type'] === 'string' ? data['type'] : undefined, data: JSON.stringify(data) }))
+    return events.flatMap((data) =>
+      decoder.push({ event: typeof data['type'] === 'string' ? data['type'] : undefined, data: JSON.stringify(data) }),
+    )
   }
   const created = { type: 'response.created', response: { id: 'r', model: 'm', created_at: 5.5, status: 'in_progress' } }
 
   it.each([
     ['an error event', { type: 'error', code: 'server_error', message: 'boom' }, 'upstream_error', 'boom'],
-    ['an error event with an object', { type: 'error', error: { code: 'rate_limit_exceeded', message: 'slow down' } }, 'upstream_rate_limited', 'slow down'],
-    ['a failed response', { type: 'response.failed', response: { status: 'failed', error: { code: 'server_error', message: 'boom' } } }, 'upstream_error', 'boom'],
-    ['a refused image', { type: 'response.failed', response: { status: 'failed', error: { code: 'invalid_image', message: 'bad' } } }, 'upstream_rejected', 'bad'],
+    [
+      'an error event with an object',
+      { type: 'error', error: { code: 'rate_limit_exceeded', message: 'slow down' } },
+      'upstream_rate_limited',
+      'slow down',
+    ],
+    [
+      'a failed response',
+      { type: 'response.failed', response: { status: 'failed', error: { code: 'server_error', message: 'boom' } } },
+      'upstream_error',
+      'boom',
+    ],
+    [
+      'a refused image',
+      { type: 'response.failed', response: { status: 'failed', error: { code: 'invalid_image', message: 'bad' } } },
+      'upstream_rejected',
+      'bad',
+    ],
     ['an end without a response', { type: 'response.completed' }, 'upstream_malformed', 'response'],
-    ['arguments without a call', { type: 'response.function_call_arguments.delta', output_index: 0, delta: '{' }, 'upstream_malformed', 'before the call'],
+    [
+      'arguments without a call',
+      { type: 'response.function_call_arguments.delta', output_index: 0, delta: '{' },
+      'upstream_malformed',
+      'before the call',
+    ],
   ])('throws on %s', (_name, event, code, says) => {
     try {
       push([created, event])
@@ -238,7 +313,10 @@ describe("a provider's stream", () => {
   it('is read also from servers that send no deltas, or only the end', () => {
     const message = { type: 'message', content: [{ type: 'output_text', text: 'Hello' }] }
     const fc1 = { type: 'function_call', id: 'fc', call_id: 'c', name: 'f', arguments: '{"a":1}' }
-    const end = { type: 'response.completed', response: { id: 'r', model: 'm', status: 'completed', output: [message, fc1], usage: { input_tokens: 1, output_tokens: 2 } } }
+    const end = {
+      type: 'response.completed',
+      response: { id: 'r', model: 'm', status: 'completed', output: [message, fc1], usage: { input_tokens: 1, output_tokens: 2 } },
+    }
     const said = (deltas: readonly Delta[]) => deltas.filter((delta) => delta.type !== 'start' && delta.type !== 'usage')
     const expected = [
       { type: 'text', choice: 0, part: 0, text: 'Hello' },
@@ -246,7 +324,16 @@ describe("a provider's stream", () => {
       { type: 'tool_arguments', choice: 0, part: 1, json: '{"a":1}' },
       { type: 'finish', choice: 0, reason: 'tool_calls' },
     ]
-    expect(said(push([created, { type: 'response.output_item.done', output_index: 0, item: message }, { type: 'response.output_item.done', output_index: 1, item: fc1 }, end]))).toEqual(expected)
+    expect(
+      said(
+        push([
+          created,
+          { type: 'response.output_item.done', output_index: 0, item: message },
+          { type: 'response.output_item.done', output_index: 1, item: fc1 },
+          end,
+        ]),
+      ),
+    ).toEqual(expected)
     expect(said(push([created, end]))).toEqual(expected)
   })
 
@@ -265,13 +352,36 @@ describe("a provider's stream", () => {
   })
 
   it('reads the shown reasoning of open models, and the paragraphs of a summary', () => {
-    const text = (events: readonly Record<string, unknown>[]) => push(events).map((delta) => (delta.type === 'reasoning' ? delta.text : '')).join('')
-    expect(text([created, { type: 'response.reasoning_text.delta', output_index: 0, content_index: 0, delta: 'Hm' }, { type: 'response.reasoning_text.delta', output_index: 0, content_index: 0, delta: '…' }])).toBe('Hm…')
-    expect(text([created, { type: 'response.reasoning_summary_text.delta', output_index: 0, summary_index: 0, delta: 'One' }, { type: 'response.reasoning_summary_text.delta', output_index: 0, summary_index: 1, delta: 'Two' }])).toBe('One\n\nTwo')
+    const text = (events: readonly Record<string, unknown>[]) =>
+      push(events)
+        .map((delta) => (delta.type === 'reasoning' ? delta.text : ''))
+        .join('')
+    expect(
+      text([
+        created,
+        { type: 'response.reasoning_text.delta', output_index: 0, content_index: 0, delta: 'Hm' },
+        { type: 'response.reasoning_text.delta', output_index: 0, content_index: 0, delta: '…' },
+      ]),
+    ).toBe('Hm…')
+    expect(
+      text([
+        created,
+        { type: 'response.reasoning_summary_text.delta', output_index: 0, summary_index: 0, delta: 'One' },
+        { type: 'response.reasoning_summary_text.delta', output_index: 0, summary_index: 1, delta: 'Two' },
+      ]),
+    ).toBe('One\n\nTwo')
   })
 
   it('whole answers that failed, or are not there yet, throw', () => {
-    for (const body of [7, {}, { error: { message: 'no' } }, { output: [], status: 'failed', error: { message: 'no' } }, { output: [], status: 'queued' }, { output: [], status: 'cancelled' }, { output: ['x'] }])
+    for (const body of [
+      7,
+      {},
+      { error: { message: 'no' } },
+      { output: [], status: 'failed', error: { message: 'no' } },
+      { output: [], status: 'queued' },
+      { output: [], status: 'cancelled' },
+      { output: ['x'] },
+    ])
       expect(() => openaiResponses.decodeReply(body)).toThrow(BursarError)
   })
 })
@@ -295,7 +405,9 @@ describe("OpenAI's own client", () => {
     streams(text)
     const final = await client.responses.stream({ model: 'm', input: 'x' }).finalResponse()
     const last = eventsOf(text).at(-1)?.['response']
-    expect(withoutParsed(final)).toEqual(withoutParsed({ ...(last as object), output_text: final.output_text, output_parsed: final.output_parsed }))
+    expect(withoutParsed(final)).toEqual(
+      withoutParsed({ ...(last as object), output_text: final.output_text, output_parsed: final.output_parsed }),
+    )
     const texts = whole.choices[0]?.parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])) ?? []
     expect(final.output_text).toBe(texts.join(''))
 
@@ -313,8 +425,16 @@ describe("OpenAI's own client", () => {
   })
 
   it('throws when a stream breaks, in both of its ways of reading', async () => {
-    const broken = openaiResponses.encodeStreamError(new BursarError('The provider fell silent.', { code: 'stream_truncated', status: 502 }), 'req_1')
-    expect(JSON.parse(broken.slice(broken.indexOf('{')))).toMatchObject({ type: 'error', truncated: true, code: 'stream_truncated', error: { truncated: true } })
+    const broken = openaiResponses.encodeStreamError(
+      new BursarError('The provider fell silent.', { code: 'stream_truncated', status: 502 }),
+      'req_1',
+    )
+    expect(JSON.parse(broken.slice(broken.indexOf('{')))).toMatchObject({
+      type: 'error',
+      truncated: true,
+      code: 'stream_truncated',
+      error: { truncated: true },
+    })
     const text = encoded(deltasOf(reply([{ type: 'text', text: 'Once upon a time' }])))
     streams(text.slice(0, text.indexOf('event: response.output_text.done')) + broken)
     const error: unknown = await client.responses.stream({ model: 'm', input: 'x' }).finalResponse().then(
@@ -325,7 +445,8 @@ describe("OpenAI's own client", () => {
     expect(error).toMatchObject({ code: 'stream_truncated' })
     let seen = ''
     const iterate = async () => {
-      for await (const event of await client.responses.create({ model: 'm', input: 'x', stream: true })) if (event.type === 'response.output_text.delta') seen += event.delta
+      for await (const event of await client.responses.create({ model: 'm', input: 'x', stream: true }))
+        if (event.type === 'response.output_text.delta') seen += event.delta
     }
     await expect(iterate()).rejects.toBeInstanceOf(APIError)
     expect(seen).toBe('Once upon a time')
@@ -334,9 +455,17 @@ describe("OpenAI's own client", () => {
 
 /** Ids of items are made in the order in which they begin, which differs where a call carries a seal. */
 function withoutIds(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (key, inner: unknown) => (key === 'id' && typeof inner === 'string' && /^(?:msg|fc|rs)_/.test(inner) ? undefined : inner)))
+  return JSON.parse(
+    JSON.stringify(value, (key, inner: unknown) =>
+      key === 'id' && typeof inner === 'string' && /^(?:msg|fc|rs)_/.test(inner) ? undefined : inner,
+    ),
+  )
 }
 
 function withoutParsed(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (key, inner: unknown) => (key === 'parsed' || key === 'parsed_arguments' || key === 'output_parsed' ? undefined : inner)))
+  return JSON.parse(
+    JSON.stringify(value, (key, inner: unknown) =>
+      key === 'parsed' || key === 'parsed_arguments' || key === 'output_parsed' ? undefined : inner,
+    ),
+  )
 }

@@ -1,5 +1,17 @@
 import { InvalidRequest } from '../../errors/index.js'
-import type { AudioPart, CacheMark, FilePart, ImagePart, MediaSource, Message, Part, ReasoningPart, Role, TextPart, ToolResultPart } from '../conversation.js'
+import type {
+  AudioPart,
+  CacheMark,
+  FilePart,
+  ImagePart,
+  MediaSource,
+  Message,
+  Part,
+  ReasoningPart,
+  Role,
+  TextPart,
+  ToolResultPart,
+} from '../conversation.js'
 import { sourceOfUrl } from '../data-url.js'
 import type { Extras } from './extras.js'
 import type { ContentPart, InputItem, ItemOf, PartOf } from './schema.js'
@@ -131,7 +143,8 @@ export function reasoningText(item: {
   readonly summary?: readonly { readonly text?: string | null | undefined }[] | null | undefined
   readonly content?: readonly { readonly text?: string | null | undefined }[] | null | undefined
 }): string {
-  const texts = (list: typeof item.summary): string[] => (list ?? []).flatMap((part) => (part.text == null || part.text === '' ? [] : [part.text]))
+  const texts = (list: typeof item.summary): string[] =>
+    (list ?? []).flatMap((part) => (part.text == null || part.text === '' ? [] : [part.text]))
   const summary = texts(item.summary)
   return summary.length > 0 ? summary.join('\n\n') : texts(item.content).join('')
 }
@@ -185,7 +198,11 @@ function contentPart(part: ContentPart, at: string, extras: Extras): Part {
     extras.unknown(part, audioFields, at)
     extras.unknown(part.input_audio, inputAudioFields, `${at}.input_audio`)
     const { data, format } = part.input_audio
-    const audio: AudioPart = { type: 'audio', source: { kind: 'base64', mediaType: format === 'mp3' ? 'audio/mpeg' : `audio/${format}`, data }, at }
+    const audio: AudioPart = {
+      type: 'audio',
+      source: { kind: 'base64', mediaType: format === 'mp3' ? 'audio/mpeg' : `audio/${format}`, data },
+      at,
+    }
     return audio
   }
   return { type: 'native', format: 'openai-responses', value: part, at }
@@ -197,7 +214,10 @@ function mark(breakpoint: unknown): { readonly cache: CacheMark } | undefined {
 
 function image(part: PartOf['input_image'], at: string, extras: Extras): ImagePart {
   extras.unknown(part, imageFields, at)
-  const source = oneSource(at, { image_url: part.image_url == null ? undefined : sourceOfUrl(part.image_url), file_id: fileId(part.file_id) })
+  const source = oneSource(at, {
+    image_url: part.image_url == null ? undefined : sourceOfUrl(part.image_url),
+    file_id: fileId(part.file_id),
+  })
   const { detail } = part
   const known = detail === 'auto' || detail === 'low' || detail === 'high'
   if (!known) extras.add(at, 'detail', detail)

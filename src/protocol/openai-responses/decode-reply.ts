@@ -45,7 +45,8 @@ export function throwIfFailed(response: JsonObject): void {
   const status = response['status']
   if (status === 'failed' || isObject(response['error'])) throw failure(response)
   if (status === 'cancelled') throw new BursarError('The provider cancelled the answer.', { code: 'upstream_error', status: 502 })
-  if (status === 'queued' || status === 'in_progress') throw malformed(`its answer is still ${status === 'queued' ? 'waiting' : 'being written'}`)
+  if (status === 'queued' || status === 'in_progress')
+    throw malformed(`its answer is still ${status === 'queued' ? 'waiting' : 'being written'}`)
 }
 
 /** The error that a provider sent inside an answer with status 200. */
@@ -112,7 +113,8 @@ function readItem(item: JsonObject, parts: Part[], logprobs: TokenLogprob[]): vo
 
 /** The text of a reasoning item: its summary, or the reasoning itself. */
 export function itemReasoning(item: JsonObject): string {
-  const texts = (value: unknown): { readonly text: string | undefined }[] => arrayOf(value).map((part) => ({ text: stringOf(objectOf(part)?.['text']) }))
+  const texts = (value: unknown): { readonly text: string | undefined }[] =>
+    arrayOf(value).map((part) => ({ text: stringOf(objectOf(part)?.['text']) }))
   return reasoningText({ summary: texts(item['summary']), content: texts(item['content']) })
 }
 
@@ -149,7 +151,8 @@ export function isCallItem(item: JsonObject): boolean {
 }
 
 export function finishReason(response: JsonObject, called: boolean): FinishReason {
-  if (response['status'] === 'incomplete') return objectOf(response['incomplete_details'])?.['reason'] === 'content_filter' ? 'content_filter' : 'length'
+  if (response['status'] === 'incomplete')
+    return objectOf(response['incomplete_details'])?.['reason'] === 'content_filter' ? 'content_filter' : 'length'
   // A refusal that is said is a whole answer: OpenAI ends it like any other.
   return called ? 'tool_calls' : 'stop'
 }

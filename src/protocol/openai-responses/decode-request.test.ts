@@ -26,12 +26,28 @@ describe('validation of a Responses body', () => {
     [{ model: 'm', input: [{ role: 'robot', content: 'x' }] }, 'input[0].role', '"assistant"'],
     [{ model: 'm', input: [{ role: 'user' }] }, 'input[0].content', 'required'],
     [{ model: 'm', input: [{ type: 'message', role: 'user', content: [{ type: 'input_text' }] }] }, 'input[0].content[0].text', 'required'],
-    [{ model: 'm', input: [{ role: 'user', content: [{ type: 'input_image' }] }] }, 'input[0].content[0]', 'exactly one of image_url, file_id'],
-    [{ model: 'm', input: [{ role: 'user', content: [{ type: 'input_file', file_id: 'a', file_url: 'b' }] }] }, 'input[0].content[0]', 'exactly one of'],
-    [{ model: 'm', input: [{ type: 'function_call', call_id: 'c', name: 'f', arguments: {} }] }, 'input[0].arguments', 'a string was expected, not an object'],
+    [
+      { model: 'm', input: [{ role: 'user', content: [{ type: 'input_image' }] }] },
+      'input[0].content[0]',
+      'exactly one of image_url, file_id',
+    ],
+    [
+      { model: 'm', input: [{ role: 'user', content: [{ type: 'input_file', file_id: 'a', file_url: 'b' }] }] },
+      'input[0].content[0]',
+      'exactly one of',
+    ],
+    [
+      { model: 'm', input: [{ type: 'function_call', call_id: 'c', name: 'f', arguments: {} }] },
+      'input[0].arguments',
+      'a string was expected, not an object',
+    ],
     [{ model: 'm', input: [{ type: 'function_call_output', output: 'x' }] }, 'input[0].call_id', 'required'],
     [{ model: 'm', input: [{ type: 'function_call_output', call_id: 'c', output: 5 }] }, 'input[0].output', 'a string or an array'],
-    [{ model: 'm', input: [{ type: 'function_call_output', call_id: 'c', output: [{ type: 'refusal', refusal: 'no' }] }] }, 'input[0].output[0]', 'text, images and files'],
+    [
+      { model: 'm', input: [{ type: 'function_call_output', call_id: 'c', output: [{ type: 'refusal', refusal: 'no' }] }] },
+      'input[0].output[0]',
+      'text, images and files',
+    ],
     [{ ...hello, tools: [{ type: 'function' }] }, 'tools[0].name', 'required'],
     [{ ...hello, tool_choice: 'any' }, 'tool_choice', '"required"'],
     [{ ...hello, tool_choice: { type: 'function' } }, 'tool_choice.name', 'required'],
@@ -51,16 +67,30 @@ describe('validation of a Responses body', () => {
   })
 
   it('refuses or takes any body, and never breaks', () => {
-    const leaf = fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.constantFrom('user', 'message', 'function_call', 'reasoning', 'input_text', 'output_text'))
-    const item = fc.dictionary(fc.constantFrom('type', 'role', 'content', 'call_id', 'name', 'arguments', 'output', 'summary', 'encrypted_content'), fc.oneof(leaf, fc.array(fc.dictionary(fc.constantFrom('type', 'text'), leaf), { maxLength: 2 })))
+    const leaf = fc.oneof(
+      fc.string(),
+      fc.integer(),
+      fc.constant(null),
+      fc.constantFrom('user', 'message', 'function_call', 'reasoning', 'input_text', 'output_text'),
+    )
+    const item = fc.dictionary(
+      fc.constantFrom('type', 'role', 'content', 'call_id', 'name', 'arguments', 'output', 'summary', 'encrypted_content'),
+      fc.oneof(leaf, fc.array(fc.dictionary(fc.constantFrom('type', 'text'), leaf), { maxLength: 2 })),
+    )
     fc.assert(
-      fc.property(fc.dictionary(fc.constantFrom('model', 'input', 'tools', 'text', 'reasoning', 'include', 'other'), fc.oneof(leaf, fc.array(item, { maxLength: 4 }), item)), (body) => {
-        try {
-          expect(decode({ model: 'm', ...body }).stream).toBe(false)
-        } catch (thrown) {
-          expect(BursarError.is(thrown) && thrown.status).toBe(400)
-        }
-      }),
+      fc.property(
+        fc.dictionary(
+          fc.constantFrom('model', 'input', 'tools', 'text', 'reasoning', 'include', 'other'),
+          fc.oneof(leaf, fc.array(item, { maxLength: 4 }), item),
+        ),
+        (body) => {
+          try {
+            expect(decode({ model: 'm', ...body }).stream).toBe(false)
+          } catch (thrown) {
+            expect(BursarError.is(thrown) && thrown.status).toBe(400)
+          }
+        },
+      ),
       { numRuns: 500 },
     )
   })
@@ -81,12 +111,36 @@ describe('a Responses body in canonical form', () => {
       model: 'm',
       input: [
         { role: 'user', content: 'weather?' },
-        { type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'Two' }, { type: 'summary_text', text: 'calls.' }], encrypted_content: 'seal', status: null },
-        { type: 'message', id: 'msg_1', status: 'completed', role: 'assistant', phase: 'commentary', content: [{ type: 'output_text', text: 'Looking.', annotations: [], logprobs: [] }] },
+        {
+          type: 'reasoning',
+          id: 'rs_1',
+          summary: [
+            { type: 'summary_text', text: 'Two' },
+            { type: 'summary_text', text: 'calls.' },
+          ],
+          encrypted_content: 'seal',
+          status: null,
+        },
+        {
+          type: 'message',
+          id: 'msg_1',
+          status: 'completed',
+          role: 'assistant',
+          phase: 'commentary',
+          content: [{ type: 'output_text', text: 'Looking.', annotations: [], logprobs: [] }],
+        },
         { type: 'function_call', id: 'fc_1', call_id: 'a', name: 'weather', arguments: '{"city":"Rome"}', status: 'completed' },
         { type: 'function_call', call_id: 'b', name: 'weather', arguments: '{"city":"Oslo"}' },
         { type: 'function_call_output', call_id: 'a', output: 'sunny' },
-        { type: 'function_call_output', id: 'fco', call_id: 'b', output: [{ type: 'input_text', text: 'snow' }, { type: 'input_image', image_url: 'https://e.x/a.png', detail: 'low' }] },
+        {
+          type: 'function_call_output',
+          id: 'fco',
+          call_id: 'b',
+          output: [
+            { type: 'input_text', text: 'snow' },
+            { type: 'input_image', image_url: 'https://e.x/a.png', detail: 'low' },
+          ],
+        },
       ],
     })
     expect(extra).toEqual([])
@@ -124,7 +178,10 @@ describe('a Responses body in canonical form', () => {
         { role: 'assistant', content: [{ type: 'refusal', refusal: 'no' }] },
       ],
     })
-    expect(messages.map(({ parts }) => parts.map((part) => (part.type === 'reasoning' ? part.signature : part.type)))).toEqual([['one', 'text'], ['two', 'refusal']])
+    expect(messages.map(({ parts }) => parts.map((part) => (part.type === 'reasoning' ? part.signature : part.type)))).toEqual([
+      ['one', 'text'],
+      ['two', 'refusal'],
+    ])
   })
 
   it('media of every kind', () => {
@@ -228,8 +285,16 @@ describe('a Responses body in canonical form', () => {
     ['another choice of tool', { tool_choice: { type: 'allowed_tools', mode: 'auto', tools: [] } }, 'tool_choice'],
     ['another form of text', { text: { format: { type: 'grammar' } } }, 'text.format'],
     ['an unknown field of an item', { input: [{ role: 'user', content: 'x', shiny: 1 }] }, 'input[0].shiny'],
-    ['an unknown field of a part', { input: [{ role: 'user', content: [{ type: 'input_text', text: 'x', shiny: 1 }] }] }, 'input[0].content[0].shiny'],
-    ['a detail of its own', { input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'u', detail: 'original' }] }] }, 'input[0].content[0].detail'],
+    [
+      'an unknown field of a part',
+      { input: [{ role: 'user', content: [{ type: 'input_text', text: 'x', shiny: 1 }] }] },
+      'input[0].content[0].shiny',
+    ],
+    [
+      'a detail of its own',
+      { input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'u', detail: 'original' }] }] },
+      'input[0].content[0].detail',
+    ],
     ['a field of a tool', { tools: [{ type: 'function', name: 'f', defer_loading: true }] }, 'tools[0].defer_loading'],
   ])('keeps %s with its path', (_name, fields, path) => {
     expect(decode({ ...hello, ...fields }).extra.map((field) => field.path)).toEqual([path])

@@ -84,7 +84,8 @@ function decodeMessages(body: ResponsesBody, extras: Extras): Message[] {
   if (body.instructions != null && body.instructions !== '')
     messages.push({ role: 'system', parts: [{ type: 'text', text: body.instructions, at: 'instructions' }], at: 'instructions' })
   const { input } = body
-  if (typeof input === 'string') messages.push({ role: 'user', parts: input === '' ? [] : [{ type: 'text', text: input, at: 'input' }], at: 'input' })
+  if (typeof input === 'string')
+    messages.push({ role: 'user', parts: input === '' ? [] : [{ type: 'text', text: input, at: 'input' }], at: 'input' })
   else if (input != null) messages.push(...decodeInput(input, extras))
   // What the provider keeps may be the whole input.
   const elsewhere = body.prompt != null || body.previous_response_id != null || body.conversation != null
@@ -189,7 +190,8 @@ function reasoning(body: ResponsesBody, paths: Paths, extras: Extras): Fields | 
   const summary = settings.summary ?? settings.generate_summary ?? undefined
   if (effort === undefined && summary === undefined) return undefined
   if (effort !== undefined) paths['reasoning.effort'] = 'reasoning.effort'
-  if (summary !== undefined) paths['reasoning.summary'] = paths['reasoning.visible'] = settings.summary == null ? 'reasoning.generate_summary' : 'reasoning.summary'
+  if (summary !== undefined)
+    paths['reasoning.summary'] = paths['reasoning.visible'] = settings.summary == null ? 'reasoning.generate_summary' : 'reasoning.summary'
   return plain(paths, 'reasoning', 'reasoning', {
     ...(effort === undefined ? undefined : { effort }),
     ...(summary === undefined ? undefined : { summary, visible: true }),

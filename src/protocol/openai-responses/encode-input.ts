@@ -15,7 +15,10 @@ export interface InputContext {
 }
 
 /** Instructions that came as such, to be sent as such; the index of the first message after them. */
-export function leadingInstructions(messages: readonly Message[], drop: DropPolicy): { readonly instructions: string | undefined; readonly first: number } {
+export function leadingInstructions(
+  messages: readonly Message[],
+  drop: DropPolicy,
+): { readonly instructions: string | undefined; readonly first: number } {
   const first = messages[0]
   if (first?.at !== 'instructions' || (first.role !== 'system' && first.role !== 'developer')) return { instructions: undefined, first: 0 }
   const texts: string[] = []
@@ -161,7 +164,10 @@ function contentPart(part: Part, role: Role, at: string, { drop }: InputContext)
     case 'image':
     case 'audio':
     case 'file':
-      if (role === 'assistant') return refuse(`an answer of the model can't hold ${part.type === 'audio' ? 'sound' : `${part.type === 'image' ? 'an' : 'a'} ${part.type}`}`)
+      if (role === 'assistant')
+        return refuse(
+          `an answer of the model can't hold ${part.type === 'audio' ? 'sound' : `${part.type === 'image' ? 'an' : 'a'} ${part.type}`}`,
+        )
       return mediaPart(part, role, refuse)
     case 'reasoning':
     case 'tool_call':
@@ -170,7 +176,11 @@ function contentPart(part: Part, role: Role, at: string, { drop }: InputContext)
   }
 }
 
-function mediaPart(part: Extract<Part, { type: 'image' | 'audio' | 'file' }>, role: Role, refuse: (why: string) => undefined): Wire | undefined {
+function mediaPart(
+  part: Extract<Part, { type: 'image' | 'audio' | 'file' }>,
+  role: Role,
+  refuse: (why: string) => undefined,
+): Wire | undefined {
   if (role === 'system' || role === 'developer') return refuse('instructions may hold only text')
   const { source } = part
   // Anthropic's ids begin with `file_`, OpenAI's with `file-`, Gemini's with `files/`.
@@ -183,7 +193,12 @@ function mediaPart(part: Extract<Part, { type: 'image' | 'audio' | 'file' }>, ro
     if (source.kind !== 'base64') return refuse('sound must be sent as base64')
     return { type: 'input_audio', input_audio: { data: source.data, format: audioFormat(source.mediaType) } }
   }
-  const file = source.kind === 'file-id' ? { file_id: source.id } : source.kind === 'url' ? { file_url: source.url } : { file_data: urlOfSource(source) }
+  const file =
+    source.kind === 'file-id'
+      ? { file_id: source.id }
+      : source.kind === 'url'
+        ? { file_url: source.url }
+        : { file_data: urlOfSource(source) }
   // OpenAI asks for a name beside data.
   const name = part.name ?? (source.kind === 'base64' ? `file.${extension(source.mediaType)}` : undefined)
   return { type: 'input_file', ...file, ...(name === undefined ? undefined : { filename: name }) }

@@ -2,7 +2,18 @@ import type { EncodeContext } from '../codec.js'
 import type { Request } from '../conversation.js'
 import type { Choice, Reply } from '../reply.js'
 import { isContentType } from './content-type.js'
-import { callItem, encodeLogprobs, incompleteReason, itemIds, messageItem, reasoningItem, refusalContent, responseObject, textContent, type Item } from './response-object.js'
+import {
+  callItem,
+  encodeLogprobs,
+  incompleteReason,
+  itemIds,
+  messageItem,
+  reasoningItem,
+  refusalContent,
+  responseObject,
+  textContent,
+  type Item,
+} from './response-object.js'
 import { callSeal, encryptedContent } from './seal.js'
 
 /**
@@ -11,7 +22,11 @@ import { callSeal, encryptedContent } from './seal.js'
  */
 export function encodeReply(reply: Reply, context: EncodeContext): Record<string, unknown> {
   const { request, usage, cost } = context
-  const head = { id: reply.id === '' ? context.id : reply.id, model: reply.model === '' ? request.model : reply.model, created: reply.created }
+  const head = {
+    id: reply.id === '' ? context.id : reply.id,
+    model: reply.model === '' ? request.model : reply.model,
+    created: reply.created,
+  }
   const choice: Choice = reply.choices[0] ?? { parts: [], finish: 'stop' }
   const refused = choice.parts.some((part) => part.type === 'refusal')
   const end = { finish: choice.finish, refused, usage, cost, serviceTier: reply.reported?.serviceTier }
@@ -72,7 +87,8 @@ function outputItems(choice: Choice, responseId: string, request: Request): Item
   }
   flush()
   const last = items.at(-1)
-  if (last !== undefined && 'status' in last && incompleteReason(choice.finish, false) === 'max_output_tokens') last['status'] = 'incomplete'
+  if (last !== undefined && 'status' in last && incompleteReason(choice.finish, false) === 'max_output_tokens')
+    last['status'] = 'incomplete'
   return items
 }
 

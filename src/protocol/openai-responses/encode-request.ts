@@ -154,7 +154,11 @@ function encodeReasoning(request: Request, model: string, drop: DropPolicy): Rec
 /** The caller's settings as a response echoes them. */
 export function echoedSettings(request: Request): Record<string, unknown> {
   const kept = new Map(request.extra.filter((field) => field.format === 'openai-responses').map((field) => [field.path, field.value]))
-  const context: InputContext = { drop: { unsupported() {} }, extras: new ResponsesExtras(request.extra, { unsupported() {} }), own: writtenHere(request) }
+  const context: InputContext = {
+    drop: { unsupported() {} },
+    extras: new ResponsesExtras(request.extra, { unsupported() {} }),
+    own: writtenHere(request),
+  }
   const text = encodeText(request)
   const byInstructions = leadingInstructions(request.messages, context.drop).instructions
   const safety = request.paths['user'] === 'safety_identifier'
@@ -173,7 +177,9 @@ export function echoedSettings(request: Request): Record<string, unknown> {
     temperature: request.temperature ?? 1,
     text: { ...text, format: isObject(text?.['format']) ? text['format'] : { type: 'text' } },
     tool_choice: request.toolChoice === undefined ? (kept.get('tool_choice') ?? 'auto') : encodeToolChoice(request.toolChoice),
-    tools: encodeTools(request.tools ?? [], context.own, context).map((tool) => (tool['type'] === 'function' ? { ...tool, strict: tool['strict'] ?? true } : tool)),
+    tools: encodeTools(request.tools ?? [], context.own, context).map((tool) =>
+      tool['type'] === 'function' ? { ...tool, strict: tool['strict'] ?? true } : tool,
+    ),
     top_logprobs: request.logprobs?.top ?? 0,
     top_p: request.topP ?? 1,
     truncation: kept.get('truncation') ?? 'disabled',

@@ -63,7 +63,9 @@ const message = z
   .looseObject({
     type: z.literal('message').nullish().describe('May be left out.'),
     role: z.enum(['user', 'assistant', 'system', 'developer']).describe('Who speaks.'),
-    content: z.union([z.string(), z.array(contentPart)]).describe('Text, or parts: text, images, files, sound; for the assistant its text and refusals.'),
+    content: z
+      .union([z.string(), z.array(contentPart)])
+      .describe('Text, or parts: text, images, files, sound; for the assistant its text and refusals.'),
   })
   .meta({ title: 'Message' })
 const functionCall = z
@@ -85,8 +87,14 @@ const reasoningItem = z
   .looseObject({
     type: z.literal('reasoning'),
     id: z.string().nullish().describe('The id that the provider gave.'),
-    summary: z.array(z.looseObject({ text: z.string().nullish().describe('The text.') })).nullish().describe('The summary of the reasoning.'),
-    content: z.array(z.looseObject({ text: z.string().nullish().describe('The text.') })).nullish().describe('The reasoning itself, where the model shows it.'),
+    summary: z
+      .array(z.looseObject({ text: z.string().nullish().describe('The text.') }))
+      .nullish()
+      .describe('The summary of the reasoning.'),
+    content: z
+      .array(z.looseObject({ text: z.string().nullish().describe('The text.') }))
+      .nullish()
+      .describe('The reasoning itself, where the model shows it.'),
     encrypted_content: z.string().nullish().describe('The sealed reasoning. Send it back unchanged.'),
   })
   .meta({ title: 'Reasoning' })
@@ -109,7 +117,11 @@ const functionTool = z
   .meta({ title: 'Function' })
 const otherTool = z
   .looseObject({ type: otherType('function') })
-  .meta({ title: 'Another tool', description: 'For example `custom` or `web_search`. Goes on untouched to a provider that speaks this format, and is refused for others.' })
+  .meta({
+    title: 'Another tool',
+    description:
+      'For example `custom` or `web_search`. Goes on untouched to a provider that speaks this format, and is refused for others.',
+  })
 
 const toolChoice = z.union([
   z.enum(['none', 'auto', 'required']),
@@ -138,19 +150,33 @@ const needsState = 'Needs what the provider keeps between calls: only for provid
 export const responsesRequestSchema = z
   .looseObject({
     model: z.string().min(1).describe('Name or alias of the model, such as `openai/gpt-5-mini`.'),
-    input: z.union([z.string(), z.array(inputItem)]).nullish().describe("The user's text, or the conversation so far as a list of items, oldest first."),
+    input: z
+      .union([z.string(), z.array(inputItem)])
+      .nullish()
+      .describe("The user's text, or the conversation so far as a list of items, oldest first."),
     instructions: z.string().nullish().describe('Instructions that stand before the conversation.'),
     stream: z.boolean().nullish().describe('Send the answer in pieces as server-sent events.'),
     stream_options: z
-      .looseObject({ include_obfuscation: z.boolean().nullish().describe('Pad the events to hide the length of what they say. Bursar adds no padding of its own.') })
+      .looseObject({
+        include_obfuscation: z
+          .boolean()
+          .nullish()
+          .describe('Pad the events to hide the length of what they say. Bursar adds no padding of its own.'),
+      })
       .nullish()
       .describe('Settings of the stream.'),
     max_output_tokens: z.int().min(1).nullish().describe('Most tokens that the answer may have, reasoning included.'),
     temperature: z.number().min(0).nullish().describe('Randomness of sampling: 0 is the least.'),
     top_p: z.number().min(0).max(1).nullish().describe('Sample only from the most likely tokens that together have this probability.'),
     top_logprobs: z.int().min(0).nullish().describe('Give the log-probability of each token, with this many alternatives.'),
-    include: z.array(z.string()).nullish().describe('What else the answer should hold, such as `message.output_text.logprobs` or `reasoning.encrypted_content`.'),
-    tools: z.array(z.union([functionTool, otherTool])).nullish().describe('Functions that the model may call, and tools that the provider runs.'),
+    include: z
+      .array(z.string())
+      .nullish()
+      .describe('What else the answer should hold, such as `message.output_text.logprobs` or `reasoning.encrypted_content`.'),
+    tools: z
+      .array(z.union([functionTool, otherTool]))
+      .nullish()
+      .describe('Functions that the model may call, and tools that the provider runs.'),
     tool_choice: toolChoice.nullish().describe('Whether, or which, tool must be called.'),
     parallel_tool_calls: z.boolean().nullish().describe('Whether several tools may be called at once.'),
     text: z
@@ -174,17 +200,32 @@ export const responsesRequestSchema = z
     user: z.string().nullish().describe('Your id of the end user.'),
     safety_identifier: z.string().nullish().describe('Your stable id of the end user, for abuse checks; the newer name of `user`.'),
     prompt_cache_key: z.string().nullish().describe('Requests with the same key are sent to the same prompt cache.'),
-    truncation: z.string().nullish().describe('`disabled` (default), or `auto`: the provider may cut a conversation that is too long. `auto` only for providers that speak this format.'),
+    truncation: z
+      .string()
+      .nullish()
+      .describe(
+        '`disabled` (default), or `auto`: the provider may cut a conversation that is too long. `auto` only for providers that speak this format.',
+      ),
     background: z.boolean().nullish().describe(`Answer later. ${needsState}`),
-    previous_response_id: z.string().nullish().describe(`The answer that this one continues. ${needsState} Send the whole conversation as \`input\` instead.`),
+    previous_response_id: z
+      .string()
+      .nullish()
+      .describe(`The answer that this one continues. ${needsState} Send the whole conversation as \`input\` instead.`),
     conversation: z
       .union([z.string(), z.looseObject({ id: z.string().describe('Its id.') })])
       .nullish()
       .describe(`The stored conversation that this belongs to. ${needsState}`),
     prompt: z.looseObject({}).nullish().describe(`A stored prompt. ${needsState}`),
-    max_tool_calls: z.int().min(0).nullish().describe('Most calls of tools that the provider runs. Only for providers that speak this format.'),
+    max_tool_calls: z
+      .int()
+      .min(0)
+      .nullish()
+      .describe('Most calls of tools that the provider runs. Only for providers that speak this format.'),
     prompt_cache_retention: z.string().nullish().describe('How long the prompt cache is kept. Only for providers that speak this format.'),
-    context_management: z.array(z.looseObject({})).nullish().describe('How the provider should compact a long conversation. Only for providers that speak this format.'),
+    context_management: z
+      .array(z.looseObject({}))
+      .nullish()
+      .describe('How the provider should compact a long conversation. Only for providers that speak this format.'),
   })
   .meta({ title: 'Response request', description: 'Body of POST /v1/responses. Unknown fields go on to providers that speak this format.' })
 
@@ -209,6 +250,27 @@ export interface PartOf {
 
 /** Top-level fields that the canonical form takes, wholly or in part; the rest is kept as extra fields. */
 export const canonicalFields: ReadonlySet<string> = new Set([
-  'model', 'input', 'instructions', 'stream', 'stream_options', 'max_output_tokens', 'temperature', 'top_p', 'top_logprobs', 'include', 'tools', 'tool_choice',
-  'parallel_tool_calls', 'text', 'reasoning', 'store', 'metadata', 'service_tier', 'user', 'safety_identifier', 'prompt_cache_key', 'truncation', 'background',
+  'model',
+  'input',
+  'instructions',
+  'stream',
+  'stream_options',
+  'max_output_tokens',
+  'temperature',
+  'top_p',
+  'top_logprobs',
+  'include',
+  'tools',
+  'tool_choice',
+  'parallel_tool_calls',
+  'text',
+  'reasoning',
+  'store',
+  'metadata',
+  'service_tier',
+  'user',
+  'safety_identifier',
+  'prompt_cache_key',
+  'truncation',
+  'background',
 ])

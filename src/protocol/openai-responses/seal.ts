@@ -10,7 +10,12 @@ export function encryptedContent(part: Pick<ReasoningPart, 'signature' | 'signat
   const format = part.signatureFormat ?? 'openai-responses'
   // One that is marked already came from another Bursar behind this one: marked again, only our own mark is taken off later.
   if (format === 'openai-responses' && readForeignSeal(part.signature) === undefined) return part.signature
-  return writeForeignSeal({ kind: 'reasoning', format, id: part.id, seal: part.redacted === true ? `${redactedMark}${part.signature}` : part.signature })
+  return writeForeignSeal({
+    kind: 'reasoning',
+    format,
+    id: part.id,
+    seal: part.redacted === true ? `${redactedMark}${part.signature}` : part.signature,
+  })
 }
 
 /** Gemini's signature of a tool call, in a reasoning item of its own in front of the call. */

@@ -3,7 +3,20 @@ import { deltasOf } from '../deltas-of.js'
 import { arrayOf, isObject, numberOf, objectOf, stringOf, textOf, type JsonObject } from '../json-value.js'
 import type { Delta } from '../reply.js'
 import type { ServerSentEvent } from '../sse.js'
-import { callId, callName, createdAt, failure, finishReason, isCallItem, itemReasoning, malformed, readLogprobs, readOutput, throwIfFailed, usageOf } from './decode-reply.js'
+import {
+  callId,
+  callName,
+  createdAt,
+  failure,
+  finishReason,
+  isCallItem,
+  itemReasoning,
+  malformed,
+  readLogprobs,
+  readOutput,
+  throwIfFailed,
+  usageOf,
+} from './decode-reply.js'
 
 interface TextState {
   readonly type: 'text' | 'refusal'

@@ -25,7 +25,9 @@ interface OpenMessage {
   readonly id: string
   readonly index: number
   readonly content: Item[]
-  open: { readonly part: number; readonly type: 'text' | 'refusal'; readonly head: string; text: string; readonly logprobs: unknown[] } | undefined
+  open:
+    | { readonly part: number; readonly type: 'text' | 'refusal'; readonly head: string; text: string; readonly logprobs: unknown[] }
+    | undefined
 }
 interface OpenReasoning {
   readonly kind: 'reasoning'
@@ -93,7 +95,10 @@ export class ResponsesStreamEncoder implements StreamEncoder {
         return delta.choice === 0 ? this.#arguments(delta.part, delta.json) : ''
       case 'native':
         if (delta.choice !== 0 || delta.format !== 'openai-responses') return ''
-        return this.#start('', '', 0) + (isContentType(delta.value['type']) ? this.#content({ ...delta.value }) : this.#closeIdle() + this.#whole({ ...delta.value }))
+        return (
+          this.#start('', '', 0) +
+          (isContentType(delta.value['type']) ? this.#content({ ...delta.value }) : this.#closeIdle() + this.#whole({ ...delta.value }))
+        )
     }
   }
 
@@ -161,7 +166,12 @@ export class ResponsesStreamEncoder implements StreamEncoder {
     const closed = this.#closeContent(message)
     const at = { item_id: message.id, output_index: message.index, content_index: message.content.length }
     message.content.push(part)
-    return before + closed + this.#event('response.content_part.added', { ...at, part }) + this.#event('response.content_part.done', { ...at, part })
+    return (
+      before +
+      closed +
+      this.#event('response.content_part.added', { ...at, part }) +
+      this.#event('response.content_part.done', { ...at, part })
+    )
   }
 
   #say(delta: Extract<Delta, { type: 'text' | 'refusal' }>): string {
@@ -180,7 +190,10 @@ export class ResponsesStreamEncoder implements StreamEncoder {
         logprobs: [],
       }
       message.open = open
-      before += this.#event('response.content_part.added', { ...at, part: delta.type === 'text' ? textContent('', []) : refusalContent('') })
+      before += this.#event('response.content_part.added', {
+        ...at,
+        part: delta.type === 'text' ? textContent('', []) : refusalContent(''),
+      })
     }
     open.text += delta.text
     if (delta.type === 'refusal') {
@@ -205,11 +218,19 @@ export class ResponsesStreamEncoder implements StreamEncoder {
       if (delta.type === 'reasoning' && delta.text === '') return ''
       before = this.#closeIdle()
       // The seal alone: nothing to show, so the item comes in one piece, by the id that its provider gave it.
-      if (delta.type === 'reasoning_signature') return before + this.#whole(reasoningItem(id ?? this.#nextId('rs'), '', encryptedContent(delta)))
+      if (delta.type === 'reasoning_signature')
+        return before + this.#whole(reasoningItem(id ?? this.#nextId('rs'), '', encryptedContent(delta)))
       const index = this.#output.length
       const itemId = this.#nextId('rs')
       const at = { item_id: itemId, output_index: index, summary_index: 0 }
-      open = { kind: 'reasoning', id: itemId, index, part: delta.part, head: this.#deltaHead('response.reasoning_summary_text.delta', at), text: '' }
+      open = {
+        kind: 'reasoning',
+        id: itemId,
+        index,
+        part: delta.part,
+        head: this.#deltaHead('response.reasoning_summary_text.delta', at),
+        text: '',
+      }
       this.#current = open
       before += this.#add(reasoningItem(itemId, '', undefined))
       before += this.#event('response.reasoning_summary_part.added', { ...at, part: { type: 'summary_text', text: '' } })
@@ -258,7 +279,12 @@ export class ResponsesStreamEncoder implements StreamEncoder {
     const before = open.json === '' ? this.#delta(open.head, json) : ''
     return (
       before +
-      this.#event('response.function_call_arguments.done', { item_id: open.id, output_index: open.index, name: open.call.name, arguments: json }) +
+      this.#event('response.function_call_arguments.done', {
+        item_id: open.id,
+        output_index: open.index,
+        name: open.call.name,
+        arguments: json,
+      }) +
       this.#done(open.index, callItem(open.id, status, open.call, json))
     )
   }

@@ -11,7 +11,9 @@ export function usageFields(usage: Usage, cost: CostReport): Record<string, unkn
     input_tokens_details: {
       cached_tokens: usage.cacheReadTokens + usage.cacheReadAudioTokens,
       cache_write_tokens: usage.cacheWrite5mTokens + usage.cacheWrite1hTokens,
-      ...(usage.inputAudioTokens + usage.cacheReadAudioTokens > 0 ? { audio_tokens: usage.inputAudioTokens + usage.cacheReadAudioTokens } : undefined),
+      ...(usage.inputAudioTokens + usage.cacheReadAudioTokens > 0
+        ? { audio_tokens: usage.inputAudioTokens + usage.cacheReadAudioTokens }
+        : undefined),
     },
     output_tokens: output,
     output_tokens_details: {

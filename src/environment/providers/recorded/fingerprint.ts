@@ -45,7 +45,14 @@ function addPart(turns: Turns, speaker: Turn[0], part: Part): void {
 export function fingerprintOfRow(messages: readonly Readonly<Record<string, unknown>>[]): string {
   const turns = new Turns()
   for (const { role, content, tool_calls: calls } of messages) {
-    const speaker = role === 'developer' || role === 'system' ? 'system' : role === 'assistant' ? 'assistant' : role === 'tool' || role === 'function' ? 'tool' : 'user'
+    const speaker =
+      role === 'developer' || role === 'system'
+        ? 'system'
+        : role === 'assistant'
+          ? 'assistant'
+          : role === 'tool' || role === 'function'
+            ? 'tool'
+            : 'user'
     if (typeof content === 'string') turns.text(speaker, content)
     else if (Array.isArray(content)) for (const part of content as unknown[]) addRowPart(turns, speaker, part)
     if (Array.isArray(calls))

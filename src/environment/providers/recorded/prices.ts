@@ -62,8 +62,11 @@ function rate(perMillion: number | string): Rate {
 }
 
 function wrong(file: string, what: string): BursarError {
-  return new BursarError(`Prices ${file}: ${what}. Expected dollars per million tokens, such as {"some-model": {"input": 0.5, "output": 1.5}}.`, {
-    code: 'invalid_configuration',
-    status: 500,
-  })
+  return new BursarError(
+    `Prices ${file}: ${what}. Expected dollars per million tokens, such as {"some-model": {"input": 0.5, "output": 1.5}}.`,
+    {
+      code: 'invalid_configuration',
+      status: 500,
+    },
+  )
 }

@@ -27,13 +27,14 @@ export interface RecordedSettings {
 /**
  * Serves the answers of outcome tables as if their models answered again: the recorded text byte for byte, the recorded token
  * counts, at the recorded speed or faster. A request is recognised by its messages; where several rows have the same ones, or none has,
- * the row that `user`, `metadata.user_id` or `metadata.row_id` names is taken. Repeated samples come in the order drawn and then from the front
- * again. Limits, sampling settings and tools of the request change nothing: what was recorded is served. Throws `BursarError`
+ * the row that `user`, `metadata.user_id` or `metadata.row_id` names is taken. Repeated samples come in the order drawn and then from
+ * the front again. Limits, sampling settings and tools of the request change nothing: what was recorded is served. Throws `BursarError`
  * (`invalid_configuration`) for a table that can't be read.
  */
 export async function createRecordedProvider(settings: RecordedSettings): Promise<Provider> {
   const speed = settings.speed ?? 1
-  if (!(speed > 0)) throw new BursarError(`A recorded provider's speed must be above 0, not ${speed}.`, { code: 'invalid_configuration', status: 500 })
+  if (!(speed > 0))
+    throw new BursarError(`A recorded provider's speed must be above 0, not ${speed}.`, { code: 'invalid_configuration', status: 500 })
   const prices = new Map<string, PriceSheet>()
   for (const file of settings.files) for (const [arm, sheet] of await readArmPrices(pricesFileOf(file))) prices.set(arm, sheet)
   for (const [arm, sheet] of settings.prices ?? []) prices.set(arm, sheet)
@@ -70,7 +71,10 @@ class Recorded implements Provider {
   check(): Promise<ProviderHealth> {
     const { rows, answers, bytes, arms } = this.table
     const priced = [...arms].filter((arm) => this.prices.has(arm)).length
-    const prices = priced === arms.size ? '' : `; ${arms.size - priced} models without a price of their own: put them into a .prices.json beside the table or into the configuration`
+    const prices =
+      priced === arms.size
+        ? ''
+        : `; ${arms.size - priced} models without a price of their own: put them into a .prices.json beside the table or into the configuration`
     return Promise.resolve({
       ok: true,
       message: `${answers} recorded answers of ${arms.size} models to ${rows} requests (${(bytes / 1e6).toFixed(1)} MB)${prices}`,
@@ -83,7 +87,9 @@ class Recorded implements Provider {
   }
 
   embed(): Promise<ProviderResult> {
-    return Promise.reject(new UnsupportedParameter(`model: the provider "${this.id}" serves recorded answers and computes no embeddings.`, 'model'))
+    return Promise.reject(
+      new UnsupportedParameter(`model: the provider "${this.id}" serves recorded answers and computes no embeddings.`, 'model'),
+    )
   }
 
   async *generate(call: ProviderCall): AsyncGenerator<Delta, ProviderResult> {
@@ -91,7 +97,11 @@ class Recorded implements Provider {
     const pace = new Pace(this.clock, call.limits, call.cancellation.signal, this.id)
     const name = this.armName(call.model)
     if (name === undefined)
-      throw new BursarError(`The recorded provider "${this.id}" has no model "${call.model}". It has ${listed(this.models())}.`, { code: 'model_not_found', status: 404, path: 'model' })
+      throw new BursarError(`The recorded provider "${this.id}" has no model "${call.model}". It has ${listed(this.models())}.`, {
+        code: 'model_not_found',
+        status: 404,
+        path: 'model',
+      })
     const { row, arm } = this.find(request, name)
     const answers = draw(arm, request.n ?? 1, request.paths.n ?? 'n')
     const reported = reportOf(answers, request)
@@ -127,7 +137,12 @@ class Recorded implements Provider {
     progress.reported = reported
     if (request.stream) yield { type: 'usage', reported }
     const choices = texts.map((text) => ({ parts: text === '' ? [] : [{ type: 'text' as const, text }], finish: 'stop' as const }))
-    return { answer: { kind: 'reply', reply: { id, model: name, created, choices, reported } }, reported, estimatedOutputTokens: 0, headers: {} }
+    return {
+      answer: { kind: 'reply', reply: { id, model: name, created, choices, reported } },
+      reported,
+      estimatedOutputTokens: 0,
+      headers: {},
+    }
   }
 
   private armName(model: string): string | undefined {
@@ -157,7 +172,10 @@ class Recorded implements Provider {
 /** The next samples in the order drawn; after the last the first comes again. */
 function draw(arm: RecordedArm, wanted: number, path: string): RecordedAnswer[] {
   if (wanted > arm.answers.length)
-    throw new UnsupportedParameter(`${path}: ${wanted} answers are wanted and ${arm.answers.length} ${arm.answers.length === 1 ? 'was' : 'were'} recorded.`, path)
+    throw new UnsupportedParameter(
+      `${path}: ${wanted} answers are wanted and ${arm.answers.length} ${arm.answers.length === 1 ? 'was' : 'were'} recorded.`,
+      path,
+    )
   return Array.from({ length: wanted }, () => arm.answers[arm.served++ % arm.answers.length] as RecordedAnswer)
 }
 

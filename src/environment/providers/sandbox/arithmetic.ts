@@ -90,7 +90,8 @@ class Parser {
         left = left && right && (right.over === 0n ? undefined : fraction(left.over * right.under, left.under * right.over))
       } else if (this.take('%')) {
         const right = this.signed()
-        left = left && right && (right.over === 0n || right.under !== 1n || left.under !== 1n ? undefined : fraction(left.over % right.over, 1n))
+        left =
+          left && right && (right.over === 0n || right.under !== 1n || left.under !== 1n ? undefined : fraction(left.over % right.over, 1n))
       } else return left
     }
   }

@@ -62,7 +62,10 @@ export function embedInputs(request: EmbeddingRequest, contextTokens: number): {
   const vectors = inputs.map((input, index) => {
     const size = typeof input === 'string' ? countTokens(input) : input.length
     if (size > contextTokens)
-      throw new InvalidRequest(`input[${index}]: has about ${size} tokens; the model takes at most ${contextTokens}.`, { code: 'context_length_exceeded', path: `input[${index}]` })
+      throw new InvalidRequest(`input[${index}]: has about ${size} tokens; the model takes at most ${contextTokens}.`, {
+        code: 'context_length_exceeded',
+        path: `input[${index}]`,
+      })
     tokens += size
     return hashedVector(input, dimensions)
   })

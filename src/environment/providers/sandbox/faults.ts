@@ -45,12 +45,15 @@ export function brokenStreamFault(provider: string, phase: FailurePhase): Upstre
 }
 
 export function contextFault(provider: string, model: string, tokens: number, limit: number, path: string): UpstreamFailure {
-  return new UpstreamFailure(`The prompt has ${tokens} tokens or more and ${provider}/${model} (simulated) takes at most ${limit}. Shorten it, or choose a model with a longer context.`, {
-    code: 'context_length_exceeded',
-    status: 400,
-    upstreamStatus: 400,
-    retryable: false,
-    phase: 'request',
-    path,
-  })
+  return new UpstreamFailure(
+    `The prompt has ${tokens} tokens or more and ${provider}/${model} (simulated) takes at most ${limit}. Shorten it, or choose a model with a longer context.`,
+    {
+      code: 'context_length_exceeded',
+      status: 400,
+      upstreamStatus: 400,
+      retryable: false,
+      phase: 'request',
+      path,
+    },
+  )
 }

@@ -1,7 +1,30 @@
 import type { TokenLogprob } from '../../../protocol/index.js'
 import type { Random } from '../../../statistics/index.js'
 
-const WORDS = [' the', ' a', ' and', ' of', ' to', ' is', ' in', ' that', ' it', ' for', ' as', ' with', ' on', ' this', ' by', ' or', ' an', ' be', ' not', ' at', ' from', ' are']
+const WORDS = [
+  ' the',
+  ' a',
+  ' and',
+  ' of',
+  ' to',
+  ' is',
+  ' in',
+  ' that',
+  ' it',
+  ' for',
+  ' as',
+  ' with',
+  ' on',
+  ' this',
+  ' by',
+  ' or',
+  ' an',
+  ' be',
+  ' not',
+  ' at',
+  ' from',
+  ' are',
+]
 const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '12', '15', '20', '24', '30', '42', '50', '64', '72', '99', '100']
 
 /** Where in the text the words stand that the whole answer hangs on, and how sure the model is of them. */

@@ -177,7 +177,9 @@ class PatternParser {
         return ['\r']
       case 'x':
       case 'u': {
-        const match = (character === 'x' ? /^[\dA-Fa-f]{2}/ : /^(?:[\dA-Fa-f]{4}|\{[\dA-Fa-f]{1,6}\})/).exec(this.characters.slice(this.at, this.at + 8).join(''))
+        const match = (character === 'x' ? /^[\dA-Fa-f]{2}/ : /^(?:[\dA-Fa-f]{4}|\{[\dA-Fa-f]{1,6}\})/).exec(
+          this.characters.slice(this.at, this.at + 8).join(''),
+        )
         const code = match ? parseInt(match[0].replace(/[{}]/g, ''), 16) : NaN
         if (!match || !(code <= 0x10ffff)) throw new UnsupportedPattern(`\\${character}`)
         this.at += match[0].length

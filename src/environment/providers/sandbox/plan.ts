@@ -15,8 +15,18 @@ import { countTokens, tokenise } from './tokens.js'
 
 /** One part of an answer, cut into the tokens that it is streamed in. */
 export type PlannedPart =
-  | { readonly type: 'text' | 'reasoning' | 'refusal'; readonly tokens: readonly string[]; readonly logprobs?: readonly TokenLogprob[] | undefined }
-  | { readonly type: 'tool_call'; readonly id: string; readonly name: string; readonly nameTokens: number; readonly tokens: readonly string[] }
+  | {
+      readonly type: 'text' | 'reasoning' | 'refusal'
+      readonly tokens: readonly string[]
+      readonly logprobs?: readonly TokenLogprob[] | undefined
+    }
+  | {
+      readonly type: 'tool_call'
+      readonly id: string
+      readonly name: string
+      readonly nameTokens: number
+      readonly tokens: readonly string[]
+    }
 
 /** One answer as the model will give it. */
 export interface PlannedChoice {
@@ -29,7 +39,15 @@ export interface PlannedChoice {
   readonly outputTokens: number
 }
 
-const REASONING_TOKENS: Readonly<Record<Effort, number>> = { none: 0, minimal: 16, low: 64, medium: 192, high: 512, xhigh: 1_024, max: 2_048 }
+const REASONING_TOKENS: Readonly<Record<Effort, number>> = {
+  none: 0,
+  minimal: 16,
+  low: 64,
+  medium: 192,
+  high: 512,
+  xhigh: 1_024,
+  max: 2_048,
+}
 
 /**
  * Decides the whole answer before its first token is sent. The same seed, model and last message give the same answer; a
@@ -111,12 +129,17 @@ function json(request: Request, prompt: Prompt, answer: string | undefined, rand
     return JSON.stringify({ answer: answer ?? 'simulated', simulated: true, question: [...prompt.text].slice(0, 200).join('') })
   const path = request.paths.responseFormat ?? 'response_format'
   const found = findHints(prompt.results[0]?.text ?? prompt.text)
-  const hints = answer === undefined ? found : { ...found, answer, numbers: Number.isFinite(Number(answer)) ? [Number(answer), ...found.numbers] : found.numbers }
+  const hints =
+    answer === undefined
+      ? found
+      : { ...found, answer, numbers: Number.isFinite(Number(answer)) ? [Number(answer), ...found.numbers] : found.numbers }
   return JSON.stringify(valueForSchema(format.schema, hints, random, path))
 }
 
 function wantsAnswerAlone(text: string): boolean {
-  return /\b(?:only|just)\b.{0,30}\b(?:number|answer|result|name|word|value|symbol|city)\b|\b(?:number|answer|result|name|word|value) only\b|\bnothing else\b|\bno (?:explanation|other)\b/i.test(text)
+  return /\b(?:only|just)\b.{0,30}\b(?:number|answer|result|name|word|value|symbol|city)\b|\b(?:number|answer|result|name|word|value) only\b|\bnothing else\b|\bno (?:explanation|other)\b/i.test(
+    text,
+  )
 }
 
 function effortOf(settings: ReasoningSettings | undefined): Effort | undefined {
@@ -125,7 +148,12 @@ function effortOf(settings: ReasoningSettings | undefined): Effort | undefined {
   return (settings.maxTokens ?? 0) > 0 || settings.visible === true ? 'medium' : undefined
 }
 
-function reasoning(settings: ReasoningSettings | undefined, effort: Effort | undefined, limit: number, random: Random): { tokens: number; visible: boolean } {
+function reasoning(
+  settings: ReasoningSettings | undefined,
+  effort: Effort | undefined,
+  limit: number,
+  random: Random,
+): { tokens: number; visible: boolean } {
   if (effort === undefined || effort === 'none') return { tokens: 0, visible: false }
   const wanted = Math.max(1, Math.round(REASONING_TOKENS[effort] * spread(random, 0.35)))
   // Where the caller left it open: a budget for thinking is how the formats that show it by default ask for it.
@@ -134,7 +162,13 @@ function reasoning(settings: ReasoningSettings | undefined, effort: Effort | und
 }
 
 /** Holds an answer to its stop sequences and its limit of tokens, as a model server does: wherever it stands, it ends there. */
-function limited(request: Request, answer: ComposedAnswer, thought: { tokens: number; visible: boolean }, limit: number, random: Random): PlannedChoice {
+function limited(
+  request: Request,
+  answer: ComposedAnswer,
+  thought: { tokens: number; visible: boolean },
+  limit: number,
+  random: Random,
+): PlannedChoice {
   const parts: PlannedPart[] = []
   let left = limit - thought.tokens
   if (thought.visible && thought.tokens > 0)
@@ -168,8 +202,10 @@ function limited(request: Request, answer: ComposedAnswer, thought: { tokens: nu
       finish = 'stop_sequence'
       stopSequence = stopped.stop
     }
-    const logprobs = request.logprobs && answer.refusal === undefined ? tokenLogprobs(kept, request.logprobs.top, answer.crux, random) : undefined
-    if (kept.length > 0) parts.push({ type: answer.refusal === undefined ? 'text' : 'refusal', tokens: kept, ...(logprobs === undefined ? {} : { logprobs }) })
+    const logprobs =
+      request.logprobs && answer.refusal === undefined ? tokenLogprobs(kept, request.logprobs.top, answer.crux, random) : undefined
+    if (kept.length > 0)
+      parts.push({ type: answer.refusal === undefined ? 'text' : 'refusal', tokens: kept, ...(logprobs === undefined ? {} : { logprobs }) })
     outputTokens += kept.length
   }
   return { hiddenTokens, parts, finish, stopSequence, reasoningTokens: thought.tokens, outputTokens }

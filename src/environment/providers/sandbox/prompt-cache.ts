@@ -36,7 +36,10 @@ export class PromptCache {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Splits a prompt's tokens into read, written and fresh, and remembers its prefixes. `scope` keeps models (and callers who say so) apart. */
+  /**
+   * Splits a prompt's tokens into read, written and fresh, and remembers its prefixes. `scope` keeps models (and callers who say so)
+   * apart.
+   */
   use(scope: string, segments: readonly PromptSegment[]): InputSplit {
     const marked = segments.some((segment) => segment.cacheTtl !== undefined)
     const { boundaries, total } = marked ? markedBoundaries(scope, segments) : blockBoundaries(scope, segments)

@@ -47,7 +47,14 @@ export function readPrompt(request: Request, drop: (path: string, why: string) =
 
   const lastUser = messages.findLastIndex((message) => message.role === 'user' && message.parts.some((part) => part.type !== 'tool_result'))
   const user = messages[lastUser]
-  const said = splitDirectives(user ? user.parts.map((part) => (part.type === 'text' ? part.text : '')).filter((text) => text !== '').join('\n') : '')
+  const said = splitDirectives(
+    user
+      ? user.parts
+          .map((part) => (part.type === 'text' ? part.text : ''))
+          .filter((text) => text !== '')
+          .join('\n')
+      : '',
+  )
   return {
     segments,
     text: said.text,
@@ -71,18 +78,30 @@ function readMessage(message: Message, path: string, segments: PromptSegment[], 
         segments.push({ text: part.text, extraTokens: 0, cacheTtl })
         return
       case 'image':
-        segments.push({ text: `image ${sourceText(part.source)}`, extraTokens: IMAGE_TOKENS[part.detail === 'low' ? 'low' : 'high'], cacheTtl })
+        segments.push({
+          text: `image ${sourceText(part.source)}`,
+          extraTokens: IMAGE_TOKENS[part.detail === 'low' ? 'low' : 'high'],
+          cacheTtl,
+        })
         return
       case 'file': {
         const bytes = part.source.kind === 'base64' ? part.source.data.length * 0.75 : 1_024
-        segments.push({ text: `file ${part.name ?? ''} ${sourceText(part.source)}`, extraTokens: Math.ceil(bytes / BYTES_PER_FILE_TOKEN), cacheTtl })
+        segments.push({
+          text: `file ${part.name ?? ''} ${sourceText(part.source)}`,
+          extraTokens: Math.ceil(bytes / BYTES_PER_FILE_TOKEN),
+          cacheTtl,
+        })
         return
       }
       case 'tool_call':
         segments.push({ text: `${part.name} ${part.arguments}`, extraTokens: 4, cacheTtl })
         return
       case 'tool_result':
-        segments.push({ text: textOf(part.content), extraTokens: 4 + IMAGE_TOKENS.high * part.content.filter((item) => item.type === 'image').length, cacheTtl })
+        segments.push({
+          text: textOf(part.content),
+          extraTokens: 4 + IMAGE_TOKENS.high * part.content.filter((item) => item.type === 'image').length,
+          cacheTtl,
+        })
         return
       case 'audio':
         drop(part.at ?? `${path}.content[${index}]`, 'the sandbox takes no sound')
@@ -109,7 +128,9 @@ function resultsAtEnd(messages: readonly Message[]): Prompt['results'] {
     if (found.length === 0) break
     // A user who adds words to the results asks something new.
     if (message.role === 'user' && message.parts.some((part) => part.type === 'text' && part.text.trim() !== '')) break
-    results.unshift(...found.map((part) => ({ name: names.get(part.callId) ?? 'tool', text: textOf(part.content), failed: part.isError === true })))
+    results.unshift(
+      ...found.map((part) => ({ name: names.get(part.callId) ?? 'tool', text: textOf(part.content), failed: part.isError === true })),
+    )
   }
   return results
 }
@@ -123,7 +144,8 @@ export function dropper(allowed: boolean | readonly string[], dropped: string[])
   return (path, why) => {
     const root = /^[^.[]*/.exec(path)?.[0] ?? path
     const may = typeof allowed === 'boolean' ? allowed : allowed.includes(path) || allowed.includes(root)
-    if (!may) throw new UnsupportedParameter(`${path}: ${why}. Remove it, or allow dropping it with drop_unsupported in the configuration.`, path)
+    if (!may)
+      throw new UnsupportedParameter(`${path}: ${why}. Remove it, or allow dropping it with drop_unsupported in the configuration.`, path)
     dropped.push(path)
   }
 }

@@ -6,9 +6,34 @@ import { countTokens, tokenise } from './tokens.js'
  * Running text of a wanted length. It is about the simulator itself, so that nobody takes it for an answer, and it varies, so
  * that caches, compressors and length predictors don't see the same sentence for ever.
  */
-const SUBJECTS: readonly [string, ...string[]] = ['This sentence', 'The simulator', 'A sandbox model', 'This answer', 'The next line', 'Each word here', 'A simulated reply', 'This paragraph']
-const VERBS: readonly [string, ...string[]] = ['stands in for', 'takes the place of', 'is as long as', 'is paced like', 'is counted like', 'is priced like', 'is streamed like', 'only imitates']
-const OBJECTS: readonly [string, ...string[]] = ['what a real model would write', 'a considered reply', 'text that someone paid for', 'a real completion', 'the work of a language model', 'an answer of this size']
+const SUBJECTS: readonly [string, ...string[]] = [
+  'This sentence',
+  'The simulator',
+  'A sandbox model',
+  'This answer',
+  'The next line',
+  'Each word here',
+  'A simulated reply',
+  'This paragraph',
+]
+const VERBS: readonly [string, ...string[]] = [
+  'stands in for',
+  'takes the place of',
+  'is as long as',
+  'is paced like',
+  'is counted like',
+  'is priced like',
+  'is streamed like',
+  'only imitates',
+]
+const OBJECTS: readonly [string, ...string[]] = [
+  'what a real model would write',
+  'a considered reply',
+  'text that someone paid for',
+  'a real completion',
+  'the work of a language model',
+  'an answer of this size',
+]
 const ENDINGS: readonly [string, ...string[]] = [
   'so that an application can be tried without a key',
   'and means nothing beyond its length',
@@ -46,7 +71,18 @@ function fillerWords(words: number, random: Random): string {
   return `${text.split(' ').slice(0, words).join(' ').replace(/[,.]$/, '')}.`
 }
 
-const NUMBER_WORDS: Readonly<Record<string, number>> = { one: 1, two: 2, three: 3, four: 4, five: 5, six: 6, seven: 7, eight: 8, nine: 9, ten: 10 }
+const NUMBER_WORDS: Readonly<Record<string, number>> = {
+  one: 1,
+  two: 2,
+  three: 3,
+  four: 4,
+  five: 5,
+  six: 6,
+  seven: 7,
+  eight: 8,
+  nine: 9,
+  ten: 10,
+}
 const MOST_WORDS = 5_000
 
 /** What a text asks about the length of the answer. */
@@ -88,7 +124,9 @@ export function prose(wish: ProseWish, random: Random): string {
   const opening = [
     `This is ${wish.model}, a model that Bursar simulates: no real model has read your message.`,
     quote(wish.text),
-    wish.images > 0 ? `It came with ${count(wish.images, 'image')}, which ${wish.images === 1 ? 'was' : 'were'} received but not looked at.` : '',
+    wish.images > 0
+      ? `It came with ${count(wish.images, 'image')}, which ${wish.images === 1 ? 'was' : 'were'} received but not looked at.`
+      : '',
     wish.files > 0 ? `It came with ${count(wish.files, 'file')}, which ${wish.files === 1 ? 'was' : 'were'} received but not read.` : '',
   ]
     .filter((sentence) => sentence !== '')
@@ -118,7 +156,10 @@ function count(number: number, thing: string): string {
 }
 
 /** The answer that follows tool results: quotes each. */
-export function proseAboutResults(model: string, results: readonly { readonly name: string; readonly text: string; readonly failed: boolean }[]): string {
+export function proseAboutResults(
+  model: string,
+  results: readonly { readonly name: string; readonly text: string; readonly failed: boolean }[],
+): string {
   const longest = 2_000
   const lines = results.map(({ name, text, failed }) => {
     const characters = [...text.slice(0, longest * 2)]

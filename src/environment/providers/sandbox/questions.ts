@@ -25,8 +25,26 @@ const CAPITALS: Readonly<Record<string, string>> = {
   'united kingdom': 'London', 'united states': 'Washington, D.C.', uruguay: 'Montevideo', vietnam: 'Hanoi',
 }
 const SYMBOLS: Readonly<Record<string, string>> = {
-  hydrogen: 'H', helium: 'He', carbon: 'C', nitrogen: 'N', oxygen: 'O', sodium: 'Na', magnesium: 'Mg', aluminium: 'Al', aluminum: 'Al',
-  silicon: 'Si', potassium: 'K', calcium: 'Ca', iron: 'Fe', copper: 'Cu', zinc: 'Zn', silver: 'Ag', tin: 'Sn', gold: 'Au', mercury: 'Hg', lead: 'Pb',
+  hydrogen: 'H',
+  helium: 'He',
+  carbon: 'C',
+  nitrogen: 'N',
+  oxygen: 'O',
+  sodium: 'Na',
+  magnesium: 'Mg',
+  aluminium: 'Al',
+  aluminum: 'Al',
+  silicon: 'Si',
+  potassium: 'K',
+  calcium: 'Ca',
+  iron: 'Fe',
+  copper: 'Cu',
+  zinc: 'Zn',
+  silver: 'Ag',
+  tin: 'Sn',
+  gold: 'Au',
+  mercury: 'Hg',
+  lead: 'Pb',
 }
 const FACTS: readonly { readonly asks: RegExp; readonly right: string; readonly wrong: readonly string[]; readonly about: string }[] = [
   { asks: /largest planet/i, right: 'Jupiter', wrong: ['Saturn', 'Neptune'], about: 'The largest planet of the solar system is' },
@@ -36,11 +54,31 @@ const FACTS: readonly { readonly asks: RegExp; readonly right: string; readonly 
   { asks: /how many (?:sides|edges) (?:does|has) a hexagon/i, right: '6', wrong: ['8', '5'], about: 'The number of sides of a hexagon is' },
   { asks: /boiling point of water/i, right: '100 °C', wrong: ['90 °C', '212 °C'], about: 'At sea level the boiling point of water is' },
   { asks: /largest ocean/i, right: 'the Pacific', wrong: ['the Atlantic', 'the Indian Ocean'], about: 'The largest ocean is' },
-  { asks: /longest side of a right(?:-angled)? triangle/i, right: 'the hypotenuse', wrong: ['the cathetus', 'the median'], about: 'The longest side of a right triangle is' },
-  { asks: /who wrote hamlet/i, right: 'William Shakespeare', wrong: ['Christopher Marlowe', 'Ben Jonson'], about: 'The author of Hamlet is' },
-  { asks: /who (?:discovered|found) penicillin/i, right: 'Alexander Fleming', wrong: ['Louis Pasteur', 'Robert Koch'], about: 'The discoverer of penicillin is' },
+  {
+    asks: /longest side of a right(?:-angled)? triangle/i,
+    right: 'the hypotenuse',
+    wrong: ['the cathetus', 'the median'],
+    about: 'The longest side of a right triangle is',
+  },
+  {
+    asks: /who wrote hamlet/i,
+    right: 'William Shakespeare',
+    wrong: ['Christopher Marlowe', 'Ben Jonson'],
+    about: 'The author of Hamlet is',
+  },
+  {
+    asks: /who (?:discovered|found) penicillin/i,
+    right: 'Alexander Fleming',
+    wrong: ['Louis Pasteur', 'Robert Koch'],
+    about: 'The discoverer of penicillin is',
+  },
   { asks: /square root of 144/i, right: '12', wrong: ['14', '11'], about: 'The square root of 144 is' },
-  { asks: /first (?:man|person|human) on the moon/i, right: 'Neil Armstrong', wrong: ['Buzz Aldrin', 'Yuri Gagarin'], about: 'The first human on the moon was' },
+  {
+    asks: /first (?:man|person|human) on the moon/i,
+    right: 'Neil Armstrong',
+    wrong: ['Buzz Aldrin', 'Yuri Gagarin'],
+    about: 'The first human on the moon was',
+  },
 ]
 
 /** Recognises a question that the simulator can answer. */
@@ -48,7 +86,8 @@ export function findQuestion(text: string): KnownQuestion | undefined {
   const arithmetic = findArithmetic(text)
   if (arithmetic) {
     const { expression, value } = arithmetic
-    if (value === undefined) return { right: 'undefined', wrong: ['0', '1', 'infinity'], sentence: (answer) => `${expression} is ${answer}.` }
+    if (value === undefined)
+      return { right: 'undefined', wrong: ['0', '1', 'infinity'], sentence: (answer) => `${expression} is ${answer}.` }
     return { right: value, wrong: slips(value), sentence: (answer) => `${expression} = ${answer}` }
   }
   if (text.length > 1_000) return undefined
@@ -60,14 +99,23 @@ export function findQuestion(text: string): KnownQuestion | undefined {
     if (right !== undefined) {
       const name = country.replace(/(^| )[a-z]/g, (letter) => letter.toUpperCase())
       const article = /^(?:united|netherlands)/.test(country) ? 'the ' : ''
-      return { right, wrong: neighbours(Object.values(CAPITALS), right), sentence: (answer) => `The capital of ${article}${name} is ${withStop(answer)}` }
+      return {
+        right,
+        wrong: neighbours(Object.values(CAPITALS), right),
+        sentence: (answer) => `The capital of ${article}${name} is ${withStop(answer)}`,
+      }
     }
   }
   const element = /(?:chemical )?symbol (?:of|for) (?:the element )?([a-z]+)/i.exec(text)
   if (element) {
     const name = (element[1] as string).toLowerCase()
     const right = Object.hasOwn(SYMBOLS, name) ? SYMBOLS[name] : undefined
-    if (right !== undefined) return { right, wrong: neighbours(Object.values(SYMBOLS), right), sentence: (answer) => `The chemical symbol of ${name} is ${answer}.` }
+    if (right !== undefined)
+      return {
+        right,
+        wrong: neighbours(Object.values(SYMBOLS), right),
+        sentence: (answer) => `The chemical symbol of ${name} is ${answer}.`,
+      }
   }
   const fact = FACTS.find(({ asks }) => asks.test(text))
   return fact && { right: fact.right, wrong: fact.wrong, sentence: (answer) => `${fact.about} ${answer}.` }
@@ -90,7 +138,14 @@ const EFFORT_GAIN: Readonly<Record<Effort, number>> = { none: 0, minimal: 0.1, l
  * correlation one half), and the model is right when it is below the model's ability. Over many questions the share of right
  * answers without reasoning is the declared quality. The same seed, model, text and draw give the same answer.
  */
-export function attempt(question: KnownQuestion, model: SandboxModel, effort: Effort | undefined, seed: number, text: string, draw: string): Attempt {
+export function attempt(
+  question: KnownQuestion,
+  model: SandboxModel,
+  effort: Effort | undefined,
+  seed: number,
+  text: string,
+  draw: string,
+): Attempt {
   const shared = normal(childRandom(seed, `difficulty\0${text}`))
   const random = childRandom(seed, `attempt\0${model.id}\0${draw}\0${text}`)
   const own = normal(random)
@@ -128,7 +183,9 @@ function slips(value: string): string[] {
 function neighbours(all: readonly string[], right: string): string[] {
   const others = [...new Set(all)].filter((other) => other !== right)
   const at = all.indexOf(right)
-  return [others[at % others.length], others[(at * 7 + 3) % others.length], others[(at * 3 + 11) % others.length]].filter((other) => other !== undefined)
+  return [others[at % others.length], others[(at * 7 + 3) % others.length], others[(at * 3 + 11) % others.length]].filter(
+    (other) => other !== undefined,
+  )
 }
 
 function withStop(answer: string): string {

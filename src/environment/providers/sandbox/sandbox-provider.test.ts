@@ -15,7 +15,8 @@ const sandbox = (speed = 1, seed = 7) => {
   const clock = instantClock()
   return { clock, provider: createSandboxProvider({ seed, clock, speed }) }
 }
-const ask = async (text: string, more: Partial<Request> = {}, model = 'small') => gather(sandbox().provider, callOf(model, asking(text, more)))
+const ask = async (text: string, more: Partial<Request> = {}, model = 'small') =>
+  gather(sandbox().provider, callOf(model, asking(text, more)))
 const choiceOf = (gathered: Awaited<ReturnType<typeof ask>>, index = 0) => {
   const { answer } = gathered.result
   if (answer.kind !== 'reply') throw new Error('expected a reply')
@@ -38,9 +39,15 @@ describe('sandbox answers', () => {
     const gathered = await ask('Tell me about your day.')
     expect(gathered.text).toMatch(/simulates/)
     expect(gathered.result.headers).toEqual({ 'x-sandbox': 'simulated' })
-    expect(gathered.result.answer).toMatchObject({ kind: 'reply', reply: { model: 'sandbox/small', systemFingerprint: expect.stringContaining('simulator') as string } })
+    expect(gathered.result.answer).toMatchObject({
+      kind: 'reply',
+      reply: { model: 'sandbox/small', systemFingerprint: expect.stringContaining('simulator') as string },
+    })
     for (const model of provider.models?.() ?? []) expect(provider.facts(model)?.name).toMatch(/simulated/)
-    expect(await provider.check(new AbortController().signal)).toMatchObject({ ok: true, message: expect.stringContaining('simulated') as string })
+    expect(await provider.check(new AbortController().signal)).toMatchObject({
+      ok: true,
+      message: expect.stringContaining('simulated') as string,
+    })
   })
 
   it('gives in pieces what it gives as a whole, and the same again for the same seed', async () => {
@@ -49,7 +56,10 @@ describe('sandbox answers', () => {
     const collector = new ReplyCollector()
     for (const delta of streamed.deltas) collector.push(delta)
     const { answer } = streamed.result
-    expect(answer.kind === 'reply' && { ...answer.reply, systemFingerprint: undefined }).toEqual({ ...collector.reply(), systemFingerprint: undefined })
+    expect(answer.kind === 'reply' && { ...answer.reply, systemFingerprint: undefined }).toEqual({
+      ...collector.reply(),
+      systemFingerprint: undefined,
+    })
     const whole = await ask('Write about rivers.', { ...request, stream: false })
     expect(whole.deltas).toEqual([])
     expect(choiceOf(whole, 2)).toEqual(choiceOf(streamed, 2))
@@ -57,7 +67,11 @@ describe('sandbox answers', () => {
   })
 
   it('answers arithmetic exactly and small facts', async () => {
-    const large = createSandboxProvider({ seed: 3, clock: instantClock(), models: SANDBOX_MODELS.map((model) => ({ ...model, quality: 1 })) })
+    const large = createSandboxProvider({
+      seed: 3,
+      clock: instantClock(),
+      models: SANDBOX_MODELS.map((model) => ({ ...model, quality: 1 })),
+    })
     const answer = async (text: string) => (await gather(large, callOf('large', asking(text)))).text
     expect(await answer('What is 17*23?')).toBe('17*23 = 391 (simulated)')
     expect(await answer('calculate 0.1 + 0.2')).toContain('= 0.3')
@@ -149,7 +163,18 @@ describe('sandbox answers', () => {
 
   it('takes images and files and says so', async () => {
     const source = { kind: 'url', url: 'https://example.com/a.png' } as const
-    const request = asking('', { messages: [{ role: 'user', parts: [{ type: 'text', text: 'What is this?' }, { type: 'image', source }, { type: 'image', source, detail: 'low' }] }] })
+    const request = asking('', {
+      messages: [
+        {
+          role: 'user',
+          parts: [
+            { type: 'text', text: 'What is this?' },
+            { type: 'image', source },
+            { type: 'image', source, detail: 'low' },
+          ],
+        },
+      ],
+    })
     const gathered = await gather(sandbox().provider, callOf('small', request))
     expect(gathered.text).toMatch(/2 images/)
     expect(gathered.result.reported?.usage.inputTokens).toBeGreaterThan(850)
@@ -166,7 +191,8 @@ describe('sandbox usage and timing', () => {
 
   it('reads a repeated prefix from its cache, each model on its own, and forgets it in time', async () => {
     const { provider, clock } = sandbox()
-    const usageOf = async (model: string, tail: string) => (await gather(provider, callOf(model, asking(long + tail)))).result.reported?.usage
+    const usageOf = async (model: string, tail: string) =>
+      (await gather(provider, callOf(model, asking(long + tail)))).result.reported?.usage
     const first = await usageOf('small', 'one')
     expect(first?.cacheReadTokens).toBe(0)
     const second = await usageOf('small', 'two')
@@ -237,7 +263,14 @@ describe('sandbox failures on demand', () => {
     ['metadata', () => run('hi', { metadata: { sandbox: 'status=429, retry_after=1.5' } })],
     ['the message', () => run('hi\n[[sandbox status=429 retry_after=1.5]]')],
   ])('fails with a status told in %s', async (_where, start) => {
-    expect(await failureOf(start().done)).toMatchObject({ code: 'upstream_rate_limited', status: 429, upstreamStatus: 429, retryable: true, retryAfterSeconds: 1.5, phase: 'request' })
+    expect(await failureOf(start().done)).toMatchObject({
+      code: 'upstream_rate_limited',
+      status: 429,
+      upstreamStatus: 429,
+      retryable: true,
+      retryAfterSeconds: 1.5,
+      phase: 'request',
+    })
   })
 
   it('fails the first calls only, counted by directive and message', async () => {
@@ -260,7 +293,10 @@ describe('sandbox failures on demand', () => {
     const { provider } = sandbox()
     const deltas: Delta[] = []
     const collect = async () => {
-      for await (const delta of provider.generate(callOf('small', asking('[[sandbox silence=forever silence_after=4]] hi'), { limits: { ...generous, idleSeconds: 10 } }))) deltas.push(delta)
+      for await (const delta of provider.generate(
+        callOf('small', asking('[[sandbox silence=forever silence_after=4]] hi'), { limits: { ...generous, idleSeconds: 10 } }),
+      ))
+        deltas.push(delta)
     }
     expect(await failureOf(collect())).toMatchObject({ code: 'upstream_timeout', phase: 'stream' })
     expect(deltas.filter(({ type }) => type === 'text')).toHaveLength(4)
@@ -297,11 +333,21 @@ describe('sandbox failures on demand', () => {
     ['a status that is no failure', '[[sandbox status=200]] hi', /from 400 to 599/],
     ['a word where a number belongs', '[[sandbox die_after=soon]] hi', /whole number/],
   ])('refuses %s with the field', async (_what, text, message) => {
-    await expect(run(text).done).rejects.toMatchObject({ code: 'invalid_request', status: 400, path: 'messages[0]', message: expect.stringMatching(message) as string })
+    await expect(run(text).done).rejects.toMatchObject({
+      code: 'invalid_request',
+      status: 400,
+      path: 'messages[0]',
+      message: expect.stringMatching(message) as string,
+    })
   })
 
   it('fails as often as a model is declared to', async () => {
-    const provider = createSandboxProvider({ seed: 1, clock: instantClock(), speed: Infinity, models: SANDBOX_MODELS.map((model) => ({ ...model, failureRate: 0.3 })) })
+    const provider = createSandboxProvider({
+      seed: 1,
+      clock: instantClock(),
+      speed: Infinity,
+      models: SANDBOX_MODELS.map((model) => ({ ...model, failureRate: 0.3 })),
+    })
     let failed = 0
     for (let index = 0; index < 400; index++) await gather(provider, callOf('small', asking('hi'))).catch(() => (failed += 1))
     expect(Math.abs(failed / 400 - 0.3)).toBeLessThan(3 * Math.sqrt((0.3 * 0.7) / 400))
@@ -319,33 +365,61 @@ describe('sandbox limits', () => {
   })
 
   it('refuses unknown models, prompts beyond the context, and text from the embedding model', async () => {
-    const tiny = createSandboxProvider({ seed: 1, clock: instantClock(), models: SANDBOX_MODELS.map((model) => ({ ...model, contextTokens: 50 })) })
+    const tiny = createSandboxProvider({
+      seed: 1,
+      clock: instantClock(),
+      models: SANDBOX_MODELS.map((model) => ({ ...model, contextTokens: 50 })),
+    })
     await expect(gather(tiny, callOf('huge', asking('hi')))).rejects.toMatchObject({ code: 'model_not_found', status: 404 })
     await expect(gather(tiny, callOf('embed', asking('hi')))).rejects.toMatchObject({ code: 'invalid_request', path: 'model' })
-    await expect(gather(tiny, callOf('small', asking('word '.repeat(80))))).rejects.toMatchObject({ code: 'context_length_exceeded', status: 400, retryable: false })
-    await expect(gather(tiny, callOf('small', asking('x'.repeat(20_000_000))))).rejects.toMatchObject({ code: 'context_length_exceeded', path: 'messages' })
+    await expect(gather(tiny, callOf('small', asking('word '.repeat(80))))).rejects.toMatchObject({
+      code: 'context_length_exceeded',
+      status: 400,
+      retryable: false,
+    })
+    await expect(gather(tiny, callOf('small', asking('x'.repeat(20_000_000))))).rejects.toMatchObject({
+      code: 'context_length_exceeded',
+      path: 'messages',
+    })
     expect(tiny.facts('huge')).toBeUndefined()
     expect(tiny.facts('sandbox/small?status=500')?.id).toBe('small')
   })
 })
 
 describe('sandbox embeddings', () => {
-  const embed = async (inputs: readonly (string | readonly number[])[], more: { dimensions?: number; encoding?: 'float' | 'base64' } = {}) => {
+  const embed = async (
+    inputs: readonly (string | readonly number[])[],
+    more: { dimensions?: number; encoding?: 'float' | 'base64' } = {},
+  ) => {
     const { request: _unused, wire: _none, ...call } = callOf('embed', asking(''))
     const result = await sandbox().provider.embed({ ...call, request: { model: 'embed', inputs, encoding: 'float', extra: [], ...more } })
     if (result.answer.kind !== 'wire') throw new Error('expected bytes')
-    return JSON.parse(Buffer.from(result.answer.bytes).toString()) as { data: { embedding: number[] | string; index: number }[]; usage: { prompt_tokens: number } }
+    return JSON.parse(Buffer.from(result.answer.bytes).toString()) as {
+      data: { embedding: number[] | string; index: number }[]
+      usage: { prompt_tokens: number }
+    }
   }
   const cosine = (a: readonly number[], b: readonly number[]) => a.reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0)
 
   it('puts like texts near each other, at length one', async () => {
-    const { data, usage } = await embed(['How do I reset my password?', 'How can I reset my password?', 'Best pasta recipes of Italy', '', [1, 2, 3]])
+    const { data, usage } = await embed([
+      'How do I reset my password?',
+      'How can I reset my password?',
+      'Best pasta recipes of Italy',
+      '',
+      [1, 2, 3],
+    ])
     const vectors = data.map(({ embedding }) => embedding as number[])
     for (const vector of vectors) expect(cosine(vector, vector)).toBeCloseTo(1, 5)
     const [a = [], b = [], c = []] = vectors
     expect(cosine(a, b)).toBeGreaterThan(0.6)
     expect(cosine(a, c)).toBeLessThan(0.3)
-    expect(usage.prompt_tokens).toBe(countTokens('How do I reset my password?') + countTokens('How can I reset my password?') + countTokens('Best pasta recipes of Italy') + 3)
+    expect(usage.prompt_tokens).toBe(
+      countTokens('How do I reset my password?') +
+        countTokens('How can I reset my password?') +
+        countTokens('Best pasta recipes of Italy') +
+        3,
+    )
   })
 
   it('honours dimensions and base64, and refuses the impossible with the field', async () => {

@@ -52,7 +52,8 @@ class Sandbox implements Provider {
   private calls = 0
 
   constructor({ id = 'sandbox', seed, clock = systemClock, speed = 1, models = SANDBOX_MODELS }: SandboxSettings) {
-    if (!(speed > 0)) throw new BursarError(`The sandbox's speed must be above 0, not ${speed}.`, { code: 'invalid_configuration', status: 500 })
+    if (!(speed > 0))
+      throw new BursarError(`The sandbox's speed must be above 0, not ${speed}.`, { code: 'invalid_configuration', status: 500 })
     this.id = id
     this.seed = seed
     this.clock = clock
@@ -76,7 +77,11 @@ class Sandbox implements Provider {
 
   check() {
     const names = this.models()
-    return Promise.resolve({ ok: true, message: `${names.length} simulated models (no real model answers; set a provider's key for one that does)`, models: names })
+    return Promise.resolve({
+      ok: true,
+      message: `${names.length} simulated models (no real model answers; set a provider's key for one that does)`,
+      models: names,
+    })
   }
 
   close(): Promise<void> {
@@ -87,7 +92,8 @@ class Sandbox implements Provider {
     const { request, progress } = call
     const pace = new Pace(this.clock, call.limits, call.cancellation.signal, this.id)
     const model = this.modelOf(call.model)
-    if (model.embeddings) throw new InvalidRequest(`model: ${this.id}/${model.id} computes embeddings only. Use it with /v1/embeddings.`, { path: 'model' })
+    if (model.embeddings)
+      throw new InvalidRequest(`model: ${this.id}/${model.id} computes embeddings only. Use it with /v1/embeddings.`, { path: 'model' })
     const serial = this.calls++
     const random = childRandom(this.seed, `call\0${serial}`)
 
@@ -121,7 +127,11 @@ class Sandbox implements Provider {
     const reported = reportOf(split, plans, serviceTier)
     progress.reported = reportOf(split, [], serviceTier)
 
-    await pace.wait((speed.firstTokenSeconds * spread(random, speed.jitter) + (split.fresh + split.write5m + split.write1h) / speed.inputTokensPerSecond) * factor)
+    await pace.wait(
+      (speed.firstTokenSeconds * spread(random, speed.jitter) +
+        (split.fresh + split.write5m + split.write1h) / speed.inputTokensPerSecond) *
+        factor,
+    )
     if (directives.malformed) throw malformedFault(this.id)
     if (directives.stall !== undefined) await pace.wait(directives.stall)
 
@@ -136,7 +146,8 @@ class Sandbox implements Provider {
     let visible = false
     if (request.stream) yield start
     for (const { delta, tokens, seconds } of steps) {
-      if (directives.dieAfter !== undefined && made >= directives.dieAfter) throw brokenStreamFault(this.id, visible ? 'stream' : 'first_token')
+      if (directives.dieAfter !== undefined && made >= directives.dieAfter)
+        throw brokenStreamFault(this.id, visible ? 'stream' : 'first_token')
       if (silence > 0 && made >= (directives.silenceAfter ?? 0)) {
         await pace.wait(silence)
         silence = 0
@@ -158,7 +169,10 @@ class Sandbox implements Provider {
   async embed(call: ProviderEmbedCall): Promise<ProviderResult> {
     const pace = new Pace(this.clock, call.limits, call.cancellation.signal, this.id)
     const model = this.modelOf(call.model)
-    if (!model.embeddings) throw new InvalidRequest(`model: ${this.id}/${model.id} writes text and computes no embeddings. Use ${this.id}/embed.`, { path: 'model' })
+    if (!model.embeddings)
+      throw new InvalidRequest(`model: ${this.id}/${model.id} writes text and computes no embeddings. Use ${this.id}/embed.`, {
+        path: 'model',
+      })
     const random = childRandom(this.seed, `call\0${this.calls++}`)
     const { request } = call
     const dropped: string[] = []
@@ -173,7 +187,9 @@ class Sandbox implements Provider {
     await this.failIfTold(directives, key, pace, model.speed.firstTokenSeconds * factor)
     if (model.failureRate > 0 && random.next() < model.failureRate) throw statusFault(this.id, 500, undefined)
     const { vectors, tokens } = embedInputs(request, model.contextTokens)
-    await pace.wait((model.speed.firstTokenSeconds * spread(random, model.speed.jitter) + tokens / model.speed.inputTokensPerSecond) * factor)
+    await pace.wait(
+      (model.speed.firstTokenSeconds * spread(random, model.speed.jitter) + tokens / model.speed.inputTokensPerSecond) * factor,
+    )
     if (directives.malformed) throw malformedFault(this.id)
     if (directives.stall !== undefined) await pace.wait(directives.stall)
 
@@ -188,9 +204,19 @@ class Sandbox implements Provider {
     return { answer: { kind: 'wire', bytes: Buffer.from(JSON.stringify(body)) }, reported, estimatedOutputTokens: 0, headers: HEADERS }
   }
 
-  private plan(request: Request, prompt: Prompt, model: SandboxModel, directives: Directives, wanted: number, serial: number): PlannedChoice[] {
+  private plan(
+    request: Request,
+    prompt: Prompt,
+    model: SandboxModel,
+    directives: Directives,
+    wanted: number,
+    serial: number,
+  ): PlannedChoice[] {
     const ids = childRandom(this.seed, `ids\0${serial}`)
-    const newId = () => `sbx${serial.toString(36)}${Math.floor(ids.next() * 36 ** 5).toString(36).padStart(5, '0')}`
+    const newId = () =>
+      `sbx${serial.toString(36)}${Math.floor(ids.next() * 36 ** 5)
+        .toString(36)
+        .padStart(5, '0')}`
     const name = `${this.id}/${model.id}`
     return Array.from({ length: wanted }, (_, index) => planChoice(request, prompt, model, name, directives, this.seed, index, newId))
   }
@@ -220,7 +246,11 @@ class Sandbox implements Provider {
   private modelOf(name: string): SandboxModel {
     const model = this.catalog.get(this.baseName(name))
     if (model) return model
-    throw new BursarError(`The sandbox has no model "${name}". It has ${this.models().join(', ')}.`, { code: 'model_not_found', status: 404, path: 'model' })
+    throw new BursarError(`The sandbox has no model "${name}". It has ${this.models().join(', ')}.`, {
+      code: 'model_not_found',
+      status: 404,
+      path: 'model',
+    })
   }
 }
 

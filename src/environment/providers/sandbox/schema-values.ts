@@ -18,8 +18,8 @@ type Schema = Readonly<Record<string, unknown>>
 
 /**
  * Makes a value that satisfies a JSON schema, with what the prompt offers where it fits. Understands types, `enum`, `const`,
- * `required`, `properties`, `additionalProperties`, `items`, `prefixItems`, `contains`, lengths and counts, `uniqueItems`, bounds and `multipleOf`,
- * `pattern`, the common formats, `anyOf`, `oneOf`, `allOf` and local `$ref`s, recursive ones too. `not`, `if` and
+ * `required`, `properties`, `additionalProperties`, `items`, `prefixItems`, `contains`, lengths and counts, `uniqueItems`, bounds and
+ * `multipleOf`, `pattern`, the common formats, `anyOf`, `oneOf`, `allOf` and local `$ref`s, recursive ones too. `not`, `if` and
  * dependencies are not looked at. Throws `InvalidRequest` at `path` for a schema that nothing satisfies or that asks for too much.
  */
 export function valueForSchema(schema: JsonSchema, hints: Hints, random: Random, path: string): Json {
@@ -71,7 +71,8 @@ class Writer {
     let schema = this.asSchema(given)
     for (let links = 0; ; links++) {
       this.steps += 1
-      if (this.steps > MOST_STEPS || links > LONGEST_CHAIN || depth > DEEPEST) throw this.refuse('refers to itself without end, or to too many parts')
+      if (this.steps > MOST_STEPS || links > LONGEST_CHAIN || depth > DEEPEST)
+        throw this.refuse('refers to itself without end, or to too many parts')
       if (typeof schema.$ref === 'string') {
         const { $ref, ...beside } = schema
         schema = merge(this.lookUp($ref as string), beside)
@@ -119,13 +120,22 @@ class Writer {
     // No type named: what the keywords speak of.
     if ('properties' in schema || 'required' in schema || 'additionalProperties' in schema || 'minProperties' in schema) return 'object'
     if ('items' in schema || 'prefixItems' in schema || 'minItems' in schema || 'contains' in schema) return 'array'
-    if ('minimum' in schema || 'maximum' in schema || 'multipleOf' in schema || 'exclusiveMinimum' in schema || 'exclusiveMaximum' in schema) return 'number'
+    if (
+      'minimum' in schema ||
+      'maximum' in schema ||
+      'multipleOf' in schema ||
+      'exclusiveMinimum' in schema ||
+      'exclusiveMaximum' in schema
+    )
+      return 'number'
     return 'string'
   }
 
   private choose(values: readonly Json[], schema: Schema, variant: number): Json {
     const types = Array.isArray(schema.type) ? (schema.type as unknown[]) : schema.type === undefined ? undefined : [schema.type]
-    const allowed = types ? values.filter((value) => types.includes(jsonType(value)) || (types.includes('number') && jsonType(value) === 'integer')) : values
+    const allowed = types
+      ? values.filter((value) => types.includes(jsonType(value)) || (types.includes('number') && jsonType(value) === 'integer'))
+      : values
     if (allowed.length === 0) throw this.refuse('has an enum without a value of its type')
     if (variant > 0) return allowed[variant % allowed.length] as Json
     const said = this.hints.text.toLowerCase()
@@ -141,8 +151,10 @@ class Writer {
     if (typeof schema.minimum === 'number') least = schema.minimum
     if (typeof schema.maximum === 'number') most = schema.maximum
     // Draft 4 wrote these as flags of minimum and maximum.
-    const aboveOnly = typeof schema.exclusiveMinimum === 'number' ? schema.exclusiveMinimum : schema.exclusiveMinimum === true ? least : undefined
-    const belowOnly = typeof schema.exclusiveMaximum === 'number' ? schema.exclusiveMaximum : schema.exclusiveMaximum === true ? most : undefined
+    const aboveOnly =
+      typeof schema.exclusiveMinimum === 'number' ? schema.exclusiveMinimum : schema.exclusiveMinimum === true ? least : undefined
+    const belowOnly =
+      typeof schema.exclusiveMaximum === 'number' ? schema.exclusiveMaximum : schema.exclusiveMaximum === true ? most : undefined
     const fits = (value: number) =>
       value >= least &&
       value <= most &&
@@ -196,7 +208,8 @@ class Writer {
         if (length >= least && length <= most) return text
       }
     } catch (thrown) {
-      if (thrown instanceof UnsupportedPattern) throw this.refuse(`has a pattern that the sandbox can't write text for (${thrown.message}): ${pattern}`)
+      if (thrown instanceof UnsupportedPattern)
+        throw this.refuse(`has a pattern that the sandbox can't write text for (${thrown.message}): ${pattern}`)
       throw thrown
     }
     throw this.refuse(`has a pattern and lengths that the sandbox found no text for: ${pattern}`)
@@ -239,20 +252,30 @@ class Writer {
   }
 
   private array(schema: Schema, name: string, depth: number): Json[] {
-    const prefix = Array.isArray(schema.prefixItems) ? (schema.prefixItems as unknown[]) : Array.isArray(schema.items) ? (schema.items as unknown[]) : []
+    const prefix = Array.isArray(schema.prefixItems)
+      ? (schema.prefixItems as unknown[])
+      : Array.isArray(schema.items)
+        ? (schema.items as unknown[])
+        : []
     const items = Array.isArray(schema.items) ? schema.additionalItems : schema.items
     const least = Math.max(count(schema.minItems) ?? 0, 'contains' in schema ? (count(schema.minContains) ?? 1) : 0)
     const most = count(schema.maxItems) ?? Infinity
     if (least > most) throw this.refuse('has a minItems above its maxItems')
     if (least > MOST_VALUES) throw this.refuse(`asks for ${least} items`)
-    const wished = depth >= SHALLOW_DEPTH || (items === undefined && prefix.length === 0 && !('contains' in schema)) ? least : whole(this.random, 1, 3)
-    const length = Math.min(most, Math.max(least, prefix.length > 0 ? prefix.length : wished), items === false ? Math.max(prefix.length, 0) : Infinity)
+    const wished =
+      depth >= SHALLOW_DEPTH || (items === undefined && prefix.length === 0 && !('contains' in schema)) ? least : whole(this.random, 1, 3)
+    const length = Math.min(
+      most,
+      Math.max(least, prefix.length > 0 ? prefix.length : wished),
+      items === false ? Math.max(prefix.length, 0) : Infinity,
+    )
     if (length < least) throw this.refuse('asks for more items than it allows')
     const list: Json[] = []
     const seen = schema.uniqueItems === true ? new Set<string>() : undefined
     const singular = name.replace(/s$/, '')
     for (let index = 0; index < length; index++) {
-      const itemSchema = index < prefix.length ? prefix[index] : 'contains' in schema && index < least ? both(items, schema.contains) : items
+      const itemSchema =
+        index < prefix.length ? prefix[index] : 'contains' in schema && index < least ? both(items, schema.contains) : items
       const value = this.item(itemSchema, singular, depth, index, seen)
       // A wished item more is not worth a failure: a set may simply have no more members.
       if (value === undefined) {
@@ -278,7 +301,9 @@ class Writer {
 
   private object(schema: Schema, depth: number): { [key: string]: Json } {
     const properties = isSchema(schema.properties) ? schema.properties : {}
-    const required = new Set(Array.isArray(schema.required) ? (schema.required as unknown[]).filter((name) => typeof name === 'string') : [])
+    const required = new Set(
+      Array.isArray(schema.required) ? (schema.required as unknown[]).filter((name) => typeof name === 'string') : [],
+    )
     const most = count(schema.maxProperties) ?? Infinity
     const least = count(schema.minProperties) ?? 0
     if (required.size > most || least > most) throw this.refuse('requires more properties than it allows')
@@ -288,7 +313,8 @@ class Writer {
     const optional: string[] = []
     for (const [name, property] of Object.entries(properties)) {
       if (required.has(name)) made.set(name, this.write(property, name, depth + 1, 0))
-      else if (property !== false && depth < SHALLOW_DEPTH && room() && this.random.next() < 0.5) made.set(name, this.write(property, name, depth + 1, 0))
+      else if (property !== false && depth < SHALLOW_DEPTH && room() && this.random.next() < 0.5)
+        made.set(name, this.write(property, name, depth + 1, 0))
       else if (property !== false) optional.push(name)
     }
     const open = schema.additionalProperties
@@ -325,7 +351,8 @@ class Writer {
 
   private asSchema(given: unknown): Schema {
     if (given === true) return {}
-    if (!isSchema(given)) throw this.refuse(`holds ${given === false ? 'false' : JSON.stringify(given)?.slice(0, 60)} where a schema is needed`)
+    if (!isSchema(given))
+      throw this.refuse(`holds ${given === false ? 'false' : JSON.stringify(given)?.slice(0, 60)} where a schema is needed`)
     return given
   }
 
@@ -341,7 +368,8 @@ function merge(left: Schema, right: Schema): Schema {
     const old = merged[key]
     if (old === undefined) merged[key] = value
     else if (key === 'properties' && isSchema(old) && isSchema(value)) merged[key] = mergeProperties(old, value)
-    else if (key === 'required' && Array.isArray(old) && Array.isArray(value)) merged[key] = [...new Set([...(old as unknown[]), ...(value as unknown[])])]
+    else if (key === 'required' && Array.isArray(old) && Array.isArray(value))
+      merged[key] = [...new Set([...(old as unknown[]), ...(value as unknown[])])]
     else if (key === 'enum' && Array.isArray(old) && Array.isArray(value)) {
       const both = new Set((value as unknown[]).map((item) => JSON.stringify(item)))
       merged[key] = (old as unknown[]).filter((item) => both.has(JSON.stringify(item)))

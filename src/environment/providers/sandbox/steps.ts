@@ -12,7 +12,13 @@ export interface Step {
 }
 
 /** All answers as one stream, side by side as a server makes them. `pieces: 'single'` sends one token at a time. */
-export function* streamSteps(plans: readonly PlannedChoice[], tokensPerSecond: number, jitter: number, pieces: 'mixed' | 'single', random: Random): Generator<Step> {
+export function* streamSteps(
+  plans: readonly PlannedChoice[],
+  tokensPerSecond: number,
+  jitter: number,
+  pieces: 'mixed' | 'single',
+  random: Random,
+): Generator<Step> {
   const streams = plans.map((plan, choice) => choiceSteps(plan, choice, tokensPerSecond * plans.length, jitter, pieces, random))
   let open = streams.length
   const done = new Set<number>()
@@ -27,14 +33,25 @@ export function* streamSteps(plans: readonly PlannedChoice[], tokensPerSecond: n
     }
 }
 
-function* choiceSteps(plan: PlannedChoice, choice: number, tokensPerSecond: number, jitter: number, pieces: 'mixed' | 'single', random: Random): Generator<Step> {
+function* choiceSteps(
+  plan: PlannedChoice,
+  choice: number,
+  tokensPerSecond: number,
+  jitter: number,
+  pieces: 'mixed' | 'single',
+  random: Random,
+): Generator<Step> {
   const secondsFor = (tokens: number) => (tokens / tokensPerSecond) * spread(random, jitter)
   if (plan.hiddenTokens > 0) yield { delta: undefined, tokens: plan.hiddenTokens, seconds: secondsFor(plan.hiddenTokens) }
   for (const [part, planned] of plan.parts.entries()) {
     if (planned.type === 'tool_call')
-      yield { delta: { type: 'tool_call', choice, part, id: planned.id, name: planned.name }, tokens: planned.nameTokens, seconds: secondsFor(planned.nameTokens) }
+      yield {
+        delta: { type: 'tool_call', choice, part, id: planned.id, name: planned.name },
+        tokens: planned.nameTokens,
+        seconds: secondsFor(planned.nameTokens),
+      }
     const { tokens } = planned
-    for (let at = 0; at < tokens.length; ) {
+    for (let at = 0; at < tokens.length;) {
       // Real servers mostly send a token at a time, and a few together when the network lags.
       const size = pieces === 'single' || random.next() < 0.7 ? 1 : 2 + Math.floor(random.next() * 3)
       const taken = tokens.slice(at, at + size)

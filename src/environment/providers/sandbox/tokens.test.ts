@@ -7,13 +7,20 @@ import { countTokens, LONGEST_TOKEN, tokenise } from './tokens.js'
 describe('sandbox tokens', () => {
   it('lose nothing, count right, and split no character', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), fc.string().map((text) => text.repeat(20))), (text) => {
-        const tokens = tokenise(text)
-        expect(tokens.join('')).toBe(text)
-        expect(countTokens(text)).toBe(tokens.length)
-        expect(Math.max(0, ...tokens.map((token) => token.length))).toBeLessThanOrEqual(LONGEST_TOKEN)
-        for (const token of tokens) expect(Buffer.from(token).toString()).toBe(token)
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'binary' }),
+          fc.string({ unit: 'grapheme' }),
+          fc.string().map((text) => text.repeat(20)),
+        ),
+        (text) => {
+          const tokens = tokenise(text)
+          expect(tokens.join('')).toBe(text)
+          expect(countTokens(text)).toBe(tokens.length)
+          expect(Math.max(0, ...tokens.map((token) => token.length))).toBeLessThanOrEqual(LONGEST_TOKEN)
+          for (const token of tokens) expect(Buffer.from(token).toString()).toBe(token)
+        },
+      ),
     )
   })
 

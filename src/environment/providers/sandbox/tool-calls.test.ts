@@ -8,7 +8,12 @@ const weather: FunctionTool = {
   type: 'function',
   name: 'get_weather',
   description: 'Get the current weather of a city',
-  parameters: { type: 'object', properties: { city: { type: 'string' }, unit: { type: 'string', enum: ['celsius', 'fahrenheit'] } }, required: ['city', 'unit'], additionalProperties: false },
+  parameters: {
+    type: 'object',
+    properties: { city: { type: 'string' }, unit: { type: 'string', enum: ['celsius', 'fahrenheit'] } },
+    required: ['city', 'unit'],
+    additionalProperties: false,
+  },
 }
 const stocks: FunctionTool = {
   type: 'function',
@@ -23,7 +28,9 @@ async function run(text: string, more: Partial<Request> = {}) {
   const { answer } = gathered.result
   if (answer.kind !== 'reply') throw new Error('expected a reply')
   const parts = answer.reply.choices[0]?.parts ?? []
-  const calls = parts.filter((part) => part.type === 'tool_call').map((part) => ({ id: part.id, name: part.name, arguments: JSON.parse(part.arguments) as Record<string, unknown> }))
+  const calls = parts
+    .filter((part) => part.type === 'tool_call')
+    .map((part) => ({ id: part.id, name: part.name, arguments: JSON.parse(part.arguments) as Record<string, unknown> }))
   return { ...gathered, calls, finish: answer.reply.choices[0]?.finish }
 }
 
@@ -50,7 +57,9 @@ describe('sandbox tool calls', () => {
     expect((await run('What is the weather in Paris?', { toolChoice: 'none' })).calls).toEqual([])
     expect((await run('Hello there')).calls).toEqual([])
     expect((await run('Hello there', { toolChoice: 'required' })).calls).toHaveLength(1)
-    expect((await run('What is the weather in Paris?', { toolChoice: { name: 'lookupStockPrice' } })).calls).toMatchObject([{ name: 'lookupStockPrice' }])
+    expect((await run('What is the weather in Paris?', { toolChoice: { name: 'lookupStockPrice' } })).calls).toMatchObject([
+      { name: 'lookupStockPrice' },
+    ])
   })
 
   it.each(['tool', 'user'] as const)('answers in text that quotes a result given by the %s', async (role) => {
@@ -67,22 +76,42 @@ describe('sandbox tool calls', () => {
   })
 
   it('cuts arguments at the limit of tokens and says so', async () => {
-    const gathered = await gather(provider(), callOf('medium', asking('What is the weather in Paris?', { tools: [weather], maxOutputTokens: 6 })))
+    const gathered = await gather(
+      provider(),
+      callOf('medium', asking('What is the weather in Paris?', { tools: [weather], maxOutputTokens: 6 })),
+    )
     expect(gathered.deltas.at(-2)).toMatchObject({ type: 'finish', reason: 'length' })
     expect(gathered.result.reported?.usage.outputTokens).toBe(6)
   })
 
   it('refuses a tool whose parameters nothing satisfies, with its path', async () => {
-    const broken: FunctionTool = { ...weather, at: 'tools[0].function', parameters: { type: 'object', properties: { n: { type: 'integer', minimum: 2, maximum: 1 } }, required: ['n'] } }
-    await expect(run('What is the weather in Paris?', { tools: [broken] })).rejects.toMatchObject({ code: 'invalid_request', path: 'tools[0].function.parameters' })
+    const broken: FunctionTool = {
+      ...weather,
+      at: 'tools[0].function',
+      parameters: { type: 'object', properties: { n: { type: 'integer', minimum: 2, maximum: 1 } }, required: ['n'] },
+    }
+    await expect(run('What is the weather in Paris?', { tools: [broken] })).rejects.toMatchObject({
+      code: 'invalid_request',
+      path: 'tools[0].function.parameters',
+    })
   })
 
   it('follows a schema for its answer, and puts the answer it knows into it', async () => {
-    const schema = { type: 'object', properties: { steps: { type: 'array', items: { type: 'string' }, minItems: 1 }, answer: { type: 'integer' } }, required: ['steps', 'answer'], additionalProperties: false }
-    const { text } = await run('What is the capital of France?', { tools: undefined, responseFormat: { type: 'json_schema', schema: { type: 'object', properties: { answer: { type: 'string' } }, required: ['answer'] } } })
+    const schema = {
+      type: 'object',
+      properties: { steps: { type: 'array', items: { type: 'string' }, minItems: 1 }, answer: { type: 'integer' } },
+      required: ['steps', 'answer'],
+      additionalProperties: false,
+    }
+    const { text } = await run('What is the capital of France?', {
+      tools: undefined,
+      responseFormat: { type: 'json_schema', schema: { type: 'object', properties: { answer: { type: 'string' } }, required: ['answer'] } },
+    })
     expect((JSON.parse(text) as { answer: string }).answer).toMatch(/^\p{Lu}/u)
     const numeric = await run('What is 6 * 7?', { tools: undefined, responseFormat: { type: 'json_schema', schema } })
     expect(JSON.parse(numeric.text)).toMatchObject({ steps: [expect.any(String)], answer: expect.any(Number) as number })
-    expect(JSON.parse((await run('Give JSON', { tools: undefined, responseFormat: { type: 'json_object' } })).text)).toMatchObject({ simulated: true })
+    expect(JSON.parse((await run('Give JSON', { tools: undefined, responseFormat: { type: 'json_object' } })).text)).toMatchObject({
+      simulated: true,
+    })
   })
 })

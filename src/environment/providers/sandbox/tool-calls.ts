@@ -12,8 +12,41 @@ export interface PlannedCall {
 const MOST_CALLS = 10
 /** Words of names and descriptions that every tool has. */
 const COMMON = new Set([
-  'tool', 'function', 'call', 'this', 'that', 'with', 'from', 'given', 'return', 'returns', 'find', 'fetch', 'make', 'the', 'and', 'for', 'use',
-  'used', 'user', 'when', 'what', 'which', 'data', 'information', 'value', 'about', 'your', 'name', 'get', 'set', 'has', 'have', 'will', 'some', 'into',
+  'tool',
+  'function',
+  'call',
+  'this',
+  'that',
+  'with',
+  'from',
+  'given',
+  'return',
+  'returns',
+  'find',
+  'fetch',
+  'make',
+  'the',
+  'and',
+  'for',
+  'use',
+  'used',
+  'user',
+  'when',
+  'what',
+  'which',
+  'data',
+  'information',
+  'value',
+  'about',
+  'your',
+  'name',
+  'get',
+  'set',
+  'has',
+  'have',
+  'will',
+  'some',
+  'into',
 ])
 
 /**
@@ -34,7 +67,8 @@ export function planToolCalls(request: Request, text: string, random: Random): r
     const scored = tools.map((tool) => ({ tool, score: relevance(tool, lower, words) }))
     const best = scored.reduce((highest, next) => (next.score > highest.score ? next : highest))
     chosen = scored.filter(({ score }) => score >= 2 && score >= best.score / 2).map(({ tool }) => tool)
-    if (chosen.length === 0 && (best.score >= 1 || /\b(?:use|call|run|invoke)\b.{0,40}\b(?:tools?|functions?)\b/i.test(text))) chosen = [best.tool]
+    if (chosen.length === 0 && (best.score >= 1 || /\b(?:use|call|run|invoke)\b.{0,40}\b(?:tools?|functions?)\b/i.test(text)))
+      chosen = [best.tool]
     if (chosen.length === 0 && choice === 'required') chosen = [best.tool]
   }
   const parallel = request.parallelToolCalls !== false

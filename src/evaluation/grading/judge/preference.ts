@@ -30,10 +30,15 @@ const usualCriterion = 'Which answer is more correct, complete and helpful?'
 export const preferencePrompt = `${INSTRUCTION}\n${usualCriterion}`
 
 /**
- * Which of two answers a judge prefers. It is asked twice, with the answers in either order, since judges lean to a place (Zheng et al. 2023), and may call it a tie. Two answers that are the same
- * text are a tie without a call. Throws what `askJudge` throws.
+ * Which of two answers a judge prefers. It is asked twice, with the answers in either order, since judges lean to a place (Zheng et al.
+ * 2023), and may call it a tie. Two answers that are the same text are a tie without a call. Throws what `askJudge` throws.
  */
-export async function preferenceOf(environment: Environment, asked: PreferenceQuestion, first: string, second: string): Promise<AnswerPreference> {
+export async function preferenceOf(
+  environment: Environment,
+  asked: PreferenceQuestion,
+  first: string,
+  second: string,
+): Promise<AnswerPreference> {
   if (first.trim() === second.trim()) return { first: 0.5, consistent: true, reason: 'Both answers are the same.', cost: noCost }
   const ask = (a: string, b: string) =>
     askJudge(
@@ -45,7 +50,12 @@ export async function preferenceOf(environment: Environment, asked: PreferenceQu
     )
   const [forward, backward] = [await ask(first, second), await ask(second, first)]
   const [before, after] = [shares[forward.verdict.better], 1 - shares[backward.verdict.better]]
-  return { first: (before + after) / 2, consistent: before === after, reason: forward.verdict.reason, cost: addCost(forward.cost, backward.cost) }
+  return {
+    first: (before + after) / 2,
+    consistent: before === after,
+    reason: forward.verdict.reason,
+    cost: addCost(forward.cost, backward.cost),
+  }
 }
 
 const best = z.object({ reason: z.string().default(''), best: z.union([z.int().min(1), z.literal('tie')]) })
@@ -58,11 +68,13 @@ export interface Selection {
 }
 
 /**
- * Which of several answers a judge finds best: promptfoo's `select-best`, asked in the order given and in the reverse; a tie is shared by all. For two answers `preferenceOf` is clearer. At most 20 answers.
- * Throws `RangeError` for none or more than 20, and what `askJudge` throws.
+ * Which of several answers a judge finds best: promptfoo's `select-best`, asked in the order given and in the reverse; a tie is shared
+ * by all. For two answers `preferenceOf` is clearer. At most 20 answers. Throws `RangeError` for none or more than 20, and what
+ * `askJudge` throws.
  */
 export async function selectBest(environment: Environment, asked: PreferenceQuestion, answers: readonly string[]): Promise<Selection> {
-  if (answers.length === 0 || answers.length > 20) throw new RangeError(`from 1 to 20 answers can be compared at once, not ${answers.length}`)
+  if (answers.length === 0 || answers.length > 20)
+    throw new RangeError(`from 1 to 20 answers can be compared at once, not ${answers.length}`)
   if (answers.length === 1) return { shares: [1], consistent: true, cost: noCost }
   const votes = answers.map(() => 0)
   const chosen: (number | 'tie')[] = []
@@ -70,7 +82,13 @@ export async function selectBest(environment: Environment, asked: PreferenceQues
   for (const order of [answers.map((_, index) => index), answers.map((_, index) => answers.length - 1 - index)]) {
     const listed = order.map((index, place) => quoted(`answer_${place + 1}`, answers[index] ?? '')).join('\n\n')
     const type = best.refine((said) => said.best === 'tie' || said.best <= answers.length, `there are ${answers.length} answers`)
-    const told = await askJudge(environment, asked.judge, INSTRUCTION.replace('two answers', 'several answers'), `${quoted('question', asked.question)}\n\n${listed}\n\n${quoted('criterion', asked.criterion ?? 'Which answer is the most correct, complete and helpful?')}\n\nReply: {"reason": "one sentence", "best": the number of the best answer, or "tie"}`, type)
+    const told = await askJudge(
+      environment,
+      asked.judge,
+      INSTRUCTION.replace('two answers', 'several answers'),
+      `${quoted('question', asked.question)}\n\n${listed}\n\n${quoted('criterion', asked.criterion ?? 'Which answer is the most correct, complete and helpful?')}\n\nReply: {"reason": "one sentence", "best": the number of the best answer, or "tie"}`,
+      type,
+    )
     cost = addCost(cost, told.cost)
     const said = told.verdict.best
     const index = said === 'tie' ? 'tie' : (order[said - 1] ?? 'tie')

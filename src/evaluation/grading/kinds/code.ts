@@ -18,18 +18,28 @@ const config = z.strictObject({
 const example = z.strictObject({ input: z.string().default(''), output: z.string() })
 
 const languages = {
-  python: { interpreter: 'python3', names: ['python', 'python3', 'py'], told: (mark: string) => `\nimport sys as _sys\n_sys.stdout.write("\\n${mark}\\n")\n_sys.stdout.flush()\n` },
-  javascript: { interpreter: 'node', names: ['javascript', 'js', 'node', 'jsx', 'mjs', 'cjs'], told: (mark: string) => `\n;process.stdout.write("\\n${mark}\\n");\n` },
+  python: {
+    interpreter: 'python3',
+    names: ['python', 'python3', 'py'],
+    told: (mark: string) => `\nimport sys as _sys\n_sys.stdout.write("\\n${mark}\\n")\n_sys.stdout.flush()\n`,
+  },
+  javascript: {
+    interpreter: 'node',
+    names: ['javascript', 'js', 'node', 'jsx', 'mjs', 'cjs'],
+    told: (mark: string) => `\n;process.stdout.write("\\n${mark}\\n");\n`,
+  },
 } as const satisfies Record<string, { readonly interpreter: Interpreter; readonly names: readonly string[]; told(mark: string): string }>
 
 /**
- * Runs the program that an answer gives. `value` as a text: assertions that run after it, which pass when none throws and the end is reached (a program that ends itself before doesn't). `value` as a
- * list of `{input, output}`: the program reads the input and has to print the output, but for white space at the ends of lines; the score is the share of examples that hold.
- * See `runProgram` for what holds the program in.
+ * Runs the program that an answer gives. `value` as a text: assertions that run after it, which pass when none throws and the end is
+ * reached (a program that ends itself before doesn't). `value` as a list of `{input, output}`: the program reads the input and has to
+ * print the output, but for white space at the ends of lines; the score is the share of examples that hold. See `runProgram` for what
+ * holds the program in.
  */
 export const code: CheckKind = {
   kind: 'code',
-  about: 'The program in the answer passes tests: `value` is code with assertions, or a list of `input` and `output`. `config`: `language` (python, javascript), `before`, `seconds`, `memoryMegabytes`, `unsandboxed`.',
+  about:
+    'The program in the answer passes tests: `value` is code with assertions, or a list of `input` and `output`. `config`: `language` (python, javascript), `before`, `seconds`, `memoryMegabytes`, `unsandboxed`.',
   verbatim: true,
   bind(declared, path) {
     const { language, before, seconds, memoryMegabytes, unsandboxed } = readConfig(config, declared, path)
@@ -40,7 +50,9 @@ export const code: CheckKind = {
       const where = await contained(interpreter)
       if (where === undefined) throw unavailable(`${interpreter} isn’t installed here (or doesn’t run), and the check \`code\` needs it.`)
       if (!where.containment.networkCut && !unsandboxed)
-        throw unavailable('This machine can’t cut answers’ programs off from the network (that takes Linux with `unshare`). Say `config: {unsandboxed: true}` in the check to run them nevertheless.')
+        throw unavailable(
+          'This machine can’t cut answers’ programs off from the network (that takes Linux with `unshare`). Say `config: {unsandboxed: true}` in the check to run them nevertheless.',
+        )
       return runProgram({ interpreter, text, input }, limits, signal)
     }
     return {
@@ -62,7 +74,13 @@ export const code: CheckKind = {
           if (ran.end === 'exit' && ran.code === 0 && linesOf(ran.stdout) === linesOf(output)) held++
           else why ??= ran.end === 'exit' && ran.code === 0 ? 'A test printed something else than expected.' : failureOf(ran, seconds)
         }
-        return { score: held / tests.length, reason: why === undefined ? `The program passes all ${tests.length} tests.` : `The program passes ${held} of ${tests.length} tests. ${why}` }
+        return {
+          score: held / tests.length,
+          reason:
+            why === undefined
+              ? `The program passes all ${tests.length} tests.`
+              : `The program passes ${held} of ${tests.length} tests. ${why}`,
+        }
       },
     }
   },
@@ -70,13 +88,19 @@ export const code: CheckKind = {
 
 function testsOf(value: unknown, path: string): string | readonly z.output<typeof example>[] {
   if (typeof value === 'string' && value.trim() !== '') return value
-  if (!Array.isArray(value)) throw new InvalidRequest(`code needs \`value\`: code with assertions, or a list of \`input\` and \`output\`, not ${nameOf(value)}.`, { path: `${path}.value` })
+  if (!Array.isArray(value))
+    throw new InvalidRequest(`code needs \`value\`: code with assertions, or a list of \`input\` and \`output\`, not ${nameOf(value)}.`, {
+      path: `${path}.value`,
+    })
   const read = z.array(example).min(1).max(100).safeParse(value)
   if (read.success) return read.data
   const issue = read.error.issues[0]
-  throw new InvalidRequest(`tests of code are from 1 to 100 mappings of \`input\` and \`output\`, both texts${issue === undefined ? '' : `: ${issue.message}`}`, {
-    path: `${path}.value${issue?.path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('') ?? ''}`,
-  })
+  throw new InvalidRequest(
+    `tests of code are from 1 to 100 mappings of \`input\` and \`output\`, both texts${issue === undefined ? '' : `: ${issue.message}`}`,
+    {
+      path: `${path}.value${issue?.path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('') ?? ''}`,
+    },
+  )
 }
 
 function unavailable(message: string): BursarError {
@@ -90,7 +114,11 @@ function failureOf({ end, code, stderr }: ProgramRun, seconds: number): string {
   const said = stderr.split('\n').map((line) => line.trim()).filter((line) => /^(?:\w*(?:Error|Exception|Exit|Interrupt)\b)/.test(line))
   const last = said.at(-1)
   if (last !== undefined) return `The program failed: ${last.slice(0, 200)}`
-  return code === 0 ? 'The program ended before the tests did.' : code === null ? 'The program was ended by the system, at a limit of memory or processor.' : `The program ended with code ${code}.`
+  return code === 0
+    ? 'The program ended before the tests did.'
+    : code === null
+      ? 'The program was ended by the system, at a limit of memory or processor.'
+      : `The program ended with code ${code}.`
 }
 
 function linesOf(text: string): string {

@@ -16,8 +16,8 @@ function numbersOf(text: string): readonly number[] | undefined {
 }
 
 /**
- * The number that an answer ends on: in `\boxed{}`, after "####" or "the answer is", else the last one. Thousands separators, currency, units, percent signs, fractions and
- * LaTeX are read. |answer − value| ≤ max(tolerance, relative · |value|).
+ * The number that an answer ends on: in `\boxed{}`, after "####" or "the answer is", else the last one. Thousands separators, currency,
+ * units, percent signs, fractions and LaTeX are read. |answer − value| ≤ max(tolerance, relative · |value|).
  */
 export const numeric: CheckKind = {
   kind: 'numeric',
@@ -31,9 +31,14 @@ export const numeric: CheckKind = {
     return {
       grade(answer) {
         const given = numbersOf(answer)
-        if (given === undefined) return { score: 0, passed: false, reason: `The answer names no number; ${wanted.join(', ')} was expected.` }
+        if (given === undefined)
+          return { score: 0, passed: false, reason: `The answer names no number; ${wanted.join(', ')} was expected.` }
         const right = given.length === wanted.length && given.every((number, index) => near(number, wanted[index] ?? NaN))
-        return verdict(right, `The answer ends on ${given.join(', ')}.`, `The answer ends on ${given.join(', ')}, not on ${wanted.join(', ')}.`)
+        return verdict(
+          right,
+          `The answer ends on ${given.join(', ')}.`,
+          `The answer ends on ${given.join(', ')}, not on ${wanted.join(', ')}.`,
+        )
       },
     }
   },
@@ -44,7 +49,8 @@ const choiceConfig = z.strictObject({ choices: z.array(z.string().min(1)).min(2)
 /** The letter that an answer to a multiple-choice question names, however it says so. */
 export const choice: CheckKind = {
   kind: 'choice',
-  about: 'The letter that the answer chooses is `value` (A to J). `config`: `choices`, the texts of the options, of which an answer may also name one in full.',
+  about:
+    'The letter that the answer chooses is `value` (A to J). `config`: `choices`, the texts of the options, of which an answer may also name one in full.',
   bind(declared, path) {
     const { choices = [] } = readConfig(choiceConfig, declared, path)
     const wanted = letterOf(declared, choices, path)
@@ -52,7 +58,11 @@ export const choice: CheckKind = {
       grade(answer) {
         const key = answerKey(answer, { kind: 'choice', choices: Math.max(choices.length, 10) })
         const given = key?.startsWith('c:') === true ? key.slice(2) : namedIn(answer, choices)
-        return verdict(given === wanted, `The answer chooses ${wanted}.`, given === undefined ? `The answer chooses none; ${wanted} was expected.` : `The answer chooses ${given}, not ${wanted}.`)
+        return verdict(
+          given === wanted,
+          `The answer chooses ${wanted}.`,
+          given === undefined ? `The answer chooses none; ${wanted} was expected.` : `The answer chooses ${given}, not ${wanted}.`,
+        )
       },
     }
   },
@@ -64,7 +74,10 @@ function letterOf(declared: DeclaredCheck, choices: readonly string[], path: str
   const letter = /^\(?([A-J])\)?\.?$/i.exec(said)?.[1]?.toUpperCase()
   if (letter !== undefined) return letter
   const index = choices.findIndex((text) => sameText(text, said))
-  if (index < 0 || index > 9) throw new InvalidRequest(`\`value\` of choice is a letter from A to J, or one of \`config.choices\`, not ${shown(said)}.`, { path: `${path}.value` })
+  if (index < 0 || index > 9)
+    throw new InvalidRequest(`\`value\` of choice is a letter from A to J, or one of \`config.choices\`, not ${shown(said)}.`, {
+      path: `${path}.value`,
+    })
   return String.fromCharCode(65 + index)
 }
 
@@ -79,19 +92,31 @@ function sameText(a: string, b: string): boolean {
   return a.trim().toLowerCase() === b.trim().toLowerCase()
 }
 
-/** The final answer is the expected one, whatever form both are written in: `answerKey` of both is the same. For mixed sets such as MATH. */
+/**
+ * The final answer is the expected one, whatever form both are written in: `answerKey` of both is the same. For mixed sets such as
+ * MATH.
+ */
 export const finalAnswer: CheckKind = {
   kind: 'answer',
-  about: 'The final answer (a number, date, choice, JSON, or a few words) is the same as that of `value`, however either is written. A list: one of them.',
+  about:
+    'The final answer (a number, date, choice, JSON, or a few words) is the same as that of `value`, however either is written. A list: one of them.',
   bind(declared, path) {
     readConfig(noConfig, declared, path)
     const texts = textValues(declared, path)
     const wanted = new Set(texts.map((text) => answerKey(text) ?? answerKey(text, { kind: 'text' })))
-    if (wanted.has(null)) throw new InvalidRequest('`value` of answer is too long to compare: a final answer has at most 80 characters. Use llm-rubric or f1 for longer ones.', { path: `${path}.value` })
+    if (wanted.has(null))
+      throw new InvalidRequest(
+        '`value` of answer is too long to compare: a final answer has at most 80 characters. Use llm-rubric or f1 for longer ones.',
+        { path: `${path}.value` },
+      )
     return {
       grade(answer) {
         const keys = [answerKey(answer), answerKey(answer, { kind: 'text' })]
-        return verdict(keys.some((key) => key !== null && wanted.has(key)), 'The final answer is the expected one.', `The final answer is not ${shown(texts[0] ?? '')}.`)
+        return verdict(
+          keys.some((key) => key !== null && wanted.has(key)),
+          'The final answer is the expected one.',
+          `The final answer is not ${shown(texts[0] ?? '')}.`,
+        )
       },
     }
   },

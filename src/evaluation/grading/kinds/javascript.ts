@@ -36,12 +36,14 @@ const told = (result) => process.stdout.write('\\n' + ${JSON.stringify(mark)} + 
 }
 
 /**
- * A JavaScript expression or body over `output` and `context` (`vars`, `prompt`, `config`), as promptfoo has them: gives a truth value, a score, or `{pass, score, reason}`. It is the suite's own code, and runs
- * in a process of its own all the same, under the strongest containment that the machine permits.
+ * A JavaScript expression or body over `output` and `context` (`vars`, `prompt`, `config`), as promptfoo has them: gives a truth value,
+ * a score, or `{pass, score, reason}`. It is the suite's own code, and runs in a process of its own all the same, under the strongest
+ * containment that the machine permits.
  */
 export const javascript: CheckKind = {
   kind: 'javascript',
-  about: 'A JavaScript expression, function body, or module over `output` and `context` gives true, a score, or `{pass, score, reason}`. `threshold`: the least score.',
+  about:
+    'A JavaScript expression, function body, or module over `output` and `context` gives true, a score, or `{pass, score, reason}`. `threshold`: the least score.',
   verbatim: true,
   bind(declared, path) {
     const script = textValue(declared, path)
@@ -50,10 +52,19 @@ export const javascript: CheckKind = {
       ...(threshold === undefined ? {} : { threshold }),
       async grade(answer, { environment: { signal }, item, request }): Promise<Graded> {
         const mark = randomUUID()
-        const input = JSON.stringify({ output: answer.slice(0, LONGEST_GIVEN), context: { vars: item.variables, prompt: questionOf(request), config: declared.config ?? {} } })
+        const input = JSON.stringify({
+          output: answer.slice(0, LONGEST_GIVEN),
+          context: { vars: item.variables, prompt: questionOf(request), config: declared.config ?? {} },
+        })
         const ran = await runProgram({ interpreter: 'node', text: programOf(script, mark), input }, usualLimits, signal)
         const at = ran.stdout.lastIndexOf(mark)
-        if (at < 0) return { score: 0, passed: false, reason: ran.end === 'time' ? `The script took longer than ${usualLimits.seconds} seconds.` : 'The script ended without a result.' }
+        if (at < 0)
+          return {
+            score: 0,
+            passed: false,
+            reason:
+              ran.end === 'time' ? `The script took longer than ${usualLimits.seconds} seconds.` : 'The script ended without a result.',
+          }
         return gradedOf(JSON.parse(ran.stdout.slice(at + mark.length)), threshold)
       },
     }
@@ -64,10 +75,16 @@ function gradedOf(told: unknown, threshold: number | undefined): Graded {
   const { result, fault } = z.object({ result: z.unknown().optional(), fault: z.string().optional() }).parse(told)
   if (fault !== undefined) return { score: 0, passed: false, reason: `The script failed: ${fault.slice(0, 200)}` }
   const read = outcome.safeParse(result)
-  if (!read.success) throw new BursarError('A javascript check has to give true or false, a number, or {pass, score, reason}.', { code: 'invalid_configuration', status: 500 })
+  if (!read.success)
+    throw new BursarError('A javascript check has to give true or false, a number, or {pass, score, reason}.', {
+      code: 'invalid_configuration',
+      status: 500,
+    })
   const { data } = read
-  if (typeof data === 'boolean') return { score: data ? 1 : 0, passed: data, reason: data ? 'The script holds.' : 'The script doesn’t hold.' }
-  if (typeof data === 'number') return { score: data, passed: threshold === undefined ? data > 0 : data >= threshold, reason: `The script gives ${data}.` }
+  if (typeof data === 'boolean')
+    return { score: data ? 1 : 0, passed: data, reason: data ? 'The script holds.' : 'The script doesn’t hold.' }
+  if (typeof data === 'number')
+    return { score: data, passed: threshold === undefined ? data > 0 : data >= threshold, reason: `The script gives ${data}.` }
   const { pass, score = pass === true ? 1 : 0, reason = 'The script gave no reason.' } = data
   return { score, passed: (pass ?? true) && (threshold === undefined ? pass ?? score > 0 : score >= threshold), reason }
 }

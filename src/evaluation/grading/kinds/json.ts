@@ -13,17 +13,27 @@ function jsonKind(kind: string, about: string, find: (answer: string) => string 
       const { value } = declared
       if (value !== undefined && value !== null && typeof value !== 'boolean' && (typeof value !== 'object' || Array.isArray(value)))
         throw new InvalidRequest(`\`value\` of ${kind} is a JSON schema (a mapping), or left out.`, { path: `${path}.value` })
-      if (value === undefined || value === null) return { grade: (answer) => verdict(find(answer) !== undefined, 'The answer holds JSON.', none) }
+      if (value === undefined || value === null)
+        return { grade: (answer) => verdict(find(answer) !== undefined, 'The answer holds JSON.', none) }
       const schema = JSON.stringify(value)
       if ((await checkBounded({ schema, text: 'null' })) === 'not_checked')
-        throw new InvalidRequest('The schema can’t be used. It has to be one of draft 6, draft 7 or 2020-12, without references outside itself.', { path: `${path}.value` })
+        throw new InvalidRequest(
+          'The schema can’t be used. It has to be one of draft 6, draft 7 or 2020-12, without references outside itself.',
+          { path: `${path}.value` },
+        )
       return {
         async grade(answer): Promise<Graded> {
-          if (answer.length > LONGEST_CHECKED) return { score: 0, passed: false, reason: `The answer is longer than the ${LONGEST_CHECKED} characters that are held against a schema.` }
+          if (answer.length > LONGEST_CHECKED)
+            return {
+              score: 0,
+              passed: false,
+              reason: `The answer is longer than the ${LONGEST_CHECKED} characters that are held against a schema.`,
+            }
           const text = find(answer)
           if (text === undefined) return { score: 0, passed: false, reason: none }
           const result = await checkBounded({ schema, text })
-          if (result === 'not_checked') return { score: 0, passed: false, reason: `The JSON couldn’t be held against the schema within ${CHECK_SECONDS} seconds.` }
+          if (result === 'not_checked')
+            return { score: 0, passed: false, reason: `The JSON couldn’t be held against the schema within ${CHECK_SECONDS} seconds.` }
           return verdict(result === 'held', 'The JSON holds the schema.', 'The JSON breaks the schema.')
         },
       }
@@ -59,5 +69,10 @@ function asJson(value: unknown): string | undefined {
 /** JSON as the whole answer, and JSON somewhere in its first 100,000 characters (fences and sentences around it are fine). */
 export const jsonKinds: readonly CheckKind[] = [
   jsonKind('is-json', 'The whole answer is JSON; with `value`, JSON that holds this schema.', whole, 'The answer is no JSON.'),
-  jsonKind('contains-json', 'There is a JSON object or list in the answer; with `value`, the first one holds this schema.', within, 'There is no JSON in the answer.'),
+  jsonKind(
+    'contains-json',
+    'There is a JSON object or list in the answer; with `value`, the first one holds this schema.',
+    within,
+    'There is no JSON in the answer.',
+  ),
 ]

@@ -7,19 +7,27 @@ import { preferenceOf, preferencePrompt } from '../judge/preference.js'
 
 function judgeOf(declared: DeclaredCheck, path: string): string {
   if (declared.model !== undefined) return declared.model
-  throw new InvalidRequest(`${declared.type} needs a model that judges. Name one: \`--judge openai/gpt-5-mini\`, \`provider\` in the check, or \`defaultTest: {options: {provider: …}}\` in the file.`, { path: `${path}.provider` })
+  throw new InvalidRequest(
+    `${declared.type} needs a model that judges. Name one: \`--judge openai/gpt-5-mini\`, \`provider\` in the check, or \`defaultTest: {options: {provider: …}}\` in the file.`,
+    { path: `${path}.provider` },
+  )
 }
 
 const RUBRIC = `You grade one answer to one question by a criterion. ${JUDGE_RULE}`
 const graded = z
-  .object({ reason: z.string().default('The judge gave no reason.'), score: z.number().min(0).max(1).optional(), pass: z.boolean().optional() })
+  .object({
+    reason: z.string().default('The judge gave no reason.'),
+    score: z.number().min(0).max(1).optional(),
+    pass: z.boolean().optional(),
+  })
   .refine(({ score, pass }) => score !== undefined || pass !== undefined, 'neither score nor pass')
 
 /** A judge holds the answer against a criterion in words. */
 const rubric: CheckKind = {
   kind: 'llm-rubric',
   aliases: ['judge', 'model-graded-closedqa'],
-  about: 'A judge finds that the answer meets the criterion `value`, written in words. `provider` names the judge; `threshold`: the least score in [0, 1], when absent the judge says what passes.',
+  about:
+    'A judge finds that the answer meets the criterion `value`, written in words. `provider` names the judge; `threshold`: the least score in [0, 1], when absent the judge says what passes.',
   bind(declared, path) {
     readConfig(noConfig, declared, path)
     const model = judgeOf(declared, path)
@@ -50,13 +58,20 @@ const relations = {
   E: { name: 'differButFactual', said: 'differs from the reference in what doesn’t matter for the facts' },
 } as const
 const share = z.number().min(0).max(1)
-const factsConfig = z.strictObject({ subset: share.default(1), superset: share.default(1), agree: share.default(1), disagree: share.default(0), differButFactual: share.default(1) })
+const factsConfig = z.strictObject({
+  subset: share.default(1),
+  superset: share.default(1),
+  agree: share.default(1),
+  disagree: share.default(0),
+  differButFactual: share.default(1),
+})
 
 /** A judge says how an answer's facts stand to a reference's, in the five categories of OpenAI's evals (`fact.yaml`). */
 const factuality: CheckKind = {
   kind: 'factuality',
   aliases: ['model-graded-factuality'],
-  about: 'A judge finds no contradiction between the answer and the reference `value`. `config`: scores of `subset`, `superset`, `agree`, `disagree`, `differButFactual` (0 for `disagree`, else 1, when absent).',
+  about:
+    'A judge finds no contradiction between the answer and the reference `value`. `config`: scores of `subset`, `superset`, `agree`, `disagree`, `differButFactual` (0 for `disagree`, else 1, when absent).',
   bind(declared, path) {
     const scores = readConfig(factsConfig, declared, path)
     const model = judgeOf(declared, path)
@@ -77,10 +92,14 @@ const factuality: CheckKind = {
 
 const pairConfig = z.strictObject({ criterion: z.string().min(1).optional() })
 
-/** A judge prefers the answer to a reference answer, asked in both orders: 1 preferred, ½ a tie, 0 the reference is better. The mean over a suite is the win rate that AlpacaEval reports. */
+/**
+ * A judge prefers the answer to a reference answer, asked in both orders: 1 preferred, ½ a tie, 0 the reference is better. The mean
+ * over a suite is the win rate that AlpacaEval reports.
+ */
 const pairwise: CheckKind = {
   kind: 'pairwise',
-  about: 'A judge prefers the answer to the reference answer `value`, or finds them as good; asked in both orders. Score 1, 0.5 for a tie, 0; `threshold` 0.5 when absent. `config`: `criterion`.',
+  about:
+    'A judge prefers the answer to the reference answer `value`, or finds them as good; asked in both orders. Score 1, 0.5 for a tie, 0; `threshold` 0.5 when absent. `config`: `criterion`.',
   bind(declared, path) {
     const { criterion } = readConfig(pairConfig, declared, path)
     const judge = judgeOf(declared, path)
@@ -89,7 +108,12 @@ const pairwise: CheckKind = {
       threshold: scoreThreshold(declared, path, 0.5),
       depends: { prompt: preferencePrompt },
       async grade(answer, { environment, request }) {
-        const { first, consistent, reason, cost } = await preferenceOf(environment, { question: questionOf(request), criterion, judge }, answer, reference)
+        const { first, consistent, reason, cost } = await preferenceOf(
+          environment,
+          { question: questionOf(request), criterion, judge },
+          answer,
+          reference,
+        )
         return { score: first, reason: consistent ? reason : `The judge changed its mind with the order. ${reason}`, cost }
       },
     }

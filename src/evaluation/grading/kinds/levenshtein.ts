@@ -5,8 +5,9 @@ import { noConfig, readConfig, textValue, verdict, type CheckKind } from '../che
 const MOST_CELLS = 50_000_000
 
 /**
- * Least number of characters (UTF-16 units) to insert, delete or replace that turn one text into the other (Levenshtein 1966), where it is at most `most`; else `most + 1`. Only the band
- * around the diagonal that can matter is filled (Ukkonen 1985): time O(length · most), memory O(length).
+ * Least number of characters (UTF-16 units) to insert, delete or replace that turn one text into the other (Levenshtein 1966), where it
+ * is at most `most`; else `most + 1`. Only the band around the diagonal that can matter is filled (Ukkonen 1985): time O(length ·
+ * most), memory O(length).
  */
 export function editDistance(a: string, b: string, most: number): number {
   const [short, long] = a.length <= b.length ? [a, b] : [b, a]
@@ -34,13 +35,20 @@ export const levenshtein: CheckKind = {
     readConfig(noConfig, declared, path)
     const wanted = textValue(declared, path)
     const most = declared.threshold ?? 5
-    if (!Number.isInteger(most) || most < 0) throw new InvalidRequest('`threshold` of levenshtein is a whole number of characters from 0.', { path: `${path}.threshold` })
+    if (!Number.isInteger(most) || most < 0)
+      throw new InvalidRequest('`threshold` of levenshtein is a whole number of characters from 0.', { path: `${path}.threshold` })
     if ((wanted.length + most) * (wanted.length + 1) > MOST_CELLS)
-      throw new InvalidRequest('`value` is too long to count edits: at most about 7,000 characters. Use rouge-n or f1 for longer texts.', { path: `${path}.value` })
+      throw new InvalidRequest('`value` is too long to count edits: at most about 7,000 characters. Use rouge-n or f1 for longer texts.', {
+        path: `${path}.value`,
+      })
     return {
       grade(answer) {
         const edits = editDistance(answer, wanted, most)
-        return verdict(edits <= most, `${edits} edits lie between the answer and the value.`, `More than ${most} edits lie between the answer and the value.`)
+        return verdict(
+          edits <= most,
+          `${edits} edits lie between the answer and the value.`,
+          `More than ${most} edits lie between the answer and the value.`,
+        )
       },
     }
   },

@@ -6,7 +6,10 @@ import { noConfig, readConfig, verdict, type CheckKind, type DeclaredCheck } fro
 
 function limitOf(declared: DeclaredCheck, path: string, unit: string): number {
   const { threshold } = declared
-  if (threshold === undefined || !(threshold >= 0)) throw new InvalidRequest(`${declared.type} needs \`threshold\`: the most ${unit} that an answer may take.`, { path: `${path}.threshold` })
+  if (threshold === undefined || !(threshold >= 0))
+    throw new InvalidRequest(`${declared.type} needs \`threshold\`: the most ${unit} that an answer may take.`, {
+      path: `${path}.threshold`,
+    })
   return threshold
 }
 
@@ -23,7 +26,8 @@ export const limitKinds: readonly CheckKind[] = [
       const most = limitOf(declared, path, 'dollars')
       return {
         grade(_answer, { taken }) {
-          if (taken.cost.usd === null) return { score: 0, passed: false, reason: 'What the answer cost isn’t known: its model has no price.' }
+          if (taken.cost.usd === null)
+            return { score: 0, passed: false, reason: 'What the answer cost isn’t known: its model has no price.' }
           const dollars = toDollars(taken.cost.usd)
           return verdict(dollars <= most, `The answer cost $${dollars}.`, `The answer cost $${dollars}, more than $${most}.`)
         },
@@ -39,7 +43,11 @@ export const limitKinds: readonly CheckKind[] = [
       return {
         grade(_answer, { taken }) {
           const milliseconds = Math.round(taken.seconds * 1000)
-          return verdict(taken.seconds * 1000 <= most, `The answer took ${milliseconds} ms.`, `The answer took ${milliseconds} ms, more than ${most} ms.`)
+          return verdict(
+            taken.seconds * 1000 <= most,
+            `The answer took ${milliseconds} ms.`,
+            `The answer took ${milliseconds} ms, more than ${most} ms.`,
+          )
         },
       }
     },
@@ -50,12 +58,17 @@ export const limitKinds: readonly CheckKind[] = [
     bind(declared, path) {
       readConfig(noConfig, declared, path)
       const read = words.safeParse(declared.value)
-      if (!read.success) throw new InvalidRequest('`value` of word-count is a number of words, or a mapping of `min` and `max`.', { path: `${path}.value` })
+      if (!read.success)
+        throw new InvalidRequest('`value` of word-count is a number of words, or a mapping of `min` and `max`.', { path: `${path}.value` })
       const { min = 0, max = Infinity } = typeof read.data === 'number' ? { min: read.data, max: read.data } : read.data
       return {
         grade(answer) {
           const given = wordsOf(answer).length
-          return verdict(given >= min && given <= max, `The answer has ${given} words.`, `The answer has ${given} words; ${min === max ? min : `${min} to ${max}`} were wanted.`)
+          return verdict(
+            given >= min && given <= max,
+            `The answer has ${given} words.`,
+            `The answer has ${given} words; ${min === max ? min : `${min} to ${max}`} were wanted.`,
+          )
         },
       }
     },

@@ -12,11 +12,15 @@ function scored(name: string, score: number): Graded {
 export const overlapKinds: readonly CheckKind[] = [
   {
     kind: 'rouge-n',
-    about: 'ROUGE-N (F1) of the answer and `value` (a text, or a list of which the nearest counts) is at least `threshold`, 0.75 when absent. `config`: `n`, 1 when absent.',
+    about:
+      'ROUGE-N (F1) of the answer and `value` (a text, or a list of which the nearest counts) is at least `threshold`, 0.75 when absent. `config`: `n`, 1 when absent.',
     bind(declared, path) {
       const { n = 1 } = readConfig(rougeConfig, declared, path)
       const references = textValues(declared, path)
-      return { threshold: scoreThreshold(declared, path, 0.75), grade: (answer) => scored(`ROUGE-${n}`, Math.max(...references.map((text) => rougeN(answer, text, n)))) }
+      return {
+        threshold: scoreThreshold(declared, path, 0.75),
+        grade: (answer) => scored(`ROUGE-${n}`, Math.max(...references.map((text) => rougeN(answer, text, n)))),
+      }
     },
   },
   {
@@ -30,11 +34,15 @@ export const overlapKinds: readonly CheckKind[] = [
   },
   {
     kind: 'f1',
-    about: 'F1 of the words of the answer and `value` (a text, or a list of which the nearest counts), as SQuAD counts it, is at least `threshold`, 0.5 when absent.',
+    about:
+      'F1 of the words of the answer and `value` (a text, or a list of which the nearest counts), as SQuAD counts it, is at least `threshold`, 0.5 when absent.',
     bind(declared, path) {
       readConfig(noConfig, declared, path)
       const references = textValues(declared, path)
-      return { threshold: scoreThreshold(declared, path, 0.5), grade: (answer) => scored('F1', Math.max(...references.map((text) => tokenF1(answer, text)))) }
+      return {
+        threshold: scoreThreshold(declared, path, 0.5),
+        grade: (answer) => scored('F1', Math.max(...references.map((text) => tokenF1(answer, text)))),
+      }
     },
   },
 ]

@@ -9,12 +9,17 @@ const LONGEST_EMBEDDED = 24_000
 /** Cosine of the embeddings of answer and value, of an embedding model. The value is embedded with each answer, in the same call. */
 export const similar: CheckKind = {
   kind: 'similar',
-  about: 'Cosine of the embeddings of the answer and `value` (a text, or a list of which the nearest counts) is at least `threshold`, 0.8 when absent. `provider` names the embedding model.',
+  about:
+    'Cosine of the embeddings of the answer and `value` (a text, or a list of which the nearest counts) is at least `threshold`, 0.8 when absent. `provider` names the embedding model.',
   bind(declared, path) {
     readConfig(noConfig, declared, path)
     const references = textValues(declared, path)
     const { model } = declared
-    if (model === undefined) throw new InvalidRequest('similar needs an embedding model: say `provider: openai/text-embedding-3-small`, or another that your configuration has.', { path: `${path}.provider` })
+    if (model === undefined)
+      throw new InvalidRequest(
+        'similar needs an embedding model: say `provider: openai/text-embedding-3-small`, or another that your configuration has.',
+        { path: `${path}.provider` },
+      )
     return {
       threshold: scoreThreshold(declared, path, 0.8),
       async grade(answer, { environment }) {
@@ -23,7 +28,11 @@ export const similar: CheckKind = {
         const inputs = [answer, ...references].map((text) => text.slice(0, LONGEST_EMBEDDED))
         const completion = await environment.embed(model, { model, inputs, encoding: 'float', extra: [] })
         const [given = [], ...held] = vectorsOf(completion)
-        if (held.length !== references.length) throw new BursarError(`${model} gave ${held.length + 1} embeddings for ${inputs.length} texts.`, { code: 'upstream_malformed', status: 502 })
+        if (held.length !== references.length)
+          throw new BursarError(`${model} gave ${held.length + 1} embeddings for ${inputs.length} texts.`, {
+            code: 'upstream_malformed',
+            status: 502,
+          })
         const nearest = Math.max(...held.map((vector) => cosine(given, vector)))
         return { score: Math.max(0, nearest), reason: `Cosine similarity is ${nearest.toFixed(2)}.`, cost: completion.cost }
       },
@@ -32,7 +41,8 @@ export const similar: CheckKind = {
 }
 
 function vectorsOf(completion: Completion): readonly (readonly number[])[] {
-  if (completion.answer.kind !== 'wire') throw new BursarError(`${completion.model} gave no embeddings.`, { code: 'upstream_malformed', status: 502 })
+  if (completion.answer.kind !== 'wire')
+    throw new BursarError(`${completion.model} gave no embeddings.`, { code: 'upstream_malformed', status: 502 })
   return openaiEmbeddings.decodeReply(JSON.parse(Buffer.from(completion.answer.bytes).toString('utf8'))).vectors
 }
 

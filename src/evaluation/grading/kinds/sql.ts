@@ -19,7 +19,10 @@ const config = z.strictObject({
 const MOST_ROWS = 10_000
 const MOST_OUTPUT = 32 * 1024 * 1024
 
-/** What runs in the process: our own code, so the answer's statement is what has to be held in. It is a single query (`isQuery`), so it can neither attach files nor change settings; and the database takes no writing. */
+/**
+ * What runs in the process: our own code, so the answer's statement is what has to be held in. It is a single query (`isQuery`), so it
+ * can neither attach files nor change settings; and the database takes no writing.
+ */
 const PROGRAM = `const given = JSON.parse(require('node:fs').readFileSync(0, 'utf8'))
 const Database = require(given.libsql)
 const cell = (value) => value === null ? null : typeof value === 'bigint' ? { i: value.toString() } : typeof value === 'number' ? value : typeof value === 'string' ? value : { b: Buffer.from(value).toString('hex') }
@@ -63,26 +66,39 @@ tell({ expected: run(given.expected), given: run(given.statement) })
 const told = z.object({ expected: resultType, given: resultType })
 
 /**
- * Runs the statement of an answer and the expected one on the same tables, each on a database of its own (in memory, or a file opened for reading only), and compares what they give: the same rows, in the same order where the expected
- * one ends with ORDER BY (else in any), column by column whatever the columns' names; numbers to nine digits. A name in double quotation marks that no column has is a text, as in most builds of SQLite. One statement, which may only read. In a process of its own, with limits.
+ * Runs the statement of an answer and the expected one on the same tables, each on a database of its own (in memory, or a file opened
+ * for reading only), and compares what they give: the same rows, in the same order where the expected one ends with ORDER BY (else in
+ * any), column by column whatever the columns' names; numbers to nine digits. A name in double quotation marks that no column has is a
+ * text, as in most builds of SQLite. One statement, which may only read. In a process of its own, with limits.
  */
 export const sql: CheckKind = {
   kind: 'sql',
-  about: 'The SQL statement in the answer gives the same rows as `value`. `config`: `schema` (statements that make the tables) or `database` (a SQLite file), `seconds`, `ordered`.',
+  about:
+    'The SQL statement in the answer gives the same rows as `value`. `config`: `schema` (statements that make the tables) or `database` (a SQLite file), `seconds`, `ordered`.',
   verbatim: true,
   bind(declared, path) {
     const { schema, database, seconds, ordered } = readConfig(config, declared, path)
-    if ((schema === undefined) === (database === undefined)) throw new InvalidRequest('sql needs either `config.schema` (statements that create and fill the tables) or `config.database` (a SQLite file).', { path: `${path}.config` })
+    if ((schema === undefined) === (database === undefined))
+      throw new InvalidRequest(
+        'sql needs either `config.schema` (statements that create and fill the tables) or `config.database` (a SQLite file).',
+        { path: `${path}.config` },
+      )
     const expected = textValue(declared, path)
-    if (!isQuery(expected)) throw new InvalidRequest('`value` of sql is a query: a statement that begins with SELECT, WITH or VALUES.', { path: `${path}.value` })
+    if (!isQuery(expected))
+      throw new InvalidRequest('`value` of sql is a query: a statement that begins with SELECT, WITH or VALUES.', { path: `${path}.value` })
     const inOrder = ordered ?? isOrdered(expected)
     const libsql = createRequire(import.meta.url).resolve('libsql')
     return {
       async grade(answer, { environment: { signal } }): Promise<Graded> {
         const statement = statementIn(answer)
-        if (!isQuery(statement)) return { score: 0, reason: 'The answer holds no query (a statement that begins with SELECT, WITH or VALUES).' }
+        if (!isQuery(statement))
+          return { score: 0, reason: 'The answer holds no query (a statement that begins with SELECT, WITH or VALUES).' }
         const input = JSON.stringify({ libsql, schema, database, expected, statement, rows: MOST_ROWS })
-        const ran = await runProgram({ interpreter: 'node', text: PROGRAM, input, ownFiles: true }, { ...usualLimits, seconds, outputBytes: MOST_OUTPUT }, signal)
+        const ran = await runProgram(
+          { interpreter: 'node', text: PROGRAM, input, ownFiles: true },
+          { ...usualLimits, seconds, outputBytes: MOST_OUTPUT },
+          signal,
+        )
         if (ran.end === 'time') return { score: 0, reason: `The statement took longer than ${seconds} seconds.` }
         const read = ran.end === 'exit' && ran.code === 0 ? told.safeParse(JSON.parse(ran.stdout)) : undefined
         if (read?.success !== true) return { score: 0, reason: 'The statement took more memory, or gave more, than it may.' }
@@ -95,8 +111,13 @@ export const sql: CheckKind = {
 function graded(expected: SqlResult, given: SqlResult, inOrder: boolean, { type }: DeclaredCheck): Graded {
   const fault = expected.setup ?? expected.error
   // What the suite itself says wrong is no fault of the answer.
-  if (fault !== undefined) throw new BursarError(`The check \`${type}\` can’t be made: ${expected.setup === undefined ? 'its expected statement' : 'its schema or database'} fails (${fault}).`, { code: 'invalid_configuration', status: 500 })
-  if (given.error !== undefined || given.rows === undefined) return { score: 0, reason: `The statement fails: ${(given.error ?? 'no rows').slice(0, 200)}.` }
+  if (fault !== undefined)
+    throw new BursarError(
+      `The check \`${type}\` can’t be made: ${expected.setup === undefined ? 'its expected statement' : 'its schema or database'} fails (${fault}).`,
+      { code: 'invalid_configuration', status: 500 },
+    )
+  if (given.error !== undefined || given.rows === undefined)
+    return { score: 0, reason: `The statement fails: ${(given.error ?? 'no rows').slice(0, 200)}.` }
   const difference = compareResults(given.rows, expected.rows ?? [], inOrder)
   return { score: difference === undefined ? 1 : 0, reason: difference ?? 'The statement gives the expected rows.' }
 }

@@ -48,12 +48,36 @@ export interface Wrapping {
 export function wrappingOf(containment: Containment, limits: ProcessLimits): Wrapping {
   if (containment.name === 'none') return { command: [], user: undefined }
   // Address space says nothing of a JavaScript engine, which reserves far more than it uses: what is written to is limited.
-  const resources = ['prlimit', `--data=${limits.memoryBytes}`, `--cpu=${limits.cpuSeconds}`, `--fsize=${limits.fileBytes}`, '--core=0', '--nofile=128']
+  const resources = [
+    'prlimit',
+    `--data=${limits.memoryBytes}`,
+    `--cpu=${limits.cpuSeconds}`,
+    `--fsize=${limits.fileBytes}`,
+    '--core=0',
+    '--nofile=128',
+  ]
   if (containment.name === 'limits') return { command: [...resources, '--'], user: undefined }
-  if (containment.name === 'namespaces') return { command: ['unshare', '--map-root-user', '--net', '--pid', '--ipc', '--fork', '--kill-child', '--', ...resources, '--'], user: undefined }
+  if (containment.name === 'namespaces')
+    return {
+      command: ['unshare', '--map-root-user', '--net', '--pid', '--ipc', '--fork', '--kill-child', '--', ...resources, '--'],
+      user: undefined,
+    }
   const user = FIRST_USER + (users++ % USERS)
-  const drop = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all', '--pdeathsig=KILL', '--']
-  return { command: ['unshare', '--net', '--pid', '--ipc', '--fork', '--kill-child', '--', ...drop, ...resources, '--nproc=64', '--'], user }
+  const drop = [
+    'setpriv',
+    `--reuid=${user}`,
+    `--regid=${user}`,
+    '--clear-groups',
+    '--no-new-privs',
+    '--bounding-set=-all',
+    '--inh-caps=-all',
+    '--pdeathsig=KILL',
+    '--',
+  ]
+  return {
+    command: ['unshare', '--net', '--pid', '--ipc', '--fork', '--kill-child', '--', ...drop, ...resources, '--nproc=64', '--'],
+    user,
+  }
 }
 
 /** An interpreter that was found to run, and under what. */
@@ -64,7 +88,10 @@ export interface ContainedInterpreter {
 
 const found = new Map<Interpreter, Promise<ContainedInterpreter | undefined>>()
 
-/** The interpreter with the strongest containment under which it runs on this machine; `undefined` where it isn't installed. Tried once a process, within seconds. */
+/**
+ * The interpreter with the strongest containment under which it runs on this machine; `undefined` where it isn't installed. Tried once
+ * a process, within seconds.
+ */
 export function contained(interpreter: Interpreter): Promise<ContainedInterpreter | undefined> {
   let known = found.get(interpreter)
   if (known === undefined) found.set(interpreter, (known = search(interpreter)))
@@ -80,7 +107,11 @@ async function search(interpreter: Interpreter): Promise<ContainedInterpreter | 
 
 async function runs(interpreter: Interpreter, file: string, containment: Containment): Promise<boolean> {
   const { command } = wrappingOf(containment, { cpuSeconds: 10, memoryBytes: 1 << 30, fileBytes: 1 << 20 })
-  const [first = file, ...rest] = [...command, file, ...(interpreter === 'node' ? ['-e', 'console.log(6 * 7)'] : ['-I', '-c', 'import json; print(6 * 7)'])]
+  const [first = file, ...rest] = [
+    ...command,
+    file,
+    ...(interpreter === 'node' ? ['-e', 'console.log(6 * 7)'] : ['-I', '-c', 'import json; print(6 * 7)']),
+  ]
   try {
     const { stdout } = await promisify(execFile)(first, rest, { timeout: 10_000, killSignal: 'SIGKILL', cwd: '/', env: environmentOf('/') })
     return stdout.trim() === '42'
@@ -94,7 +125,10 @@ async function filesOf(interpreter: Interpreter): Promise<readonly string[]> {
   if (interpreter === 'node') return [process.execPath]
   const files: string[] = []
   try {
-    const { stdout } = await promisify(execFile)('python3', ['-c', 'import sys; print(sys.executable)'], { timeout: 10_000, killSignal: 'SIGKILL' })
+    const { stdout } = await promisify(execFile)('python3', ['-c', 'import sys; print(sys.executable)'], {
+      timeout: 10_000,
+      killSignal: 'SIGKILL',
+    })
     files.push(stdout.trim())
   } catch {
     // None on the search path: there may still be the system's own.

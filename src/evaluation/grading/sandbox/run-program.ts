@@ -14,7 +14,12 @@ export interface ProgramLimits {
   readonly fileBytes: number
 }
 
-export const usualLimits: ProgramLimits = { seconds: 10, memoryBytes: 1024 * 1024 * 1024, outputBytes: 1024 * 1024, fileBytes: 16 * 1024 * 1024 }
+export const usualLimits: ProgramLimits = {
+  seconds: 10,
+  memoryBytes: 1024 * 1024 * 1024,
+  outputBytes: 1024 * 1024,
+  fileBytes: 16 * 1024 * 1024,
+}
 
 export interface Program {
   readonly interpreter: Interpreter
@@ -22,7 +27,10 @@ export interface Program {
   readonly text: string
   /** What it reads from its standard input. */
   readonly input: string
-  /** A program of ours that has to read our own files: limited, but neither another user nor cut off from the network. False when absent. */
+  /**
+   * A program of ours that has to read our own files: limited, but neither another user nor cut off from the network. False when
+   * absent.
+   */
   readonly ownFiles?: boolean | undefined
 }
 
@@ -40,9 +48,11 @@ export interface ProgramRun {
 const slots = { free: Math.max(1, availableParallelism()), waiting: [] as (() => void)[] }
 
 /**
- * Runs a program in a process of its own, in an empty folder that is removed, with an empty environment, under the strongest containment that the machine permits (`contained`): no
- * network and no other user's files on Linux as root, no network on Linux with user namespaces, limits on processor, memory, file size everywhere on Linux; time and output everywhere. When
- * the time is over, or too much was printed, its whole tree of processes is killed. Takes about 0.1 s beside its own time. Throws the signal's reason, and `Error` where no process can be started.
+ * Runs a program in a process of its own, in an empty folder that is removed, with an empty environment, under the strongest
+ * containment that the machine permits (`contained`): no network and no other user's files on Linux as root, no network on Linux with
+ * user namespaces, limits on processor, memory, file size everywhere on Linux; time and output everywhere. When the time is over, or
+ * too much was printed, its whole tree of processes is killed. Takes about 0.1 s beside its own time. Throws the signal's reason, and
+ * `Error` where no process can be started.
  */
 export async function runProgram(program: Program, limits: ProgramLimits, signal: AbortSignal): Promise<ProgramRun> {
   const where = await contained(program.interpreter)
@@ -79,10 +89,20 @@ async function slotFree(signal: AbortSignal): Promise<void> {
   })
 }
 
-async function runIn(folder: string, where: ContainedInterpreter, program: Program, limits: ProgramLimits, signal: AbortSignal): Promise<ProgramRun> {
+async function runIn(
+  folder: string,
+  where: ContainedInterpreter,
+  program: Program,
+  limits: ProgramLimits,
+  signal: AbortSignal,
+): Promise<ProgramRun> {
   const file = join(folder, program.interpreter === 'node' ? 'program.cjs' : 'program.py')
   await writeFile(file, program.text, { mode: 0o600 })
-  const { command, user } = wrappingOf(program.ownFiles === true ? limitsOnly(where.containment) : where.containment, { cpuSeconds: Math.ceil(limits.seconds), memoryBytes: limits.memoryBytes, fileBytes: limits.fileBytes })
+  const { command, user } = wrappingOf(program.ownFiles === true ? limitsOnly(where.containment) : where.containment, {
+    cpuSeconds: Math.ceil(limits.seconds),
+    memoryBytes: limits.memoryBytes,
+    fileBytes: limits.fileBytes,
+  })
   if (user !== undefined) for (const path of [folder, file]) await chown(path, user, user)
   const heap = Math.floor(limits.memoryBytes / 2 / 1024 / 1024)
   const own = program.interpreter === 'node' ? [`--max-old-space-size=${heap}`, '--no-warnings', file] : ['-I', '-B', '-X', 'utf8', file]

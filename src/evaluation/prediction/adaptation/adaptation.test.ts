@@ -28,7 +28,13 @@ describe('the law of shots', () => {
     const random = seededRandom(5)
     let inside = 0
     for (let round = 0; round < 20; round++) {
-      const points = [0, 2, 4, 8].map((shots) => ({ shots, questions: 200, accuracy: Array.from({ length: 200 }, () => (random.next() < accuracyAt(law, shots) ? 1 : 0)).reduce<number>((sum, one) => sum + one, 0) / 200 }))
+      const points = [0, 2, 4, 8].map((shots) => ({
+        shots,
+        questions: 200,
+        accuracy:
+          Array.from({ length: 200 }, () => (random.next() < accuracyAt(law, shots) ? 1 : 0)).reduce<number>((sum, one) => sum + one, 0) /
+          200,
+      }))
       const { low, high } = predictAccuracy(fitShotLaw(points), 16, { seed: round })
       if (low <= accuracyAt(law, 16) && accuracyAt(law, 16) <= high) inside += 1
     }
@@ -42,7 +48,11 @@ describe('the law of shots', () => {
 })
 
 describe('the proxy of fine-tuning', () => {
-  const texts = Array.from({ length: 60 }, (_, at) => (at % 2 === 0 ? { text: `refund my order number ${at}`, label: 'money' } : { text: `the weather in city ${at} please`, label: 'weather' }))
+  const texts = Array.from({ length: 60 }, (_, at) =>
+    at % 2 === 0
+      ? { text: `refund my order number ${at}`, label: 'money' }
+      : { text: `the weather in city ${at} please`, label: 'weather' },
+  )
 
   it('learns what the words tell, and nothing where they tell nothing', () => {
     const { accuracy, gain, majority } = proxyGain(texts.slice(0, 40), texts.slice(40))
@@ -69,14 +79,27 @@ describe('the choice', () => {
       { name: 'cheap', accuracy: 0.6, trainingUsd: 0, requestUsd: 0.001 },
       { name: 'dear', accuracy: 0.9, trainingUsd: 100, requestUsd: 0.002 },
     ]
-    expect(chooseAdaptation(options, { requests: 10_000, worth: 0.1 }).map(({ name, utility, totalUsd }) => [name, Math.round(utility), totalUsd])).toEqual([['dear', 780, 120], ['cheap', 590, 10]])
+    expect(
+      chooseAdaptation(options, { requests: 10_000, worth: 0.1 }).map(({ name, utility, totalUsd }) => [
+        name,
+        Math.round(utility),
+        totalUsd,
+      ]),
+    ).toEqual([
+      ['dear', 780, 120],
+      ['cheap', 590, 10],
+    ])
     expect(chooseAdaptation(options, { requests: 10_000, worth: 0.1, budget: 50 })[0]?.name).toBe('cheap')
-    expect(() => chooseAdaptation([{ name: 'x', accuracy: 2, trainingUsd: 0, requestUsd: 0 }], { requests: 1, worth: 1 })).toThrow(expect.objectContaining({ path: 'options[0].accuracy' }))
+    expect(() => chooseAdaptation([{ name: 'x', accuracy: 2, trainingUsd: 0, requestUsd: 0 }], { requests: 1, worth: 1 })).toThrow(
+      expect.objectContaining({ path: 'options[0].accuracy' }),
+    )
   })
 
   it('prices by hand', () => {
     // 6 · 10⁹ · 10⁶ flops at 10¹² a second are 6,000 s.
-    expect(trainingUsd({ parameters: 1e9, tokens: 1e6, epochs: 1, kind: 'full', peakFlops: 2e12, usdPerHour: 3, utilisation: 0.5 })).toBeCloseTo(5)
+    expect(
+      trainingUsd({ parameters: 1e9, tokens: 1e6, epochs: 1, kind: 'full', peakFlops: 2e12, usdPerHour: 3, utilisation: 0.5 }),
+    ).toBeCloseTo(5)
     expect(shotRequestUsd({ fixedTokens: 100, exampleTokens: 50, outputTokens: 10, inputPrice: 1, outputPrice: 10 }, 4)).toBeCloseTo(0.0004)
   })
 })

@@ -25,17 +25,24 @@ export interface ProxyOptions {
 }
 
 /**
- * The cheap stand-in for fine-tuning (COSMOS, 044): features that stay as they are (hashed n-grams of `understanding`) and a linear head trained on the
- * task; how much better than the most frequent label it gets tells how much there is to learn from so many examples. Ridge regression on one-against-rest
- * targets ±1, by stochastic dual coordinate ascent. Throws `InvalidRequest` for fewer than 2 training labels or no test. O(passes × labels × examples ×
- * n-grams).
+ * The cheap stand-in for fine-tuning (COSMOS, 044): features that stay as they are (hashed n-grams of `understanding`) and a linear
+ * head trained on the task; how much better than the most frequent label it gets tells how much there is to learn from so many
+ * examples. Ridge regression on one-against-rest targets ±1, by stochastic dual coordinate ascent. Throws `InvalidRequest` for fewer
+ * than 2 training labels or no test. O(passes × labels × examples × n-grams).
  */
-export function proxyGain(train: readonly TaskExample[], test: readonly TaskExample[], { penalty = 1, passes = 8, seed = 1 }: ProxyOptions = {}): ProxyGain {
+export function proxyGain(
+  train: readonly TaskExample[],
+  test: readonly TaskExample[],
+  { penalty = 1, passes = 8, seed = 1 }: ProxyOptions = {},
+): ProxyGain {
   const labels = [...new Set(train.map(({ label }) => label))]
-  if (labels.length < 2) throw new InvalidRequest('The training examples have fewer than two labels; there is nothing to learn.', { path: 'train' })
+  if (labels.length < 2)
+    throw new InvalidRequest('The training examples have fewer than two labels; there is nothing to learn.', { path: 'train' })
   if (test.length === 0) throw new InvalidRequest('There are no test examples.', { path: 'test' })
   const vectors = train.map(({ text }) => lexicalVector(text, undefined, 0))
-  const heads = new Map(labels.map((label) => [label, { weights: new Float32Array(lexicalDimensions), bias: 0, duals: new Float64Array(train.length) }]))
+  const heads = new Map(
+    labels.map((label) => [label, { weights: new Float32Array(lexicalDimensions), bias: 0, duals: new Float64Array(train.length) }]),
+  )
   const random = childRandom(seed, 'proxy head')
   for (let pass = 0; pass < passes; pass++)
     for (let step = 0; step < train.length; step++) {
@@ -49,7 +56,8 @@ export function proxyGain(train: readonly TaskExample[], test: readonly TaskExam
         const delta = (target - score(head, vector) - penalty * (head.duals[at] ?? 0)) / (norm + penalty)
         head.duals[at] = (head.duals[at] ?? 0) + delta
         head.bias += delta
-        for (const [place, index] of vector.indices.entries()) head.weights[index] = (head.weights[index] ?? 0) + delta * (vector.weights[place] ?? 0)
+        for (const [place, index] of vector.indices.entries())
+          head.weights[index] = (head.weights[index] ?? 0) + delta * (vector.weights[place] ?? 0)
       }
     }
   const counts = labels.map((label) => train.filter((example) => example.label === label).length)
@@ -71,7 +79,8 @@ export function proxyGain(train: readonly TaskExample[], test: readonly TaskExam
 
 function score({ weights, bias }: { readonly weights: Float32Array; readonly bias: number }, vector: SparseVector): number {
   let sum = bias
-  for (let place = 0; place < vector.indices.length; place++) sum += (weights[vector.indices[place] ?? 0] ?? 0) * (vector.weights[place] ?? 0)
+  for (let place = 0; place < vector.indices.length; place++)
+    sum += (weights[vector.indices[place] ?? 0] ?? 0) * (vector.weights[place] ?? 0)
   return sum
 }
 
@@ -86,9 +95,9 @@ export interface Probe {
 export const assumedTransfer = 0.5
 
 /**
- * acc_ft ≈ zero_shot + c · proxy gain · (1 − zero_shot) (044; the last factor is ours: what is left to gain, since gains are told as shares of it). c is
- * the least-squares slope through the origin of the probes, with one made-up probe of `assumedTransfer` beside them, so that no probe gives 0.5 and few
- * don't swing it. O(probes).
+ * acc_ft ≈ zero_shot + c · proxy gain · (1 − zero_shot) (044; the last factor is ours: what is left to gain, since gains are told as
+ * shares of it). c is the least-squares slope through the origin of the probes, with one made-up probe of `assumedTransfer` beside
+ * them, so that no probe gives 0.5 and few don't swing it. O(probes).
  */
 export function transferOf(probes: readonly Probe[]): number {
   let [together, squares] = [assumedTransfer * 0.01, 0.01]

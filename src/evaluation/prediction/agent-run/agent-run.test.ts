@@ -15,13 +15,30 @@ function history(count: number, seed: number): PastRun[] {
   return Array.from({ length: count }, (_, at) => {
     const long = at % 2 === 0
     const calls = Math.max(1, Math.round((long ? 20 : 5) * Math.exp(0.25 * normalDraw(random))))
-    return { task: `task ${at}`, text: long ? `refactor the module number ${at} and migrate the database schema` : `fix the typo number ${at} in the readme`, steps: stepsOf(calls) }
+    return {
+      task: `task ${at}`,
+      text: long ? `refactor the module number ${at} and migrate the database schema` : `fix the typo number ${at} in the readme`,
+      steps: stepsOf(calls),
+    }
   })
 }
 
 describe('totals of a run', () => {
   it('by hand', () => {
-    expect(totalsOf([{ inputTokens: 1_000, outputTokens: 100, cachedTokens: 400 }, { inputTokens: 2_000, outputTokens: 0 }], prices)).toEqual({ steps: 2, inputTokens: 3_000, outputTokens: 100, usd: expect.closeTo((600 * 2 + 400 * 0.5 + 100 * 10 + 2_000 * 2) / 1e6, 12) as number })
+    expect(
+      totalsOf(
+        [
+          { inputTokens: 1_000, outputTokens: 100, cachedTokens: 400 },
+          { inputTokens: 2_000, outputTokens: 0 },
+        ],
+        prices,
+      ),
+    ).toEqual({
+      steps: 2,
+      inputTokens: 3_000,
+      outputTokens: 100,
+      usd: expect.closeTo((600 * 2 + 400 * 0.5 + 100 * 10 + 2_000 * 2) / 1e6, 12) as number,
+    })
     expect(contextGrowth(stepsOf(7))).toBeCloseTo(100)
     expect(contextGrowth(stepsOf(1))).toBe(0)
   })
@@ -82,7 +99,11 @@ describe('forecasts of a run', () => {
   it('refuse too few runs and impossible tokens', () => {
     expect(() => forecastRun(history(7, 1), { text: 'x' }, prices)).toThrow(/at least 8/)
     expect(() => forecastRun(history(20, 1), { text: 'x' }, prices, stepsOf(500))).toThrow(/went on after call 500/)
-    expect(() => forecastRun([...history(20, 1), { task: 't', text: 't', steps: [{ inputTokens: -1, outputTokens: 1 }] }], { text: 'x' }, prices)).toThrow(expect.objectContaining({ path: 'runs[20].steps[0].inputTokens' }))
-    expect(() => forecastRun([{ task: 't', text: 't', steps: [{ inputTokens: 1, outputTokens: 1, cachedTokens: 5 }] }], { text: 'x' }, prices)).toThrow(/more than the 1/)
+    expect(() =>
+      forecastRun([...history(20, 1), { task: 't', text: 't', steps: [{ inputTokens: -1, outputTokens: 1 }] }], { text: 'x' }, prices),
+    ).toThrow(expect.objectContaining({ path: 'runs[20].steps[0].inputTokens' }))
+    expect(() =>
+      forecastRun([{ task: 't', text: 't', steps: [{ inputTokens: 1, outputTokens: 1, cachedTokens: 5 }] }], { text: 'x' }, prices),
+    ).toThrow(/more than the 1/)
   })
 })

@@ -1,7 +1,17 @@
 import { InvalidRequest } from '../../../errors/index.js'
 import { cosine, lexicalVector, type SparseVector } from '../../../understanding/index.js'
 import { conformalReach, pinballLoss, weightedQuantile, type Weighted } from '../fitting/quantiles.js'
-import { carriedOver, checkRuns, contextGrowth, totalsOf, type PastRun, type RunStep, type RunTask, type RunTotals, type TokenPrices } from './past-run.js'
+import {
+  carriedOver,
+  checkRuns,
+  contextGrowth,
+  totalsOf,
+  type PastRun,
+  type RunStep,
+  type RunTask,
+  type RunTotals,
+  type TokenPrices,
+} from './past-run.js'
 
 export interface RunForecastOptions {
   /** Probability that the interval should hold. 0.9 unless told otherwise. */
@@ -46,15 +56,22 @@ const floor = 0.01
 const fewest = 8
 
 /**
- * What an agent's run will take, before its first call or after some (`done`): quantiles of what past runs took, each weighing by how alike its task reads
- * (lexical cosine) and whether its category is the same, carried over to this context's size: a call more costs the whole context again, so input grows
- * with the square of the calls. The kernel is the one of least pinball loss where each past run is forecast from the others; intervals are conformalized on
- * the same forecasts (Romano et al. 2019; here leave-one-out, whose guarantee is approximate). For a task never seen, all runs of a task are left out
- * together. A model's own forecast isn't asked: paper 203 measured a correlation of 0.39 at most.
+ * What an agent's run will take, before its first call or after some (`done`): quantiles of what past runs took, each weighing by how
+ * alike its task reads (lexical cosine) and whether its category is the same, carried over to this context's size: a call more costs
+ * the whole context again, so input grows with the square of the calls. The kernel is the one of least pinball loss where each past run
+ * is forecast from the others; intervals are conformalized on the same forecasts (Romano et al. 2019; here leave-one-out, whose
+ * guarantee is approximate). For a task never seen, all runs of a task are left out together. A model's own forecast isn't asked: paper
+ * 203 measured a correlation of 0.39 at most.
  *
  * Throws `InvalidRequest` with fewer than 8 past runs (or such that got as far as `done`). O(runs² × (n-grams + log runs)).
  */
-export function forecastRun(past: readonly PastRun[], task: RunTask, prices: TokenPrices, done: readonly RunStep[] = [], options: RunForecastOptions = {}): RunForecast {
+export function forecastRun(
+  past: readonly PastRun[],
+  task: RunTask,
+  prices: TokenPrices,
+  done: readonly RunStep[] = [],
+  options: RunForecastOptions = {},
+): RunForecast {
   checkRuns(past)
   return createRunForecaster(past, prices, options).forecast(task, done)
 }
@@ -64,10 +81,14 @@ export interface RunForecaster {
 }
 
 /**
- * The same for many forecasts from one past: what was learned from the past runs is kept, for each number of calls done. Same errors; a forecast after the
- * first O(runs).
+ * The same for many forecasts from one past: what was learned from the past runs is kept, for each number of calls done. Same errors; a
+ * forecast after the first O(runs).
  */
-export function createRunForecaster(past: readonly PastRun[], prices: TokenPrices, { level = 0.9, most = 300 }: RunForecastOptions = {}): RunForecaster {
+export function createRunForecaster(
+  past: readonly PastRun[],
+  prices: TokenPrices,
+  { level = 0.9, most = 300 }: RunForecastOptions = {},
+): RunForecaster {
   const known = past.slice(-most)
   const vectors = known.map(({ text }) => lexicalVector(text, undefined, 0))
   const likeness = vectors.map((left, at) => Float64Array.from(vectors.slice(0, at + 1), (right) => cosine(left, right)))
@@ -84,7 +105,13 @@ export function createRunForecaster(past: readonly PastRun[], prices: TokenPrice
       const sources = reached.flatMap((other): Source[] => {
         const source = known[other] ?? none
         if (other === at || (!seen && source.task === run.task)) return []
-        return [{ alike: likeness[Math.max(at, other)]?.[Math.min(at, other)] ?? 0, same: sameCategory(run, source), totals: totalsOf(carriedOver(source, run.steps.slice(0, done), first), prices) }]
+        return [
+          {
+            alike: likeness[Math.max(at, other)]?.[Math.min(at, other)] ?? 0,
+            same: sameCategory(run, source),
+            totals: totalsOf(carriedOver(source, run.steps.slice(0, done), first), prices),
+          },
+        ]
       })
       return sources.length === 0 ? [] : [{ sources, actual: totalsOf(run.steps, prices) }]
     })
@@ -99,7 +126,10 @@ export function createRunForecaster(past: readonly PastRun[], prices: TokenPrice
         }),
         level,
       )
-    const made = { kernel, reach: { steps: reachOf('steps'), inputTokens: reachOf('inputTokens'), outputTokens: reachOf('outputTokens'), usd: reachOf('usd') } }
+    const made = {
+      kernel,
+      reach: { steps: reachOf('steps'), inputTokens: reachOf('inputTokens'), outputTokens: reachOf('outputTokens'), usd: reachOf('usd') },
+    }
     if (calibrations.size === mostCalibrations) calibrations.clear()
     calibrations.set(name, made)
     return made
@@ -109,13 +139,20 @@ export function createRunForecaster(past: readonly PastRun[], prices: TokenPrice
     forecast(task, done = []) {
       const reached = known.flatMap(({ steps }, at) => (steps.length > done.length ? [at] : []))
       if (reached.length < fewest)
-        throw new InvalidRequest(`${reached.length} past runs ${done.length > 0 ? `went on after call ${done.length}` : 'are known'}; at least ${fewest} are needed for a forecast.`, { path: 'runs' })
+        throw new InvalidRequest(
+          `${reached.length} past runs ${done.length > 0 ? `went on after call ${done.length}` : 'are known'}; at least ${fewest} are needed for a forecast.`,
+          { path: 'runs' },
+        )
       const seen = task.text !== '' && known.some(({ text }) => text === task.text)
       const { kernel, reach } = calibrationOf(reached, done.length, seen, task.firstInputTokens !== undefined)
       const vector = lexicalVector(task.text, undefined, 0)
       const sources = reached.map((at): Source => {
         const run = known[at] ?? none
-        return { alike: cosine(vector, vectors[at] ?? empty), same: sameCategory(task, run), totals: totalsOf(carriedOver(run, done, task.firstInputTokens), prices) }
+        return {
+          alike: cosine(vector, vectors[at] ?? empty),
+          same: sameCategory(task, run),
+          totals: totalsOf(carriedOver(run, done, task.firstInputTokens), prices),
+        }
       })
       const spent = totalsOf(done, prices)
       const tail = (1 - level) / 2
@@ -136,7 +173,10 @@ export function createRunForecaster(past: readonly PastRun[], prices: TokenPrice
         inputTokens: forecastOf('inputTokens'),
         outputTokens: forecastOf('outputTokens'),
         usd: forecastOf('usd'),
-        growth: weightedQuantile(reached.map((at, index) => ({ value: contextGrowth(known[at]?.steps ?? []), weight: weights[index] ?? 0 })), 0.5),
+        growth: weightedQuantile(
+          reached.map((at, index) => ({ value: contextGrowth(known[at]?.steps ?? []), weight: weights[index] ?? 0 })),
+          0.5,
+        ),
         alike: (sum * sum) / weights.reduce((total, weight) => total + weight * weight, 0),
         seen,
         runs: reached.length,
@@ -189,7 +229,8 @@ function bestKernel(trials: readonly Trial[], categories: boolean): Kernel {
     let loss = 0
     for (const { sources, actual } of trials) {
       const weighted = weigh(sources, kernel, 'inputTokens')
-      for (const share of [0.1, 0.5, 0.9]) loss += pinballLoss(Math.log1p(actual.inputTokens), Math.log1p(weightedQuantile(weighted, share)), share)
+      for (const share of [0.1, 0.5, 0.9])
+        loss += pinballLoss(Math.log1p(actual.inputTokens), Math.log1p(weightedQuantile(weighted, share)), share)
     }
     if (!best || loss < best.loss * (1 - 1e-9)) best = { kernel, loss }
   }

@@ -45,7 +45,8 @@ export function totalsOf(steps: readonly RunStep[], prices: TokenPrices): RunTot
     const cached = step.cachedTokens ?? 0
     inputTokens += step.inputTokens
     outputTokens += step.outputTokens
-    usd += ((step.inputTokens - cached) * prices.input + cached * (prices.cachedInput ?? prices.input) + step.outputTokens * prices.output) / 1e6
+    usd +=
+      ((step.inputTokens - cached) * prices.input + cached * (prices.cachedInput ?? prices.input) + step.outputTokens * prices.output) / 1e6
   }
   return { steps: steps.length, inputTokens, outputTokens, usd }
 }
@@ -62,15 +63,20 @@ export function contextGrowth(steps: readonly RunStep[]): number {
 }
 
 /**
- * What a past run's remaining calls would have taken had its context been larger (or smaller) by the difference at the `done`-th call: each later call
- * reads that difference again. With nothing done, the difference is that of the first call.
+ * What a past run's remaining calls would have taken had its context been larger (or smaller) by the difference at the `done`-th call:
+ * each later call reads that difference again. With nothing done, the difference is that of the first call.
  */
 export function carriedOver(run: PastRun, done: readonly RunStep[], firstInputTokens: number | undefined): readonly RunStep[] {
   const at = Math.max(0, done.length - 1)
   const here = done.at(-1)?.inputTokens ?? firstInputTokens
   const there = run.steps[at]?.inputTokens
   const difference = here === undefined || there === undefined ? 0 : here - there
-  return [...done, ...run.steps.slice(done.length).map((step) => ({ ...step, inputTokens: Math.max(step.cachedTokens ?? 0, step.inputTokens + difference) }))]
+  return [
+    ...done,
+    ...run.steps
+      .slice(done.length)
+      .map((step) => ({ ...step, inputTokens: Math.max(step.cachedTokens ?? 0, step.inputTokens + difference) })),
+  ]
 }
 
 /** Throws `InvalidRequest` with the path for runs without calls and numbers out of range. */
@@ -80,8 +86,14 @@ export function checkRuns(runs: readonly PastRun[], path = 'runs'): void {
     for (const [index, step] of steps.entries())
       for (const field of ['inputTokens', 'outputTokens', 'cachedTokens'] as const) {
         const value = step[field] ?? 0
-        if (!(Number.isFinite(value) && value >= 0)) throw new InvalidRequest(`${field} is ${value}; a number of tokens of at least 0 was expected.`, { path: `${path}[${at}].steps[${index}].${field}` })
-        if (field === 'cachedTokens' && value > step.inputTokens) throw new InvalidRequest(`cachedTokens is ${value}, more than the ${step.inputTokens} of the whole input.`, { path: `${path}[${at}].steps[${index}].cachedTokens` })
+        if (!(Number.isFinite(value) && value >= 0))
+          throw new InvalidRequest(`${field} is ${value}; a number of tokens of at least 0 was expected.`, {
+            path: `${path}[${at}].steps[${index}].${field}`,
+          })
+        if (field === 'cachedTokens' && value > step.inputTokens)
+          throw new InvalidRequest(`cachedTokens is ${value}, more than the ${step.inputTokens} of the whole input.`, {
+            path: `${path}[${at}].steps[${index}].cachedTokens`,
+          })
       }
   }
 }

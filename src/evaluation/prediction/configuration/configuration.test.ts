@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { frontRecovery, learnConfigurations, recommendConfiguration, type MeasuredConfiguration } from './forecast.js'
 
 const rows = [2, 4, 8, 16, 32, 64].flatMap((params) =>
-  ['A100', 'H100'].flatMap((gpu) => [8, 64].map((batch): MeasuredConfiguration => ({ name: `${params}/${gpu}/${batch}`, features: { params, gpu, batch }, quality: 10 * Math.log(params), joules: (20 * params * (gpu === 'A100' ? 1.7 : 1)) / batch ** 0.6 }))),
+  ['A100', 'H100'].flatMap((gpu) =>
+    [8, 64].map((batch): MeasuredConfiguration => ({
+      name: `${params}/${gpu}/${batch}`,
+      features: { params, gpu, batch },
+      quality: 10 * Math.log(params),
+      joules: (20 * params * (gpu === 'A100' ? 1.7 : 1)) / batch ** 0.6,
+    })),
+  ),
 )
 
 describe('configurations', () => {
@@ -37,7 +44,11 @@ describe('configurations', () => {
   })
 
   it('recover the front wholly when they are right, less when wrong', () => {
-    const actual = [{ name: 'a', quality: 1, joules: 1 }, { name: 'b', quality: 2, joules: Math.E }, { name: 'c', quality: 0, joules: Math.E ** 2 }]
+    const actual = [
+      { name: 'a', quality: 1, joules: 1 },
+      { name: 'b', quality: 2, joules: Math.E },
+      { name: 'c', quality: 0, joules: Math.E ** 2 },
+    ]
     expect(frontRecovery(actual, actual)).toBe(1)
     const wrong = [{ name: 'a', quality: 1, joules: 9 }, { name: 'b', quality: 2, joules: 3 }, { name: 'c', quality: 0, joules: 1 }]
     // Picks b (and c, at the reference): (2 − 1)·2 of (1·1 + 1·2).
@@ -46,6 +57,8 @@ describe('configurations', () => {
 
   it('need four rows with joules', () => {
     expect(() => learnConfigurations(rows.slice(0, 3))).toThrow(expect.objectContaining({ path: 'measured' }))
-    expect(() => learnConfigurations([...rows, { ...(rows[0] ?? { name: '', features: {}, quality: 1, joules: 1 }), joules: 0 }])).toThrow(/above 0/)
+    expect(() => learnConfigurations([...rows, { ...(rows[0] ?? { name: '', features: {}, quality: 1, joules: 1 }), joules: 0 }])).toThrow(
+      /above 0/,
+    )
   })
 })

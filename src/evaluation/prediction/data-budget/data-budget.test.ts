@@ -55,12 +55,32 @@ describe('a budget for labels', () => {
       expect(labels).toBeGreaterThan(0)
       expect(Math.abs((percent.shares[at]?.labels ?? NaN) - labels)).toBeLessThanOrEqual(0.1 * labels)
     }
-    expect(planAnnotation([{ name: 'positive', usdPerLabel: 1, points: [{ labels: 0, score: 0.1 }, { labels: 100, score: 0.2 }] }, { name: 'mine', usdPerLabel: 1, gain: 0.3 }], 9).shares[1]?.curve.gain).toBe(0.3)
+    expect(
+      planAnnotation(
+        [
+          {
+            name: 'positive',
+            usdPerLabel: 1,
+            points: [
+              { labels: 0, score: 0.1 },
+              { labels: 100, score: 0.2 },
+            ],
+          },
+          { name: 'mine', usdPerLabel: 1, gain: 0.3 },
+        ],
+        9,
+      ).shares[1]?.curve.gain,
+    ).toBe(0.3)
   })
 })
 
 describe('the next labels', () => {
-  const query = (name: string, ranks: readonly (readonly [number, number | undefined])[], labels: readonly (readonly [string, boolean])[] = [], type = 'fact'): QueryToLabel => ({
+  const query = (
+    name: string,
+    ranks: readonly (readonly [number, number | undefined])[],
+    labels: readonly (readonly [string, boolean])[] = [],
+    type = 'fact',
+  ): QueryToLabel => ({
     query: name,
     type,
     candidates: ranks.map((pair, at) => ({ passage: `${name}${at}`, ranks: pair })),
@@ -89,19 +109,35 @@ describe('synthetic data', () => {
   const bestAt = (ratio: number) => planSynthetic({ budget: ratio * 1_000, seeds: 1_000, usdPerQuery: 1 }).options[0]?.strategy
 
   it('by default changes its way at 4 and 16 queries a seed', () => {
-    expect([0.5, 3.9, 4.1, 15.9, 16.1, 100].map(bestAt)).toEqual(['answer_augmentation', 'answer_augmentation', 'question_rephrase', 'question_rephrase', 'new_question', 'new_question'])
+    expect([0.5, 3.9, 4.1, 15.9, 16.1, 100].map(bestAt)).toEqual([
+      'answer_augmentation',
+      'answer_augmentation',
+      'question_rephrase',
+      'question_rephrase',
+      'new_question',
+      'new_question',
+    ])
   })
 
   it('weighs prices', () => {
-    expect(planSynthetic({ budget: 3_000, seeds: 1_000, usdPerQuery: { answer_augmentation: 1, question_rephrase: 1, new_question: 0.05 } }).options[0]).toMatchObject({ strategy: 'new_question', queries: 60_000 })
+    expect(
+      planSynthetic({ budget: 3_000, seeds: 1_000, usdPerQuery: { answer_augmentation: 1, question_rephrase: 1, new_question: 0.05 } })
+        .options[0],
+    ).toMatchObject({ strategy: 'new_question', queries: 60_000 })
     expect(effectiveSeeds({ efficiency: 0.5, capacity: Infinity }, 10, 40)).toBe(30)
     expect(effectiveSeeds({ efficiency: 1, capacity: 4 }, 10, 1e9)).toBeCloseTo(50)
   })
 
   it('learns from points that contradict the defaults', () => {
     const poor = { ...defaultYields, answer_augmentation: { efficiency: 0.1, capacity: 4 } }
-    const points = (['answer_augmentation', 'question_rephrase', 'new_question'] as const satisfies readonly SyntheticStrategy[]).flatMap((strategy): SyntheticPoint[] =>
-      [500, 1_000, 2_000].map((queries) => ({ strategy, seeds: 1_000, queries, score: 30 + 5 * Math.log1p(effectiveSeeds(poor[strategy], 1_000, queries)) })),
+    const points = (['answer_augmentation', 'question_rephrase', 'new_question'] as const satisfies readonly SyntheticStrategy[]).flatMap(
+      (strategy): SyntheticPoint[] =>
+        [500, 1_000, 2_000].map((queries) => ({
+          strategy,
+          seeds: 1_000,
+          queries,
+          score: 30 + 5 * Math.log1p(effectiveSeeds(poor[strategy], 1_000, queries)),
+        })),
     )
     const plan = planSynthetic({ budget: 2_000, seeds: 1_000, usdPerQuery: 1, points })
     expect(plan.measured).toBe(true)

@@ -1,4 +1,7 @@
-/** A passage that may be labelled for a query, with its place in each retriever's list (1 is first; absent where a list doesn't have it). */
+/**
+ * A passage that may be labelled for a query, with its place in each retriever's list (1 is first; absent where a list doesn't have
+ * it).
+ */
 export interface Candidate {
   readonly passage: string
   readonly ranks: readonly (number | undefined)[]
@@ -28,11 +31,15 @@ export interface LabelQueueOptions {
 }
 
 /**
- * The labels to buy next (012, reconstructed): of each query that isn't done the passage of the lists' first places that tells most, queries where the
- * retrievers disagree most first, by turns between the types of questions. Call it again with the labels that came; no more than `count` are asked for at
- * once, and one for each query, since a positive may end it. O(queries × candidates).
+ * The labels to buy next (012, reconstructed): of each query that isn't done the passage of the lists' first places that tells most,
+ * queries where the retrievers disagree most first, by turns between the types of questions. Call it again with the labels that came;
+ * no more than `count` are asked for at once, and one for each query, since a positive may end it. O(queries × candidates).
  */
-export function nextLabels(queries: readonly QueryToLabel[], count: number, { depth = 5, negatives = 3 }: LabelQueueOptions = {}): readonly LabelRequest[] {
+export function nextLabels(
+  queries: readonly QueryToLabel[],
+  count: number,
+  { depth = 5, negatives = 3 }: LabelQueueOptions = {},
+): readonly LabelRequest[] {
   const byType = new Map<string, { readonly request: LabelRequest; readonly worth: number }[]>()
   for (const { query, type = '', candidates, labels } of queries) {
     const found = [...labels.values()]
@@ -58,7 +65,10 @@ export function nextLabels(queries: readonly QueryToLabel[], count: number, { de
   return picked
 }
 
-/** How high the passage stands, how far the lists disagree on it, and how unsure the reranker is: each in [0, 1], alike in weight (ours). */
+/**
+ * How high the passage stands, how far the lists disagree on it, and how unsure the reranker is: each in [0, 1], alike in weight
+ * (ours).
+ */
 function worthOf({ ranks, margin }: Candidate, depth: number): number {
   const places = ranks.map((rank) => 1 / Math.min(rank ?? Infinity, 4 * depth))
   const [top, bottom] = [Math.max(...places), Math.min(...places)]

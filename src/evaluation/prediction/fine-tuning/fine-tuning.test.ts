@@ -51,7 +51,12 @@ describe('the rectified law', () => {
   })
 
   it('names the point that is wrong', () => {
-    expect(() => fitRectifiedLaw([{ examples: 100, loss: 2 }, { examples: 200, loss: -1 }])).toThrow(expect.objectContaining({ path: 'points[1].loss' }))
+    expect(() =>
+      fitRectifiedLaw([
+        { examples: 100, loss: 2 },
+        { examples: 200, loss: -1 },
+      ]),
+    ).toThrow(expect.objectContaining({ path: 'points[1].loss' }))
     expect(() => fitRectifiedLaw([{ examples: 0, loss: 3 }, ...curveOf(law).slice(0, 3)])).toThrow(/at least 4/)
     expect(() => acceptThenStop([...curveOf(law), { examples: 200, loss: 2 }])).toThrow(/told twice/)
   })
@@ -59,7 +64,9 @@ describe('the rectified law', () => {
 
 describe('Accept-then-Stop', () => {
   /** A slow phase up to 3,200 examples, then a power law with a trace of noise. */
-  const points = sizes.slice(0, 10).map((examples, at) => ({ examples, loss: examples <= 3_200 ? 3 : 3 * (examples / 3_200) ** -0.3 * (1 + 0.002 * (-1) ** at) }))
+  const points = sizes
+    .slice(0, 10)
+    .map((examples, at) => ({ examples, loss: examples <= 3_200 ? 3 : 3 * (examples / 3_200) ** -0.3 * (1 + 0.002 * (-1) ** at) }))
 
   it('stops at the slow phase', () => {
     const line = acceptThenStop(points)
@@ -105,11 +112,14 @@ describe('forecasts of many models', () => {
   it('do not depend on the order of models or points', () => {
     const turned = [...cut].reverse().map((curve) => ({ ...curve, points: [...curve.points].reverse() }))
     const straight = forecastLosses(cut, 1e6)
-    for (const [at, forecast] of forecastLosses(turned, 1e6).entries()) expect(forecast.loss.value).toBeCloseTo(straight[at]?.loss.value ?? 0, 9)
+    for (const [at, forecast] of forecastLosses(turned, 1e6).entries())
+      expect(forecast.loss.value).toBeCloseTo(straight[at]?.loss.value ?? 0, 9)
   })
 
   it('need three points and a target', () => {
-    expect(() => forecastLosses([{ model: 'm', points: cut[0]?.points.slice(0, 2) ?? [] }], 1e6)).toThrow(expect.objectContaining({ path: 'curves[0].points' }))
+    expect(() => forecastLosses([{ model: 'm', points: cut[0]?.points.slice(0, 2) ?? [] }], 1e6)).toThrow(
+      expect.objectContaining({ path: 'curves[0].points' }),
+    )
     expect(() => forecastLosses(cut, 0)).toThrow(expect.objectContaining({ path: 'target' }))
     expect(forecastLosses([{ model: 'alone', points: cut[0]?.points.slice(0, 3) ?? [] }], 1e6)[0]?.loss.high).toBe(Infinity)
     // Two models of six sizes give a dozen errors: enough for one in two, not for 19 of 20.

@@ -23,25 +23,33 @@ export interface ModelForecast {
 }
 
 /**
- * What each model's loss will be after fine-tuning on `target` examples, from measured subsets of all models on one task, best first. The forecast is the
- * geometric mean of two: the Accept-then-Stop line (089), and a curve ln L = a + b·u + c·u² through the largest subsets (u = ln D − ln D_max) whose bend c
- * is shrunk to that of the model's family and of all models, by empirical Bayes; beyond D_max the bend dies away. The bend tells which models are still in
- * their slow phase, which a line of few points can't, and one model's points alone tell too noisily. This combination is ours; `npm run bench:prediction`
- * holds it against the published figures. Window and horizon were set while looking at the same three tasks.
+ * What each model's loss will be after fine-tuning on `target` examples, from measured subsets of all models on one task, best first.
+ * The forecast is the geometric mean of two: the Accept-then-Stop line (089), and a curve ln L = a + b·u + c·u² through the largest
+ * subsets (u = ln D − ln D_max) whose bend c is shrunk to that of the model's family and of all models, by empirical Bayes; beyond
+ * D_max the bend dies away. The bend tells which models are still in their slow phase, which a line of few points can't, and one
+ * model's points alone tell too noisily. This combination is ours; `npm run bench:prediction` holds it against the published figures.
+ * Window and horizon were set while looking at the same three tasks.
  *
- * Intervals: every model's largest subsets are hidden and forecast from the rest; the quantile of their errors in log loss, by the square of the e-foldings
- * of D (what a wrong bend misses by grows so), is carried to the target. Fewer errors than the level needs (19 for 95 %): 0 to infinity. Throws `InvalidRequest` for no curves, curves
- * of fewer than 3 points and targets not above 0. O(models × points³).
+ * Intervals: every model's largest subsets are hidden and forecast from the rest; the quantile of their errors in log loss, by the
+ * square of the e-foldings of D (what a wrong bend misses by grows so), is carried to the target. Fewer errors than the level needs (19
+ * for 95 %): 0 to infinity. Throws `InvalidRequest` for no curves, curves of fewer than 3 points and targets not above 0. O(models ×
+ * points³).
  */
-export function forecastLosses(curves: readonly LossCurve[], target: number, { window = 8, horizon = 1, level = 0.95 }: PooledOptions = {}): readonly ModelForecast[] {
-  if (curves.length === 0) throw new InvalidRequest('There are no curves; measured losses of at least one model were expected.', { path: 'curves' })
-  if (!(target > 0 && target < Infinity)) throw new InvalidRequest(`The target is ${target}; a number of training examples above 0 was expected.`, { path: 'target' })
+export function forecastLosses(
+  curves: readonly LossCurve[],
+  target: number,
+  { window = 8, horizon = 1, level = 0.95 }: PooledOptions = {},
+): readonly ModelForecast[] {
+  if (curves.length === 0)
+    throw new InvalidRequest('There are no curves; measured losses of at least one model were expected.', { path: 'curves' })
+  if (!(target > 0 && target < Infinity))
+    throw new InvalidRequest(`The target is ${target}; a number of training examples above 0 was expected.`, { path: 'target' })
   const sorted = curves.map(({ model, family, points }, at) => ({ model, family, points: curvePoints(points, 3, `curves[${at}].points`) }))
   const settings = { window, horizon }
   const logs = pooledLogs(sorted, target, settings)
   const misses = scaledMisses(sorted, settings)
-  // The share that a new error among these lies below: (n + 1)/n makes up for the one to come, as in split conformal prediction. Where that is more than all
-  // of them, the largest is no bound of this level.
+  // The share that a new error among these lies below: (n + 1)/n makes up for the one to come, as in split conformal prediction. Where
+  // that is more than all of them, the largest is no bound of this level.
   const wanted = (level * (misses.length + 1)) / misses.length
   const reach = misses.length < 5 || wanted > 1 ? Infinity : quantile(misses, wanted)
   const forecasts = sorted.map(({ model, points }, at): Omit<ModelForecast, 'rank'> => {
@@ -50,7 +58,13 @@ export function forecastLosses(curves: readonly LossCurve[], target: number, { w
     const width = reach * folded
     return {
       model,
-      loss: { value: Math.exp(log), low: Math.exp(log - width), high: Math.exp(log + width), n: points.length, method: `hidden subsets of all models (${misses.length} errors), ${Math.round(level * 100)} %` },
+      loss: {
+        value: Math.exp(log),
+        low: Math.exp(log - width),
+        high: Math.exp(log + width),
+        n: points.length,
+        method: `hidden subsets of all models (${misses.length} errors), ${Math.round(level * 100)} %`,
+      },
       acceptThenStop: Math.exp(line),
     }
   })
@@ -60,7 +74,11 @@ export function forecastLosses(curves: readonly LossCurve[], target: number, { w
 type Settings = Required<Pick<PooledOptions, 'window' | 'horizon'>>
 
 /** ln of the forecast loss at the target, and that of the line alone, for each curve. */
-function pooledLogs(curves: readonly LossCurve[], target: number, { window, horizon }: Settings): readonly { readonly log: number; readonly line: number }[] {
+function pooledLogs(
+  curves: readonly LossCurve[],
+  target: number,
+  { window, horizon }: Settings,
+): readonly { readonly log: number; readonly line: number }[] {
   const windows = curves.map(({ points }) => placesOf(points.slice(-window)))
   const bends = shrunkBends(curves, windows)
   return curves.map(({ points }, at) => {
@@ -69,9 +87,14 @@ function pooledLogs(curves: readonly LossCurve[], target: number, { window, hori
     const places = windows[at] ?? []
     const bend = bends[at]
     if (bend === undefined) return { log: lineLog, line: lineLog }
-    const [a = 0, b = 0] = ridgeWeights(places.map(({ u }) => [1, u]), places.map(({ u, y }) => y - bend * u * u), [0, 0])
+    const [a = 0, b = 0] = ridgeWeights(
+      places.map(({ u }) => [1, u]),
+      places.map(({ u, y }) => y - bend * u * u),
+      [0, 0],
+    )
     const ahead = Math.log(target / (points.at(-1)?.examples ?? 1))
-    // The slope's change of 2c by each e-folding dies away as e^{−u/h}; this is its double integral. Within the measured range the parabola itself.
+    // The slope's change of 2c by each e-folding dies away as e^{−u/h}; this is its double integral. Within the measured range the
+    // parabola itself.
     const curved = ahead > 0 ? 2 * bend * horizon * (ahead - horizon * (1 - Math.exp(-ahead / horizon))) : bend * ahead * ahead
     return { log: (a + b * ahead + curved + lineLog) / 2, line: lineLog }
   })
@@ -89,8 +112,8 @@ function placesOf(points: readonly LossPoint[]): readonly Place[] {
 }
 
 /**
- * The bend of each curve's parabola, shrunk to its family's mean, itself shrunk to the mean of all, each by how much more they differ than noise makes
- * them. `undefined` for curves of fewer than 4 points, which have no noise to tell by.
+ * The bend of each curve's parabola, shrunk to its family's mean, itself shrunk to the mean of all, each by how much more they differ
+ * than noise makes them. `undefined` for curves of fewer than 4 points, which have no noise to tell by.
  */
 function shrunkBends(curves: readonly LossCurve[], windows: readonly (readonly Place[])[]): readonly (number | undefined)[] {
   const fits = windows.map((places) => (places.length < 4 ? undefined : parabola(places)))
@@ -123,19 +146,35 @@ function variance(values: readonly number[]): number {
   return mean(values.map((value) => (value - centre) ** 2))
 }
 
-function parabola(places: readonly Place[]): { readonly bend: number; readonly squares: number; readonly freedom: number; readonly leverage: number } {
+function parabola(places: readonly Place[]): {
+  readonly bend: number
+  readonly squares: number
+  readonly freedom: number
+  readonly leverage: number
+} {
   const rows = places.map(({ u }) => [1, u, u * u])
-  const weights = ridgeWeights(rows, places.map(({ y }) => y), [0, 0, 0])
-  const squares = rows.reduce((sum, row, at) => sum + ((places[at]?.y ?? 0) - row.reduce((total, value, index) => total + value * (weights[index] ?? 0), 0)) ** 2, 0)
+  const weights = ridgeWeights(
+    rows,
+    places.map(({ y }) => y),
+    [0, 0, 0],
+  )
+  const squares = rows.reduce(
+    (sum, row, at) => sum + ((places[at]?.y ?? 0) - row.reduce((total, value, index) => total + value * (weights[index] ?? 0), 0)) ** 2,
+    0,
+  )
   // Variance of the bend by unit of noise: one over the squares of u² that 1 and u don't explain.
-  const [p = 0, q = 0] = ridgeWeights(rows.map(([one = 1, u = 0]) => [one, u]), rows.map(([, , square = 0]) => square), [0, 0])
+  const [p = 0, q = 0] = ridgeWeights(
+    rows.map(([one = 1, u = 0]) => [one, u]),
+    rows.map(([, , square = 0]) => square),
+    [0, 0],
+  )
   const unexplained = rows.reduce((sum, [, u = 0, square = 0]) => sum + (square - p - q * u) ** 2, 0)
   return { bend: weights[2] ?? 0, squares, freedom: places.length - 3, leverage: 1 / unexplained }
 }
 
 /**
- * |error| in log loss by squared e-folding of D, where up to half of each curve's subsets are hidden and forecast: all models are cut alike, as they are
- * for the target.
+ * |error| in log loss by squared e-folding of D, where up to half of each curve's subsets are hidden and forecast: all models are cut
+ * alike, as they are for the target.
  */
 function scaledMisses(curves: readonly LossCurve[], settings: Settings): readonly number[] {
   const misses: number[] = []

@@ -1,6 +1,9 @@
 import { mean } from '../../../statistics/index.js'
 
-/** Pearson's correlation of two lists; `NaN` where one is constant. PearCorr of the paper (089): of predicted and true losses, over the models. O(n). */
+/**
+ * Pearson's correlation of two lists; `NaN` where one is constant. PearCorr of the paper (089): of predicted and true losses, over the
+ * models. O(n).
+ */
 export function pearson(left: readonly number[], right: readonly number[]): number {
   const [centreLeft, centreRight] = [mean(left), mean(right)]
   let [together, squaresLeft, squaresRight] = [0, 0, 0]
@@ -32,8 +35,8 @@ export function ranks(values: readonly number[]): number[] {
 }
 
 /**
- * RelAcc of the paper (089): (worst − chosen) / (worst − best), true losses, for the model that was predicted to have the least: 1 for the best choice, 0
- * for the worst. `NaN` where all models are alike. O(n).
+ * RelAcc of the paper (089): (worst − chosen) / (worst − best), true losses, for the model that was predicted to have the least: 1 for
+ * the best choice, 0 for the worst. `NaN` where all models are alike. O(n).
  */
 export function relativeAccuracy(predicted: readonly number[], actual: readonly number[]): number {
   const chosen = predicted.reduce((best, value, at) => (value < (predicted[best] ?? Infinity) ? at : best), 0)

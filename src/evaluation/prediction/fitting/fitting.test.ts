@@ -60,7 +60,15 @@ describe('quantiles', () => {
     expect(conformalReach([4, 1, 3, 2], 0.6)).toBe(3)
     const random = seededRandom(3)
     let inside = 0
-    for (let round = 0; round < 2_000; round++) if (random.next() <= conformalReach(Array.from({ length: 39 }, () => random.next()), 0.9)) inside += 1
+    for (let round = 0; round < 2_000; round++)
+      if (
+        random.next() <=
+        conformalReach(
+          Array.from({ length: 39 }, () => random.next()),
+          0.9,
+        )
+      )
+        inside += 1
     expect(inside / 2_000).toBeGreaterThan(0.88)
     expect(inside / 2_000).toBeLessThan(0.92)
   })

@@ -16,10 +16,15 @@ export interface LeastSquaresOptions {
 }
 
 /**
- * Levenberg and Marquardt's method with central differences, and reweighting for Huber's loss. Steps that worsen the loss are never taken, so the
- * outcome is no worse than the start; parameters at which a residual isn't finite are avoided. O(rounds × parameters × residuals).
+ * Levenberg and Marquardt's method with central differences, and reweighting for Huber's loss. Steps that worsen the loss are never
+ * taken, so the outcome is no worse than the start; parameters at which a residual isn't finite are avoided. O(rounds × parameters ×
+ * residuals).
  */
-export function leastSquares(residuals: (parameters: readonly number[]) => readonly number[], start: readonly number[], { rounds = 200, huber }: LeastSquaresOptions = {}): LeastSquares {
+export function leastSquares(
+  residuals: (parameters: readonly number[]) => readonly number[],
+  start: readonly number[],
+  { rounds = 200, huber }: LeastSquaresOptions = {},
+): LeastSquares {
   let parameters = [...start]
   let current = residuals(parameters)
   let loss = lossOf(current, huber)
@@ -29,7 +34,9 @@ export function leastSquares(residuals: (parameters: readonly number[]) => reado
   for (; round < rounds; round++) {
     const slopes = slopesOf(residuals, parameters)
     const weights = current.map((residual) => (huber === undefined ? 1 : Math.min(1, huber / Math.max(1e-300, Math.abs(residual)))))
-    information = slopes.map((left) => slopes.map((right) => left.reduce((sum, value, at) => sum + (weights[at] ?? 1) * value * (right[at] ?? 0), 0)))
+    information = slopes.map((left) =>
+      slopes.map((right) => left.reduce((sum, value, at) => sum + (weights[at] ?? 1) * value * (right[at] ?? 0), 0)),
+    )
     const gradient = slopes.map((slope) => slope.reduce((sum, value, at) => sum + (weights[at] ?? 1) * value * (current[at] ?? 0), 0))
     let gain = 0
     while (damping < 1e12) {

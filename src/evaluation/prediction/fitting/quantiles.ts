@@ -17,16 +17,17 @@ export function weightedQuantile(values: readonly Weighted[], share: number): nu
 }
 
 /**
- * Pinball loss of a quantile forecast (Koenker and Bassett 1978): (y − q)·τ above it, (q − y)·(1 − τ) below. Least on average for the true τ-quantile; at τ
- * = ½ half the absolute error. In the unit of y.
+ * Pinball loss of a quantile forecast (Koenker and Bassett 1978): (y − q)·τ above it, (q − y)·(1 − τ) below. Least on average for the
+ * true τ-quantile; at τ = ½ half the absolute error. In the unit of y.
  */
 export function pinballLoss(actual: number, forecast: number, share: number): number {
   return actual >= forecast ? (actual - forecast) * share : (forecast - actual) * (1 - share)
 }
 
 /**
- * What must be added to an interval so that a new, exchangeable number lies inside with at least this probability: the ⌈(n + 1)·level⌉-th least of the
- * calibration scores (conformalized quantile regression, Romano, Patterson and Candès 2019, theorem 1). `Infinity` where there are too few. O(n log n).
+ * What must be added to an interval so that a new, exchangeable number lies inside with at least this probability: the ⌈(n +
+ * 1)·level⌉-th least of the calibration scores (conformalized quantile regression, Romano, Patterson and Candès 2019, theorem 1).
+ * `Infinity` where there are too few. O(n log n).
  */
 export function conformalReach(scores: readonly number[], level: number): number {
   const rank = Math.ceil((scores.length + 1) * level - 1e-9)

@@ -48,10 +48,15 @@ export function inverse(matrix: Matrix): number[][] | null {
 }
 
 /**
- * Ridge regression: w with the least Σ weight·(y − w·x)² + Σ penaltyⱼ·wⱼ². Give x a column of ones with penalty 0 for an intercept. Throws `RangeError`
- * where the penalties leave it undetermined. O(rows × columns² + columns³).
+ * Ridge regression: w with the least Σ weight·(y − w·x)² + Σ penaltyⱼ·wⱼ². Give x a column of ones with penalty 0 for an intercept.
+ * Throws `RangeError` where the penalties leave it undetermined. O(rows × columns² + columns³).
  */
-export function ridgeWeights(rows: readonly (readonly number[])[], targets: readonly number[], penalties: readonly number[], weights?: readonly number[]): number[] {
+export function ridgeWeights(
+  rows: readonly (readonly number[])[],
+  targets: readonly number[],
+  penalties: readonly number[],
+  weights?: readonly number[],
+): number[] {
   const gram = penalties.map((penalty, at) => penalties.map((_, other) => (at === other ? penalty : 0)))
   const right = penalties.map(() => 0)
   for (const [index, row] of rows.entries()) {

@@ -14,13 +14,20 @@ export interface MeasuredRow {
 const mostBytes = 256 * 2 ** 20
 
 /**
- * Reads CSV with a first line of names, a JSON array of objects, or JSON Lines, by what the file looks like. Throws `InvalidRequest` with file, row and
- * what is wrong. O(bytes).
+ * Reads CSV with a first line of names, a JSON array of objects, or JSON Lines, by what the file looks like. Throws `InvalidRequest`
+ * with file, row and what is wrong. O(bytes).
  */
 export function readMeasured(file: string): readonly MeasuredRow[] {
   const text = textOf(file)
-  const rows = text.trimStart().startsWith('[') ? jsonArray(file, text) : text.trimStart().startsWith('{') ? jsonLines(file, text) : csvRows(file, text)
-  if (rows.length === 0) throw new InvalidRequest(`${file} has no rows; CSV with a first line of names, a JSON array or JSON Lines was expected.`, { path: file })
+  const rows = text.trimStart().startsWith('[')
+    ? jsonArray(file, text)
+    : text.trimStart().startsWith('{')
+      ? jsonLines(file, text)
+      : csvRows(file, text)
+  if (rows.length === 0)
+    throw new InvalidRequest(`${file} has no rows; CSV with a first line of names, a JSON array or JSON Lines was expected.`, {
+      path: file,
+    })
   return rows
 }
 
@@ -29,11 +36,15 @@ function textOf(file: string): string {
     const { size } = statSync(file)
     if (size > mostBytes) throw new InvalidRequest(`${file} has ${size} bytes; files of up to ${mostBytes} are read.`, { path: file })
     const bytes = readFileSync(file)
-    if (!isUtf8(bytes) || bytes.includes(0)) throw new InvalidRequest(`${file} is no text in UTF-8; CSV, a JSON array or JSON Lines was expected.`, { path: file })
+    if (!isUtf8(bytes) || bytes.includes(0))
+      throw new InvalidRequest(`${file} is no text in UTF-8; CSV, a JSON array or JSON Lines was expected.`, { path: file })
     return bytes.toString('utf8').replace(/^\ufeff/, '')
   } catch (thrown) {
     if (thrown instanceof InvalidRequest) throw thrown
-    throw new InvalidRequest(`${file} could not be read (${thrown instanceof Error ? thrown.message : 'unknown reason'}). Check the path.`, { path: file, cause: thrown })
+    throw new InvalidRequest(
+      `${file} could not be read (${thrown instanceof Error ? thrown.message : 'unknown reason'}). Check the path.`,
+      { path: file, cause: thrown },
+    )
   }
 }
 
@@ -56,7 +67,8 @@ function parsed(text: string, place: string): unknown {
 
 function rowOf(file: string, number: number, fields: unknown): MeasuredRow {
   const place = `${file}, row ${number}`
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) throw new InvalidRequest(`${place}: an object with named fields was expected.`, { path: place })
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields))
+    throw new InvalidRequest(`${place}: an object with named fields was expected.`, { path: place })
   return { place, fields: { ...fields } }
 }
 
@@ -68,7 +80,10 @@ function csvRows(file: string, text: string): MeasuredRow[] {
     return records.map(({ cells }, at) => {
       const place = `${file}, row ${at + 1}`
       if (cells.length !== names.length)
-        throw new InvalidRequest(`${place}: has ${cells.length} cells; ${names.length} were expected, as in the first line (${cutText(names.join(', '))}).`, { path: place })
+        throw new InvalidRequest(
+          `${place}: has ${cells.length} cells; ${names.length} were expected, as in the first line (${cutText(names.join(', '))}).`,
+          { path: place },
+        )
       return { place, fields: Object.fromEntries(names.map((name, index) => [name, cells[index]?.trim() ?? ''])) }
     })
   } catch (thrown) {
@@ -82,7 +97,8 @@ export function fieldOf({ fields }: MeasuredRow, name: string): unknown {
   let value: unknown = fields[name]
   if (value === undefined && name.includes('.')) {
     value = fields
-    for (const step of name.split('.')) value = typeof value === 'object' && value !== null ? Object.entries(value).find(([key]) => key === step)?.[1] : undefined
+    for (const step of name.split('.'))
+      value = typeof value === 'object' && value !== null ? Object.entries(value).find(([key]) => key === step)?.[1] : undefined
   }
   return value === '' || value === null ? undefined : value
 }

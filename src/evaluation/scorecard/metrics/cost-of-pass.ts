@@ -1,7 +1,10 @@
 import { shareInterval } from '../../../statistics/index.js'
 import type { Metric } from '../metric.js'
 
-/** Cost-of-pass (026): E[usd of an attempt] / P(success), dollars a success; infinite without any. Quality between 0 and 1 counts as that share of a success. */
+/**
+ * Cost-of-pass (026): E[usd of an attempt] / P(success), dollars a success; infinite without any. Quality between 0 and 1 counts as
+ * that share of a success.
+ */
 export const costOfPass: Metric = {
   id: 'cost-of-pass',
   title: 'Cost of a success',

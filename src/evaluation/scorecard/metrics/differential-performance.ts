@@ -2,9 +2,9 @@ import { costClusters, differentialPerformance } from '../samples.js'
 import type { Metric } from '../metric.js'
 
 /**
- * Differential performance score (130) of costs in the place of instructions: the costs of all arms' right answers to a request are clustered; an arm scores
- * the share of answers in clusters as dear as its own or dearer, 0 where it was wrong. Requests with fewer than two right answers of a cost above 0 count
- * nothing.
+ * Differential performance score (130) of costs in the place of instructions: the costs of all arms' right answers to a request are
+ * clustered; an arm scores the share of answers in clusters as dear as its own or dearer, 0 where it was wrong. Requests with fewer
+ * than two right answers of a cost above 0 count nothing.
  */
 export const differentialScore: Metric = {
   id: 'dps',

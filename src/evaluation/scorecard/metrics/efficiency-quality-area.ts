@@ -11,6 +11,7 @@ export const efficiencyQuality: Metric = {
   needs: ['quality', 'generatedTokens'],
   width: 1,
   // The mean over budgets may be taken answer by answer: each counts with the share of budgets that it keeps to.
-  terms: ({ quality = NaN, generatedTokens = NaN }, _arm, _row, { budgets }) => (budgets.length === 0 ? null : [(quality * budgets.filter((budget) => generatedTokens <= budget).length) / budgets.length]),
+  terms: ({ quality = NaN, generatedTokens = NaN }, _arm, _row, { budgets }) =>
+    budgets.length === 0 ? null : [(quality * budgets.filter((budget) => generatedTokens <= budget).length) / budgets.length],
   of: ([area = NaN]) => area,
 }

@@ -2,8 +2,9 @@ import { outcomeEfficiency, splitRounds } from '../../../strategies/index.js'
 import type { Metric } from '../metric.js'
 
 /**
- * Outcome efficiency ξ_O (030) of the answers' own texts: the share of a right answer's length up to its first round that states what it states last; 0 where
- * the answer is wrong. Lengths are in characters, as a stand-in for tokens; rounds are told by words such as "wait" and "let me check".
+ * Outcome efficiency ξ_O (030) of the answers' own texts: the share of a right answer's length up to its first round that states what
+ * it states last; 0 where the answer is wrong. Lengths are in characters, as a stand-in for tokens; rounds are told by words such as
+ * "wait" and "let me check".
  */
 export const outcomeEfficiencyMetric: Metric = {
   id: 'outcome-efficiency',

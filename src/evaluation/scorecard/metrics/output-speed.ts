@@ -10,7 +10,12 @@ export const outputSpeed: Metric = {
   better: 'lower',
   needs: ['generatedTokens', 'seconds'],
   width: 4,
-  terms: ({ generatedTokens = NaN, seconds = NaN }) => [generatedTokens, seconds, generatedTokens * generatedTokens, generatedTokens * seconds],
+  terms: ({ generatedTokens = NaN, seconds = NaN }) => [
+    generatedTokens,
+    seconds,
+    generatedTokens * generatedTokens,
+    generatedTokens * seconds,
+  ],
   of([tokens = NaN, seconds = NaN, squares = NaN, products = NaN]) {
     const spread = squares - tokens * tokens
     // Where all answers are as long rounding alone would be divided by.

@@ -2,8 +2,9 @@ import { processEfficiency, splitRounds } from '../../../strategies/index.js'
 import type { Metric } from '../metric.js'
 
 /**
- * Process efficiency ξ_P (030): the share of an answer's length in rounds that bring something new. A round's strategy is told by the answer that it states,
- * which is a cheap stand-in for a judge's word: going to the same answer again counts as nothing new, in whatever way it was done.
+ * Process efficiency ξ_P (030): the share of an answer's length in rounds that bring something new. A round's strategy is told by the
+ * answer that it states, which is a cheap stand-in for a judge's word: going to the same answer again counts as nothing new, in
+ * whatever way it was done.
  */
 export const processEfficiencyMetric: Metric = {
   id: 'process-efficiency',

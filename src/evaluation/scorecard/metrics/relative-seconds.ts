@@ -1,6 +1,9 @@
 import { ratioOf, type Metric } from '../metric.js'
 
-/** Efficiency of 3E (043): seconds against the reference, over requests that both answered. Effectiveness is `quality`; extensibility needs two tables. */
+/**
+ * Efficiency of 3E (043): seconds against the reference, over requests that both answered. Effectiveness is `quality`; extensibility
+ * needs two tables.
+ */
 export const threeESeconds: Metric = {
   id: '3e-seconds',
   title: 'Seconds against the reference',

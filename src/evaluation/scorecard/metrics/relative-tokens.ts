@@ -1,6 +1,9 @@
 import { ratioOf, type Metric } from '../metric.js'
 
-/** Efficiency of 3E (043): tokens against the reference, over requests that both answered. Effectiveness is `quality`; extensibility needs two tables. */
+/**
+ * Efficiency of 3E (043): tokens against the reference, over requests that both answered. Effectiveness is `quality`; extensibility
+ * needs two tables.
+ */
 export const threeETokens: Metric = {
   id: '3e-tokens',
   title: 'Tokens against the reference',

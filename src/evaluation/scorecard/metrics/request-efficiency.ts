@@ -1,7 +1,10 @@
 import { requestLevelEfficiency } from '../efficiency.js'
 import { ratioOf, type Metric } from '../metric.js'
 
-/** Request-level efficiency (120): throughput over mean tokens of a request, here of one request after the other: what a caller without concurrency gets. */
+/**
+ * Request-level efficiency (120): throughput over mean tokens of a request, here of one request after the other: what a caller without
+ * concurrency gets.
+ */
 export const requestEfficiency: Metric = {
   id: 'rle',
   title: 'Requests a second',

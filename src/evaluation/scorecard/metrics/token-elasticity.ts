@@ -14,8 +14,15 @@ export const tokenElasticityMetric: Metric = {
   width: 4,
   terms({ quality = NaN, inputTokens = NaN, generatedTokens = NaN }, arm, row, settings) {
     const other = row.outcomes.get(settings.reference ?? '')
-    if (arm === settings.reference || other?.quality === undefined || other.inputTokens === undefined || other.generatedTokens === undefined) return null
+    if (
+      arm === settings.reference ||
+      other?.quality === undefined ||
+      other.inputTokens === undefined ||
+      other.generatedTokens === undefined
+    )
+      return null
     return [quality, inputTokens + generatedTokens, other.quality, other.inputTokens + other.generatedTokens]
   },
-  of: ([accuracy = NaN, tokens = NaN, baseAccuracy = NaN, baseTokens = NaN]) => tokenElasticity({ accuracy, tokens }, { accuracy: baseAccuracy, tokens: baseTokens }),
+  of: ([accuracy = NaN, tokens = NaN, baseAccuracy = NaN, baseTokens = NaN]) =>
+    tokenElasticity({ accuracy, tokens }, { accuracy: baseAccuracy, tokens: baseTokens }),
 }

@@ -14,15 +14,34 @@ export type Expression =
 
 const TOKEN = /\s*(?:(\d+(?:\.\d+)?)|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|([A-Za-z_$][\w$]*)|(==|!=|<=|>=|\/\/|[-+*/%~<>|.,()[\]]))/y
 /** Binary operators by how strongly they bind. */
-const BINDING: Readonly<Record<string, number>> = { or: 1, and: 2, in: 4, 'not in': 4, '==': 4, '!=': 4, '<': 4, '>': 4, '<=': 4, '>=': 4, '~': 5, '+': 6, '-': 6, '*': 7, '/': 7, '//': 7, '%': 7 }
+const BINDING: Readonly<Record<string, number>> = {
+  or: 1,
+  and: 2,
+  in: 4,
+  'not in': 4,
+  '==': 4,
+  '!=': 4,
+  '<': 4,
+  '>': 4,
+  '<=': 4,
+  '>=': 4,
+  '~': 5,
+  '+': 6,
+  '-': 6,
+  '*': 7,
+  '/': 7,
+  '//': 7,
+  '%': 7,
+}
 const DEEPEST = 50
 const LITERALS: ReadonlyMap<string, unknown> = new Map<string, unknown>([['true', true], ['false', false], ['none', null], ['null', null]])
 
 type Token = { readonly kind: 'number' | 'text' | 'name' | 'sign'; readonly text: string }
 
 /**
- * Reads an expression of the subset of Nunjucks that Bursar renders: names, dotted paths, literals, lists, filters with arguments, comparisons, `and`, `or`, `not`, `in`, arithmetic, `~`, `a if b else c`,
- * `is defined`. Throws `InvalidRequest` that says what isn't supported. O(length).
+ * Reads an expression of the subset of Nunjucks that Bursar renders: names, dotted paths, literals, lists, filters with arguments,
+ * comparisons, `and`, `or`, `not`, `in`, arithmetic, `~`, `a if b else c`, `is defined`. Throws `InvalidRequest` that says what isn't
+ * supported. O(length).
  */
 export function parseExpression(source: string): Expression {
   const tokens = tokensOf(source)
@@ -66,7 +85,8 @@ export function parseExpression(source: string): Expression {
       if (take('is')) {
         const wanted = !take('not')
         const test = name()
-        if (test !== 'defined' && test !== 'undefined') throw refuse(`tests "is ${test}", which isn't supported; "is defined" and "is undefined" are`)
+        if (test !== 'defined' && test !== 'undefined')
+          throw refuse(`tests "is ${test}", which isn't supported; "is defined" and "is undefined" are`)
         left = { kind: 'defined', of: left, wanted: wanted === (test === 'defined') }
         continue
       }
@@ -128,9 +148,21 @@ function tokensOf(source: string): readonly Token[] {
   while (TOKEN.lastIndex < text.length) {
     const from = TOKEN.lastIndex
     const found = TOKEN.exec(text)
-    if (!found) throw new InvalidRequest(`The template {{${source}}} can't be read from "${text.slice(from, from + 20).trim()}" on: Bursar renders names, paths, filters and simple conditions.`, { path: 'template' })
+    if (!found)
+      throw new InvalidRequest(
+        `The template {{${source}}} can't be read from "${text.slice(from, from + 20).trim()}" on: Bursar renders names, paths, filters and simple conditions.`,
+        { path: 'template' },
+      )
     const [, number, quoted, name, sign] = found
-    tokens.push(number !== undefined ? { kind: 'number', text: number } : quoted !== undefined ? { kind: 'text', text: quoted } : name !== undefined ? { kind: 'name', text: name } : { kind: 'sign', text: sign ?? '' })
+    tokens.push(
+      number !== undefined
+        ? { kind: 'number', text: number }
+        : quoted !== undefined
+          ? { kind: 'text', text: quoted }
+          : name !== undefined
+            ? { kind: 'name', text: name }
+            : { kind: 'sign', text: sign ?? '' },
+    )
   }
   return tokens
 }

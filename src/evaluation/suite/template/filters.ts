@@ -40,7 +40,10 @@ export const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ['capitalize', (value) => capitalised(printed(value))],
   ['title', (value) => printed(value).replace(/\S+/g, capitalised)],
   ['replace', (value, [from, to]) => printed(value).replaceAll(printed(from), printed(to))],
-  ['truncate', (value, [length = 255]) => (printed(value).length <= Number(length) ? printed(value) : `${printed(value).slice(0, Number(length))}...`)],
+  [
+    'truncate',
+    (value, [length = 255]) => (printed(value).length <= Number(length) ? printed(value) : `${printed(value).slice(0, Number(length))}...`),
+  ],
   ['indent', (value, [width = 4]) => printed(value).replaceAll('\n', `\n${' '.repeat(Math.min(40, Math.max(0, Number(width))))}`)],
   ['length', (value) => listOf(value).length],
   ['first', (value) => listOf(value)[0]],

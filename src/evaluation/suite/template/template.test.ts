@@ -14,7 +14,11 @@ describe('a template', () => {
     ['{{ gone | default("x") }}{{ gone | d }}', {}, 'x'],
     ['{% if vip and not old %}A{% elif old %}B{% else %}C{% endif %}', { vip: true, old: false }, 'A'],
     ['{% if n > 2 and n <= 3 %}yes{% endif %}{% if x is defined %}no{% endif %}', { n: 3 }, 'yes'],
-    ['{% for item in items %}{{ loop.index }}.{{ item }}{% if not loop.last %}, {% endif %}{% endfor %}', { items: ['a', 'b'] }, '1.a, 2.b'],
+    [
+      '{% for item in items %}{{ loop.index }}.{{ item }}{% if not loop.last %}, {% endif %}{% endfor %}',
+      { items: ['a', 'b'] },
+      '1.a, 2.b',
+    ],
     ['{% for key, value in map %}{{key}}={{value}};{% endfor %}', { map: { a: 1, b: 2 } }, 'a=1;b=2;'],
     ['{% for x in items %}{{x}}{% else %}none{% endfor %}', { items: [] }, 'none'],
     ['a  {%- set n = 2 * 3 + 1 -%}  b{{ n }}', {}, 'ab7'],
@@ -47,11 +51,19 @@ describe('a template', () => {
   it('reaches only data of its own', () => {
     expect(() => render('{{ name.constructor }}', { name: 'x' })).toThrow('uses a field')
     expect(() => render('{{ constructor }}', {})).toThrow('"constructor" is used')
-    expect(() => render('{% for a in l %}{% for b in l %}{% for c in l %}{{ a }}{% endfor %}{% endfor %}{% endfor %}', { l: new Array(200).fill('x') })).toThrow('loops without end')
+    expect(() =>
+      render('{% for a in l %}{% for b in l %}{% for c in l %}{{ a }}{% endfor %}{% endfor %}{% endfor %}', {
+        l: new Array(200).fill('x'),
+      }),
+    ).toThrow('loops without end')
   })
 
   it('knows which names it takes', () => {
-    expect([...parseTemplate('{% set a = b %}{{ a }}{% for c in d %}{{ c }}{{ loop.index }}{% endfor %}{{ c }}').names]).toEqual(['b', 'd', 'c'])
+    expect([...parseTemplate('{% set a = b %}{{ a }}{% for c in d %}{{ c }}{{ loop.index }}{% endfor %}{{ c }}').names]).toEqual([
+      'b',
+      'd',
+      'c',
+    ])
   })
 
   it('never fails on a text without marks, and prints any value of a variable unchanged', () => {
@@ -67,6 +79,7 @@ describe('a template', () => {
 
 it('texts that only look like templates stay as they are', () => {
   const variables = { name: 'Ada' }
-  for (const text of ['\\frac{{1}}{{2}}', 'f"{{x}}"', '{% nonsense', '{{ other }}', '{{']) expect(renderWhereNamed(text, variables)).toBe(text)
+  for (const text of ['\\frac{{1}}{{2}}', 'f"{{x}}"', '{% nonsense', '{{ other }}', '{{'])
+    expect(renderWhereNamed(text, variables)).toBe(text)
   expect(renderWhereNamed('I am {{name}}', variables)).toBe('I am Ada')
 })

@@ -8,7 +8,10 @@ export interface Template {
   readonly source: string
   /** Names that it takes from outside. */
   readonly names: ReadonlySet<string>
-  /** Fills in. Throws `InvalidRequest` (`path`: `vars.<name>`) for a variable that is used and isn't there, and for a result beyond 10,000,000 characters. */
+  /**
+   * Fills in. Throws `InvalidRequest` (`path`: `vars.<name>`) for a variable that is used and isn't there, and for a result beyond
+   * 10,000,000 characters.
+   */
   render(variables: Readonly<Record<string, unknown>>): string
 }
 
@@ -16,7 +19,13 @@ type Node =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'print'; readonly value: Expression }
   | { readonly kind: 'if'; readonly branches: readonly { readonly test: Expression | undefined; readonly body: readonly Node[] }[] }
-  | { readonly kind: 'for'; readonly names: readonly string[]; readonly over: Expression; readonly body: readonly Node[]; readonly none: readonly Node[] }
+  | {
+      readonly kind: 'for'
+      readonly names: readonly string[]
+      readonly over: Expression
+      readonly body: readonly Node[]
+      readonly none: readonly Node[]
+    }
   | { readonly kind: 'set'; readonly name: string; readonly value: Expression }
 
 const LONGEST = 10_000_000
@@ -25,14 +34,16 @@ const DEEPEST = 30
 const BLOCKS = 'if, elif, else, endif, for, endfor, set, raw, endraw'
 
 /**
- * Reads a template in the subset of Nunjucks that promptfoo files commonly use: `{{ expression }}`, `{% if %}`, `{% for %}`, `{% set %}`, `{% raw %}`, `{# comments #}`, `-` at marks to
- * cut white space. Throws `InvalidRequest` that names what isn't supported (macros, includes, inheritance, calls). O(length).
+ * Reads a template in the subset of Nunjucks that promptfoo files commonly use: `{{ expression }}`, `{% if %}`, `{% for %}`, `{% set
+ * %}`, `{% raw %}`, `{# comments #}`, `-` at marks to cut white space. Throws `InvalidRequest` that names what isn't supported (macros,
+ * includes, inheritance, calls). O(length).
  */
 export function parseTemplate(source: string): Template {
   if (!mayHoldTemplate(source)) return { source, names: new Set(), render: () => source }
   const pieces = piecesOf(source)
   let at = 0
-  const refuse = (what: string): InvalidRequest => new InvalidRequest(`The template ${what}. Bursar renders {{…}}, {% if %}, {% for %}, {% set %} and {% raw %}.`, { path: 'template' })
+  const refuse = (what: string): InvalidRequest =>
+    new InvalidRequest(`The template ${what}. Bursar renders {{…}}, {% if %}, {% for %}, {% set %} and {% raw %}.`, { path: 'template' })
 
   function body(ends: readonly string[], depth: number): { readonly nodes: readonly Node[]; readonly end: string; readonly rest: string } {
     if (depth > DEEPEST) throw refuse(`nests blocks more than ${DEEPEST} deep`)
@@ -96,7 +107,10 @@ export function mayHoldTemplate(text: string): boolean {
   return text.includes('{{') || text.includes('{%') || text.includes('{#')
 }
 
-/** Renders a text whose own braces may mean something else (code, LaTeX, a data set's question): only where it reads as a template all of whose names are there, at least one; else it stays as it is. */
+/**
+ * Renders a text whose own braces may mean something else (code, LaTeX, a data set's question): only where it reads as a template all
+ * of whose names are there, at least one; else it stays as it is.
+ */
 export function renderWhereNamed(text: string, variables: Readonly<Record<string, unknown>>): string {
   if (!mayHoldTemplate(text)) return text
   let template: Template
@@ -128,7 +142,11 @@ function piecesOf(source: string): readonly Piece[] {
     if (!mark) break
     const close = { '{{': '}}', '{%': '%}', '{#': '#}' }[mark[0]] ?? '}}'
     const end = endOf(source, mark.index + 2, close)
-    if (end < 0) throw new InvalidRequest(`The template opens ${mark[0]} and never closes it with ${close}. Write {% raw %}…{% endraw %} around braces that are meant as they stand.`, { path: 'template' })
+    if (end < 0)
+      throw new InvalidRequest(
+        `The template opens ${mark[0]} and never closes it with ${close}. Write {% raw %}…{% endraw %} around braces that are meant as they stand.`,
+        { path: 'template' },
+      )
     const inner = source.slice(mark.index + 2, end)
     text(mark.index, inner.startsWith('-'))
     cut = inner.endsWith('-')
@@ -208,13 +226,28 @@ function renderNodes(nodes: readonly Node[], scope: Map<string, unknown>, state:
 
 function renderLoop(node: Extract<Node, { kind: 'for' }>, scope: Map<string, unknown>, state: State): void {
   const over = required(node.over, scope)
-  const entries: readonly (readonly [unknown, unknown])[] = Array.isArray(over) ? over.map((item: unknown, index) => [index, item]) : typeof over === 'object' && over !== null ? Object.entries(over) : []
+  const entries: readonly (readonly [unknown, unknown])[] = Array.isArray(over)
+    ? over.map((item: unknown, index) => [index, item])
+    : typeof over === 'object' && over !== null
+      ? Object.entries(over)
+      : []
   if (entries.length === 0) return renderNodes(node.none, scope, state)
   const inner = new Map(scope)
   for (const [index, [key, item]] of entries.entries()) {
     const loop = { index: index + 1, index0: index, first: index === 0, last: index === entries.length - 1, length: entries.length }
     const [first = '', second] = node.names
-    const values: [string, unknown][] = second === undefined ? [[first, Array.isArray(over) ? item : key]] : Array.isArray(over) && Array.isArray(item) ? [[first, item[0]], [second, item[1]]] : [[first, key], [second, item]]
+    const values: [string, unknown][] =
+      second === undefined
+        ? [[first, Array.isArray(over) ? item : key]]
+        : Array.isArray(over) && Array.isArray(item)
+          ? [
+              [first, item[0]],
+              [second, item[1]],
+            ]
+          : [
+              [first, key],
+              [second, item],
+            ]
     for (const [name, value] of [...values, ['loop', loop] as const]) inner.set(name, value)
     renderNodes(node.body, inner, state)
   }
@@ -235,11 +268,17 @@ function required(expression: Expression, scope: ReadonlyMap<string, unknown>): 
   const value = valueOf(expression, scope)
   if (value !== undefined) return value
   const missing = [...namesIn(expression)].find((name) => !scope.has(name))
-  if (missing === 'env') throw new InvalidRequest('Templates can’t read environment variables ({{env.…}}): say the value in `vars`.', { path: 'vars.env' })
+  if (missing === 'env')
+    throw new InvalidRequest('Templates can’t read environment variables ({{env.…}}): say the value in `vars`.', { path: 'vars.env' })
   const known = [...scope.keys()].filter((name) => name !== 'loop').slice(0, 20).join(', ')
-  throw new InvalidRequest(missing === undefined ? 'A template uses a field that its variable doesn’t have. Write {{ … | default("") }} where it may be absent.' : `The variable "${missing}" is used and isn't there. There are ${known || 'none'}. Write {{ ${missing} | default("") }} where it may be absent.`, {
-    path: missing === undefined ? 'vars' : `vars.${missing}`,
-  })
+  throw new InvalidRequest(
+    missing === undefined
+      ? 'A template uses a field that its variable doesn’t have. Write {{ … | default("") }} where it may be absent.'
+      : `The variable "${missing}" is used and isn't there. There are ${known || 'none'}. Write {{ ${missing} | default("") }} where it may be absent.`,
+    {
+      path: missing === undefined ? 'vars' : `vars.${missing}`,
+    },
+  )
 }
 
 function valueOf(expression: Expression, scope: ReadonlyMap<string, unknown>): unknown {
@@ -261,7 +300,10 @@ function valueOf(expression: Expression, scope: ReadonlyMap<string, unknown>): u
     case 'filter': {
       const name = expression.filter === 'd' ? 'default' : expression.filter
       const filter = filters.get(name)
-      if (!filter) throw new InvalidRequest(`There is no filter "${expression.filter}". There are ${[...filters.keys()].join(', ')}.`, { path: 'template' })
+      if (!filter)
+        throw new InvalidRequest(`There is no filter "${expression.filter}". There are ${[...filters.keys()].join(', ')}.`, {
+          path: 'template',
+        })
       const value = name === 'default' ? valueOf(expression.of, scope) : required(expression.of, scope)
       return filter(value, expression.args.map((arg) => valueOf(arg, scope)))
     }

@@ -64,17 +64,62 @@ export function reportJson(report: Report, period: Period, by: readonly Dimensio
 
 /** A line a group; sums of the whole are left to the reader. */
 export function reportCsv({ rows }: Report, by: readonly Dimension[]): string {
-  const columns = ['usd', 'calls', 'errors', 'lost', 'unpriced', 'input_tokens', 'output_tokens', 'cache_read_tokens', 'reasoning_tokens', 'cache_savings_usd', 'seconds', 'joules', 'grams_co2e', 'latency_p50', 'latency_p95', 'latency_p99', 'first_token_seconds']
+  const columns = [
+    'usd',
+    'calls',
+    'errors',
+    'lost',
+    'unpriced',
+    'input_tokens',
+    'output_tokens',
+    'cache_read_tokens',
+    'reasoning_tokens',
+    'cache_savings_usd',
+    'seconds',
+    'joules',
+    'grams_co2e',
+    'latency_p50',
+    'latency_p95',
+    'latency_p99',
+    'first_token_seconds',
+  ]
   const lines = rows.map(({ group, totals }) => {
     const json = totalsJson(totals)
-    const values = [json.usd, json.calls, json.errors, json.lost, json.unpriced, json.input_tokens, json.output_tokens, totals.usage.cacheReadTokens, totals.usage.reasoningTokens, json.cache_savings_usd, json.seconds, json.joules, json.grams_co2e, json.latency_seconds.p50, json.latency_seconds.p95, json.latency_seconds.p99, json.first_token_seconds]
-    return csvLine([...by.map((dimension) => textCell(group[dimension] ?? '')), ...values.map((value) => (value === null ? '' : String(value)))])
+    const values = [
+      json.usd,
+      json.calls,
+      json.errors,
+      json.lost,
+      json.unpriced,
+      json.input_tokens,
+      json.output_tokens,
+      totals.usage.cacheReadTokens,
+      totals.usage.reasoningTokens,
+      json.cache_savings_usd,
+      json.seconds,
+      json.joules,
+      json.grams_co2e,
+      json.latency_seconds.p50,
+      json.latency_seconds.p95,
+      json.latency_seconds.p99,
+      json.first_token_seconds,
+    ]
+    return csvLine([
+      ...by.map((dimension) => textCell(group[dimension] ?? '')),
+      ...values.map((value) => (value === null ? '' : String(value))),
+    ])
   })
   return csvLine([...by, ...columns]) + lines.join('')
 }
 
 export function forecastJson({ spent, total, historyDays, weekdays, notes: words }: Forecast) {
-  return { spent_usd: formatUsd(spent), total_usd: total === undefined ? null : estimateJson(total), history_days: historyDays, weekdays, notes: words }
+  return {
+    spent_usd: formatUsd(spent),
+    total_usd: total === undefined ? null : estimateJson(total),
+    history_days: historyDays,
+    weekdays,
+    notes: words,
+  }
 }
 
 function estimateJson({ value, low, high, level }: MoneyEstimate) {
@@ -100,7 +145,28 @@ export function anomaliesJson({ anomalies, groups, days, tooYoung }: FoundAnomal
 }
 
 export function runJson(profile: RunProfile, runaway: Runaway | undefined) {
-  const { key, run, from, to, calls, failed, usd, unpriced, models, inputTokens, outputTokens, inputPerOutput, steps, growthPerStep, parts, repeatedShare, multiplicity, cache, modelSeconds, otherSeconds } = profile
+  const {
+    key,
+    run,
+    from,
+    to,
+    calls,
+    failed,
+    usd,
+    unpriced,
+    models,
+    inputTokens,
+    outputTokens,
+    inputPerOutput,
+    steps,
+    growthPerStep,
+    parts,
+    repeatedShare,
+    multiplicity,
+    cache,
+    modelSeconds,
+    otherSeconds,
+  } = profile
   return {
     key,
     run,
@@ -115,7 +181,13 @@ export function runJson(profile: RunProfile, runaway: Runaway | undefined) {
     input_per_output: orNull(inputPerOutput),
     steps,
     growth_per_step: orNull(growthPerStep),
-    input_from: parts && { system: parts.system, tool_schemas: parts.toolSchemas, observations: parts.observations, assistant: parts.assistant, user: parts.user },
+    input_from: parts && {
+      system: parts.system,
+      tool_schemas: parts.toolSchemas,
+      observations: parts.observations,
+      assistant: parts.assistant,
+      user: parts.user,
+    },
     repeated_share: orNull(repeatedShare),
     multiplicity: orNull(multiplicity),
     cache: cache && {
@@ -131,7 +203,15 @@ export function runJson(profile: RunProfile, runaway: Runaway | undefined) {
 }
 
 export function spreadJson(spread: Spread | null) {
-  return spread && { least: rounded(spread.least), p50: rounded(spread.p50), p95: rounded(spread.p95), most: rounded(spread.most), ratio: orNull(spread.ratio) }
+  return (
+    spread && {
+      least: rounded(spread.least),
+      p50: rounded(spread.p50),
+      p95: rounded(spread.p95),
+      most: rounded(spread.most),
+      ratio: orNull(spread.ratio),
+    }
+  )
 }
 
 export function costOfPassJson({ rows, forgotten }: CostOfPass, period: Period, by: readonly Dimension[]) {

@@ -2,7 +2,20 @@ import { InvalidRequest } from '../../../errors/index.js'
 import { daySeconds, hourSeconds, type Dimension, type ReportQuery } from '../../../ledger/index.js'
 import { closest } from '../../config/closest.js'
 
-const plainDimensions = ['organisation', 'team', 'user', 'key', 'model', 'provider', 'deployment', 'requested_model', 'day', 'hour', 'run', 'session'] as const
+const plainDimensions = [
+  'organisation',
+  'team',
+  'user',
+  'key',
+  'model',
+  'provider',
+  'deployment',
+  'requested_model',
+  'day',
+  'hour',
+  'run',
+  'session',
+] as const
 const MAX_VALUE_LENGTH = 512
 const MAX_DIMENSIONS = 4
 const MAX_SPAN_SECONDS = 3_660 * daySeconds
@@ -19,7 +32,8 @@ export class UsageParameters {
     const values = this.given[name]
     if (values !== undefined && values.length > 1) throw invalid(name, 'is given more than once')
     const [value] = values ?? []
-    if (value !== undefined && (value.length > MAX_VALUE_LENGTH || value.includes('\0'))) throw invalid(name, `is no text of at most ${MAX_VALUE_LENGTH} characters`)
+    if (value !== undefined && (value.length > MAX_VALUE_LENGTH || value.includes('\0')))
+      throw invalid(name, `is no text of at most ${MAX_VALUE_LENGTH} characters`)
     return value
   }
 
@@ -53,7 +67,10 @@ export class UsageParameters {
     if (text === undefined) return otherwise
     const moment = momentOf(text, now)
     if (moment !== undefined) return moment
-    throw invalid(name, `expected a date such as 2026-11-01 or 2026-11-01T12:00Z, or a time back from now such as 12h, 7d or 4w; got "${text}"`)
+    throw invalid(
+      name,
+      `expected a date such as 2026-11-01 or 2026-11-01T12:00Z, or a time back from now such as 12h, 7d or 4w; got "${text}"`,
+    )
   }
 
   /** The period from `from` to `to`. */
@@ -96,7 +113,10 @@ export class UsageParameters {
     for (const name of Object.keys(this.given)) {
       if (this.taken.has(name)) continue
       const known = [...this.taken].filter((one) => dimensionOf(one) === undefined)
-      throw invalid(name, `isn't known here${hint(name, [...known, ...plainDimensions])}; there are ${known.join(', ')}, and dimensions to filter by (model=…, tag:NAME=…)`)
+      throw invalid(
+        name,
+        `isn't known here${hint(name, [...known, ...plainDimensions])}; there are ${known.join(', ')}, and dimensions to filter by (model=…, tag:NAME=…)`,
+      )
     }
   }
 }

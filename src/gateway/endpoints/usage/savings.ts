@@ -1,5 +1,16 @@
 import { InvalidRequest } from '../../../errors/index.js'
-import { isUnknown, savedInTheEnd, savingsDimensions, SavingsEstimator, type QualityEstimate, type Saving, type Savings, type SavingsDimension, type ScopeSavings, type Unknown } from '../../../evaluation/index.js'
+import {
+  isUnknown,
+  savedInTheEnd,
+  savingsDimensions,
+  SavingsEstimator,
+  type QualityEstimate,
+  type Saving,
+  type Savings,
+  type SavingsDimension,
+  type ScopeSavings,
+  type Unknown,
+} from '../../../evaluation/index.js'
 import { daySeconds, eachTrial, type LedgerReader } from '../../../ledger/index.js'
 import { addMoney, formatUsd, picoUsd, zeroMoney, type Money } from '../../../quantities/index.js'
 import { iso } from './query.js'
@@ -46,7 +57,8 @@ export function savingsDimensionsOf(text: string | undefined): readonly SavingsD
   const names = [...new Set(text.split(',').map((name) => name.trim()).filter((name) => name !== ''))]
   return names.map((name) => {
     const known = savingsDimensions.find((dimension) => dimension === name)
-    if (known === undefined) throw new InvalidRequest(`by: savings are told by ${savingsDimensions.join(', ')}; got "${name}"`, { path: 'by' })
+    if (known === undefined)
+      throw new InvalidRequest(`by: savings are told by ${savingsDimensions.join(', ')}; got "${name}"`, { path: 'by' })
     return known
   })
 }
@@ -77,11 +89,30 @@ function savingsJson(savings: Savings, { from, to, by, key }: SavingsQuery, lear
     learning:
       learning === undefined || learned === undefined
         ? null
-        : { usd: formatUsd(learned), judge_usd: formatUsd(learning.judge), shadow_usd: formatUsd(learning.shadow), other_usd: formatUsd(learning.other), unpriced: learning.unpriced },
+        : {
+            usd: formatUsd(learned),
+            judge_usd: formatUsd(learning.judge),
+            shadow_usd: formatUsd(learning.shadow),
+            other_usd: formatUsd(learning.other),
+            unpriced: learning.unpriced,
+          },
     saved_in_the_end_usd: learned === undefined || isUnknown(usd) ? null : bandJson(savedInTheEnd(usd, learned)),
-    scopes: savings.by.map(({ dimension, scopes, left }) => ({ dimension, data: scopes.map((scope) => ({ name: scope.name, ...scopeJson(scope) })), left })),
-    timeline: timeline.map(({ at, requests, savedUsd, quality }) => ({ at: iso(at), requests, saved_usd: bandOrNull(savedUsd), quality: bandOrNull(quality) })),
-    calibration: calibration.map(({ expected, observed, answers }) => ({ expected: number(expected), observed: bandJson(observed), answers })),
+    scopes: savings.by.map(({ dimension, scopes, left }) => ({
+      dimension,
+      data: scopes.map((scope) => ({ name: scope.name, ...scopeJson(scope) })),
+      left,
+    })),
+    timeline: timeline.map(({ at, requests, savedUsd, quality }) => ({
+      at: iso(at),
+      requests,
+      saved_usd: bandOrNull(savedUsd),
+      quality: bandOrNull(quality),
+    })),
+    calibration: calibration.map(({ expected, observed, answers }) => ({
+      expected: number(expected),
+      observed: bandJson(observed),
+      answers,
+    })),
     arms: arms.map((arm) => ({ arm: arm.arm, requests: arm.requests, held_out: arm.heldOut, usd: formatUsd(arm.usd) })),
     first: first === undefined ? null : iso(first),
     last: last === undefined ? null : iso(last),
@@ -108,7 +139,13 @@ function scopeJson({ requests, heldOut, units, savings, spentUsd, quality, verdi
 function savingJson(saving: Saving | Unknown) {
   if (isUnknown(saving)) return { unknown_requests: saving.unknown, arms: saving.arms }
   const { perRequest, total, spent, share, heldOut } = saving
-  return { saved: bandJson(total), per_request: bandJson(perRequest), spent: number(spent), share: bandOrNull(share), not_saved_held_out: bandJson(heldOut) }
+  return {
+    saved: bandJson(total),
+    per_request: bandJson(perRequest),
+    spent: number(spent),
+    share: bandOrNull(share),
+    not_saved_held_out: bandJson(heldOut),
+  }
 }
 
 function qualityJson({ kind, difference, observed, labels, pOfInferior, pOfNotWorse, more }: QualityEstimate) {
