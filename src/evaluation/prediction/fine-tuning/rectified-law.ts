@@ -3,8 +3,9 @@ import { leastSquares } from '../fitting/least-squares.js'
 import { curvePoints, type LossPoint } from './loss-curve.js'
 
 /**
- * The rectified scaling law of fine-tuning (Lin et al. 2024, paper 089): L(D) = B / (D_l + D^β) + E. D: training examples; D_l: how many the pre-training
- * was worth (to the power of β); E: the loss that no data removes. Until D^β reaches D_l the loss falls slowly (the pre-power phase), then as a power of D.
+ * The rectified scaling law of fine-tuning (Lin et al. 2024, paper 089): L(D) = B / (D_l + D^β) + E. D: training examples; D_l: how
+ * many the pre-training was worth (to the power of β); E: the loss that no data removes. Until D^β reaches D_l the loss falls slowly
+ * (the pre-power phase), then as a power of D.
  */
 export interface RectifiedLaw {
   readonly B: number
@@ -29,8 +30,8 @@ export function lossAt({ B, preLearned, beta, E }: RectifiedLaw, examples: numbe
 }
 
 /**
- * The same law as the authors' code writes it: (A − E)/(1 + e^{β ln D + B'}) + E, with A = E + B/D_l the loss without data and B' = −ln D_l. ln A and ln E
- * as parameters keep both above 0. Overflow of the exponential gives E, as it should.
+ * The same law as the authors' code writes it: (A − E)/(1 + e^{β ln D + B'}) + E, with A = E + B/D_l the loss without data and B' = −ln
+ * D_l. ln A and ln E as parameters keep both above 0. Overflow of the exponential gives E, as it should.
  */
 export function logistic([lnA = 0, lnE = 0, beta = 0, shift = 0]: readonly number[], lnD: number): number {
   const E = Math.exp(lnE)
@@ -43,9 +44,9 @@ export function lawOf([lnA = 0, lnE = 0, beta = 0, shift = 0]: readonly number[]
 }
 
 /**
- * Fits the law in log loss. As the authors do: alternating least squares on a surrogate first (auxiliary Z ≈ e^{β ln D + B'}), then A and E again; from
- * several starts; then all four together by least squares, which the authors leave out. Points without examples are left out. Throws `InvalidRequest` for
- * fewer than 4 points. O(starts × rounds × points).
+ * Fits the law in log loss. As the authors do: alternating least squares on a surrogate first (auxiliary Z ≈ e^{β ln D + B'}), then A
+ * and E again; from several starts; then all four together by least squares, which the authors leave out. Points without examples are
+ * left out. Throws `InvalidRequest` for fewer than 4 points. O(starts × rounds × points).
  */
 export function fitRectifiedLaw(points: readonly LossPoint[], path = 'points'): RectifiedFit {
   const sorted = curvePoints(points, 4, path)
@@ -67,12 +68,16 @@ export function fitRectifiedLaw(points: readonly LossPoint[], path = 'points'): 
 }
 
 /**
- * The loss at so many examples with an interval: residual bootstrap. Residuals, widened by √(n/(n − 4)) for the four fitted parameters, are drawn anew onto
- * the curve, and the law is fitted again from where it stood; one more residual is added for what a new measurement scatters. It knows nothing of the law
- * being wrong, so far beyond the largest subset it is too narrow (`npm run bench:prediction` prints its coverage). With 4 points there is no residual to
- * draw: 0 to infinity. O(draws × rounds × points).
+ * The loss at so many examples with an interval: residual bootstrap. Residuals, widened by √(n/(n − 4)) for the four fitted parameters,
+ * are drawn anew onto the curve, and the law is fitted again from where it stood; one more residual is added for what a new measurement
+ * scatters. It knows nothing of the law being wrong, so far beyond the largest subset it is too narrow (`npm run bench:prediction`
+ * prints its coverage). With 4 points there is no residual to draw: 0 to infinity. O(draws × rounds × points).
  */
-export function predictLoss({ law, parameters, points }: RectifiedFit, examples: number, { level = 0.95, draws = 200, seed = 1 }: { readonly level?: number; readonly draws?: number; readonly seed?: number } = {}): Interval {
+export function predictLoss(
+  { law, parameters, points }: RectifiedFit,
+  examples: number,
+  { level = 0.95, draws = 200, seed = 1 }: { readonly level?: number; readonly draws?: number; readonly seed?: number } = {},
+): Interval {
   const value = lossAt(law, examples)
   const n = points.length
   const method = `residual bootstrap, ${draws} draws, ${Math.round(level * 100)} %`
@@ -89,7 +94,13 @@ export function predictLoss({ law, parameters, points }: RectifiedFit, examples:
     const again = leastSquares((tried) => x.map((one, at) => Math.log(logistic(tried, one)) - (y[at] ?? 0)), parameters, { rounds: 12 })
     return logistic(again.parameters, lnD) * Math.exp(draw())
   }).filter(Number.isFinite)
-  return { value, low: Math.min(value, quantile(values, (1 - level) / 2)), high: Math.max(value, quantile(values, (1 + level) / 2)), n, method }
+  return {
+    value,
+    low: Math.min(value, quantile(values, (1 - level) / 2)),
+    high: Math.max(value, quantile(values, (1 + level) / 2)),
+    n,
+    method,
+  }
 }
 
 /** Three beginnings: the slow phase ends before, amid, or after the points, with E ever further below them. */
@@ -101,19 +112,28 @@ function startsOf(x: readonly number[], y: readonly number[]): number[][] {
     [0, 0.3],
     [0.5, 0.6],
     [1, 2],
-  ].map(([share = 0, below = 1]) => [top + 0.02, bottom - below * Math.max(0.05, top - bottom), beta, -beta * (first + share * (last - first))])
+  ].map(([share = 0, below = 1]) => [
+    top + 0.02,
+    bottom - below * Math.max(0.05, top - bottom),
+    beta,
+    -beta * (first + share * (last - first)),
+  ])
 }
 
 /**
- * The authors' surrogate: min over Z of (ln(A + E Z) − ln(1 + Z) − y)² + (ln Z − β x − B')², by turns: each ln Z by damped Newton steps given the rest, β
- * and B' by a line through ln Z, A and E by least squares given Z.
+ * The authors' surrogate: min over Z of (ln(A + E Z) − ln(1 + Z) − y)² + (ln Z − β x − B')², by turns: each ln Z by damped Newton steps
+ * given the rest, β and B' by a line through ln Z, A and E by least squares given Z.
  */
 function alternating(x: readonly number[], y: readonly number[], start: readonly number[]): number[] {
   let [lnA = 0, lnE = 0, beta = 0, shift = 0] = start
   let lnZ = x.map((value) => beta * value + shift)
   for (let turn = 0; turn < 12; turn++) {
     lnZ = lnZ.map((value, at) => {
-      const { parameters } = leastSquares(([z = 0]) => [Math.log(logistic([lnA, lnE, 1, 0], z)) - (y[at] ?? 0), z - beta * (x[at] ?? 0) - shift], [value], { rounds: 3 })
+      const { parameters } = leastSquares(
+        ([z = 0]) => [Math.log(logistic([lnA, lnE, 1, 0], z)) - (y[at] ?? 0), z - beta * (x[at] ?? 0) - shift],
+        [value],
+        { rounds: 3 },
+      )
       return parameters[0] ?? value
     })
     const meanX = x.reduce((sum, value) => sum + value, 0) / x.length
@@ -121,7 +141,11 @@ function alternating(x: readonly number[], y: readonly number[], start: readonly
     const spread = x.reduce((sum, value) => sum + (value - meanX) ** 2, 0)
     beta = Math.max(1e-3, x.reduce((sum, value, at) => sum + (value - meanX) * ((lnZ[at] ?? 0) - meanZ), 0) / spread)
     shift = meanZ - beta * meanX
-    const fit = leastSquares((pair) => lnZ.map((z, at) => Math.log(logistic([pair[0] ?? 0, pair[1] ?? 0, 1, 0], z)) - (y[at] ?? 0)), [lnA, lnE], { rounds: 5 })
+    const fit = leastSquares(
+      (pair) => lnZ.map((z, at) => Math.log(logistic([pair[0] ?? 0, pair[1] ?? 0, 1, 0], z)) - (y[at] ?? 0)),
+      [lnA, lnE],
+      { rounds: 5 },
+    )
     ;[lnA = lnA, lnE = lnE] = fit.parameters
   }
   return [lnA, lnE, beta, shift]
