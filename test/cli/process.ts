@@ -1,11 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-
-const root = fileURLToPath(new URL('../..', import.meta.url))
+import { bundledCommand } from './bundle.js'
 
 /** The command as it is in the sources, so that no build can be stale. */
-const command = ['--import', join(root, 'node_modules/tsx/dist/loader.mjs'), join(root, 'src/cli/main.ts')]
+const command = [await bundledCommand()]
 
 export interface Finished {
   readonly code: number | null
