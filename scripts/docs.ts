@@ -40,6 +40,11 @@ const endpoints: readonly Endpoint[] = [
   },
   {
     method: 'GET',
+    path: '/v1/decisions',
+    text: 'The newest decisions first, without their calls: `limit` (50; at most 200), `after` (an id: those before it), `key`, `weighed=true` (only where several arms were weighed). A key lists its own decisions, the admin key all. See [Dashboard](dashboard.md#endpoints-that-came-with-it).',
+  },
+  {
+    method: 'GET',
     path: '/v1/decisions/{id}',
     text: 'Why a request was answered as it was, every call that was made for it, and what was said of it. The id comes in the header `x-bursar-decision`. A key reads its own decisions, the admin key all.',
   },
@@ -56,7 +61,7 @@ const endpoints: readonly Endpoint[] = [
   {
     method: 'any',
     path: '/admin/',
-    text: "Keys, accounts, their usage and the audit, with the admin key only. LiteLLM's `/key/…`, `/user/new`, `/team/new` and `/spend/logs` are understood as well. See [Keys](keys.md#the-admin-api).",
+    text: "Keys, accounts, their usage and the audit, budgets, arms and deployments, with the admin key only. LiteLLM's `/key/…`, `/user/new`, `/team/new` and `/spend/logs` are understood as well. See [Keys](keys.md#the-admin-api).",
   },
   {
     method: 'GET',

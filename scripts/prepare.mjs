@@ -21,4 +21,5 @@ if (process.argv[2] === 'build') {
   process.stderr.write('bursar: building …\n')
   run(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', 'tsconfig.build.json'])
   chmodSync(`${root}dist/cli/main.js`, 0o755)
+  run(process.execPath, [`${root}scripts/dashboard.mjs`])
 }

@@ -4,15 +4,15 @@ import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { BursarError, toBursarError } from '../errors/index.js'
 import { formatUsd, type Money } from '../quantities/index.js'
-import type { DecisionRecord, WeighedArm } from '../ledger/index.js'
-import { explainDecision } from '../routing/index.js'
 import { addAdminRoutes } from './admin/routes.js'
-import { addFeedbackRoutes, outcomeJson } from './endpoints/feedback.js'
+import { addDashboardRoutes } from './dashboard/index.js'
+import { addDecisionRoutes } from './endpoints/decisions.js'
+import { addFeedbackRoutes } from './endpoints/feedback.js'
 import { addUsageRoutes, type UsageScope } from './endpoints/usage.js'
 import { EXPOSED_HEADERS } from './http/exposed-headers.js'
 import { mayName, type Key } from './keys.js'
 import { addProofRoutes } from './proof/routes.js'
-import { decisionOf, isAuto } from './routing/index.js'
+import { isAuto } from './routing/index.js'
 import type { GatewayState, ListedModel } from './state.js'
 import type { RequestObserver } from './request-observer.js'
 
@@ -22,6 +22,8 @@ interface AppInputs {
   draining(): boolean
   readonly corsOrigins: readonly string[]
   readonly metrics: boolean
+  /** Whether the dashboard's pages are served. */
+  readonly dashboard: boolean
 }
 
 /** The same as a handler for a Node server. */
@@ -31,7 +33,7 @@ export function createListener(inputs: AppInputs): (req: IncomingMessage, res: S
 }
 
 /** The endpoints that carry no traffic: health, models, metrics, records. */
-export function createApp({ state, observer, draining, corsOrigins, metrics }: AppInputs): Hono {
+export function createApp({ state, observer, draining, corsOrigins, metrics, dashboard }: AppInputs): Hono {
   const app = new Hono()
   if (corsOrigins.length > 0)
     app.use(
@@ -72,48 +74,13 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
     if (choicesFor(key, state()).includes(id)) return c.json(listedChoice(id))
     throw new BursarError(`The model "${id}" doesn't exist here.`, { code: 'model_not_found', status: 404, path: 'model' })
   })
-  app.get('/v1/decisions/:id', async (c) => {
-    const scope = scopeOf(c.req.raw.headers, state())
-    const { ledger } = state()
-    const decision = await ledger.decision(c.req.param('id'))
-    if (!decision || (scope !== 'all' && decision.key !== scope.key))
-      throw new BursarError('There is no such decision, or it is no longer remembered.', { code: 'not_found', status: 404 })
-    const calls = await ledger.calls({ requestId: decision.requestId, limit: 100 })
-    const outcomes = await ledger.outcomes({ decisionId: decision.decisionId, limit: 100 })
-    return c.json({
-      id: decision.decisionId,
-      request_id: decision.requestId,
-      created: Math.floor(decision.at),
-      requested_model: decision.requestedModel,
-      arm: decision.arm,
-      policy: decision.policy,
-      propensity: decision.propensity,
-      reason: decision.reason,
-      ...weighedJson(decision),
-      ...trialJson(decision),
-      calls: calls.map((call) => ({
-        id: call.callId,
-        deployment: call.deployment,
-        model: call.model,
-        attempt: call.attempt,
-        end: call.end,
-        status: call.status,
-        error: call.errorCode ?? null,
-        usage: call.usage,
-        usage_estimated: call.usageEstimated,
-        cost: call.cost.usd === null ? null : Number(formatUsd(call.cost.usd)),
-        seconds: call.cost.seconds,
-        first_token_seconds: call.firstTokenSeconds ?? null,
-        price_source: call.priceSource ?? null,
-      })),
-      outcomes: outcomes.map(outcomeJson),
-    })
-  })
   const now = () => state().clock.now()
   const ledger = () => state().ledger
+  addDecisionRoutes(app, { authorize: (headers) => scopeOf(headers, state()), ledger })
   addUsageRoutes(app, { authorize: (headers) => scopeOf(headers, state()), ledger, now, priceOf: (call, usage) => state().priceOf(call, usage) })
   addAdminRoutes(app, { keyring: () => state().keyring, accounts: () => state().accounts, counters: () => state().counters, lostCalls: () => state().lostCalls, ledger, now })
   addProofRoutes(app, () => state().proof)
+  addDashboardRoutes(app, { state, pages: dashboard })
   addFeedbackRoutes(app, {
     told(outcome) {
       state().routing.told(outcome)
@@ -136,39 +103,6 @@ export function createApp({ state, observer, draining, corsOrigins, metrics }: A
     return new Response(JSON.stringify(errorBody(error)), { status: error.status, headers: { 'content-type': 'application/json', 'x-bursar-error': error.code, ...Object.fromEntries(c.res.headers) } })
   })
   return app
-}
-
-/** What was weighed for a decision, with the whole of it in words. */
-function weighedJson(record: DecisionRecord): Record<string, unknown> {
-  const { weighed } = record
-  if (weighed === undefined) return {}
-  const estimate = (of: WeighedArm) => ({
-    arm: of.arm,
-    quality: of.quality,
-    quality_deviation: of.qualityDeviation,
-    cost: of.usd,
-    output_tokens: of.outputTokens,
-    seconds: of.seconds,
-    joules: of.joules,
-    support: of.support,
-  })
-  const arms = weighed.arms.map(estimate)
-  return {
-    explanation: explainDecision(decisionOf(record)).join('\n'),
-    objective: weighed.objective,
-    reference: weighed.reference,
-    explored: weighed.explored,
-    familiarity: weighed.familiarity,
-    expected: arms.find(({ arm }) => arm === record.arm) ?? null,
-    expected_of_reference: arms.find(({ arm }) => arm === weighed.reference) ?? null,
-    alternatives: arms,
-    excluded: weighed.excluded,
-  }
-}
-
-/** Its part in the live proof. */
-function trialJson({ trial }: DecisionRecord): Record<string, unknown> {
-  return trial === undefined ? {} : { trial: { held_out: trial.heldOut, holdout: trial.holdout, policy_arm: trial.policyArm, stratum: trial.stratum ?? null, unit: trial.unit ?? null } }
 }
 
 function errorBody(error: BursarError): Record<string, unknown> {

@@ -3,7 +3,7 @@ import { BursarError } from '../errors/index.js'
 import { Deadlines } from '../environment/index.js'
 import { SharedBudgets, type Ledger } from '../ledger/index.js'
 import { systemClock, type Clock } from '../quantities/index.js'
-import { exposureProblem, type Config } from './config/index.js'
+import { exposureProblem, hasDashboard, type Config } from './config/index.js'
 import { alertText, createWebhook } from './alerts/index.js'
 import { createObserver } from './observer.js'
 import { openProof, whyRolledBack } from './proof/index.js'
@@ -139,7 +139,7 @@ export class Gateway {
       })
     metrics.knowModels(namesOf(state))
     keepSecrets(config, log)
-    const server = new GatewayServer(current, observer, { headerBytes: config.limits.header_bytes, slowReaderSeconds: config.server.slow_reader_seconds, corsOrigins: config.server.cors_origins ?? [], metrics: config.telemetry.prometheus })
+    const server = new GatewayServer(current, observer, { headerBytes: config.limits.header_bytes, slowReaderSeconds: config.server.slow_reader_seconds, corsOrigins: config.server.cors_origins ?? [], metrics: config.telemetry.prometheus, dashboard: hasDashboard(config) })
     gateway = new Gateway(config, state, shared, server, log, metrics, async () => {
       await verifiers.close()
       await proof.close()
@@ -267,6 +267,7 @@ function changedForLater(before: Config, after: Config): readonly string[] {
     'server.cors_origins': ({ server }) => server.cors_origins,
     'limits.header_bytes': ({ limits }) => limits.header_bytes,
     telemetry: ({ telemetry }) => [telemetry.otlp_endpoint, telemetry.service_name, telemetry.prometheus],
+    dashboard: hasDashboard,
     'proof.state': ({ proof }) => proof.state,
     'routing.encoder': ({ routing }) => routing.encoder,
     'routing.predictor.train': ({ routing }) => routing.predictor.train,

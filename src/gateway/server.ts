@@ -18,6 +18,8 @@ export interface ServerSettings {
   readonly corsOrigins: readonly string[]
   /** Whether `GET /metrics` answers. */
   readonly metrics: boolean
+  /** Whether `GET /dashboard` answers. */
+  readonly dashboard: boolean
 }
 
 /** Requests that are unpacked in one turn of the event loop. */
@@ -59,7 +61,7 @@ export class GatewayServer {
     let loading: Promise<(req: IncomingMessage, res: ServerResponse) => Promise<void>> | undefined
     const listener = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
       loading ??= import('./app.js').then(({ createListener }) =>
-        createListener({ state, observer, draining: () => this.draining, corsOrigins: settings.corsOrigins, metrics: settings.metrics }),
+        createListener({ state, observer, draining: () => this.draining, corsOrigins: settings.corsOrigins, metrics: settings.metrics, dashboard: settings.dashboard }),
       )
       return (await loading)(req, res)
     }

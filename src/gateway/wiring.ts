@@ -1,5 +1,5 @@
 import { priceDuring, type Catalog } from '../catalog/index.js'
-import type { CallObserver, Deadlines, Deployment, LiveWorld } from '../environment/index.js'
+import type { CallObserver, Deadlines, LiveWorld } from '../environment/index.js'
 import { createCallBudget, type Ledger, type SharedBudgets } from '../ledger/index.js'
 import type { Clock } from '../quantities/index.js'
 import { seededRandom } from '../statistics/index.js'
@@ -50,8 +50,6 @@ export interface SharedParts {
 
 export interface WiredState extends GatewayState {
   readonly built: ReadonlyMap<string, BuiltProvider>
-  /** By what they were made from. */
-  readonly deployments: ReadonlyMap<string, Deployment>
   /** Closes the providers that `next` no longer uses. To be called when no request of this state or an earlier one is under way. */
   retire(next: WiredState | undefined): Promise<void>
 }
@@ -91,6 +89,7 @@ export async function wire(config: Config, shared: SharedParts, before?: WiredSt
     world,
     ledger: shared.ledger,
     counters: shared.budgets.counters,
+    budgets: shared.budgets,
     ledgerProblem: () => shared.ledgerProblem(),
     accounts: shared.accounts,
     lostCalls: shared.lostCalls,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
-import { defaultConfig, Gateway, loadConfig, parseConfig, watchConfig, withKey, type Config, type Overrides } from '../../gateway/index.js'
+import { defaultConfig, Gateway, hasDashboard, loadConfig, parseConfig, watchConfig, withKey, type Config, type Overrides } from '../../gateway/index.js'
 import { version } from '../version.js'
 
 interface ServeOptions {
@@ -135,6 +135,7 @@ function introduction(
     `  key            ${generated ? `${generated.key}   (kept in ${generated.file})` : config.keys.length === 0 ? 'none needed on this machine' : config.keys.map((entry) => entry.name).join(', ')}`,
     `  ledger         ${ledgerText(config)}`,
     ...(config.admin === undefined ? [] : ['  admin          on: bursar keys and bursar accounts, with the admin key']),
+    ...(hasDashboard(config) ? [`  dashboard      ${url}/dashboard`] : []),
     '',
     '  Try it:',
     '',

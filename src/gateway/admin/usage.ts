@@ -53,7 +53,7 @@ async function budgetsJson(level: BudgetLevel, { counters }: UsageParts, now: nu
 }
 
 /** The subject's own level, with those above it before it. Of a subject whose accounts are not there only its own. */
-function levelsOver(subject: Account | KeyAccount, keyring: Keyring): readonly BudgetLevel[] {
+export function levelsOver(subject: Account | KeyAccount, keyring: Keyring): readonly BudgetLevel[] {
   const { id, name, rules } = subject
   const own: BudgetLevel = { kind: 'kind' in subject ? subject.kind : 'key', id, name, rules }
   const chain = chainOf(subject, (kind, above) => keyring.account(kind, above))

@@ -25,6 +25,7 @@ export { InvalidConfiguration, problemText, type ConfigProblem } from './problem
 export {
   exposureProblem,
   fingerprintOf,
+  hasDashboard,
   isLoopback,
   loadConfig,
   parseConfig,

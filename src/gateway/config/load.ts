@@ -176,6 +176,11 @@ export function isLoopback(host: string): boolean {
   return bare === 'localhost' || bare === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare) || /^::ffff:127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare)
 }
 
+/** Whether the dashboard is served: where nobody says, only to this machine. */
+export function hasDashboard({ dashboard, server }: Config): boolean {
+  return dashboard.enabled ?? isLoopback(server.host)
+}
+
 /** What would let strangers in: why this configuration must not be served, or `undefined`. */
 export function exposureProblem(config: Config): string | undefined {
   // With an admin key callers need a key from the first moment on, also while there is none yet.

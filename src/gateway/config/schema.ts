@@ -140,6 +140,15 @@ const telemetry = z.strictObject({
   prometheus: z.boolean().default(true).describe('Whether `GET /metrics` answers.'),
 })
 
+const dashboard = z.strictObject({
+  enabled: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether `GET /dashboard` serves the dashboard. When left out, where the gateway listens on this machine only; with `true` on any address: put TLS in front then, since keys are typed into it.',
+    ),
+})
+
 /** The YAML file. Strict: a key that is not here is an error. Documentation and JSON Schema are made from it. */
 export const configSchema = z.strictObject({
   server: server.prefault({}).describe('Where the gateway listens and how it treats connections.'),
@@ -186,6 +195,7 @@ export const configSchema = z.strictObject({
     .describe('Whether streams end with usage and cost: always, only when the caller asked (`stream_options.include_usage`), or never.'),
   log: log.prefault({}).describe('The log on standard error.'),
   telemetry: telemetry.prefault({}).describe('Traces and metrics.'),
+  dashboard: dashboard.prefault({}).describe('The dashboard in the browser: see docs/dashboard.md.'),
   prices: z
     .record(modelReference(), pricesSchema)
     .prefault({})

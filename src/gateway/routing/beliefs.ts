@@ -18,6 +18,11 @@ export interface Belief {
   readonly evidence: ReadonlyMap<ArmId, number>
 }
 
+export interface LearnedOutcomes {
+  readonly trained: ReadonlyMap<ArmId, number>
+  readonly tenants: ReadonlyMap<string, ReadonlyMap<ArmId, number>>
+}
+
 export interface BeliefSettings {
   readonly kind: PredictorKind
   readonly settings: unknown
@@ -105,6 +110,18 @@ export class Beliefs {
 
   get kind(): string {
     return this.current.kind.kind
+  }
+
+  /**
+   * Outcomes with a quality that were learned of each arm, by weight: of everyone's beginning (`trained`), and of each tenant with
+   * those included.
+   */
+  learnedOutcomes(): LearnedOutcomes {
+    const copied = (outcomes: ReadonlyMap<ArmId, number> | undefined) => new Map(outcomes)
+    return {
+      trained: copied(this.base?.outcomes),
+      tenants: new Map([...this.evidence].map(([tenant, outcomes]) => [tenant, copied(outcomes)])),
+    }
   }
 
   /** Throws what the predictor does. */

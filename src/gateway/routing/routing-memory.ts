@@ -5,7 +5,7 @@ import { learningBudget, type LearningBudget, type Observation } from '../../rou
 import type { Answer } from '../../strategies/index.js'
 import type { Features, Understanding } from '../../understanding/index.js'
 import type { RoutingConfig } from '../config/index.js'
-import { Beliefs, type Belief, type BeliefSettings } from './beliefs.js'
+import { Beliefs, type Belief, type BeliefSettings, type LearnedOutcomes } from './beliefs.js'
 import { Conversations } from './conversations.js'
 import { DecisionMemory, type RememberedDecision } from './decision-memory.js'
 import type { Routed, RouterParts, RoutingFault } from './router.js'
@@ -75,6 +75,11 @@ export class RoutingMemory implements RouterParts {
   about(tenant: string, features: Features, arms: readonly string[], user?: string): Belief {
     if (this.beliefs === undefined) throw new Error('routing is not configured')
     return this.beliefs.about(tenant, features, arms, user)
+  }
+
+  /** What was learned so far, for those who operate the gateway. */
+  learnedOutcomes(): LearnedOutcomes {
+    return this.beliefs?.learnedOutcomes() ?? { trained: new Map(), tenants: new Map() }
   }
 
   fault(kind: RoutingFault, thrown: unknown): void {

@@ -59,7 +59,7 @@ function moneyOf(dollars: number | null): Money | null {
 }
 
 /** Plain values of an objective; a λ without end is `infinite`, since JSON has no word for it. */
-function objectiveOf(objective: Objective): Record<string, string | number | boolean> {
+export function objectiveOf(objective: Objective): Record<string, string | number | boolean> {
   const kept: Record<string, string | number | boolean> = {}
   for (const [name, value] of Object.entries(objective) as [string, unknown][]) {
     if (typeof value === 'bigint') kept[name] = Number(value) / 1e12

@@ -8,6 +8,7 @@ import { spentOf } from './known.js'
 import { amountOf, limitedUnits, lineOf, secondsUntilFits, type Count } from './lines.js'
 import { budgetExceeded, nameOf, rateLimited, softWarning, unknownAmount, type Refusal } from './messages.js'
 import { windowOf } from './periods.js'
+import { regimeOf } from './regime.js'
 import type { Compiled, SharedBudgets } from './shared.js'
 import { pause, type Queue, type Turn } from './turns.js'
 
@@ -259,8 +260,9 @@ class LevelsBudget implements CallBudget {
     const habit = this.parts.shared.habits.of(this.compiled.owner)
     let regime: Regime = 'ample'
     for (const { count, left, limit } of this.limits()) {
-      if (left <= 0n || Number(left) < habit.roomForTwo(count.unit)) return 'last_call'
-      if (left * 5n < limit) regime = 'tight'
+      const own = regimeOf(left, limit, habit.roomForTwo(count.unit))
+      if (own === 'last_call') return own
+      if (own === 'tight') regime = own
     }
     return regime
   }

@@ -1,5 +1,5 @@
-import type { Clock } from '../../quantities/index.js'
-import type { Counters } from '../counters/contract.js'
+import type { Clock, Regime, Unit } from '../../quantities/index.js'
+import type { CounterId, Counters } from '../counters/contract.js'
 import type { Ledger } from '../ledger.js'
 import { Alerts } from './alerts.js'
 import type { BudgetAlert, BudgetLevel } from './contract.js'
@@ -7,6 +7,7 @@ import { Habits } from './habits.js'
 import { Balances, Place } from './known.js'
 import { countsOf, type Count } from './lines.js'
 import { encoded } from './periods.js'
+import { regimeOf } from './regime.js'
 import { thresholdsOf } from './thresholds.js'
 import { Queues } from './turns.js'
 
@@ -72,6 +73,16 @@ export class SharedBudgets {
     if (!(queueSeconds >= 0) || !(maxWaiting >= 1)) throw new RangeError('queueSeconds is 0 or more, maxWaiting 1 or more')
   }
 
+  /** What calls of this process hold of a counter now, in grains: a part of what is used of it. */
+  heldHere(counter: CounterId): bigint {
+    return this.balances.peek(counter)?.reserved ?? 0n
+  }
+
+  /** How tight a hard limit is for whoever calls at this level, as calls of it are told (`CallBudget.regime`). `left` and `limit` in grains. */
+  regimeOf(level: Pick<BudgetLevel, 'kind' | 'id'>, unit: Unit, left: bigint, limit: bigint): Regime {
+    return regimeOf(left, limit, this.habits.of(ownerName(level)).roomForTwo(unit))
+  }
+
   /** Worked out once for an array of levels, and for each level of a new array. Throws `RangeError` for limits that are none. */
   compile(levels: readonly BudgetLevel[]): Compiled {
     let compiled = this.byLevels.get(levels)
@@ -119,6 +130,6 @@ function inOrder(byLevel: readonly (readonly Place[])[]): readonly Place[] {
   return (['budget', 'requests', 'tokens', 'parallel'] as const).flatMap((kind) => all.filter(({ count }) => count.kind === kind))
 }
 
-function ownerName({ kind, id }: BudgetLevel): string {
+function ownerName({ kind, id }: Pick<BudgetLevel, 'kind' | 'id'>): string {
   return `${kind}:${encoded(id)}`
 }
