@@ -1,6 +1,3 @@
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { CheckResult } from './schema.js'
 
@@ -136,7 +133,7 @@ export class BoundedChecks {
 
   private ensureThread(): Worker {
     if (this.thread) return this.thread
-    const thread = new Worker(entry(), { execArgv: [], env: {}, resourceLimits: { maxOldGenerationSizeMb: THREAD_MEMORY_MB } })
+    const thread = new Worker(threadFile, { execArgv: [], env: {}, resourceLimits: { maxOldGenerationSizeMb: THREAD_MEMORY_MB } })
     thread.on('message', (message: CheckAnswer | 'ready') => {
       if (this.thread !== thread) return
       if (message === 'ready') {
@@ -213,13 +210,8 @@ export class BoundedChecks {
   }
 }
 
-/** The thread's program. From the sources (tests, `tsx`) it needs a loader of its own: threads don't have that of their process. */
-function entry(): URL {
-  if (!import.meta.url.endsWith('.ts')) return new URL('./check-thread.js', import.meta.url)
-  const source = JSON.stringify(new URL('./check-thread.ts', import.meta.url).href)
-  const loader = join(dirname(createRequire(import.meta.url).resolve('tsx/package.json')), 'dist/esm/api/index.mjs')
-  return new URL(`data:text/javascript,${encodeURIComponent(`import { tsImport } from ${JSON.stringify(pathToFileURL(loader).href)}\nawait tsImport(${source}, ${source})`)}`)
-}
+/** Run from source (tests, tsx), the thread needs a loader of its own. */
+const threadFile = new URL(import.meta.url.endsWith('.ts') ? './start-from-source.mjs' : './check-thread.js', import.meta.url)
 
 function notChecked(checks: readonly BoundedCheck[]): readonly CheckResult[] {
   return checks.map(() => 'not_checked')
