@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -9,6 +10,8 @@ vi.setConfig({ testTimeout: 60_000 })
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 let bench: Bench
+/** Where they run: a gateway in an example keeps its ledger in the folder it is started from. */
+const folder = mkdtempSync(join(tmpdir(), 'bursar-examples-'))
 beforeAll(async () => {
   bench = await startBench((config) => {
     config['providers'] = { sandbox: { type: 'sandbox', speed: 'instant' } }
@@ -16,7 +19,10 @@ beforeAll(async () => {
     config['prices'] = {}
   })
 })
-afterAll(() => bench.close())
+afterAll(async () => {
+  await bench.close()
+  rmSync(folder, { recursive: true })
+})
 
 /** What each example must print. An example that isn't here fails. */
 const expected: Readonly<Record<string, readonly RegExp[]>> = {
@@ -59,7 +65,7 @@ describe('examples', () => {
 
 function runExample(name: string): Promise<{ code: number | null; out: string; err: string }> {
   const child = spawn(process.execPath, ['--import', join(root, 'node_modules/tsx/dist/loader.mjs'), join(root, 'examples', name)], {
-    cwd: root,
+    cwd: folder,
     env: { PATH: process.env['PATH'], BURSAR_URL: bench.url, BURSAR_KEY: KEY },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
