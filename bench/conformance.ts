@@ -4,7 +4,6 @@
 //        npm run bench:conformance -- --base-url URL --header 'authorization: Bearer …' [--model mock] [--upstream-port 9901]
 //                                                        any gateway that sends `model` on to http://127.0.0.1:UPSTREAM-PORT/v1
 //        [--only ID,ID] [--no-keys] [--json FILE]
-import { parseArgs } from 'node:util'
 import { startUpstream, type Upstream } from '../test/upstream/index.js'
 import { accountingChecks } from './conformance/accounting.js'
 import type { Check, Outcome } from './conformance/check.js'
@@ -15,23 +14,26 @@ import { requestChecks } from './conformance/requests.js'
 import { streamChecks } from './conformance/streams.js'
 import type { Child } from './gateway/children.js'
 import { benchKey, benchPrices, missing, startBursar, startPortkey } from './gateway/targets.js'
+import { benchOptions } from './options.js'
 import { commandLine, packageVersion, table, writeReport } from './report.js'
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
 const checks: readonly Check[] = [...streamChecks, ...faultChecks, ...requestChecks, ...accountingChecks, ...httpChecks]
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      'base-url': { type: 'string' },
-      header: { type: 'string', multiple: true, default: [] },
-      model: { type: 'string', default: 'mock' },
-      name: { type: 'string', default: 'gateway' },
-      'no-keys': { type: 'boolean', default: false },
-      'upstream-port': { type: 'string' },
-      only: { type: 'string' },
-      json: { type: 'string' },
+  const { values } = benchOptions('bench:conformance', 'How a gateway behaves when something goes wrong, as a table.', {
+    'base-url': {
+      type: 'string',
+      takes: 'url',
+      about: 'this gateway, which sends the model on to http://127.0.0.1:UPSTREAM-PORT/v1 (default: ours)',
     },
+    header: { type: 'string', takes: 'line', multiple: true, about: 'with --base-url: a header to send, such as a key', default: [] },
+    model: { type: 'string', takes: 'name', about: 'with --base-url: the model to name', default: 'mock' },
+    name: { type: 'string', takes: 'name', about: 'with --base-url: what the gateway is called in the table', default: 'gateway' },
+    'no-keys': { type: 'boolean', about: 'with --base-url: it checks no keys', default: false },
+    'upstream-port': { type: 'string', takes: 'port', about: 'where the scripted upstream listens (9901 with --base-url, else any)' },
+    only: { type: 'string', takes: 'list', about: 'only these checks' },
+    json: { type: 'string', takes: 'file', about: 'also write the report as JSON' },
   })
   const startedAt = performance.now()
   const only = values.only?.split(',')

@@ -1,9 +1,9 @@
 // How often the intervals of the live proof hold what they promise: simulated experiments with drifting traffic, a biased judge of whom
 // few answers are checked by people, and a policy that learns. Usage: npm run bench:coverage [-- --runs N] [--requests N] [--seed N]
 // [--json FILE]
-import { parseArgs } from 'node:util'
 import { Comparison, nonInferiority } from '../src/evaluation/index.js'
 import { childRandom, normalDraw, quantile, shareInterval } from '../src/statistics/index.js'
+import { benchOptions } from './options.js'
 import { commandLine, packageVersion, table, writeReport } from './report.js'
 
 interface Scenario {
@@ -37,14 +37,16 @@ const scenarios: readonly Scenario[] = [
   { name: 'nearly always right (99 %)', gap: () => 0, holdout: () => 0.05, drift: 0, quality: { reference: 0.99 } },
 ]
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: 'string', default: '2000' },
-    requests: { type: 'string', default: '10000' },
-    seed: { type: 'string', default: '1' },
-    json: { type: 'string' },
+const { values } = benchOptions(
+  'bench:coverage',
+  'How often the intervals of the live proof hold what they promise, in simulated experiments.',
+  {
+    runs: { type: 'string', takes: 'number', about: 'experiments of each kind', default: '2000' },
+    requests: { type: 'string', takes: 'number', about: 'requests of each experiment', default: '10000' },
+    seed: { type: 'string', takes: 'number', about: 'of everything that is drawn', default: '1' },
+    json: { type: 'string', takes: 'file', about: 'also write the report as JSON' },
   },
-})
+)
 const runs = Number(values.runs)
 const requests = Number(values.requests)
 const seed = Number(values.seed)

@@ -1,23 +1,25 @@
 // Makespan of evaluations whose answers are graded by something slow: grading in the slot of the call (coupled) against stages of their
 // own (decoupled), in a simulated world on a virtual clock, beside the lower bound. Usage: npm run bench:evaluate [-- --seeds N --slots
 // 8 --grading 8 --seed N --json FILE]
-import { parseArgs } from 'node:util'
 import { virtualClock } from '../src/environment/index.js'
 import { Stage } from '../src/evaluation/index.js'
 import { childRandom, mean, normalDraw, type Random } from '../src/statistics/index.js'
+import { benchOptions } from './options.js'
 import { commandLine, packageVersion, table, writeReport } from './report.js'
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '20' },
-    slots: { type: 'string', default: '8' },
-    grading: { type: 'string', default: '8' },
-    seed: { type: 'string', default: '1' },
-    train: { type: 'string' },
-    test: { type: 'string' },
-    json: { type: 'string' },
+const { values } = benchOptions(
+  'bench:evaluate',
+  'Makespan of evaluations that are graded by something slow: in the slot of the call, against slots of their own.',
+  {
+    seeds: { type: 'string', takes: 'number', about: 'workloads of each kind', default: '20' },
+    slots: { type: 'string', takes: 'number', about: 'calls at the same time', default: '8' },
+    grading: { type: 'string', takes: 'number', about: 'answers graded at the same time', default: '8' },
+    seed: { type: 'string', takes: 'number', about: 'of everything that is drawn', default: '1' },
+    train: { type: 'string', takes: 'dir', about: 'not used: nothing is fitted here' },
+    test: { type: 'string', takes: 'dir', about: 'not used: the world is simulated' },
+    json: { type: 'string', takes: 'file', about: 'also write the report as JSON' },
   },
-})
+)
 
 interface Job {
   readonly evaluation: number

@@ -1,30 +1,32 @@
 // Evaluation on a budget: the best of many models from few cells, an unseen model's mean from few items, and how reliable that is.
 // Usage: npm run bench:evaluation [-- --test DIR --part arms,items,reliability --data NAME --seeds N --shares 0.05,0.1 --batches 1,8,32
 // --items 10,30,100,300 --lrf --json FILE]
-import { parseArgs } from 'node:util'
 import { decisionBound, searches, type SearchName } from '../src/evaluation/index.js'
 import { scoreMatrices, type ScoreMatrix } from './data/score-matrices.js'
 import { DataProblem, dataRoot } from './data/source.js'
 import { INDIFFERENCE, measureSearch, type SearchResult } from './evaluation/best-arm.js'
 import { measureFewItems } from './evaluation/few-items.js'
 import { measureReliability, measureTiers } from './evaluation/reliability.js'
+import { benchOptions } from './options.js'
 import { commandLine, figure, packageVersion, table, writeReport } from './report.js'
 
-const { values } = parseArgs({
-  options: {
-    test: { type: 'string' },
-    train: { type: 'string' },
-    part: { type: 'string', default: 'arms,items,reliability' },
-    data: { type: 'string', multiple: true },
-    seeds: { type: 'string', default: '100' },
-    seed: { type: 'string', default: '1' },
-    shares: { type: 'string', default: '0.05,0.1' },
-    batches: { type: 'string', default: '1,8,32' },
-    items: { type: 'string', default: '10,30,100,300' },
-    lrf: { type: 'boolean', default: false },
-    json: { type: 'string' },
+const { values } = benchOptions(
+  'bench:evaluation',
+  'Evaluation on a budget: the best of many models from few cells, an unseen model from few items, and how reliable that is.',
+  {
+    test: { type: 'string', takes: 'dir', about: 'folder that holds the data sets (default: $BURSAR_DATA)' },
+    train: { type: 'string', takes: 'dir', about: 'the same, where --test is left out' },
+    part: { type: 'string', takes: 'list', about: 'which parts', default: 'arms,items,reliability' },
+    data: { type: 'string', takes: 'name', multiple: true, about: 'which data sets (default: all)' },
+    seeds: { type: 'string', takes: 'number', about: 'runs of each setting', default: '100' },
+    seed: { type: 'string', takes: 'number', about: 'of everything that is drawn', default: '1' },
+    shares: { type: 'string', takes: 'list', about: 'shares of the cells that may be scored', default: '0.05,0.1' },
+    batches: { type: 'string', takes: 'list', about: 'cells asked at the same time', default: '1,8,32' },
+    items: { type: 'string', takes: 'list', about: 'items that are scored of an unseen model', default: '10,30,100,300' },
+    lrf: { type: 'boolean', about: 'also the search by low-rank factors, which is slow', default: false },
+    json: { type: 'string', takes: 'file', about: 'also write the report as JSON' },
   },
-})
+)
 const startedAt = performance.now()
 const root = values.test ?? values.train ?? dataRoot()
 const seeds = Number(values.seeds)

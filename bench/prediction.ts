@@ -1,26 +1,23 @@
 // Prediction without running, against the published figures and against baselines: fine-tuning (089), shots (044), configurations
 // (031), agent runs (203). Usage: npm run bench:prediction [-- --curves DIR --test DIR --only fine-tuning,shots,configuration,agent-run
 // --seed N --json FILE]
-import { parseArgs } from 'node:util'
 import { agentRunResults } from './prediction/agent-runs.js'
 import { configurationResults } from './prediction/configuration.js'
 import { fineTuningResults } from './prediction/fine-tuning.js'
 import { shotResults } from './prediction/shots.js'
 import { DataProblem, dataRoot } from './data/source.js'
+import { benchOptions } from './options.js'
 import { commandLine, packageVersion, writeReport, type DataSource } from './report.js'
 
-const { values } = parseArgs({
-  options: {
-    /** The folder `benchmark` of github.com/linhaowei1/Fine-tuning-Scaling-Law. */
-    curves: { type: 'string' },
-    test: { type: 'string' },
-    train: { type: 'string' },
-    only: { type: 'string', default: 'fine-tuning,shots,configuration,agent-run' },
-    seed: { type: 'string', default: '1' },
-    simulations: { type: 'string', default: '200' },
-    folds: { type: 'string', default: '5' },
-    json: { type: 'string' },
-  },
+const { values } = benchOptions('bench:prediction', 'Prediction without running, against published figures and against baselines.', {
+  curves: { type: 'string', takes: 'dir', about: 'folder benchmark of github.com/linhaowei1/Fine-tuning-Scaling-Law' },
+  test: { type: 'string', takes: 'dir', about: 'folder that holds the data sets (default: $BURSAR_DATA)' },
+  train: { type: 'string', takes: 'dir', about: 'the same, where --test is left out' },
+  only: { type: 'string', takes: 'list', about: 'which parts', default: 'fine-tuning,shots,configuration,agent-run' },
+  seed: { type: 'string', takes: 'number', about: 'of everything that is drawn', default: '1' },
+  simulations: { type: 'string', takes: 'number', about: 'simulated data sets of the part shots', default: '200' },
+  folds: { type: 'string', takes: 'number', about: 'of the part agent-run: shares of the runs that are held out in turn', default: '5' },
+  json: { type: 'string', takes: 'file', about: 'also write the report as JSON' },
 })
 const startedAt = performance.now()
 const root = values.test ?? values.train ?? dataRoot()

@@ -4,24 +4,26 @@
  * taken to have been made), `--json FILE`.
  */
 import { basename } from 'node:path'
-import { parseArgs } from 'node:util'
 import { createCatalog, readPriceData, type Catalog } from '../src/catalog/index.js'
 import type { ReportedUsage } from '../src/protocol/index.js'
 import { noUsage, totalInputTokens, totalOutputTokens } from '../src/quantities/index.js'
 import { dataRoot, findPriceData, loadPriceCases, readText } from './data/prices.js'
 import { entriesOf, price, read, samePrice, wrongTokens, type Entry } from './prices/reading.js'
 import { reasons } from './prices/reasons.js'
+import { benchOptions } from './options.js'
 import { commandLine, dataSource, packageVersion, table, writeReport } from './report.js'
 
-const { values: options } = parseArgs({
-  options: {
-    test: { type: 'string' },
-    train: { type: 'string' },
-    'price-data': { type: 'string' },
-    at: { type: 'string' },
-    json: { type: 'string' },
+const { values: options } = benchOptions(
+  'bench:prices',
+  'Real usage objects against their expected price. Ends with 1 on a disagreement that has no proved reason.',
+  {
+    test: { type: 'string', takes: 'dir', about: 'folder that holds the data sets (default: $BURSAR_DATA)' },
+    train: { type: 'string', takes: 'dir', about: 'not used: nothing is fitted here' },
+    'price-data': { type: 'string', takes: 'file', about: 'a table of genai-prices (default: the one that is installed)' },
+    at: { type: 'string', takes: 'date', about: 'when the calls are taken to have been made' },
+    json: { type: 'string', takes: 'file', about: 'also write the report as JSON' },
   },
-})
+)
 
 /** How an entry fared with one price table. */
 type Verdict = 'agrees' | 'other data' | 'explained' | 'unexplained'

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import { drive, type DriveReport } from '../src/cli/drive/drive.js'
 import { driveFormats, type DriveFormat } from '../src/cli/drive/formats.js'
 import { reportLines } from '../src/cli/drive/report.js'
@@ -17,6 +17,7 @@ import { loadAlpacaEval } from './data/alpaca-eval.js'
 import { writeTable, type LoadedTable } from './data/outcome-file.js'
 import { loadRouteLlmGsm8k } from './data/routellm.js'
 import { dataRoot, DataProblem } from './data/source.js'
+import { benchCommand } from './options.js'
 import { commandLine, packageVersion, writeReport, type Report } from './report.js'
 
 const CLI = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
@@ -38,7 +39,7 @@ interface Run {
   readonly report: DriveReport
 }
 
-const command = new Command('bench:recorded')
+const command = benchCommand('bench:recorded')
   .option('--test <dir>', 'folder that holds the data sets (default: $BURSAR_DATA)', dataRoot())
   .option('--train <dir>', 'not used: nothing is fitted here')
   .option('--concurrency <number>', 'calls at the same time', positive, 32)

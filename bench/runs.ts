@@ -4,15 +4,23 @@
  * hand; and how long the gateway's memory of runs takes for a request. Options: `--test DIR` (dataset root), `--json FILE`. Nothing is
  * fitted, so there is no `--train`.
  */
-import { parseArgs } from 'node:util'
 import { judgeRun, profileRun, spreadOf, type InputParts, type RunProfile } from '../src/ledger/index.js'
 import { toDollars, zeroMoney } from '../src/quantities/index.js'
 import { costPerSuccess, median, quantile } from '../src/statistics/index.js'
 import { dataRoot, DataProblem } from './data/source.js'
 import { priceOf, scienceWorldRuns, tauBenchRuns, type RecordedRuns } from './reports/agent-runs.js'
+import { benchOptions } from './options.js'
 import { commandLine, figure, packageVersion, table, writeReport } from './report.js'
 
-const { values: options } = parseArgs({ options: { test: { type: 'string' }, train: { type: 'string' }, json: { type: 'string' } } })
+const { values: options } = benchOptions(
+  'bench:runs',
+  'What a report of agent runs says of recorded ones: growth of the input, what is repeated, spread, cost of a success.',
+  {
+    test: { type: 'string', takes: 'dir', about: 'folder that holds the data sets (default: $BURSAR_DATA)' },
+    train: { type: 'string', takes: 'dir', about: 'not used: nothing is fitted here' },
+    json: { type: 'string', takes: 'file', about: 'also write the report as JSON' },
+  },
+)
 
 interface Summary {
   readonly runs: number

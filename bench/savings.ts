@@ -5,7 +5,7 @@
  * neither): learns from one half of the rows and is measured on the other half.
  */
 import { join } from 'node:path'
-import { Command, InvalidArgumentError } from 'commander'
+import { InvalidArgumentError } from 'commander'
 import { isUnknown, SavingsEstimator } from '../src/evaluation/index.js'
 import type { TrialEvidence, WeighedArm } from '../src/ledger/index.js'
 import { usd } from '../src/quantities/index.js'
@@ -15,6 +15,7 @@ import { loadRouteLlmGsm8kRouting, loadRouteLlmMmlu } from './data/routellm-mmlu
 import { loadRouterBench } from './data/routerbench.js'
 import type { RoutingProblem, RoutingRow } from './data/routing-problem.js'
 import { dataRoot, DataProblem } from './data/source.js'
+import { benchCommand } from './options.js'
 import { commandLine, packageVersion, table, writeReport } from './report.js'
 import { chooser } from './routing/choosing.js'
 import { kindOf } from './routing/contenders.js'
@@ -46,7 +47,7 @@ const margin = 0.02
  */
 const lambdaInReferenceCalls = 5
 
-const settings = new Command('bench:savings')
+const settings = benchCommand('bench:savings')
   .option('--train <dir>', 'data sets to learn from (default: $BURSAR_DATA)', dataRoot())
   .option('--test <dir>', 'data sets to be measured on; without it: the other half of those to learn from')
   .option('--data <names...>', `which data sets: ${Object.keys(loaders).join(', ')} (default: all)`)

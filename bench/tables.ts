@@ -5,7 +5,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { childRandom } from '../src/statistics/index.js'
 import { loadLlmRouter } from './data/llmrouter.js'
 import { loadRouteLlmGsm8kRouting, loadRouteLlmMmlu } from './data/routellm-mmlu.js'
@@ -13,15 +12,18 @@ import { loadRouterArena } from './data/routerarena.js'
 import { loadRouterBench } from './data/routerbench.js'
 import type { RoutingProblem } from './data/routing-problem.js'
 import { dataRoot, DataProblem } from './data/source.js'
+import { benchOptions } from './options.js'
 
-const { values } = parseArgs({
-  options: {
-    out: { type: 'string' },
-    train: { type: 'string' },
-    data: { type: 'string', multiple: true },
-    seed: { type: 'string', default: '1' },
+const { values } = benchOptions(
+  'bench:tables',
+  'Recorded data sets as outcome tables, in a random order, for bursar replay, score and train.',
+  {
+    out: { type: 'string', takes: 'dir', about: 'where they are written: outside the repository, whose licence is another' },
+    train: { type: 'string', takes: 'dir', about: 'folder that holds the data sets (default: $BURSAR_DATA)' },
+    data: { type: 'string', takes: 'name', multiple: true, about: 'which data sets (default: all)' },
+    seed: { type: 'string', takes: 'number', about: 'of everything that is drawn', default: '1' },
   },
-})
+)
 const loaders: Readonly<Record<string, (root: string) => RoutingProblem>> = {
   llmrouter: (root) => loadLlmRouter(join(root, 'llmrouter_9models')),
   routerbench: (root) => loadRouterBench(join(root, 'routerbench_subset')),

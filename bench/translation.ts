@@ -5,7 +5,7 @@
  * refused by a path that leads nowhere. Needs the data sets (see `bench/data/source.ts`).
  */
 import { join } from 'node:path'
-import { Command, InvalidArgumentError } from 'commander'
+import { InvalidArgumentError } from 'commander'
 import { childRandom } from '../src/statistics/index.js'
 import { loadBfcl } from './data/bfcl.js'
 import type { LoadedConversations } from './data/conversation.js'
@@ -14,6 +14,7 @@ import { loadAlpacaQuestions, loadGsm8kQuestions, loadNaturalQuestions, loadText
 import { loadScienceWorld } from './data/scienceworld.js'
 import { dataRoot, DataProblem } from './data/source.js'
 import { loadTauBench } from './data/tau-bench.js'
+import { benchCommand } from './options.js'
 import { commandLine, figure, median, packageVersion, table, writeReport } from './report.js'
 import { checkAnswer } from './translation/answers.js'
 import { chatBody, checkRequest, formats, inbound, writtenText, type Verdict } from './translation/requests.js'
@@ -29,7 +30,7 @@ interface Settings {
   readonly json?: string
 }
 
-const settings = new Command('bench:translation')
+const settings = benchCommand('bench:translation')
   .option('--test <dir>', 'folder that holds the data sets (default: $BURSAR_DATA)', dataRoot())
   .option('--train <dir>', 'not used: nothing is fitted here')
   .option('--limit <rows>', 'only the first conversations of each data set', whole)

@@ -1,23 +1,25 @@
 // Asynchronous Bayesian optimisation (AEGiS, 105) against Thompson sampling and random search on standard functions, with jobs of
 // unequal duration. Usage: npm run bench:tuning [-- --seeds N --budget N --workers 4,8,16 --functions branin,... --seed N --json FILE]
-import { parseArgs } from 'node:util'
 import { aegis, randomSearch, thompson, type Optimiser } from '../src/evaluation/index.js'
 import { virtualClock } from '../src/environment/index.js'
 import { childRandom, median, normalDraw, type Random } from '../src/statistics/index.js'
+import { benchOptions } from './options.js'
 import { commandLine, packageVersion, table, writeReport } from './report.js'
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '5' },
-    budget: { type: 'string', default: '100' },
-    workers: { type: 'string', default: '4,8,16' },
-    functions: { type: 'string' },
-    seed: { type: 'string', default: '1' },
-    train: { type: 'string' },
-    test: { type: 'string' },
-    json: { type: 'string' },
+const { values } = benchOptions(
+  'bench:tuning',
+  'Asynchronous Bayesian optimisation (AEGiS) against Thompson sampling and random search on standard functions.',
+  {
+    seeds: { type: 'string', takes: 'number', about: 'runs of each setting', default: '5' },
+    budget: { type: 'string', takes: 'number', about: 'points of each run', default: '100' },
+    workers: { type: 'string', takes: 'list', about: 'points that are computed at the same time', default: '4,8,16' },
+    functions: { type: 'string', takes: 'list', about: 'which functions, such as branin (default: all)' },
+    seed: { type: 'string', takes: 'number', about: 'of everything that is drawn', default: '1' },
+    train: { type: 'string', takes: 'dir', about: 'not used: nothing is fitted here' },
+    test: { type: 'string', takes: 'dir', about: 'not used: the functions are computed' },
+    json: { type: 'string', takes: 'file', about: 'also write the report as JSON' },
   },
-})
+)
 
 interface TestFunction {
   readonly dimensions: number
