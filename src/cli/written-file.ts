@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { InvalidRequest } from '../errors/index.js'
 
 /**
@@ -6,8 +6,22 @@ import { InvalidRequest } from '../errors/index.js'
  * written.
  */
 export function writeResult(option: string, file: string, text: string): void {
+  writeResultLines(option, file, [text])
+}
+
+/** The same, piece by piece: what is made for a long file is never in memory as a whole. */
+export function writeResultLines(option: string, file: string, pieces: Iterable<string>): void {
+  const out = told(option, file, () => openSync(file, 'w'))
   try {
-    writeFileSync(file, text)
+    for (const piece of pieces) told(option, file, () => writeSync(out, piece))
+  } finally {
+    closeSync(out)
+  }
+}
+
+function told<T>(option: string, file: string, write: () => T): T {
+  try {
+    return write()
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : 'unknown reason'
     throw new InvalidRequest(

@@ -73,6 +73,29 @@ describe('bursar evaluate', () => {
     expect(again.printed).toContain('180 of 180 cells scored')
   })
 
+  it('exports what tuning tried', async () => {
+    const [suite, config, table] = ['tuned.yaml', 'bursar.yaml', 'tuned.jsonl'].map((name) => join(folder, name))
+    writeFileSync(config ?? '', 'providers:\n  sandbox: { type: sandbox, speed: instant }\nledger: { store: memory }\n')
+    const tests = Array.from(
+      { length: 6 },
+      (_, index) => `  - vars: { n: ${index} }\n    assert: [{ type: contains, value: '${2 * index}' }]\n`,
+    )
+    writeFileSync(
+      suite ?? '',
+      `prompts: ['What is {{n}} + {{n}}?']\nproviders: [sandbox/small]\nsettings:\n  temperature: [0.1, 0.2]\ntests:\n${tests.join('')}`,
+    )
+    await evaluate(suite ?? '', '-c', config ?? '', '--tune', '--trials', '4', '--no-keep', '--export', table ?? '')
+    const rows = readFileSync(table ?? '', 'utf8').trimEnd().split('\n')
+    expect(rows).toHaveLength(6)
+    expect(rows.filter((row) => row.includes('"sandbox/small":'))).toHaveLength(2)
+    expect(rows.every((row) => /"sandbox\/small temperature=0\.[12]":\{"quality":[01]/.test(row))).toBe(true)
+  })
+
+  it('names the option whose file can not be written', async () => {
+    const table = join(folder, 'nowhere', 'o.jsonl')
+    await expect(evaluate('--recorded', recorded, '--exhaustive', '--export', table)).rejects.toThrow(`--export: ${table}`)
+  })
+
   it('stops when the budget is spent, and says so', async () => {
     const { printed, code } = await evaluate('--recorded', recorded, '--max-calls', '10')
     expect([

@@ -1,12 +1,13 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import type { OutcomeRow } from '../../environment/index.js'
 import { BursarError, InvalidRequest } from '../../errors/index.js'
 import {
   evaluateSuites,
   evaluationDocument,
   htmlOf,
   memoryCells,
+  mergedRows,
   openCellFile,
   outcomeRows,
   readRecordedTable,
@@ -34,7 +35,7 @@ import { evaluationText, settingsText, tunedText } from '../evaluate/print.js'
 import { EvaluationProgress } from '../evaluate/progress.js'
 import { findConfig, processDependencies, USUAL_FILE } from '../inspection.js'
 import { version } from '../version.js'
-import { writeResult } from '../written-file.js'
+import { writeResult, writeResultLines } from '../written-file.js'
 
 interface EvaluateCommandOptions {
   readonly config?: string
@@ -200,10 +201,15 @@ async function tuneSuites(
   deps: EvaluateDependencies,
 ): Promise<void> {
   const results: { readonly suite: string; readonly tuned: Tuned }[] = []
+  const rows: OutcomeRow[] = []
   for (const suite of suites) {
     let done = 0
+    const ended: Evaluated[] = []
     const tuned = await tune(suite, {
       ...shared,
+      onEvaluated: (one) => {
+        if (options.export !== undefined) ended.push(one)
+      },
       trials: options.trials,
       lambda: options.lambda,
       workers: Math.min(TUNING_WORKERS, options.parallel),
@@ -211,6 +217,7 @@ async function tuneSuites(
         deps.report(`${++done} of ${options.trials}: ${settingsText(trial.settings)}: ${(100 * trial.score).toFixed(1)} %\n`),
     })
     results.push({ suite: suite.name, tuned })
+    rows.push(...mergedRows(ended.flatMap((one) => [...outcomeRows(one.suite, one.score)])).map((row) => rowOf(row, suite, suites.length)))
     deps.print(tunedText(suite.name, tuned, cellsFile, deps.width))
   }
   if (options.html !== undefined) writeResult('--html', options.html, htmlOf(evaluationDocument(results.map(({ tuned }) => tuned.check))))
@@ -220,6 +227,7 @@ async function tuneSuites(
       options.json,
       `${JSON.stringify({ command: 'evaluate --tune', seed: options.seed, results, version }, null, 2)}\n`,
     )
+  if (options.export !== undefined) writeTable(options.export, rows)
 }
 
 async function suitesOf(
@@ -328,15 +336,24 @@ function writeFiles(
     )
   if (html !== undefined) writeResult('--html', html, htmlOf(evaluationDocument(summaries)))
   if (table === undefined) return
-  const several = ended.length > 1
-  const out = openSync(table, 'w')
-  try {
-    for (const { suite, score } of ended)
-      for (const row of outcomeRows(suite, score))
-        writeSync(out, `${JSON.stringify(several ? { ...row, id: `${suite.name}:${row.id}` } : row)}\n`)
-  } finally {
-    closeSync(out)
-  }
+  writeTable(table, rowsOf(ended))
+}
+
+function* rowsOf(ended: readonly Evaluated[]): Generator<OutcomeRow> {
+  for (const { suite, score } of ended) for (const row of outcomeRows(suite, score)) yield rowOf(row, suite, ended.length)
+}
+
+/** Of several test sets an item is known by the name of its own too. */
+function rowOf(row: OutcomeRow, { name }: Suite, suites: number): OutcomeRow {
+  return suites > 1 ? { ...row, id: `${name}:${row.id}` } : row
+}
+
+function writeTable(file: string, rows: Iterable<OutcomeRow>): void {
+  writeResultLines('--export', file, linesOf(rows))
+}
+
+function* linesOf(rows: Iterable<OutcomeRow>): Generator<string> {
+  for (const row of rows) yield `${JSON.stringify(row)}\n`
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

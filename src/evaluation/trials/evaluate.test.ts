@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { UpstreamFailure } from '../../environment/index.js'
 import { BursarError } from '../../errors/index.js'
+import { NoVerdict } from '../grading/judge/ask-judge.js'
 import { memoryCells, type Cells } from './cells.js'
 import { openCellFile } from './cell-file.js'
 import { evaluateSuites, type EvaluateOptions } from './evaluate.js'
@@ -232,4 +233,30 @@ it('a slow grader idles no call', async () => {
   )
   // 40 calls of about a second in 4 slots, and the last grade: one after the other it would take 40 s.
   expect(world.clock.monotonic()).toBeLessThan(20)
+})
+
+describe('a judge that gives no verdict', () => {
+  const judged = (unread: (asked: number) => boolean) => {
+    let asked = 0
+    const check = checkOf('judged', () => {
+      asked += 1
+      if (unread(asked)) throw new NoVerdict('nothing that can be read', { code: 'upstream_malformed', status: 502 })
+      return 1
+    })
+    return { suite: simulatedSuite(['good'], 20, 'judged', [check]), asked: () => asked }
+  }
+  const whole = (world: SimulatedWorld) => optionsFor(world, { search: 'uniform', rule: all })
+
+  it('is not asked again for the same answer: the item has no score, and the rest goes on', async () => {
+    const { suite, asked } = judged((times) => times === 3)
+    const [end] = await evaluateSuites([suite], whole(simulatedWorld(models)))
+    expect([end?.stop, end?.score.progress.scored, asked()]).toEqual(['exhausted', 19, 20])
+  })
+
+  it('over and over ends the evaluation, with what the judge said', async () => {
+    const { suite, asked } = judged(() => true)
+    const [end] = await evaluateSuites([suite], whole(simulatedWorld(models)))
+    expect([end?.stop, end?.failure?.message]).toEqual(['failing', 'nothing that can be read'])
+    expect(asked()).toBeLessThan(20)
+  })
 })

@@ -1,6 +1,7 @@
 import { BursarError } from '../../errors/index.js'
 import type { Request } from '../../protocol/index.js'
 import type { Cell, Search } from '../best-arm/search.js'
+import { NoVerdict } from '../grading/judge/ask-judge.js'
 import type { Method, Suite, TestItem } from '../suite/contract.js'
 import { answerKey } from './cell-key.js'
 import type { Cells, KeptAnswer } from './cells.js'
@@ -105,6 +106,8 @@ class EvaluationRun {
   private failure: BursarError | undefined
   /** Cells given up since the last answer. */
   private inARow = 0
+  /** Answers without a judge's verdict since the last grade. */
+  private unjudgedInARow = 0
   private end: (() => void) | undefined
 
   constructor(private readonly options: EvaluationOptions) {
@@ -257,6 +260,7 @@ class EvaluationRun {
       const graded = await gradeTrial(cell.about, cell.request, cell.key, answer, quality, cells, () => world.forGrading(signal))
       this.score.paid(graded.usd, 0)
       this.successes[method] = (this.successes[method] ?? 0) + 1
+      this.unjudgedInARow = 0
       search.observe({ method, item }, graded.score)
       this.decider.observe(method, item, graded.score)
       const scored: ScoredCell = { method, item, score: graded.score, passed: graded.passed, reasons: graded.reasons, answer, paid }
@@ -279,6 +283,7 @@ class EvaluationRun {
     if (this.stopped !== undefined) return this.letGo(cell)
     if (kind === 'budget') return this.park(cell, thrown)
     this.failure = BursarError.is(thrown) ? thrown : undefined
+    if (thrown instanceof NoVerdict) return this.leaveOut(cell)
     if (kind === 'final') return this.noPoints(cell)
     if (kind === 'rate') {
       stages.gate.refused(BursarError.is(thrown) ? thrown.retryAfterSeconds : undefined)
@@ -311,6 +316,18 @@ class EvaluationRun {
     this.inARow += 1
     if (this.inARow >= FAILURES_IN_A_ROW) this.stopFor('failing')
     // It holds no money any more, and nobody else may be left who could wake those that wait for some.
+    this.unpark()
+  }
+
+  /**
+   * The judge was asked and asked again, and said nothing that can be read: that is no fault of the method, so its cell has no score, and
+   * isn't asked for again in this run.
+   */
+  private leaveOut(cell: Asked): void {
+    this.score.failed(cell.method)
+    this.open -= 1
+    this.unjudgedInARow += 1
+    if (this.unjudgedInARow >= FAILURES_IN_A_ROW) this.stopFor('failing')
     this.unpark()
   }
 

@@ -29,6 +29,19 @@ export function* outcomeRows(suite: Suite, score: TrialScores): Generator<Outcom
   }
 }
 
+/**
+ * Rows of the same item as one, with the outcomes of all; the request is that of the first. In the order of first appearance.
+ * O(outcomes).
+ */
+export function mergedRows(rows: Iterable<OutcomeRow>): readonly OutcomeRow[] {
+  const merged = new Map<string, OutcomeRow>()
+  for (const row of rows) {
+    const before = merged.get(row.id)
+    merged.set(row.id, before === undefined ? row : { ...before, outcomes: { ...before.outcomes, ...row.outcomes } })
+  }
+  return [...merged.values()]
+}
+
 function outcomeOf({ score, answer }: ScoredCell): Outcome {
   const { usd, seconds, inputTokens, outputTokens, reasoningTokens } = answer
   return {

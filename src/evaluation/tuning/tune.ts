@@ -1,7 +1,7 @@
 import { InvalidRequest } from '../../errors/index.js'
 import { childRandom } from '../../statistics/index.js'
 import type { Suite } from '../suite/contract.js'
-import { evaluateSuites, type EvaluateOptions } from '../trials/evaluate.js'
+import { evaluateSuites, type Evaluated, type EvaluateOptions } from '../trials/evaluate.js'
 import { summaryOf, type EvaluationSummary } from '../trials/summary.js'
 import { aegis } from './aegis.js'
 import { readSpace, type Settings } from './space.js'
@@ -15,6 +15,8 @@ export interface TuneOptions extends Omit<EvaluateOptions, 'search' | 'rule' | '
   /** q: settings that are tried at the same time; the slots are shared among them. */
   readonly workers: number
   readonly onTrial?: ((trial: TunedTrial) => void) | undefined
+  /** Told of every evaluation that ended, with all its answers: those of the trials, and that of the check. */
+  readonly onEvaluated?: ((ended: Evaluated) => void) | undefined
 }
 
 /** One setting that was tried on the items for tuning. */
@@ -65,6 +67,7 @@ export async function tune(suite: Suite, options: TuneOptions): Promise<Tuned> {
         [{ ...suite, name: `${suite.name} (tuning)`, methods: [withSettings(method, settings)], items: items.slice(0, cut) }],
         shared,
       )
+      if (end) options.onEvaluated?.(end)
       if (!end || end.stop !== 'exhausted') {
         spent = true
         return
@@ -95,5 +98,6 @@ export async function tune(suite: Suite, options: TuneOptions): Promise<Tuned> {
     { ...shared, parallel },
   )
   if (!check) throw new RangeError('nothing was evaluated')
+  options.onEvaluated?.(check)
   return { trials: found, check: summaryOf(check, everything), tunedOn: cut }
 }

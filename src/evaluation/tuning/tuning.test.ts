@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { childRandom, normalDraw } from '../../statistics/index.js'
 import { memoryCells } from '../trials/cells.js'
+import type { Evaluated } from '../trials/evaluate.js'
 import { simulatedModel, simulatedSuite, simulatedWorld } from '../trials/fixtures/simulated-world.js'
+import { mergedRows, outcomeRows } from '../trials/outcomes.js'
 import { aegis, latinHypercube, randomSearch } from './aegis.js'
 import { cholesky, logDeterminant, solve } from './cholesky.js'
 import { GaussianProcess } from './gaussian-process.js'
@@ -89,7 +91,9 @@ it('tuning finds the better setting and checks it on items that it never saw', a
   const never = new AbortController().signal
   const world = simulatedWorld({ model: (request) => simulatedModel(0.9 - 0.8 * (request.temperature ?? 1)) })
   const suite = { ...simulatedSuite(['model'], 45), settings: { temperature: { from: 0.01, to: 1 } } }
+  const ended: Evaluated[] = []
   const { trials, check, tunedOn } = await tune(suite, {
+    onEvaluated: (one) => ended.push(one),
     world,
     cells: memoryCells(),
     trials: 8,
@@ -103,4 +107,11 @@ it('tuning finds the better setting and checks it on items that it never saw', a
   expect([trials.length, tunedOn, check.cells.of]).toEqual([8, 30, 30])
   expect(trials[0]?.settings['temperature']).toBeLessThan(0.4)
   expect(check.leader).toContain('temperature=')
+  // Every answer can be exported: an item for tuning with all settings tried, one of the check with both methods.
+  const tried = new Set(trials.map(({ settings }) => settings['temperature'])).size
+  const rows = mergedRows(ended.flatMap(({ suite: about, score }) => [...outcomeRows(about, score)]))
+  expect(rows.map(({ outcomes }) => Object.keys(outcomes).length).sort((a, b) => a - b)).toEqual([
+    ...Array.from({ length: 15 }, () => 2),
+    ...Array.from({ length: 30 }, () => tried),
+  ])
 })

@@ -7,6 +7,12 @@ import type { z } from 'zod'
 
 /** Times that a judge is asked when it replies with something else than a verdict. */
 const MOST_ASKED = 3
+
+/** A judge that replied, and never with a verdict. Asking it anew would be the same question once more. */
+export class NoVerdict extends BursarError {
+  override name = 'NoVerdict'
+}
+
 /** Tokens of a reply, thinking included. */
 const LONGEST_REPLY = 4096
 /** Characters of one quoted text. */
@@ -32,7 +38,7 @@ export function quoted(name: string, text: string): string {
 
 /**
  * Asks a judge for a JSON object of a form, at temperature 0. A reply of another form is shown to it with what was wrong, at most
- * twice. Gives the verdict with the cost of all calls. Throws `BursarError` (`upstream_malformed`) where no verdict came, and whatever
+ * twice. Gives the verdict with the cost of all calls. Throws `NoVerdict` (`upstream_malformed`) where no verdict came, and whatever
  * the environment's `call` throws (no such model, budget exceeded, aborted).
  */
 export async function askJudge<Verdict>(
@@ -66,7 +72,7 @@ export async function askJudge<Verdict>(
       said('user', `That can't be read (${wrong}). Reply again with the JSON object that was asked for, and nothing else.`),
     ]
   }
-  throw new BursarError(
+  throw new NoVerdict(
     `The judge ${model} gave no verdict in ${MOST_ASKED} replies. Use a model that can write JSON, or a simpler rubric.`,
     { code: 'upstream_malformed', status: 502 },
   )
