@@ -276,6 +276,16 @@ describe('bursar report savings', () => {
     expect((await run('report', ['savings', ...direct(), ...period], {}, from)).out).toBe(out)
   })
 
+  it('takes the margin of the configuration, unless another is named', async () => {
+    const config = join(folder, 'margin.yaml')
+    writeFileSync(config, 'ledger:\n  path: bursar.db\nproof:\n  margin: 0.25\n')
+    const marginOf = async (...args: readonly string[]) =>
+      (JSON.parse((await run('report', ['savings', ...args, ...period, '--json'], {}, filled())).out) as { margin: number }).margin
+    expect(await marginOf('--config', config)).toBe(0.25)
+    expect(await marginOf('--config', config, '--margin', '0.125')).toBe(0.125)
+    expect(await marginOf(...direct())).toBe(0.02)
+  })
+
   it('prints JSON, and writes a page', async () => {
     const from = filled()
     const { out } = await run('report', ['savings', ...direct(), ...period, '--json', '--by', 'key', '--margin', '0.5'], {}, from)

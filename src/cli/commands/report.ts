@@ -59,7 +59,7 @@ export function reportCommand(program: Command, deps: UsageDependencies = usageP
       .option('--run <id>', 'one agent run in full')
       .option('--cost-of-pass', 'what a success costs, where outcomes are known')
       .option('--source <name>', 'with --cost-of-pass: whose word counts, such as user')
-      .option('--margin <points>', 'with savings: quality that may be lost; 0.02 (default) is two points of a hundred')
+      .option('--margin <points>', 'with savings: quality that may be lost; 0.02 is two points of a hundred (default: proof.margin)')
       .option('--html <file>', 'with savings: write one self-contained page with plots')
       .option('--json', 'print the figures as JSON')
       .option('--csv', 'print the groups as CSV'),

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { BursarError } from '../../errors/index.js'
-import { createUsageApp, isLoopback, loadConfig, parseConfig } from '../../gateway/index.js'
+import { createUsageApp, isLoopback, loadConfig, parseConfig, type Config } from '../../gateway/index.js'
 import type { LedgerReader, StoreSettings } from '../../ledger/index.js'
 import { USUAL_FILE } from '../inspection.js'
 
@@ -45,13 +45,18 @@ export async function openSource(options: SourceOptions, deps: SourceDependencie
     throw unusable('Give either --url or a database (--database, --config), not both.')
   if (url !== undefined) return remote(url, key ?? set(deps.env['BURSAR_ADMIN_KEY']) ?? set(deps.env['BURSAR_KEY']) ?? ownKey(url))
   if (key !== undefined) throw unusable('--key goes with --url: a database is read as it is.')
-  return local(settingsOf(database ?? configured(config, deps.env)), deps)
+  // Another database than the configuration's: its margin need not hold for that.
+  if (database !== undefined) return local(settingsOf(database), undefined, deps)
+  const configuration = configured(config, deps.env)
+  return local(settingsOf(databaseOf(configuration)), configuration.proof.margin, deps)
 }
 
-function configured(named: string | undefined, env: NodeJS.Dict<string>): string {
+function configured(named: string | undefined, env: NodeJS.Dict<string>): Config {
   const file = named ?? (existsSync(USUAL_FILE) ? USUAL_FILE : undefined)
-  const { config } = file === undefined ? parseConfig('{}', env) : loadConfig(file, env)
-  const { store, path, database_url } = config.ledger
+  return (file === undefined ? parseConfig('{}', env) : loadConfig(file, env)).config
+}
+
+function databaseOf({ ledger: { store, path, database_url } }: Config): string {
   if (store === 'memory')
     throw unusable('This configuration keeps the ledger in memory (ledger.store): only the running gateway knows it. Ask it with --url.')
   return database_url?.reveal() ?? path ?? ''
@@ -68,9 +73,18 @@ function settingsOf(where: string): StoreSettings {
   return { file }
 }
 
-async function local(settings: StoreSettings, { openReader, now }: SourceDependencies): Promise<UsageSource> {
+async function local(
+  settings: StoreSettings,
+  margin: number | undefined,
+  { openReader, now }: SourceDependencies,
+): Promise<UsageSource> {
   const reader = await openReader(settings)
-  const app = createUsageApp({ authorize: () => 'all', ledger: () => reader, now })
+  const app = createUsageApp({
+    authorize: () => 'all',
+    ledger: () => reader,
+    now,
+    ...(margin === undefined ? {} : { margin: () => margin }),
+  })
   return {
     name: 'file' in settings ? shown(settings.file) : withoutPassword(settings.url),
     get: async (path) => good(await app.request(path)),

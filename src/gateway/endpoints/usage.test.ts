@@ -60,6 +60,7 @@ async function server(scope: UsageScope = 'all', fill: (ledger: Ledger) => Promi
     ledger: () => ledger,
     now: () => now,
     priceOf: (_call, { inputTokens, cacheReadTokens }) => picoUsd(inputTokens * 10 + cacheReadTokens),
+    margin: () => 0.125,
   })
   const get = async (path: string) => {
     const response = await app.request(path)
@@ -373,6 +374,8 @@ describe('GET /v1/usage/…', () => {
     const all = json['all'] as { usd: { saved: { value: number } } }
     expect((json['saved_in_the_end_usd'] as { value: number }).value).toBeCloseTo(all.usd.saved.value - 0.25, 9)
     expect((await get('/v1/usage/savings?margin=0.5')).text).toBe(text)
+    // The margin of the configuration, where none is named.
+    expect((await get('/v1/usage/savings')).json).toMatchObject({ margin: 0.125 })
     expect((await get('/v1/usage/savings?by=key&key=ci')).json).toMatchObject({
       key: 'ci',
       all: { requests: 300 },

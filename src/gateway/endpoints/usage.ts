@@ -40,6 +40,8 @@ export interface UsageParts {
   now(): number
   /** What a usage would cost; without it reports of runs say nothing of dollars that caches could have saved. */
   readonly priceOf?: PriceOf | undefined
+  /** Quality that routing may lose (`proof.margin`), where a question names no margin of its own; 0.02 without it. */
+  margin?(): number | undefined
 }
 
 const MAX_GROUPS = 10_000
@@ -210,7 +212,7 @@ export function addUsageRoutes(app: Hono, parts: UsageParts): void {
   app.get('/v1/usage/savings', async (c) => {
     const { parameters, scope, now, ledger } = opened(c)
     const by = savingsDimensionsOf(parameters.text('by'))
-    const margin = parameters.numberBetween('margin', 0, 1, usualMargin)
+    const margin = parameters.numberBetween('margin', 0, 1, parts.margin?.() ?? usualMargin)
     const period = parameters.period(now, { from: monthOf(now).from, to: now })
     const { key, ...more } = scoped(parameters, scope) ?? {}
     const [other] = Object.keys(more)

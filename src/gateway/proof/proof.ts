@@ -116,6 +116,11 @@ export class Proof implements TrialSource {
     }
   }
 
+  /** Quality that routing may lose, as configured now: 0.02 is two points of a hundred. */
+  get margin(): number {
+    return this.config.margin
+  }
+
   rolledBack(organisation: string | undefined): string | undefined {
     if (!this.config.guardrail) return undefined
     const { guardrail } = this.trials
