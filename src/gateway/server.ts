@@ -61,7 +61,14 @@ export class GatewayServer {
     let loading: Promise<(req: IncomingMessage, res: ServerResponse) => Promise<void>> | undefined
     const listener = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
       loading ??= import('./app.js').then(({ createListener }) =>
-        createListener({ state, observer, draining: () => this.draining, corsOrigins: settings.corsOrigins, metrics: settings.metrics, dashboard: settings.dashboard }),
+        createListener({
+          state,
+          observer,
+          draining: () => this.draining,
+          corsOrigins: settings.corsOrigins,
+          metrics: settings.metrics,
+          dashboard: settings.dashboard,
+        }),
       )
       return (await loading)(req, res)
     }
@@ -123,7 +130,9 @@ export class GatewayServer {
     const idle = setInterval(() => this.closeUnused(), 50)
     const deadline = setTimeout(() => {
       for (const exchange of this.open)
-        exchange.abort(new BursarError('Bursar is shutting down; send the request again.', { code: 'shutting_down', status: 503, retryAfterSeconds: 1 }))
+        exchange.abort(
+          new BursarError('Bursar is shutting down; send the request again.', { code: 'shutting_down', status: 503, retryAfterSeconds: 1 }),
+        )
       setTimeout(() => this.server.closeAllConnections(), 1000).unref()
     }, seconds * 1000)
     await closed
@@ -139,7 +148,10 @@ export class GatewayServer {
     for (const socket of this.sockets) if (!busy.has(socket)) socket.destroy()
   }
 
-  /** Connections on which an answer is being made, or still to be sent. Found when it is asked for, so that requests needn't keep it up to date. */
+  /**
+   * Connections on which an answer is being made, or still to be sent. Found when it is asked for, so that requests needn't keep it up
+   * to date.
+   */
   private busySockets(): ReadonlySet<Socket> {
     const busy = new Set(this.aside)
     for (const { req } of this.open) busy.add(req.socket)
@@ -187,7 +199,12 @@ export class GatewayServer {
         res.setHeader('allow', 'POST')
         throw new BursarError(`${exchange.endpoint} takes POST, not ${req.method ?? 'that'}.`, { code: 'method_not_allowed', status: 405 })
       }
-      if (this.draining) throw new BursarError('Bursar is shutting down; send the request again.', { code: 'shutting_down', status: 503, retryAfterSeconds: 1 })
+      if (this.draining)
+        throw new BursarError('Bursar is shutting down; send the request again.', {
+          code: 'shutting_down',
+          status: 503,
+          retryAfterSeconds: 1,
+        })
       if (this.open.size > state.limits.concurrentRequests)
         throw new BursarError(`More than ${state.limits.concurrentRequests} requests are under way (limits.concurrent_requests).`, {
           code: 'overloaded',

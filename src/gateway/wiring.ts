@@ -57,14 +57,19 @@ export interface WiredState extends GatewayState {
 /** Builds everything that follows from a configuration. Unchanged providers and their deployments' health are taken over from `before`. */
 export async function wire(config: Config, shared: SharedParts, before?: WiredState): Promise<WiredState> {
   const built = new Map<string, BuiltProvider>()
-  for (const [id, settings] of Object.entries(config.providers)) built.set(id, await buildProvider(id, settings, config, shared, before?.built.get(id)))
+  for (const [id, settings] of Object.entries(config.providers))
+    built.set(id, await buildProvider(id, settings, config, shared, before?.built.get(id)))
   const routes = new Routes(config, built, shared, before?.deployments ?? new Map())
   const random = seededRandom(Date.now() >>> 0)
   const world: LiveWorld = {
     route: (model) => routes.route(model),
     price({ facts, provider }, reported, call) {
       const apart = call && reported.billedUsd === undefined ? billedApart(call.request) : []
-      if (apart.length > 0) return { report: { usd: null, details: {} }, warning: `the provider bills ${apart.join(', ')} beside the tokens, and doesn't tell how much` }
+      if (apart.length > 0)
+        return {
+          report: { usd: null, details: {} },
+          warning: `the provider bills ${apart.join(', ')} beside the tokens, and doesn't tell how much`,
+        }
       const to = shared.clock.now()
       return priceDuring(facts.prices, reported, { from: call?.since ?? to, to }, (model) => {
         const { priceProvider } = built.get(provider.id) ?? {}
@@ -77,7 +82,11 @@ export async function wire(config: Config, shared: SharedParts, before?: WiredSt
     ledger: shared.ledger,
     clock: shared.clock,
     random,
-    retries: { attempts: config.retries.attempts, baseSeconds: config.retries.base_seconds, maxWaitSeconds: config.retries.max_wait_seconds },
+    retries: {
+      attempts: config.retries.attempts,
+      baseSeconds: config.retries.base_seconds,
+      maxWaitSeconds: config.retries.max_wait_seconds,
+    },
     observer: shared.observer,
   }
   const keyring = new Keyring(configuredAccounts(config), shared.accounts?.feed)
@@ -95,13 +104,17 @@ export async function wire(config: Config, shared: SharedParts, before?: WiredSt
     lostCalls: shared.lostCalls,
     clock: shared.clock,
     verifiers: shared.verifiers,
-    streamWatch: new StreamWatch({ keepAliveSeconds: config.server.keep_alive_seconds, slowReaderSeconds: config.server.slow_reader_seconds }),
+    streamWatch: new StreamWatch({
+      keepAliveSeconds: config.server.keep_alive_seconds,
+      slowReaderSeconds: config.server.slow_reader_seconds,
+    }),
     providers: new Map([...built].map(([id, { provider }]) => [id, provider])),
     router: wireRouter(config, routes, world.price, shared.routing, before === undefined ? shared.routingState : undefined, shared.proof),
     routing: shared.routing,
     proof: shared.proof,
     decide: (model) => routes.decide(model),
-    budgetFor: (key, labels, { requestId, cancellation }) => createCallBudget(levelsOf(key, labels, requestId), { shared: shared.budgets, cancellation }),
+    budgetFor: (key, labels, { requestId, cancellation }) =>
+      createCallBudget(levelsOf(key, labels, requestId), { shared: shared.budgets, cancellation }),
     priceOf(call, usage) {
       const deployments = routes.route(call.requestedModel)?.deployments ?? []
       const deployment = deployments.find(({ id }) => id === call.deployment) ?? routes.route(call.deployment)?.deployments[0]

@@ -15,7 +15,11 @@ export interface UsageParts {
 }
 
 /** What a key or an account spent in the last so many days (UTC, today included), by day, and how full the budgets are that hold for it. */
-export async function usageJson(subject: Account | KeyAccount, days: number, parts: UsageParts): Promise<Readonly<Record<string, unknown>>> {
+export async function usageJson(
+  subject: Account | KeyAccount,
+  days: number,
+  parts: UsageParts,
+): Promise<Readonly<Record<string, unknown>>> {
   const now = parts.now()
   const from = Math.floor(now / DAY) * DAY - (days - 1) * DAY
   const dimension: Dimension = 'kind' in subject ? subject.kind : 'key'
@@ -38,7 +42,11 @@ export async function usageJson(subject: Account | KeyAccount, days: number, par
   }
 }
 
-async function budgetsJson(level: BudgetLevel, { counters }: UsageParts, now: number): Promise<readonly Readonly<Record<string, unknown>>[]> {
+async function budgetsJson(
+  level: BudgetLevel,
+  { counters }: UsageParts,
+  now: number,
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
   if (level.rules.length === 0) return []
   return (await usageOfLevel(level, counters(), now)).map(({ rule, used, windowEnd }) => ({
     level: level.kind,
@@ -57,5 +65,7 @@ export function levelsOver(subject: Account | KeyAccount, keyring: Keyring): rea
   const { id, name, rules } = subject
   const own: BudgetLevel = { kind: 'kind' in subject ? subject.kind : 'key', id, name, rules }
   const chain = chainOf(subject, (kind, above) => keyring.account(kind, above))
-  return isBroken(chain) ? [own] : [...chain.map((above): BudgetLevel => ({ kind: above.kind, id: above.id, name: above.name, rules: above.rules })), own]
+  return isBroken(chain)
+    ? [own]
+    : [...chain.map((above): BudgetLevel => ({ kind: above.kind, id: above.id, name: above.name, rules: above.rules })), own]
 }

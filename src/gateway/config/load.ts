@@ -124,11 +124,19 @@ export function parseConfig(text: string, env: Environment, options: ParseOption
   if (problems.length > 0 || checked === undefined) throw new InvalidConfiguration(source, inOrder(unique(problems)))
 
   const ledger = resolveLedger(checked.ledger, env, options.folder)
-  const config = { ...resolveProviders(checked, env, options.folder ?? '.'), ledger, routing: resolveRouting(checked.routing, ledger, options.folder), proof: resolveProof(checked.proof, ledger, options.folder) }
+  const config = {
+    ...resolveProviders(checked, env, options.folder ?? '.'),
+    ledger,
+    routing: resolveRouting(checked.routing, ledger, options.folder),
+    proof: resolveProof(checked.proof, ledger, options.folder),
+  }
   return { config, warnings: [...notes, ...warningsOf(config)], fingerprint: fingerprintOf(text) }
 }
 
-/** Sections left empty count as left out, and so do those that begin with `x-` (a place for anchors); providers get their type; the command line has the last word. */
+/**
+ * Sections left empty count as left out, and so do those that begin with `x-` (a place for anchors); providers get their type; the
+ * command line has the last word.
+ */
 function complete(
   root: Readonly<Record<string, unknown>>,
   env: Environment,
@@ -173,7 +181,12 @@ function replaceAt(data: unknown, path: Path, value: unknown): unknown {
 /** True for an address that only this machine can reach. */
 export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase()
-  return bare === 'localhost' || bare === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare) || /^::ffff:127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare)
+  return (
+    bare === 'localhost' ||
+    bare === '::1' ||
+    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare) ||
+    /^::ffff:127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare)
+  )
 }
 
 /** Whether the dashboard is served: where nobody says, only to this machine. */
@@ -201,7 +214,8 @@ function resolveProvider(provider: ProviderConfig, env: Environment, folder: str
   const preset = presets.get(provider.type)
   const key = firstSet(preset?.keyVariables ?? [], env)
   if (key === undefined) return provider
-  // A key from the environment goes only where the environment, the preset or the file says: never a file's key to the environment's address.
+  // A key from the environment goes only where the environment, the preset or the file says: never a file's key to the environment's
+  // address.
   const moved = provider.base_url ?? firstSet(preset?.baseUrlVariables ?? [], env)
   return {
     ...provider,

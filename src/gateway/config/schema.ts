@@ -166,7 +166,9 @@ export const configSchema = z.strictObject({
     .record(modelName(), alias)
     .prefault({})
     .describe('Models by the names that callers use: `provider/model`, a list of them to share the calls, or a mapping with settings.'),
-  routing: routingSchema.prefault({}).describe('How a request is answered whose model is `auto`: see docs/routing.md. Without the section any model may be picked.'),
+  routing: routingSchema
+    .prefault({})
+    .describe('How a request is answered whose model is `auto`: see docs/routing.md. Without the section any model may be picked.'),
   proof: proofSchema.prefault({}).describe('How savings and quality are proven on live traffic: see docs/proof.md.'),
   allow_unlisted_models: z
     .boolean()
@@ -178,11 +180,16 @@ export const configSchema = z.strictObject({
     .prefault([])
     .describe('Who may call, beside the keys that `bursar keys create` makes. Without any keys everyone on this machine may.'),
   organisations: z.record(accountId(), organisationSchema).prefault({}).describe('Organisations by id: the outermost level of budgets.'),
-  teams: z.record(accountId(), teamSchema).prefault({}).describe('Teams by id, with budgets that hold for all of their users and keys together.'),
+  teams: z
+    .record(accountId(), teamSchema)
+    .prefault({})
+    .describe('Teams by id, with budgets that hold for all of their users and keys together.'),
   users: z.record(accountId(), userSchema).prefault({}).describe('Users by id, with budgets that hold for all of their keys together.'),
   admin: adminSchema
     .optional()
-    .describe('The key that may manage keys and accounts (`bursar keys`, `/admin/…`). Without it the admin API is off. It carries no traffic.'),
+    .describe(
+      'The key that may manage keys and accounts (`bursar keys`, `/admin/…`). Without it the admin API is off. It carries no traffic.',
+    ),
   drop_unsupported: z
     .union([z.boolean(), z.array(z.string().min(1)).min(1)])
     .default(false)

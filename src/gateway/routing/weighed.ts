@@ -28,7 +28,13 @@ export function weighedOf(decision: Decision, familiarity: number, reference: st
 }
 
 /** The decision of a record, for putting it into words. */
-export function decisionOf({ arm, policy, propensity, reason, weighed }: DecisionRecord): Omit<Decision, 'arm'> & { readonly arm: { readonly id: string } } {
+export function decisionOf({
+  arm,
+  policy,
+  propensity,
+  reason,
+  weighed,
+}: DecisionRecord): Omit<Decision, 'arm'> & { readonly arm: { readonly id: string } } {
   const alternatives = (weighed?.arms ?? []).map(estimateOf)
   const of = (id: string | undefined) => alternatives.find((estimate) => estimate.arm === id)
   return {
@@ -44,7 +50,16 @@ export function decisionOf({ arm, policy, propensity, reason, weighed }: Decisio
   }
 }
 
-function estimateOf({ arm, quality, qualityDeviation, usd: dollars, outputTokens, seconds, joules, support }: Weighed['arms'][number]): Estimate {
+function estimateOf({
+  arm,
+  quality,
+  qualityDeviation,
+  usd: dollars,
+  outputTokens,
+  seconds,
+  joules,
+  support,
+}: Weighed['arms'][number]): Estimate {
   return {
     arm,
     quality: quality === null ? null : { mean: quality, variance: (qualityDeviation ?? 0) ** 2 },
@@ -66,7 +81,8 @@ export function objectiveOf(objective: Objective): Record<string, string | numbe
     else if (typeof value === 'number') kept[name] = Number.isFinite(value) ? value : 'infinite'
     else if (typeof value === 'string' || typeof value === 'boolean') kept[name] = value
     else if (typeof value === 'object' && value !== null)
-      for (const [part, amount] of Object.entries(value) as [string, unknown][]) if (typeof amount === 'number' && Number.isFinite(amount)) kept[`${name}.${part}`] = amount
+      for (const [part, amount] of Object.entries(value) as [string, unknown][])
+        if (typeof amount === 'number' && Number.isFinite(amount)) kept[`${name}.${part}`] = amount
   }
   return kept
 }
