@@ -76,8 +76,14 @@ export function createApp({ state, observer, draining, corsOrigins, metrics, das
   })
   const now = () => state().clock.now()
   const ledger = () => state().ledger
-  addDecisionRoutes(app, { authorize: (headers) => scopeOf(headers, state()), ledger })
-  addUsageRoutes(app, { authorize: (headers) => scopeOf(headers, state()), ledger, now, priceOf: (call, usage) => state().priceOf(call, usage) })
+  addDecisionRoutes(app, { authorize: (headers) => scopeOf(headers, state()), ledger, stepsOf: (decisionId) => state().routing.stepsOf(decisionId) })
+  addUsageRoutes(app, {
+    authorize: (headers) => scopeOf(headers, state()),
+    ledger,
+    now,
+    priceOf: (call, usage) => state().priceOf(call, usage),
+    margin: () => state().proof?.margin,
+  })
   addAdminRoutes(app, { keyring: () => state().keyring, accounts: () => state().accounts, counters: () => state().counters, lostCalls: () => state().lostCalls, ledger, now })
   addProofRoutes(app, () => state().proof)
   addDashboardRoutes(app, { state, pages: dashboard })

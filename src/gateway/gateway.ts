@@ -2,7 +2,7 @@ import { createCatalog } from '../catalog/index.js'
 import { BursarError } from '../errors/index.js'
 import { Deadlines } from '../environment/index.js'
 import { SharedBudgets, type Ledger } from '../ledger/index.js'
-import { systemClock, type Clock } from '../quantities/index.js'
+import { noUsage, systemClock, type Clock } from '../quantities/index.js'
 import { exposureProblem, hasDashboard, type Config } from './config/index.js'
 import { alertText, createWebhook } from './alerts/index.js'
 import { createObserver } from './observer.js'
@@ -16,7 +16,7 @@ import { createMetrics, type Metrics } from './telemetry/metrics.js'
 import { createTracing } from './telemetry/tracing.js'
 import { createOutputQuantile, createRunMemory } from '../understanding/index.js'
 import { createAnswerVerifiers } from './verifiers/index.js'
-import { embedTexts, openRouting, trainBase } from './routing/index.js'
+import { embedTexts, openRouting, ownCalls, trainBase } from './routing/index.js'
 import { wire, type SharedParts, type WiredState } from './wiring.js'
 
 export interface GatewayOptions {
@@ -57,7 +57,9 @@ export class Gateway {
     const metrics = createMetrics({ version: options.version })
     const tracing = await createTracing({
       endpoint: config.telemetry.otlp_endpoint,
-      headers: config.telemetry.otlp_headers && Object.fromEntries(Object.entries(config.telemetry.otlp_headers).map(([name, value]) => [name, value.reveal()])),
+      headers:
+        config.telemetry.otlp_headers &&
+        Object.fromEntries(Object.entries(config.telemetry.otlp_headers).map(([name, value]) => [name, value.reveal()])),
       serviceName: config.telemetry.service_name,
       version: options.version,
       onFault: (fault) => log.warn('spans could not be sent to the collector', { fault: asError(fault) }),
@@ -70,9 +72,25 @@ export class Gateway {
     const opened = await openLedger(config, { log, metrics, ledger: options.ledger })
     const { ledger, counters, accounts, lostCalls } = opened
     const { webhook: told } = config.budgets
-    const webhook = told && createWebhook({ url: told.url, secret: told.secret?.reveal(), onFailure: (reason) => log.warn('an alert could not be delivered', { reason }) })
+    const webhook =
+      told &&
+      createWebhook({
+        url: told.url,
+        secret: told.secret?.reveal(),
+        onFailure: (reason) => log.warn('an alert could not be delivered', { reason }),
+      })
+    const open = ownCalls(current)
     const routing = await openRouting(config.routing, {
-      embed: embedTexts(current),
+      embed: embedTexts(open),
+      guides: {
+        open,
+        priceOf(model, inputTokens, outputTokens) {
+          const { world } = current()
+          const prices = (world.route(model)?.deployments ?? []).map((deployment) => world.price(deployment, { usage: { ...noUsage, inputTokens, outputTokens } }).report.usd)
+          // The dearest of those that may serve it; unknown where one is.
+          return prices.reduce((most, price) => (most === null || price === null ? null : price > most ? price : most), prices[0] ?? null)
+        },
+      },
       clock,
       onDecision: (arm) => metrics.routed(arm),
       onFault(kind, fault) {
@@ -98,7 +116,13 @@ export class Gateway {
       note: (text) => log.warn('proof', { note: text }),
     })
     // What is said of an answer is recorded first, and then learned from.
-    const verifiers = createAnswerVerifiers({ ledger: { recordOutcome: async (outcome) => (await ledger.recordOutcome(outcome), routing.memory.told(outcome), proof.told(outcome)) }, now: () => clock.now(), onFault: (fault) => log.warn('an answer could not be verified', { fault: asError(fault) }) })
+    const verifiers = createAnswerVerifiers({
+      ledger: {
+        recordOutcome: async (outcome) => (await ledger.recordOutcome(outcome), routing.memory.told(outcome), proof.told(outcome)),
+      },
+      now: () => clock.now(),
+      onFault: (fault) => log.warn('an answer could not be verified', { fault: asError(fault) }),
+    })
     const shared: SharedParts = {
       catalog: createCatalog(),
       ledger,
@@ -132,14 +156,22 @@ export class Gateway {
       throw thrown
     })
     if (routing.state === undefined && config.routing.predictor.train !== undefined)
-      await trainBase(config.routing, state.router, routing.memory, (rows, seconds) => log.info('routing learned from the outcome table', { rows, seconds })).catch(async (thrown: unknown) => {
+      await trainBase(config.routing, state.router, routing.memory, (rows, seconds) =>
+        log.info('routing learned from the outcome table', { rows, seconds }),
+      ).catch(async (thrown: unknown) => {
         await routing.memory.close()
         await opened.close()
         throw thrown
       })
     metrics.knowModels(namesOf(state))
     keepSecrets(config, log)
-    const server = new GatewayServer(current, observer, { headerBytes: config.limits.header_bytes, slowReaderSeconds: config.server.slow_reader_seconds, corsOrigins: config.server.cors_origins ?? [], metrics: config.telemetry.prometheus, dashboard: hasDashboard(config) })
+    const server = new GatewayServer(current, observer, {
+      headerBytes: config.limits.header_bytes,
+      slowReaderSeconds: config.server.slow_reader_seconds,
+      corsOrigins: config.server.cors_origins ?? [],
+      metrics: config.telemetry.prometheus,
+      dashboard: hasDashboard(config),
+    })
     gateway = new Gateway(config, state, shared, server, log, metrics, async () => {
       await verifiers.close()
       await proof.close()
@@ -195,7 +227,10 @@ export class Gateway {
     }
   }
 
-  /** Takes a new configuration into use. Requests under way keep the old one to their end. Throws, and changes nothing, when it can't be used. */
+  /**
+   * Takes a new configuration into use. Requests under way keep the old one to their end. Throws, and changes nothing, when it can't be
+   * used.
+   */
   reload(config: Config): Promise<void> {
     const reloaded = this.reloading.then(() => this.takeOver(config))
     this.reloading = reloaded.catch(() => undefined)
@@ -236,7 +271,9 @@ export class Gateway {
   /** Says that a new configuration could not be read; the old one goes on serving. */
   rejectReload(thrown: unknown): void {
     this.metrics.configurationReloaded('rejected')
-    this.log.error('the new configuration is not used; the old one goes on serving', { reason: thrown instanceof Error ? thrown.message : String(thrown) })
+    this.log.error('the new configuration is not used; the old one goes on serving', {
+      reason: thrown instanceof Error ? thrown.message : String(thrown),
+    })
   }
 
   /** Drains and closes. Closing again waits for the same end. */
@@ -256,7 +293,8 @@ export class Gateway {
 /** Listening beyond this machine without keys would let anybody spend the operator's money. */
 function refuseOpenDoor(config: Config, host: string): void {
   const problem = exposureProblem({ ...config, server: { ...config.server, host } })
-  if (problem !== undefined) throw new BursarError(`server.host: ${problem}.`, { code: 'invalid_configuration', status: 500, path: 'server.host' })
+  if (problem !== undefined)
+    throw new BursarError(`server.host: ${problem}.`, { code: 'invalid_configuration', status: 500, path: 'server.host' })
 }
 
 /** Settings that only a start reads. */
@@ -271,7 +309,11 @@ function changedForLater(before: Config, after: Config): readonly string[] {
     'proof.state': ({ proof }) => proof.state,
     'routing.encoder': ({ routing }) => routing.encoder,
     'routing.predictor.train': ({ routing }) => routing.predictor.train,
-    ledger: ({ ledger }) => [{ ...ledger, database_url: undefined, redis_url: undefined }, ledger.database_url?.reveal(), ledger.redis_url?.reveal()],
+    ledger: ({ ledger }) => [
+      { ...ledger, database_url: undefined, redis_url: undefined },
+      ledger.database_url?.reveal(),
+      ledger.redis_url?.reveal(),
+    ],
     budgets: ({ budgets }) => [budgets.queue_seconds, budgets.alert_at, budgets.webhook?.url],
   }
   return Object.keys(settings).filter((name) => JSON.stringify(settings[name]?.(before)) !== JSON.stringify(settings[name]?.(after)))
@@ -289,11 +331,13 @@ function asError(thrown: unknown): Error {
 function keepSecrets(config: Config, log: Logger): void {
   for (const key of config.keys) if (key.key) log.keepSecret(key.key.reveal())
   const { admin, ledger, budgets } = config
-  for (const secret of [admin?.key, ledger.database_url, ledger.redis_url, budgets.webhook?.secret]) if (secret) log.keepSecret(secret.reveal())
+  for (const secret of [admin?.key, ledger.database_url, ledger.redis_url, budgets.webhook?.secret])
+    if (secret) log.keepSecret(secret.reveal())
   // Drivers name passwords without the address around them; and the address of a webhook is often all that its receiver asks for.
   for (const secret of [ledger.database_url, ledger.redis_url]) {
     const password = secret && URL.canParse(secret.reveal()) ? new URL(secret.reveal()).password : ''
-    if (password !== '') log.keepSecret(password.replace(/%[0-9a-f]{2}/gi, (octet) => String.fromCharCode(Number.parseInt(octet.slice(1), 16))))
+    if (password !== '')
+      log.keepSecret(password.replace(/%[0-9a-f]{2}/gi, (octet) => String.fromCharCode(Number.parseInt(octet.slice(1), 16))))
   }
   if (budgets.webhook) log.keepSecret(budgets.webhook.url)
   for (const provider of Object.values(config.providers)) {

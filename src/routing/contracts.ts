@@ -157,6 +157,8 @@ export interface Situation {
   readonly offline?: boolean | undefined
   /** Names the conversation for policies that keep something of each (158). */
   readonly conversation?: string | undefined
+  /** Whose requests learn from each other; absent: there is one tenant. */
+  readonly tenant?: string | undefined
 }
 
 /** Pure: the same situation (with the same random numbers) gives the same decision. Learning hangs on `observe`, where a policy has any of its own. */
@@ -165,6 +167,15 @@ export interface Policy {
   choose(situation: Situation): Decision
   /** What came of a decision, for policies with a state of their own (dual prices, bandit posteriors). */
   observe?(decision: Decision, observation: Observation): void
+  /** What it has learned, for policies with a state of their own. */
+  readonly memory?: PolicyMemory | undefined
+}
+
+/** The state of a policy, as it is kept. */
+export interface PolicyMemory {
+  serialize(): Uint8Array
+  /** Takes the place of what is there. Throws `BursarError` (`invalid_configuration`), and changes nothing, for bytes that no such policy serialised. */
+  load(bytes: Uint8Array): void
 }
 
 /** The chosen arm, the alternatives, how probable the choice was, and why. */
@@ -188,6 +199,7 @@ export interface Decision {
   readonly explored?: boolean | undefined
   /** The situation's. */
   readonly conversation?: string | undefined
+  readonly tenant?: string | undefined
 }
 
 export interface Exclusion {

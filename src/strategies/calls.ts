@@ -1,6 +1,7 @@
 import type { CallOptions, Completion, Environment, ModelId } from '../environment/index.js'
 import { deltasOf, edit, type Delta, type Message, type ReasoningSettings, type Request, type TextPart } from '../protocol/index.js'
 import { addCost, addUsage, noCost, noUsage, type Cost, type Usage } from '../quantities/index.js'
+import { lessonsOf, type Lesson } from './lessons.js'
 import type { Answer, Evidence, Step } from './strategy.js'
 
 /** A model with how much it shall think; a plain id leaves thinking to the caller's request. */
@@ -19,6 +20,7 @@ export class Tally {
   #usage: Usage = noUsage
   #cost: Cost = noCost
   readonly #steps: Step[] = []
+  #lessons: readonly Lesson[] = []
 
   /** Counts a call. `note` is one plain clause without content. */
   add(name: string, completion: Pick<Completion, 'model' | 'usage' | 'cost'>, note?: string): void {
@@ -33,8 +35,14 @@ export class Tally {
     this.#steps.push({ name, model, usage: noUsage, cost: noCost, note })
   }
 
+  /** Keeps what an outcome of the answer can teach. */
+  teach(lesson: Lesson): void {
+    this.#lessons = lessonsOf(this.#lessons, [lesson])
+  }
+
   /** Counts a whole answer of another strategy; its own steps stand before this one's, named `<name>: <step>`. */
   addAnswer(name: string, answer: Answer, note?: string): void {
+    this.#lessons = lessonsOf(this.#lessons, answer.lessons)
     if (answer.steps === undefined || answer.steps.length === 0) return this.add(name, { model: answer.completion.model, usage: answer.usage, cost: answer.cost }, note)
     this.#usage = addUsage(this.#usage, answer.usage)
     this.#cost = addCost(this.#cost, answer.cost)
@@ -54,7 +62,7 @@ export class Tally {
 
   /** The answer of a strategy: this completion, with the sums and steps so far. */
   answer(completion: Completion, more: { readonly evidence?: Evidence | undefined; readonly fellBackFrom?: readonly ModelId[] } = {}): Answer {
-    return { completion, usage: this.#usage, cost: this.#cost, fellBackFrom: more.fellBackFrom ?? [], evidence: more.evidence, steps: [...this.#steps] }
+    return { completion, usage: this.#usage, cost: this.#cost, fellBackFrom: more.fellBackFrom ?? [], evidence: more.evidence, steps: [...this.#steps], ...(this.#lessons.length === 0 ? {} : { lessons: this.#lessons }) }
   }
 }
 

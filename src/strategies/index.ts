@@ -1,4 +1,5 @@
 export * from './strategy.js'
+export * from './lessons.js'
 export * from './single.js'
 export * from './fallback.js'
 export * from './declared/index.js'

@@ -1,6 +1,7 @@
 import type { CallOptions, Completion, Environment, ModelId } from '../environment/index.js'
 import type { Delta, Request } from '../protocol/index.js'
 import type { Cost, Usage } from '../quantities/index.js'
+import type { Lesson } from './lessons.js'
 
 /** What a strategy gave: the completion that answers, and the sum of all calls made on the way. */
 export interface Answer {
@@ -14,6 +15,8 @@ export interface Answer {
   readonly evidence?: Evidence | undefined
   /** What it did, for the explanation of the decision; without content. Absent for a single call. */
   readonly steps?: readonly Step[] | undefined
+  /** What an outcome of this answer can teach strategies (`learnFrom`). Absent where there is nothing. */
+  readonly lessons?: readonly Lesson[] | undefined
 }
 
 /** A signal of an answer's quality, and what it is worth. */

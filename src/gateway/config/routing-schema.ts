@@ -183,11 +183,21 @@ const policy = z
       ])
       .default(false)
       .describe('Whether an arm of mode `instant` that is sure enough keeps other modes of the same model out.'),
+    auction: z
+      .strictObject({
+        bidders: z.array(ownName()).min(2).max(8).describe('Names of `arms` that write plans, judge them, and of which the winner does the work.'),
+        plan_tokens: z.int().min(16).max(2000).default(256).describe('Longest plan; tokens.'),
+        times_plans: z.number().min(1).max(10_000).default(20).describe('How many times what the plans cost the work must be expected to cost; multiple of dollars.'),
+      })
+      .meta({ title: 'Auction' })
+      .optional()
+      .describe('Long work whose best arm is not known is put up for auction: paid plans decide. With `value_of_information` only. Never held when left out.'),
   })
   .refine(
     ({ kind, limits }) => kind !== 'constrained' || (limits !== undefined && (limits.usd ?? limits.seconds ?? limits.joules) !== undefined),
     { error: 'is missing; `constrained` needs `turns` and at least one of `usd`, `seconds` and `joules`', path: ['limits'] },
   )
+  .refine(({ kind, auction }) => auction === undefined || kind === 'value_of_information', { error: 'is only held by `value_of_information`', path: ['auction'] })
   .meta({ title: 'Policy' })
 
 const exploration = z.strictObject({

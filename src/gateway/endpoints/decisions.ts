@@ -99,11 +99,15 @@ interface DecisionsAsked {
 }
 
 /** The newest first; `next` where there may be more. Reads at most `MOST_LOOKED_AT` records beside those of one moment. Throws `InvalidRequest` for an `after` that isn't known. */
-async function newestDecisions(ledger: LedgerReader, { key, limit, after, weighed }: DecisionsAsked): Promise<{ readonly decisions: readonly DecisionRecord[]; readonly next: string | undefined }> {
+async function newestDecisions(
+  ledger: LedgerReader,
+  { key, limit, after, weighed }: DecisionsAsked,
+): Promise<{ readonly decisions: readonly DecisionRecord[]; readonly next: string | undefined }> {
   let last = after === undefined ? undefined : await ledger.decision(after)
-  if (after !== undefined && (last === undefined || (key !== undefined && last.key !== key))) throw invalid('after', 'there is no such decision, or it is no longer remembered')
+  if (after !== undefined && (last === undefined || (key !== undefined && last.key !== key)))
+    throw invalid('after', 'there is no such decision, or it is no longer remembered')
   const found: DecisionRecord[] = []
-  for (let looked = 0; looked < MOST_LOOKED_AT; ) {
+  for (let looked = 0; looked < MOST_LOOKED_AT;) {
     const size = weighed ? PAGE : limit - found.length + 1
     const page = await pageAfter(ledger, key, last, size)
     for (const decision of page) {
@@ -119,7 +123,12 @@ async function newestDecisions(ledger: LedgerReader, { key, limit, after, weighe
 }
 
 /** At most `size` decisions that come after this one in the ledger's order. Those of its own moment are told apart by its id. */
-async function pageAfter(ledger: LedgerReader, key: string | undefined, last: DecisionRecord | undefined, size: number): Promise<readonly DecisionRecord[]> {
+async function pageAfter(
+  ledger: LedgerReader,
+  key: string | undefined,
+  last: DecisionRecord | undefined,
+  size: number,
+): Promise<readonly DecisionRecord[]> {
   if (last === undefined) return ledger.decisions({ key, limit: size })
   for (let more = 16; more <= MOST_AT_ONCE; more *= 8) {
     const page = await ledger.decisions({ key, to: last.at + moment, limit: size + more })
@@ -131,8 +140,26 @@ async function pageAfter(ledger: LedgerReader, key: string | undefined, last: De
   throw new BursarError('Too many decisions are at one moment to be listed.', { code: 'internal_error', status: 500 })
 }
 
-function plainJson({ decisionId, requestId, at, requestedModel, arm, policy, propensity, reason }: DecisionRecord): Record<string, unknown> {
-  return { id: decisionId, request_id: requestId, created: Math.floor(at), requested_model: requestedModel, arm, policy, propensity, reason }
+function plainJson({
+  decisionId,
+  requestId,
+  at,
+  requestedModel,
+  arm,
+  policy,
+  propensity,
+  reason,
+}: DecisionRecord): Record<string, unknown> {
+  return {
+    id: decisionId,
+    request_id: requestId,
+    created: Math.floor(at),
+    requested_model: requestedModel,
+    arm,
+    policy,
+    propensity,
+    reason,
+  }
 }
 
 /** A row of the list: what was weighed is told of in the decision itself. */
@@ -171,5 +198,15 @@ function weighedJson(record: DecisionRecord): Record<string, unknown> {
 
 /** Its part in the live proof. */
 function trialJson({ trial }: DecisionRecord): Record<string, unknown> {
-  return trial === undefined ? {} : { trial: { held_out: trial.heldOut, holdout: trial.holdout, policy_arm: trial.policyArm, stratum: trial.stratum ?? null, unit: trial.unit ?? null } }
+  return trial === undefined
+    ? {}
+    : {
+        trial: {
+          held_out: trial.heldOut,
+          holdout: trial.holdout,
+          policy_arm: trial.policyArm,
+          stratum: trial.stratum ?? null,
+          unit: trial.unit ?? null,
+        },
+      }
 }

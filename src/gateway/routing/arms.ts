@@ -3,7 +3,7 @@ import type { Deployment, LiveWorld, Route } from '../../environment/index.js'
 import { InvalidRequest } from '../../errors/index.js'
 import type { Money, Usage } from '../../quantities/index.js'
 import type { Arm, ArmCard, ArmFacts } from '../../routing/index.js'
-import { buildStrategy, strategyKinds, styled, type Strategy } from '../../strategies/index.js'
+import { buildStrategy, strategyKinds, styled, type BuildContext, type Strategy } from '../../strategies/index.js'
 import type { ArmConfig, RoutingConfig } from '../config/index.js'
 import { armName } from '../config/routing-references.js'
 import { atEffort } from './arm-settings.js'
@@ -32,12 +32,14 @@ export interface ArmSource {
   /** Names of `models:`, in the order of the file. */
   readonly aliases: ReadonlySet<string>
   readonly price: LiveWorld['price']
+  /** What strategies of a tenant are lent; absent: nothing, and they learn nothing. */
+  contextOf?(tenant: string, explore: boolean): BuildContext
 }
 
 /** An arm with what the gateway knows beside the card. */
 export interface LiveArm extends Arm {
-  /** The strategy with what it learns (lengths, when to think) kept for this tenant alone: tenants never meet. */
-  strategyFor(tenant: string): Strategy
+  /** The strategy with what this tenant's have learned: tenants never meet. `explore`: whether it may try something out; it may when absent. */
+  strategyFor(tenant: string, explore?: boolean): Strategy
   /** What is believed of its quality before anything was learned. */
   readonly prior: Prior
   /** Prices of the models of its plan, in the order of the plan. */
@@ -65,9 +67,6 @@ export function buildArms(config: RoutingConfig, source: ArmSource): ArmSet {
   return { arms, byId, reference: referenceOf(config, source, arms, byId), facts: arms.map(factsOf) }
 }
 
-/** Tenants whose strategies are kept; beyond, all begin anew. */
-const MOST_TENANTS = 1_000
-
 /** One arm; `undefined` where a model that it needs isn't served. */
 export function buildArm(settings: ArmConfig, source: ArmSource): LiveArm | undefined {
   const { model, effort, style, strategy: spec } = settings
@@ -78,7 +77,6 @@ export function buildArm(settings: ArmConfig, source: ArmSource): LiveArm | unde
   const plain = spec === undefined ? (model === undefined ? undefined : source.strategyOf(model)) : buildStrategy(spec, strategyKinds, {})
   if (plain === undefined) return undefined
   const strategy = dressed(plain)
-  const own = new Map<string, Strategy>()
   const needed = strategy.plan.filter(({ expected }) => expected > 0)
   const routes = needed.map((use) => source.route(use.model))
   if (routes.length === 0 || routes.some((route) => route === undefined || route.deployments.length === 0)) return undefined
@@ -98,14 +96,8 @@ export function buildArm(settings: ArmConfig, source: ArmSource): LiveArm | unde
   return {
     id: armName(settings),
     strategy,
-    strategyFor(tenant) {
-      if (spec === undefined) return strategy
-      const known = own.get(tenant)
-      if (known) return known
-      if (own.size >= MOST_TENANTS) own.clear()
-      const made = dressed(buildStrategy(spec, strategyKinds, {}))
-      own.set(tenant, made)
-      return made
+    strategyFor(tenant, explore = true) {
+      return spec === undefined ? strategy : dressed(buildStrategy(spec, strategyKinds, source.contextOf?.(tenant, explore) ?? {}))
     },
     model: mainModel(strategy),
     card,
@@ -127,7 +119,7 @@ function mainModel({ plan }: Strategy): string {
  * What a predictor is told of an arm: an arm of several calls has no price of its own that tokens could be multiplied by, so its
  * dollars are learned.
  */
-function factsOf({ id, card, strategy }: LiveArm): ArmFacts {
+export function factsOf({ id, card, strategy }: LiveArm): ArmFacts {
   return { id, card: isSingleCall(strategy) ? card : { ...card, priceOf: undefined } }
 }
 

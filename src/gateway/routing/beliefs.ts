@@ -1,5 +1,13 @@
 import { BursarError } from '../../errors/index.js'
-import { predictorKinds, type ArmFacts, type ArmId, type Estimate, type Observation, type Predictor, type PredictorKind } from '../../routing/index.js'
+import {
+  predictorKinds,
+  type ArmFacts,
+  type ArmId,
+  type Estimate,
+  type Observation,
+  type Predictor,
+  type PredictorKind,
+} from '../../routing/index.js'
 import type { Features } from '../../understanding/index.js'
 import type { RoutingConfig } from '../config/index.js'
 import type { Learned, RoutingState } from './state-file.js'
@@ -29,25 +37,28 @@ export interface BeliefSettings {
   readonly seed: number
   readonly facts: readonly ArmFacts[]
   /** Wraps a predictor against what it might be told; `load` reads what it serialised. */
-  guard(predictor: Predictor, load: (bytes: Uint8Array) => Predictor): Predictor
+  guard(predictor: Predictor, load: (bytes: Uint8Array) => Predictor, tenant: string): Predictor
 }
 
 /** The kind of predictor that a configuration names. Throws `invalid_configuration` with the path. */
 export function predictorKindOf({ kind = DEFAULT_KIND }: Pick<RoutingConfig['predictor'], 'kind'>): PredictorKind {
   const found = Object.hasOwn(predictorKinds, kind) ? predictorKinds[kind] : undefined
   if (found) return found
-  throw new BursarError(`routing.predictor.kind: there is no kind "${kind.slice(0, 60)}"; there are ${Object.keys(predictorKinds).join(', ')}.`, {
-    code: 'invalid_configuration',
-    status: 500,
-    path: 'routing.predictor.kind',
-  })
+  throw new BursarError(
+    `routing.predictor.kind: there is no kind "${kind.slice(0, 60)}"; there are ${Object.keys(predictorKinds).join(', ')}.`,
+    {
+      code: 'invalid_configuration',
+      status: 500,
+      path: 'routing.predictor.kind',
+    },
+  )
 }
 
 export const DEFAULT_KIND = 'knn'
 
 /**
- * One predictor for each tenant, made when it is first asked: from what the tenant's own has learned before, else from what was trained beforehand, else from
- * nothing. Tenants never meet: none begins with what another has learned.
+ * One predictor for each tenant, made when it is first asked: from what the tenant's own has learned before, else from what was trained
+ * beforehand, else from nothing. Tenants never meet: none begins with what another has learned.
  */
 export class Beliefs {
   private readonly ready = new Map<string, Predictor>()
@@ -55,6 +66,8 @@ export class Beliefs {
   private readonly evidence = new Map<string, Map<ArmId, number>>()
   private base: Learned | undefined
   private changed = false
+  /** What a guard let past last. */
+  private letPast: Observation | undefined
   /** What a predictor threw behind its guard, in the question being asked. */
   private thrown: { readonly fault: unknown } | undefined
 
@@ -138,10 +151,17 @@ export class Beliefs {
     return { thrown: this.thrown }
   }
 
-  /** Throws `RangeError` for numbers that can't be, and learns nothing from them then. */
-  learn(tenant: string, observation: Observation): void {
-    this.predictorOf(tenant).update(observation)
+  /** Gives what of it was let past the guard and learned, with the weight that it was granted; `undefined` where that is nothing. Throws `RangeError` for numbers that can't be, and learns nothing from them then. */
+  learn(tenant: string, observation: Observation): Observation | undefined {
+    const predictor = this.predictorOf(tenant)
+    this.letPast = undefined
+    predictor.update(observation)
     this.changed = true
+    return this.lastLearned()
+  }
+
+  private lastLearned(): Observation | undefined {
+    return this.letPast
   }
 
   /** What `state` gave could not be kept. */
@@ -152,7 +172,11 @@ export class Beliefs {
   /** All that was learned, to be kept. */
   state(): RoutingState {
     this.changed = false
-    return { kind: this.kind, base: this.base, tenants: new Map([...this.all()].map(([tenant, bytes]) => [tenant, { bytes, outcomes: new Map(this.evidenceOf(tenant)) }])) }
+    return {
+      kind: this.kind,
+      base: this.base,
+      tenants: new Map([...this.all()].map(([tenant, bytes]) => [tenant, { bytes, outcomes: new Map(this.evidenceOf(tenant)) }])),
+    }
   }
 
   private all(): Map<string, Uint8Array> {
@@ -176,8 +200,8 @@ export class Beliefs {
   }
 
   /**
-   * A guard answers for a predictor that throws, and whoever asks must know that it did. What gets past the guard is counted here, by the weight that it
-   * was let past with.
+   * A guard answers for a predictor that throws, and whoever asks must know that it did. What gets past the guard is counted here, by
+   * the weight that it was let past with.
    */
   private watched(tenant: string, predictor: Predictor): Predictor {
     const watch = <T>(ask: () => T): T => {
@@ -194,6 +218,7 @@ export class Beliefs {
       familiarity: (features) => watch(() => predictor.familiarity(features)),
       update: (observation) => {
         predictor.update(observation)
+        this.letPast = observation
         if (observation.quality === undefined) return
         const evidence = this.evidenceOf(tenant)
         evidence.set(observation.arm, (evidence.get(observation.arm) ?? 0) + (observation.weight ?? 1))
@@ -215,7 +240,7 @@ export class Beliefs {
     const { kind, facts, settings, seed } = this.current
     const bytes = this.stored.get(tenant) ?? this.base?.bytes
     const own = bytes === undefined ? this.watched(tenant, kind.train([], facts, settings, seed)) : this.load(tenant, bytes)
-    const made = this.current.guard(own, (saved) => this.load(tenant, saved))
+    const made = this.current.guard(own, (saved) => this.load(tenant, saved), tenant)
     this.stored.delete(tenant)
     this.ready.set(tenant, made)
     const [oldest] = this.ready.size > MOST_READY ? this.ready : []
@@ -234,6 +259,7 @@ export class Beliefs {
 
 /** Whether predictors made for the one can be used on for the other: prices are looked up elsewhere. */
 function sameFor(a: BeliefSettings, b: BeliefSettings): boolean {
-  const told = ({ kind, settings, seed, facts }: BeliefSettings) => JSON.stringify([kind.kind, settings, seed, facts.map(({ id, card: { priceOf, ...plain } }) => [id, plain, priceOf === undefined])])
+  const told = ({ kind, settings, seed, facts }: BeliefSettings) =>
+    JSON.stringify([kind.kind, settings, seed, facts.map(({ id, card: { priceOf, ...plain } }) => [id, plain, priceOf === undefined])])
   return told(a) === told(b)
 }

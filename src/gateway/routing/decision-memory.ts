@@ -1,5 +1,7 @@
 import type { Decision } from '../../routing/index.js'
+import type { Step } from '../../strategies/index.js'
 import type { Features } from '../../understanding/index.js'
+import type { SettledLesson } from '../learning/index.js'
 
 /** A decision whose outcomes may still come. */
 export interface RememberedDecision {
@@ -13,10 +15,16 @@ export interface RememberedDecision {
   readonly run: string | undefined
   /** The arm that answered in the end; absent where the chosen one failed and another took over. */
   readonly answeredBy: string | undefined
+  /** What a word on the answer can teach strategies. */
+  readonly lessons?: readonly SettledLesson[] | undefined
+  /** What the strategy did, without content. */
+  readonly steps?: readonly Step[] | undefined
 }
 
 const MOST_DECISIONS = 20_000
 const MOST_BYTES = 64 * 1024 * 1024
+/** About what a step or a lesson takes. */
+const BYTES_OF_STEP = 512
 /** Decisions of one run that an outcome of the run is about: the latest. */
 const MOST_OF_RUN = 100
 
@@ -51,10 +59,13 @@ export class DecisionMemory {
     }
   }
 
-  /** Who answered in the end is known later than the decision. */
-  answered(decisionId: string, answeredBy: string | undefined): void {
+  /** Who answered in the end, and how, is known later than the decision. */
+  answered(decisionId: string, about: Pick<RememberedDecision, 'answeredBy' | 'lessons' | 'steps'>): void {
     const found = this.decisions.get(decisionId)
-    if (found) this.decisions.set(decisionId, { ...found, remembered: { ...found.remembered, answeredBy } })
+    if (!found) return
+    const more = BYTES_OF_STEP * ((about.lessons?.length ?? 0) + (about.steps?.length ?? 0))
+    this.decisions.set(decisionId, { remembered: { ...found.remembered, ...about }, bytes: found.bytes + more })
+    this.bytes += more
   }
 
   get(decisionId: string): RememberedDecision | undefined {

@@ -30,17 +30,24 @@ interface CallingState {
   ): CallBudget
 }
 
-/** Vectors of texts from an embedding model of the configuration: calls like any other, recorded under the key `bursar`. */
-export function embedTexts(current: () => CallingState): EmbedTexts {
-  return async (model, texts, signal) => {
+/** An environment for calls of Bursar's own: like any other, recorded under the key `bursar`. `end` is to be called when they are over. */
+export type OwnCalls = (model: string, signal: AbortSignal) => { readonly env: LiveEnvironment; end(): void }
+
+/** Opens them in the configuration of the moment. */
+export function ownCalls(current: () => CallingState): OwnCalls {
+  return (model, signal) => {
     const state = current()
     const cancellation = new Cancellation()
     const leave = () => cancellation.cancel(toBursarError(signal.reason))
     signal.addEventListener('abort', leave, { once: true })
     const id = randomUUID()
+    const requestId = `req_${id}`
     state.uses.begin()
+    const end = () => {
+      signal.removeEventListener('abort', leave)
+      state.uses.end()
+    }
     try {
-      const requestId = `req_${id}`
       const env = new LiveEnvironment(state.world, {
         callIds: `call_${id}`,
         requestId,
@@ -53,12 +60,24 @@ export function embedTexts(current: () => CallingState): EmbedTexts {
         streamUsage: 'never',
         dropUnsupported: state.dropUnsupported,
       })
+      return { env, end }
+    } catch (thrown) {
+      end()
+      throw thrown
+    }
+  }
+}
+
+/** Vectors of texts from an embedding model of the configuration. */
+export function embedTexts(open: OwnCalls): EmbedTexts {
+  return async (model, texts, signal) => {
+    const { env, end } = open(model, signal)
+    try {
       const { answer } = await env.embed(model, { model, inputs: texts, encoding: 'float', extra: [] })
       if (answer.kind !== 'wire') throw unreadable(model)
       return vectorsOf(JSON.parse(Buffer.from(answer.bytes).toString('utf8')) as unknown, model)
     } finally {
-      signal.removeEventListener('abort', leave)
-      state.uses.end()
+      end()
     }
   }
 }

@@ -8,6 +8,7 @@ import {
 } from '../../understanding/index.js'
 import type { Clock } from '../../quantities/index.js'
 import type { RoutingConfig } from '../config/index.js'
+import { Guides, learnedFileOf, readLearned, type GuideParts, type LearnedState } from '../learning/index.js'
 import { predictorKindOf } from './beliefs.js'
 import type { RoutingFault } from './router.js'
 import { RoutingMemory, setAside } from './routing-memory.js'
@@ -18,6 +19,8 @@ export type EmbedTexts = (model: string, texts: readonly string[], signal: Abort
 
 export interface OpenRoutingParts {
   readonly embed: EmbedTexts
+  /** For calls of guides, and what they cost. */
+  readonly guides: Pick<GuideParts, 'open' | 'priceOf'>
   readonly clock: Clock
   onFault(kind: RoutingFault, thrown: unknown): void
   onDecision(arm: string): void
@@ -34,12 +37,22 @@ export async function openRouting(
   parts: OpenRoutingParts,
 ): Promise<{ readonly memory: RoutingMemory; readonly state: RoutingState | undefined }> {
   const understanding: Understanding = createUnderstanding({ encoder: encoderOf(config.encoder, parts.embed) })
-  const memory = new RoutingMemory({
+  const guides: Guides = new Guides({
+    ...parts.guides,
+    budget: () => memory.learningBudget,
+    note: (text) => parts.note(text),
+    onFault: (thrown) => parts.onFault('learning', thrown),
+  })
+  const memory: RoutingMemory = new RoutingMemory({
     understanding,
     clock: parts.clock,
     onFault: (kind, thrown) => parts.onFault(kind, thrown),
     onDecision: (arm) => parts.onDecision(arm),
+    onGuideWanted: (wanted) => guides.wanted(wanted),
+    close: () => guides.close(),
   })
+  const learned = await readKept(config, parts)
+  if (learned !== undefined) memory.recall(learned)
   return { memory, state: await readState(config, parts) }
 }
 
@@ -53,6 +66,19 @@ function encoderOf(encoder: RoutingConfig['encoder'], embed: EmbedTexts): Encode
     dimensions: encoder.dimensions,
     embed: (texts, signal) => embed(encoder.endpoint, texts, signal),
   })
+}
+
+/** What strategies and policies had learned. */
+async function readKept({ predictor }: RoutingConfig, parts: OpenRoutingParts): Promise<LearnedState | undefined> {
+  if (predictor.state === undefined) return undefined
+  const file = learnedFileOf(predictor.state)
+  try {
+    return await readLearned(file)
+  } catch (thrown) {
+    parts.onFault('state', thrown)
+    parts.note(`${file} can't be used: it was put aside as ${await setAside(file).catch(() => 'nothing, since it could not be renamed')}, and strategies and policies begin to learn anew.`)
+    return undefined
+  }
 }
 
 async function readState({ predictor }: RoutingConfig, parts: OpenRoutingParts): Promise<RoutingState | undefined> {

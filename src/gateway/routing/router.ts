@@ -203,6 +203,7 @@ export class Router {
       session: this.config.sticky && continues(labels, request) ? this.sessionOf(conversation, arms) : undefined,
       outputLimit: request.maxOutputTokens === undefined ? undefined : request.maxOutputTokens * (request.n ?? 1),
       conversation,
+      tenant,
     }
     const backed = features.traits.toolLoop ? undefined : this.trials?.rolledBack(key.organisation)
     let decision: Decision
@@ -228,7 +229,7 @@ export class Router {
       ...common,
       decision,
       features,
-      strategy: this.strategyFor(decision, reference, arms, tenant),
+      strategy: this.strategyFor(decision, reference, arms, tenant, wishes.objective.explore !== false && this.config.exploration.share > 0),
       weighed: weighedOf(decision, situation.familiarity, reference.id),
       trial,
       referenceOutputTokens: expected?.outputTokens ?? null,
@@ -355,10 +356,10 @@ export class Router {
   }
 
   /** Falls back to the reference, where that may answer. */
-  private strategyFor({ arm, excluded }: Decision, reference: LiveArm, arms: readonly LiveArm[], tenant: string): Strategy {
-    const strategy = arms.find(({ id }) => id === arm.id)?.strategyFor(tenant) ?? arm.strategy
+  private strategyFor({ arm, excluded }: Decision, reference: LiveArm, arms: readonly LiveArm[], tenant: string, explore: boolean): Strategy {
+    const strategy = arms.find(({ id }) => id === arm.id)?.strategyFor(tenant, explore) ?? arm.strategy
     if (arm.id === reference.id || excluded?.some((one) => one.arm === reference.id)) return strategy
-    return fallback([strategy, reference.strategyFor(tenant)])
+    return fallback([strategy, reference.strategyFor(tenant, explore)])
   }
 
   private faulted(

@@ -1,13 +1,14 @@
 import type { LiveWorld } from '../../environment/index.js'
 import { BursarError } from '../../errors/index.js'
-import { configuredPolicy, learningGuard, type Policy, type Predictor } from '../../routing/index.js'
+import { auctioned, configuredPolicy, learningGuard, type Policy, type Predictor } from '../../routing/index.js'
 import { seededRandom } from '../../statistics/index.js'
 import type { Config, RoutingConfig } from '../config/index.js'
-import { buildArms, type ArmSource } from './arms.js'
+import { buildArms, type ArmSet, type ArmSource } from './arms.js'
+import { AUCTION_ARM, withAuction } from './auction-arm.js'
 import { predictorKindOf, type BeliefSettings } from './beliefs.js'
 import { PRIOR_OUTCOMES } from './priors.js'
 import { Router, type TrialSource } from './router.js'
-import type { RoutingMemory } from './routing-memory.js'
+import { trustedSources, type RoutingMemory } from './routing-memory.js'
 import type { RoutingState } from './state-file.js'
 import { learnedOf, trainOnTable } from './train.js'
 
@@ -29,10 +30,11 @@ export function wireRouter(
     listed: () => routes.listed(),
     aliases: new Set(Object.keys(config.models)),
     price,
+    contextOf: (tenant, explore) => memory.strategies.contextOf(tenant, explore),
   }
   const { routing } = config
-  const policy = policyOf(routing, memory)
-  const arms = buildArms(routing, source)
+  const arms = withAuction(buildArms(routing, source), routing, (tenant) => memory.auctionsOf(tenant))
+  const policy = policyOf(routing, memory, arms)
   const router = new Router(routing, source, memory, policy, seededRandom(routing.predictor.seed), arms, trials)
   try {
     memory.configure(routing, beliefSettings(routing, router, memory), state)
@@ -47,6 +49,7 @@ export function wireRouter(
       })
     throw thrown
   }
+  memory.follow(routing.policy.kind, policy.memory)
   memory.observe = (decision, observation) => policy.observe?.(decision, observation)
   return router
 }
@@ -81,7 +84,7 @@ function beliefSettings(routing: RoutingConfig, router: Router, memory: RoutingM
     settings,
     seed,
     facts: router.arms.facts,
-    guard: (predictor, load) => guarded(predictor, load, routing, memory),
+    guard: (predictor, load, tenant) => guarded(predictor, load, tenant, routing, memory),
   }
 }
 
@@ -91,8 +94,8 @@ function beliefSettings(routing: RoutingConfig, router: Router, memory: RoutingM
  */
 const LEAST_FAMILIARITY = 0.01
 
-function policyOf({ policy, exploration, sticky, arms = [] }: RoutingConfig, memory: RoutingMemory): Policy {
-  const { kind, limits, alpha, prefer_instant: instant } = policy
+function policyOf({ policy, exploration, sticky, arms = [] }: RoutingConfig, memory: RoutingMemory, built: ArmSet): Policy {
+  const { kind, limits, alpha, prefer_instant: instant, auction } = policy
   return configuredPolicy({
     kind,
     limits,
@@ -103,22 +106,23 @@ function policyOf({ policy, exploration, sticky, arms = [] }: RoutingConfig, mem
     share: exploration.share,
     allowance: memory.allowance(exploration.usd_per_day),
     leastFamiliarity: LEAST_FAMILIARITY,
+    around:
+      auction && built.byId.has(AUCTION_ARM)
+        ? {
+            arm: AUCTION_ARM,
+            policy: (inner) => auctioned(inner, { arm: AUCTION_ARM, bidders: auction.bidders, planTokens: auction.plan_tokens, timesPlans: auction.times_plans }),
+          }
+        : undefined,
   })
 }
 
-function guarded(
-  predictor: Predictor,
-  load: (bytes: Uint8Array) => Predictor,
-  { learning }: RoutingConfig,
-  memory: RoutingMemory,
-): Predictor {
-  // Where there are no keys the only caller is who runs it. The judge is the operator's own choice; it is watched all the same.
-  const trusted = new Set(['anonymous', ...learning.trusted_keys].map((name) => `key:${name}`))
+function guarded(predictor: Predictor, load: (bytes: Uint8Array) => Predictor, tenant: string, { learning }: RoutingConfig, memory: RoutingMemory): Predictor {
   return learningGuard(predictor, {
     load,
     clock: memory.clock,
     cap: learning.max_influence,
     priorWeight: PRIOR_OUTCOMES,
-    trusted: (source) => trusted.has(source) || /^judge(-pair)?:/.test(source),
+    trusted: trustedSources(learning.trusted_keys),
+    alongside: memory.strategies.alongside(tenant),
   })
 }

@@ -23,7 +23,8 @@ export interface AuctionMemory {
   outcome(id: string, won: boolean): boolean
   /** The most similar records with a known outcome, at most k, the nearest first; only those of some likeness. O(records × n-grams). */
   similar(task: SparseVector, k: number): readonly AuctionRecord[]
-  serialize(): Uint8Array
+  /** `content`: whether the records are in it, whose plans are content; the weights alone where it is false. */
+  serialize(content?: boolean): Uint8Array
 }
 
 export interface AuctionMemoryOptions {
@@ -80,9 +81,9 @@ export function auctionMemory({ most = 1000, leastLikeness = 0.1 }: AuctionMemor
         .sort((a, b) => b.likeness - a.likeness)
         .slice(0, k)
         .map(({ record }) => record),
-    serialize: () =>
+    serialize: (content = true) =>
       new TextEncoder().encode(
-        JSON.stringify({ version: 1, weights, records: records.map(({ task, ...record }) => ({ ...record, indices: [...task.indices], values: [...task.weights] })) }),
+        JSON.stringify({ version: 1, weights, records: (content ? records : []).map(({ task, ...record }) => ({ ...record, indices: [...task.indices], values: [...task.weights] })) }),
       ),
   }
 }

@@ -9,6 +9,8 @@ import type { AuctionMemory, AuctionRecord } from './auction-memory.js'
 import { juryScores, initialWeights, settle, type Bid, type ScoredBid } from './bids.js'
 
 export interface AuctionAgent extends ModelUse {
+  /** As lessons and records call it, such as the arm's id; the model's when absent. */
+  readonly name?: string | undefined
   /** Carries the task out; one call of the model when absent. */
   readonly strategy?: Strategy | undefined
   /** Dollars an output token costs: what a plan's length is multiplied by. */
@@ -75,18 +77,24 @@ export function auction(options: AuctionOptions): Strategy {
       const work = winner && handPlan && request.messages.at(-1)?.role === 'user' ? edit(request, { messages: saidAfter(request.messages, `Work by this plan:\n${winner.bid.plan}`) }) : request
       const answer = yield* worker.run(work, env, work === request ? callOptions : undefined)
       tally.addAnswer('work', answer, winner ? `won the auction of ${bids.length}` : 'no auction was held')
-      if (winner && vector && memory)
+      if (winner && vector && memory) {
+        tally.teach({ kind: 'auction', id: answer.completion.callId, winner: nameOf(agent) })
         memory.add({
           id: answer.completion.callId,
           task: vector,
-          bids: refined.map(({ bid, score }) => ({ agent: agents[bid.agent]?.model ?? '', plan: bid.plan, score })),
-          winner: agent.model,
+          bids: refined.map(({ bid, score }) => ({ agent: nameOf(agents[bid.agent]), plan: bid.plan, score })),
+          winner: nameOf(agent),
           signs: winner.signs,
           won: null,
         })
+      } else tally.teach({ kind: 'auction', id: '', winner: nameOf(agent) })
       return tally.answer(answer.completion, { evidence: answer.evidence, fellBackFrom: answer.fellBackFrom })
     },
   }
+}
+
+function nameOf(agent: AuctionAgent | undefined): string {
+  return agent?.name ?? agent?.model ?? ''
 }
 
 /** One plan an agent, asked for at once. */

@@ -19,7 +19,7 @@ export interface AuctionedOptions {
 
 /**
  * Holds an auction only where it pays (0.4): the work is expected to cost at least 20 times what all plans cost, *and* the predictor's uncertainty straddles the decision: some
- * other arm's value lies within the common deviation of the chosen arm's. Else the policy's choice stands; it never sees the auction's arm. Not within a tool loop, where the work has
+ * other arm's value lies within the common deviation of the chosen arm's. Else the policy's choice stands; it never sees the auction's arm. Not within a tool loop, nor in a conversation whose prompt is cached: there the work has
  * begun. Prices that aren't known make no case for an auction. O(arms).
  */
 export function auctioned(policy: Policy, { arm: armId, bidders, planTokens = 256, timesPlans = 20, deviations = 1 }: AuctionedOptions): Policy {
@@ -38,7 +38,7 @@ export function auctioned(policy: Policy, { arm: armId, bidders, planTokens = 25
       const spread = own.propensities && situation.arms.map((one) => own.propensities?.[arms.indexOf(one)] ?? 0)
       const decision = { ...own, policy: id, propensities: spread }
       // A policy that draws could not say any more how probable its choice was.
-      if (!arm || plans == null || work == null || own.propensity !== 1 || situation.features.traits.toolLoop) return decision
+      if (!arm || plans == null || work == null || own.propensity !== 1 || situation.features.traits.toolLoop || (situation.session?.warmTokens ?? 0) > 0) return decision
       if (toDollars(work) < timesPlans * plans || !straddles(others, own.arm.id, deviations) || !fits(situation, armId)) return decision
       return {
         ...decision,

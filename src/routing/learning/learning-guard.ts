@@ -30,6 +30,15 @@ export interface LearningGuardOptions extends Partial<LossWatchOptions> {
   readonly recent?: number | undefined
   /** A snapshot is gone back to only where its loss on the recent outcomes is lower by at least this; 0.02 by default. */
   readonly rollbackMargin?: number | undefined
+  readonly alongside?: LearningAlongside | undefined
+}
+
+/** Something else that learns from the same outcomes, and goes back with the predictor. */
+export interface LearningAlongside {
+  /** A state of the predictor was kept, after so many learned outcomes. */
+  snapshot(learned: number): void
+  /** The predictor went back to that state; `quarantined`: sources whose later words it doesn't learn again. */
+  goBack(learned: number, quarantined: (source: string) => boolean): void
 }
 
 /** Counted since the start; for metrics. */
@@ -106,6 +115,7 @@ export function learningGuard(predictor: Predictor, options: LearningGuardOption
   function snapshot(): void {
     try {
       ring.add({ bytes: inner.serialize(), learned: counts.learned })
+      options.alongside?.snapshot(counts.learned)
     } catch {
       faults.serialize++
     }
@@ -140,6 +150,7 @@ export function learningGuard(predictor: Predictor, options: LearningGuardOption
     inner = to.predictor
     counts.rollbacks++
     ring.dropAfter(to.learned)
+    options.alongside?.goBack(to.learned, (source) => watch.quarantined(source))
     for (const { observation, source, number } of [...recent.all()]) if (number > to.learned && !watch.quarantined(source)) learn(observation)
   }
 

@@ -5,6 +5,7 @@ import { boundedDistribution, drawIndex } from './drawing.js'
 import { mayExplore } from './exploring.js'
 import { feasibleArms, type FeasibilityOptions, type FeasibleArms, type Option } from './feasible-arms.js'
 import { LinearPosterior } from './linear-posterior.js'
+import { posteriorMemory } from './policy-memory.js'
 import { byAdvantage, comparable, exchangeOf, valued, type Exchange, type Valued } from './value.js'
 import { chooseByValue, decided } from './value-of-information.js'
 
@@ -17,7 +18,7 @@ export interface BanditOptions extends FeasibilityOptions {
   readonly priorVariance?: number | undefined
   /** Variance of one outcome around its expectation; 0.2 by default (that of a right-or-wrong answer is at most 0.25). */
   readonly noiseVariance?: number | undefined
-  /** Arms that are remembered at most; 256 by default. The one not seen for longest is forgotten. */
+  /** Arms of all tenants that are remembered at most; 1,024 by default. The one not seen for longest is forgotten. */
   readonly mostArms?: number | undefined
 }
 
@@ -78,15 +79,17 @@ interface Belief {
 type Wanted = (beliefs: readonly Belief[], exchange: Exchange, situation: Situation) => readonly number[]
 
 function banditPolicy(id: string, options: BanditOptions, wanted: Wanted): Policy {
-  const { share = 0.1, lexicalDimensions = 24, priorVariance = 0.04, noiseVariance = 0.2, mostArms = 256 } = options
+  const { share = 0.1, lexicalDimensions = 24, priorVariance = 0.04, noiseVariance = 0.2, mostArms = 1024 } = options
   if (!(share >= 0 && share <= 1)) throw new RangeError(`a share of exploration is in [0, 1], not ${share}`)
   const dimensions = banditDimensions(lexicalDimensions)
-  const posteriors = new Map<ArmId, LinearPosterior>()
+  /** By tenant and arm: tenants never meet. */
+  const posteriors = new Map<string, LinearPosterior>()
+  const placeOf = (tenant: string | undefined, arm: ArmId) => `${tenant ?? ''}\0${arm}`
 
   /** Without anything known an arm is as good as a coin, give or take what a uniform variable varies. */
   const unknown = { mean: 0.5, variance: 1 / 12 }
-  const believe = (option: Option, x: Float64Array, exchange: Exchange): Belief => {
-    const learned = posteriors.get(option.arm.id)?.at(x) ?? { mean: 0, variance: priorVariance }
+  const believe = (option: Option, x: Float64Array, exchange: Exchange, tenant: string | undefined): Belief => {
+    const learned = posteriors.get(placeOf(tenant, option.arm.id))?.at(x) ?? { mean: 0, variance: priorVariance }
     // Where no predictor knows the arm, the doubt about it must shrink with what the bandit itself has seen.
     const prior = option.estimate.quality ?? { mean: unknown.mean, variance: (unknown.variance * learned.variance) / priorVariance }
     return {
@@ -104,25 +107,27 @@ function banditPolicy(id: string, options: BanditOptions, wanted: Wanted): Polic
       const exchange = exchangeOf(situation.objective, feasible.reference, feasible.options, situation.regime)
       const x = banditFeatures(situation.features, lexicalDimensions)
       const beliefs = feasible.options
-        .map((option) => believe(option, x, exchange))
+        .map((option) => believe(option, x, exchange, situation.tenant))
         .filter((belief) => comparable({ option: belief.option, quality: belief.mean, cost: belief.cost }, exchange))
-      const nothingKnown = beliefs.every(({ option }) => option.estimate.quality === null && !posteriors.has(option.arm.id))
+      const nothingKnown = beliefs.every(({ option }) => option.estimate.quality === null && !posteriors.has(placeOf(situation.tenant, option.arm.id)))
       if (feasible.relaxed || beliefs.length === 0 || beliefs.length + feasible.excluded.length === 1) return decided(id, situation, chooseByValue(situation, options))
       const reference = beliefs.findIndex(({ option }) => option === feasible.referenceOption)
       const greedy = nothingKnown && reference >= 0 ? reference : indexOfBest(beliefs.map(({ option, cost, mean }) => ({ option, cost, quality: mean })), exchange)
       const distribution = boundedDistribution(wanted(beliefs, exchange, situation), greedy, mayExplore(situation) ? share : 0)
       return drawn(id, situation, feasible, beliefs, distribution, greedy)
     },
-    observe(decision: Decision, { arm, quality, features }: Observation) {
-      if (arm !== decision.arm.id || quality === undefined || !(quality >= 0 && quality <= 1)) return
-      const posterior = posteriors.get(arm) ?? new LinearPosterior(dimensions, priorVariance, noiseVariance)
+    observe(decision: Decision, { arm, quality, features, weight = 1 }: Observation) {
+      if (arm !== decision.arm.id || quality === undefined || !(quality >= 0 && quality <= 1) || !(weight > 0)) return
+      const place = placeOf(decision.tenant, arm)
+      const posterior = posteriors.get(place) ?? new LinearPosterior(dimensions, priorVariance, noiseVariance)
       // Again, so that the map's order is that of the last sight.
-      posteriors.delete(arm)
-      posteriors.set(arm, posterior)
-      posterior.update(banditFeatures(features, lexicalDimensions), quality - (decision.expected?.quality?.mean ?? unknown.mean))
+      posteriors.delete(place)
+      posteriors.set(place, posterior)
+      posterior.update(banditFeatures(features, lexicalDimensions), quality - (decision.expected?.quality?.mean ?? unknown.mean), weight)
       const oldest = posteriors.keys().next()
       if (posteriors.size > mostArms && !oldest.done) posteriors.delete(oldest.value)
     },
+    memory: posteriorMemory(id, posteriors, () => new LinearPosterior(dimensions, priorVariance, noiseVariance), mostArms),
   }
 }
 
@@ -134,6 +139,7 @@ function drawn(id: string, situation: Situation, feasible: FeasibleArms, beliefs
   const why = index === greedy ? `it promises the most, at an expected quality of ${belief.mean.toFixed(2)}` : 'it may promise more than is known of it yet'
   return {
     ...decided(id, situation, { option: belief.option, why, feasible, exchange: { lambda: 0, usdPerJoule: 0, usdPerSecond: 0 } }),
+    tenant: situation.tenant,
     propensity: distribution[index] ?? 0,
     propensities,
     explored: index !== greedy,

@@ -1,4 +1,4 @@
-import type { Policy } from '../contracts.js'
+import type { ArmId, Policy } from '../contracts.js'
 import { linUcb, thompson } from './bandit.js'
 import { constrained, type ResourceLimits } from './constrained.js'
 import { exploring, type LearningAllowance } from './exploring.js'
@@ -28,6 +28,8 @@ export interface PolicySettings {
   readonly share: number
   /** What exploring may cost. Bandits have their share only: their draws are the choice. */
   readonly allowance?: LearningAllowance | undefined
+  /** A policy that stands around all but exploration, and the arm that only it may choose. */
+  readonly around?: { policy(inner: Policy): Policy; readonly arm: ArmId } | undefined
   /** Familiarity below which the reference answers. */
   readonly leastFamiliarity: number
 }
@@ -48,8 +50,11 @@ export function configuredPolicy(settings: PolicySettings): Policy {
     const { turns, ...resources } = limits
     policy = constrained({ limits: resources, turns })
   } else policy = valueOfInformation({ leastFamiliarity })
+  const heart = policy
   if (settings.preferInstant) policy = preferInstant(policy, settings.preferInstant)
   if (settings.places) policy = placement(policy)
   if (settings.sticky) policy = sticky(policy)
-  return explores || share === 0 ? policy : exploring(policy, { share, allowance })
+  if (settings.around) policy = settings.around.policy(policy)
+  const whole = explores || share === 0 ? policy : exploring(policy, { share, allowance, except: settings.around?.arm })
+  return heart.memory === undefined ? whole : { ...whole, memory: heart.memory }
 }

@@ -1,8 +1,10 @@
+import { z } from 'zod'
 import { BudgetExceeded } from '../../errors/index.js'
 import { picoUsd, usd, toDollars, type Remaining } from '../../quantities/index.js'
-import type { Decision, Estimate, Observation, Policy, Situation } from '../contracts.js'
+import type { Decision, Estimate, Observation, Policy, PolicyMemory, Situation } from '../contracts.js'
 import { feasibleArms, type FeasibilityOptions, type Option } from './feasible-arms.js'
 import { dollars } from './plain-figures.js'
+import { decoded, encoded } from './policy-memory.js'
 import { secondsOf } from './sound-estimates.js'
 import { decided } from './value-of-information.js'
 
@@ -35,6 +37,15 @@ export interface DualState {
 
 const resources = ['usd', 'seconds', 'joules'] as const
 type Resource = (typeof resources)[number]
+const amounts = z.object({ usd: z.number().nonnegative(), seconds: z.number().nonnegative(), joules: z.number().nonnegative() })
+const savedForm = z.object({
+  version: z.literal(1),
+  policy: z.string(),
+  shared: amounts,
+  scales: amounts,
+  seen: z.int().nonnegative(),
+  conversations: z.array(z.tuple([z.string(), z.object({ turns: z.int().nonnegative(), spent: amounts, prices: amounts })])),
+})
 const nothing: Readonly<Record<Resource, number>> = { usd: 0, seconds: 0, joules: 0 }
 
 export interface ConstrainedPolicy extends Policy {
@@ -106,8 +117,20 @@ export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
   }
 
   const id = 'constrained'
+  const memory: PolicyMemory = {
+    serialize: () => encoded({ version: 1, policy: id, shared, scales, seen, conversations: [...states] }),
+    load(bytes) {
+      const saved = decoded(bytes, savedForm, id)
+      shared = saved.shared
+      scales = saved.scales
+      seen = saved.seen
+      states.clear()
+      for (const [conversation, state] of saved.conversations.slice(-mostConversations)) states.set(conversation, state)
+    },
+  }
   return {
     id,
+    memory,
     state: stateOf,
     choose(situation: Situation) {
       const state = stateOf(situation.conversation)
@@ -123,6 +146,9 @@ export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
       return choice(best.option, `at what ${limited.join(', ') || 'nothing limited'} is worth now it promises the most; ${room || 'no limit'} left for ${Math.max(1, turns - state.turns)} turns`)
     },
     observe(decision: Decision, observation: Observation) {
+      // A word on an answer is no further turn.
+      const { quality, usd: paid, seconds, joules, outputTokens } = observation
+      if (quality !== undefined && (paid ?? seconds ?? joules ?? outputTokens) === undefined) return
       const key = decision.conversation ?? ''
       const state = stateOf(key)
       const reference = decision.reference

@@ -1,5 +1,5 @@
 import { picoUsd, type Money } from '../../quantities/index.js'
-import type { Decision, Policy, Situation } from '../contracts.js'
+import type { ArmId, Decision, Policy, Situation } from '../contracts.js'
 import { drawIndex } from './drawing.js'
 import { feasibleArms, type FeasibilityOptions, type Option } from './feasible-arms.js'
 
@@ -17,6 +17,8 @@ export interface ExploringOptions extends FeasibilityOptions {
   readonly allowance?: LearningAllowance | undefined
   /** An arm is explored only when it costs at most so many times what the chosen or the reference arm costs; 3 by default. */
   readonly dearest?: number | undefined
+  /** An arm that is never tried out, since only the policy itself can tell where it has a place. */
+  readonly except?: ArmId | undefined
 }
 
 /**
@@ -77,6 +79,7 @@ function safeOptions(situation: Situation, own: Decision, options: ExploringOpti
   const limit = [own.expected?.cost.usd, feasible.reference?.cost.usd].reduce<number>((most, usd) => (usd == null ? most : Math.max(most, Number(usd) * dearest)), 0)
   return feasible.options.filter((option) => {
     if (option.arm.id === own.arm.id) return true
+    if (option.arm.id === options.except) return false
     const { quality, cost } = option.estimate
     if (cost.usd === null || Number(cost.usd) > limit) return false
     if (floor !== undefined && quality && quality.mean + deviations * Math.sqrt(quality.variance) < floor) return false

@@ -24,18 +24,32 @@ export class LinearPosterior {
     return this.#observations
   }
 
+  /** Σ and the mean, row by row, and how many observations they rest on. */
+  save(): { readonly observations: number; readonly covariance: Float64Array; readonly mean: Float64Array } {
+    return { observations: this.#observations, covariance: this.#covariance.slice(), mean: this.#mean.slice() }
+  }
+
+  /** Takes what `save` gave. Throws `RangeError`, and changes nothing, for anything of another size, what isn't finite, and variances below 0. */
+  restore({ observations, covariance, mean }: ReturnType<LinearPosterior['save']>): void {
+    const sound = covariance.length === this.#covariance.length && mean.length === this.dimensions && [...covariance, ...mean].every(Number.isFinite) && Number.isInteger(observations) && observations >= 0
+    if (!sound || mean.some((_, at) => (covariance[at * this.dimensions + at] ?? -1) < 0)) throw new RangeError('not a posterior of this size')
+    this.#covariance.set(covariance)
+    this.#mean.set(mean)
+    this.#observations = observations
+  }
+
   /** xᵀm and xᵀΣx: what is expected at x, and the variance of that expectation. */
   at(x: Float64Array): { readonly mean: number; readonly variance: number } {
     const projected = this.#project(x)
     return { mean: dot(this.#mean, x), variance: Math.max(0, dot(projected, x)) }
   }
 
-  /** Learns that y was seen at x. Throws `RangeError` for what isn't finite and learns nothing from it. */
-  update(x: Float64Array, y: number): void {
-    if (x.length !== this.dimensions || !Number.isFinite(y) || x.some((value) => !Number.isFinite(value))) throw new RangeError('not an observation')
+  /** Learns that y was seen at x; `weight`: as so many observations would. Throws `RangeError` for what isn't finite and learns nothing from it. */
+  update(x: Float64Array, y: number, weight = 1): void {
+    if (x.length !== this.dimensions || !Number.isFinite(y) || !(weight > 0 && weight < Infinity) || x.some((value) => !Number.isFinite(value))) throw new RangeError('not an observation')
     const d = this.dimensions
     const projected = this.#project(x)
-    const scale = 1 / (this.noiseVariance + dot(projected, x))
+    const scale = 1 / (this.noiseVariance / weight + dot(projected, x))
     const error = (y - dot(this.#mean, x)) * scale
     for (let row = 0; row < d; row++) {
       const value = projected[row] ?? 0

@@ -60,16 +60,22 @@ export class AnswerShapes {
     }
   }
 
-  /** Learns that an answer was right (1), wrong (0) or in between. Throws `RangeError`, and learns nothing, for other numbers. */
-  learn(key: string, right: number, category = ''): void {
+  /** Learns that an answer was right (1), wrong (0) or in between; `weight`: how much that counts. Throws `RangeError`, and learns nothing, for other numbers. */
+  learn(key: string, right: number, category = '', weight = 1): void {
+    this.learnShape(answerShape(key), right, category, weight)
+  }
+
+  /** The same of an answer of which only the shape is known (`answerShape`). */
+  learnShape(own: string, right: number, category = '', weight = 1): void {
     if (!(right >= 0 && right <= 1)) throw new RangeError(`an outcome lies in [0, 1], not ${right}`)
-    for (const shape of ['', answerShape(key)]) {
+    if (!(weight >= 0 && weight < Infinity)) throw new RangeError(`a weight is a number of at least 0, not ${weight}`)
+    for (const shape of ['', own]) {
       const name = `${category}\0${shape}`
       const cell = this.#counts.get(name)
       if (cell) {
-        cell.right += right
-        cell.total++
-      } else if (this.#counts.size < MOST_SHAPES) this.#counts.set(name, { right, total: 1 })
+        cell.right += weight * right
+        cell.total += weight
+      } else if (this.#counts.size < MOST_SHAPES) this.#counts.set(name, { right: weight * right, total: weight })
     }
   }
 

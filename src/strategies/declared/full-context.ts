@@ -1,4 +1,5 @@
-import { createUnderstanding } from '../../understanding/index.js'
+import type { Request } from '../../protocol/index.js'
+import { createUnderstanding, type Features, type Understanding } from '../../understanding/index.js'
 import { createEffortController } from '../effort/index.js'
 import { createThinkGate } from '../thinking/index.js'
 import type { BuildContext, FullContext } from './kind.js'
@@ -13,19 +14,20 @@ export function fullContext(context: BuildContext): FullContext {
 }
 
 function complete(context: BuildContext): FullContext {
-  const understanding = createUnderstanding()
-  const { difficultyOf, featuresOf, effort = createEffortController(), thinkGate = createThinkGate() } = context
+  let made: Understanding | undefined
+  const understanding = () => (made ??= createUnderstanding())
+  /** Without an encoder everything is known at once. */
+  const known = (request: Request): Features | undefined => {
+    const features = understanding().of(request)
+    return features instanceof Promise ? undefined : features
+  }
+  const { difficultyOf, featuresOf, categoryOf, effort = createEffortController(), thinkGate = createThinkGate() } = context
   return {
     ...context,
     effort,
     thinkGate,
-    featuresOf: featuresOf ?? ((request) => understanding.of(request)),
-    difficultyOf:
-      difficultyOf ??
-      ((request) => {
-        // Without an encoder everything is known at once.
-        const features = understanding.of(request)
-        return features instanceof Promise ? undefined : features.difficulty
-      }),
+    featuresOf: featuresOf ?? ((request) => understanding().of(request)),
+    difficultyOf: difficultyOf ?? ((request) => known(request)?.difficulty),
+    categoryOf: categoryOf ?? ((request) => known(request)?.category?.name),
   }
 }

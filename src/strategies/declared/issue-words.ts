@@ -6,13 +6,13 @@ export interface FieldIssue {
   readonly message: string
 }
 
-/** Zod's issues as plain words that say what was expected. `data` is what was read. */
-export function issuesInWords(issues: readonly z.core.$ZodIssue[], data: unknown): readonly FieldIssue[] {
+/** Zod's issues as plain words that say what was expected. `data` is what was read; `fields`: names of the fields at its top, where they are known. */
+export function issuesInWords(issues: readonly z.core.$ZodIssue[], data: unknown, fields: readonly string[] = []): readonly FieldIssue[] {
   return issues.flatMap((issue): FieldIssue[] => {
     const { path } = issue
     switch (issue.code) {
       case 'unrecognized_keys':
-        return issue.keys.map((key) => ({ path: [...path, key], message: 'there is no such field here' }))
+        return issue.keys.map((key) => ({ path: [...path, key], message: `there is no such field here${path.length > 0 || fields.length === 0 ? '' : `; expected ${fields.join(', ')}`}` }))
       case 'invalid_type':
         return [{ path, message: valueAt(data, path) === undefined ? `is missing; expected ${article(issue.expected)}` : `expected ${article(issue.expected)}` }]
       case 'invalid_value':

@@ -3,6 +3,7 @@ import { cascadeKind } from './kinds/cascade-kind.js'
 import { cutThinkingKind, effortKind, styledKind, thinkIfNeededKind } from './kinds/effort-kinds.js'
 import { fallbackKind } from './kinds/fallback-kind.js'
 import { ifKind } from './kinds/if-kind.js'
+import { libraryKind } from './kinds/library-kind.js'
 import { batchQuotaKind, guidedKind, planAndBudgetKind, selectiveKind } from './kinds/planning-kinds.js'
 import { repeatKind } from './kinds/repeat-kind.js'
 import { bestOfNKind, modelSwitchKind, reviseKind, selfConsistencyKind, voteKind } from './kinds/sampling-kinds.js'
@@ -39,4 +40,5 @@ export const strategyKinds: StrategyRegistry = strategyRegistry([
   cutThinkingKind,
   ifKind,
   repeatKind,
+  libraryKind,
 ])

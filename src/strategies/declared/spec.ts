@@ -112,7 +112,7 @@ function readWithin(value: unknown, registry: StrategyRegistry, within: Nesting)
   const kind = registry.get(name)
   if (kind === undefined) return fault(unknownKind(name, registry), 'kind')
   const read = kind.read(fields, nestedType(registry))
-  if (!read.success) return { issues: issuesInWords(read.error.issues, fields) }
+  if (!read.success) return { issues: issuesInWords(read.error.issues, fields, kind.fieldNames(nestedType(registry))) }
   return { spec: { kind: name, ...read.data } }
 }
 

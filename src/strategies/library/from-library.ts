@@ -1,9 +1,9 @@
 import { BursarError } from '../../errors/index.js'
-import type { CallOptions, Environment, ModelId } from '../../environment/index.js'
+import type { CallOptions, Environment } from '../../environment/index.js'
 import type { Delta, Request } from '../../protocol/index.js'
 import { toDollars } from '../../quantities/index.js'
-import { buildStrategy, strategyKinds, type BuildContext, type StrategyRegistry } from '../declared/index.js'
-import type { Answer, PlannedUse, Strategy } from '../strategy.js'
+import { buildStrategy, eitherPlan, strategyKinds, type BuildContext, type StrategyRegistry } from '../declared/index.js'
+import type { Answer, Strategy } from '../strategy.js'
 import type { LibraryEntry, StrategyLibrary } from './strategy-library.js'
 
 export interface FromLibraryOptions {
@@ -29,7 +29,7 @@ export function fromLibrary({ library, cluster, lambda, explore = true, onChosen
   return {
     id: 'library',
     get plan() {
-      return eitherOf(library.entries.map((entry) => library.planOf(entry)))
+      return eitherPlan(library.entries.map((entry) => library.planOf(entry)))
     },
     async *run(request: Request, env: Environment, options?: CallOptions): AsyncGenerator<Delta, Answer> {
       const kind = cluster(request)
@@ -55,20 +55,3 @@ export function fromLibrary({ library, cluster, lambda, explore = true, onChosen
 }
 
 const NO_CONTEXT: BuildContext = {}
-
-/** The plan of one of several: of each model the most that any of them calls it, and what it is called on average. */
-function eitherOf(plans: readonly (readonly PlannedUse[])[]): readonly PlannedUse[] {
-  const models = new Map<ModelId, { expected: number; most: number }>()
-  for (const plan of plans) {
-    const own = new Map<ModelId, { expected: number; most: number }>()
-    for (const { model, expected, most } of plan) {
-      const before = own.get(model) ?? { expected: 0, most: 0 }
-      own.set(model, { expected: before.expected + expected, most: before.most + most })
-    }
-    for (const [model, { expected, most }] of own) {
-      const before = models.get(model) ?? { expected: 0, most: 0 }
-      models.set(model, { expected: before.expected + expected / plans.length, most: Math.max(before.most, most) })
-    }
-  }
-  return [...models].map(([model, use]) => ({ model, ...use }))
-}

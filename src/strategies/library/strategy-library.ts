@@ -31,12 +31,25 @@ export interface LibraryOutcome {
   readonly usd?: number | null | undefined
   /** Quality by agreement or a check, not by truth: counts less. */
   readonly weak?: boolean | undefined
+  /** How much the quality counts: 1 when absent. */
+  readonly weight?: number | undefined
 }
 
 export interface Choice {
   readonly entry: LibraryEntry
   readonly belief: Belief
 }
+
+/** A choice that was drawn. */
+export interface DrawnChoice extends Choice {
+  /** Probability with which the entry was chosen, in (0, 1]: exact, given the draws of the posteriors. */
+  readonly propensity: number
+  /** Whether another entry is the best as far as is known. */
+  readonly tried: boolean
+}
+
+/** Draws of the posteriors whose winners share the probability of trying. */
+const TRIES = 16
 
 /** Entries at the most (109: against bloat). */
 export const MOST_ENTRIES = 64
@@ -100,17 +113,18 @@ export class StrategyLibrary {
   /**
    * Learns what came of a run. An outcome of an entry that has left counts as spending only. Throws `RangeError`, and learns nothing, for numbers that are none.
    */
-  record({ cluster, hash, quality, usd, weak = false }: LibraryOutcome): void {
+  record({ cluster, hash, quality, usd, weak = false, weight = 1 }: LibraryOutcome): void {
     if (quality !== undefined && !(quality >= 0 && quality <= 1)) throw new RangeError(`not a quality: ${quality}`)
     if (typeof usd === 'number' && !(usd >= 0 && usd < Infinity)) throw new RangeError(`not an amount of dollars: ${usd}`)
+    if (!(weight >= 0 && weight < Infinity)) throw new RangeError(`not a weight: ${weight}`)
     this.#spentUsd += usd ?? 0
-    if (quality !== undefined && quality < 0.5 && !weak) this.#failures++
+    if (quality !== undefined && quality < 0.5 && !weak) this.#failures += Math.min(1, weight)
     const entry = this.#entries.get(hash)
     if (entry === undefined) return
     const known = this.#clusters.has(cluster) || this.#clusters.size < MOST_CLUSTERS
     if (known) this.#clusters.add(cluster)
     const key = known ? cluster : ELSEWHERE
-    const counts = quality === undefined ? 0 : weak ? WEAK : 1
+    const counts = quality === undefined ? 0 : weak ? WEAK * weight : weight
     const added: ClusterStats = { n: counts, ok: counts * (quality ?? 0), priced: typeof usd === 'number' ? 1 : 0, usd: usd ?? 0 }
     this.#put({ ...entry, stats: new Map(entry.stats).set(key, addStats(entry.stats.get(key) ?? noStats, added)) })
   }
@@ -127,9 +141,9 @@ export class StrategyLibrary {
    * better is tried (Thompson sampling), without it the best as far as is known is taken. A strategy that has not run yet is expected to take its planned
    * calls at what calls of their models took in others, or at what the dearest known took. `undefined` in an empty library.
    */
-  choose(cluster: string, lambda: number, random?: Random): Choice | undefined {
+  choose(cluster: string, lambda: number, random?: Random, among: (entry: LibraryEntry) => boolean = () => true): Choice | undefined {
     if (!(lambda >= 0)) throw new RangeError(`not a price of quality: ${lambda}`)
-    const beliefs = this.entries.map((entry) => ({ entry, belief: this.beliefOf(entry, cluster) }))
+    const beliefs = this.entries.filter(among).map((entry) => ({ entry, belief: this.beliefOf(entry, cluster) }))
     const callUsd = this.#callPrices()
     let best: (Choice & { readonly value: number; readonly usd: number }) | undefined
     for (const { entry, belief: known } of beliefs) {
@@ -139,6 +153,34 @@ export class StrategyLibrary {
       if (best === undefined || value > best.value || (value === best.value && usd < best.usd)) best = { entry, belief: known, value, usd }
     }
     return best && { entry: best.entry, belief: best.belief }
+  }
+
+  /**
+   * The same with bounded exploration: with probability `share` an entry answers as often as it is likely to be the best (the winners of 16 draws share it),
+   * else the best as far as is known. O(16 × entries).
+   */
+  draw(cluster: string, lambda: number, random: Random, share: number, among?: (entry: LibraryEntry) => boolean): DrawnChoice | undefined {
+    if (!(share >= 0 && share <= 1)) throw new RangeError(`not a share: ${share}`)
+    const best = this.choose(cluster, lambda, undefined, among)
+    if (best === undefined || share === 0) return best && { ...best, propensity: 1, tried: false }
+    const tries = Array.from({ length: TRIES }, () => this.choose(cluster, lambda, random, among) ?? best)
+    const chosen = random.next() < share ? (tries[Math.floor(random.next() * TRIES)] ?? best) : best
+    const votes = tries.filter(({ entry }) => entry.hash === chosen.entry.hash).length
+    const tried = chosen.entry.hash !== best.entry.hash
+    return { ...chosen, propensity: (share * votes) / TRIES + (tried ? 0 : 1 - share), tried }
+  }
+
+  /** Puts in what is there from the beginning; an entry that is there already becomes a seed. */
+  addSeeds(specs: readonly StrategySpec[]): void {
+    for (const spec of specs) {
+      const entry = this.#entries.get(this.add(spec, { source: 'seed' }))
+      if (entry !== undefined && entry.source !== 'seed') this.#put({ ...entry, source: 'seed' })
+    }
+  }
+
+  /** Lets seeds leave as any other entry may: what is to stay is put in again (`addSeeds`). */
+  releaseSeeds(): void {
+    for (const entry of this.entries) if (entry.source === 'seed') this.#put({ ...entry, source: 'user' })
   }
 
   /** What is believed of an entry on a kind of question. */

@@ -5,12 +5,12 @@ import { Agreement } from '../agreement/index.js'
 import { handOut, Tally } from '../calls.js'
 import type { Answer, PlannedUse, Strategy } from '../strategy.js'
 import type { Score, Scorer } from '../verification/index.js'
-import { drawPool, priceOf, speakerFor } from './pool.js'
+import { drawPool, poolLesson, priceOf, speakerFor } from './pool.js'
 import { numberIn, plannedDraws, wholeNumber, type Sample, type SamplerSettings } from './sampler.js'
-import { valueOfSample, type SamplingProfile } from './saturation.js'
-import { samplersOf, type VoteSettings } from './self-consistency.js'
+import { saturationSource, valueOfSample, type SamplingProfile } from './saturation.js'
+import { categoryOf, samplersOf, type VoteSettings } from './self-consistency.js'
 
-export interface BestOfNSettings extends Pick<VoteSettings, 'hint'> {
+export interface BestOfNSettings extends Pick<VoteSettings, 'hint' | 'category'> {
   readonly model?: ModelId | undefined
   readonly samplers?: readonly SamplerSettings[] | undefined
   readonly n: number
@@ -23,7 +23,7 @@ export interface BestOfNSettings extends Pick<VoteSettings, 'hint'> {
   /** A score from which no further sample is drawn; absent: all n are. */
   readonly enough?: number | undefined
   /** Draws one after the other, each only while it is worth its price (002, `valueOfSample`), up to n. Needs a scorer whose 1 means right. */
-  readonly worth?: { readonly profile: SamplingProfile; readonly lambda: number; /** Dollars of a sample; what samples took so far when absent. */ readonly price?: number | undefined } | undefined
+  readonly worth?: { /** A function where it is learned meanwhile; all are drawn while nothing is known. */ readonly profile: SamplingProfile | ((source: string) => SamplingProfile | undefined); readonly lambda: number; /** Dollars of a sample; what samples took so far when absent. */ readonly price?: number | undefined } | undefined
   readonly together?: number | undefined
 }
 
@@ -39,6 +39,7 @@ export function bestOfN(settings: BestOfNSettings): Strategy {
   if (worth !== undefined) numberIn(worth.lambda, 0, 1e9, 'worth.lambda')
   const enough = settings.enough === undefined ? (worth === undefined ? undefined : 1) : numberIn(settings.enough, 0, 1, 'enough')
   const together = enough === undefined ? wholeNumber(settings.together ?? n, 1, 64, 'together') : 1
+  const arm = samplers.map(({ strategy }) => strategy.id).join('+')
   const planned = plannedDraws(samplers, enough === undefined ? n : Math.ceil(n / 2), n)
   return {
     id: `best_of_n(${samplers.map(({ strategy }) => strategy.id).join(', ')} × ${n}, ${scorer.id})`,
@@ -47,6 +48,8 @@ export function bestOfN(settings: BestOfNSettings): Strategy {
       if ((request.n ?? 1) > 1) return yield* samplers[0].strategy.run(request, env, options)
       const tally = new Tally()
       const scored: { readonly sample: Sample; readonly score: number | null }[] = []
+      const category = categoryOf(settings, request)
+      const profile = worth === undefined ? undefined : typeof worth.profile === 'function' ? worth.profile(saturationSource(arm, category)) : worth.profile
       let drawn = 0
       let stopped = false
       while (drawn < n && !stopped) {
@@ -54,10 +57,10 @@ export function bestOfN(settings: BestOfNSettings): Strategy {
           tally.note('stop', samplers[0].model, 'the budget holds about one more call')
           break
         }
-        if (worth !== undefined && scored.length > 0) {
+        if (worth !== undefined && profile !== undefined && scored.length > 0) {
           const price = worth.price ?? priceOf(scored.map(({ sample }) => sample))
           // An unknown price is no reason to stop: the most is.
-          if (price !== null && valueOfSample(worth.profile, scored.length, Math.max(0, ...scored.map(({ score }) => score ?? 0)), { lambda: worth.lambda, price }) <= 0) {
+          if (price !== null && valueOfSample(profile, scored.length, Math.max(0, ...scored.map(({ score }) => score ?? 0)), { lambda: worth.lambda, price }) <= 0) {
             tally.note('stop', samplers[0].model, 'another sample isn’t worth its price')
             break
           }
@@ -79,6 +82,8 @@ export function bestOfN(settings: BestOfNSettings): Strategy {
         }
       }
       const { speaker, signal } = chosen(scored, choose)
+      // No vote decided, so there is no agreement to calibrate.
+      tally.teach(poolLesson(arm, { samples: scored.map(({ sample }) => sample), rounds: [] }, { category, hint: settings.hint }))
       yield* handOut(speaker.answer.completion, request)
       return tally.answer(speaker.answer.completion, { evidence: signal === null ? undefined : { source: scorer.id, probability: null, signal } })
     },

@@ -4,9 +4,9 @@ import type { Delta, Request } from '../../protocol/index.js'
 import { Agreement, type PoolState, type StopRule } from '../agreement/index.js'
 import { handOut, Tally } from '../calls.js'
 import type { Answer, PlannedUse, Strategy } from '../strategy.js'
-import { drawPool, mayGoOn, speakerFor, type Pool } from './pool.js'
+import { drawPool, mayGoOn, poolLesson, speakerFor, type Pool } from './pool.js'
 import { numberIn, plannedDraws, wholeNumber, type Sample, type SamplerSettings } from './sampler.js'
-import { checkedStop, samplersOf, type VoteSettings } from './self-consistency.js'
+import { categoryOf, checkedStop, samplersOf, type VoteSettings } from './self-consistency.js'
 
 export interface SwitchRung {
   /** One model, or several samplers drawn in turn. */
@@ -42,7 +42,7 @@ export interface ModelSwitchSettings extends VoteSettings {
  * Throws `InvalidRequest` for settings out of range.
  */
 export function modelSwitch(settings: ModelSwitchSettings): Strategy {
-  const { calibration, category } = settings
+  const { calibration } = settings
   wholeNumber(settings.rungs.length, 1, 16, 'rungs.length')
   numberIn(settings.threshold, 0, 1, 'threshold')
   const early = Math.max(settings.threshold, numberIn(settings.early ?? settings.threshold, 0, 1, 'early'))
@@ -57,7 +57,7 @@ export function modelSwitch(settings: ModelSwitchSettings): Strategy {
   }))
   const ids = rungs.map(({ samplers }) => samplers.map(({ strategy }) => strategy.id).join('+'))
   if (new Set(ids).size < ids.length) throw new InvalidRequest('rungs: the same samplers stand on two rungs; a rung is never asked twice.', { path: 'rungs' })
-  const sure = (rung: number, { top, total, winner, share }: Agreement): { readonly probability: number | null; readonly accepted: boolean } => {
+  const sure = (rung: number, { top, total, winner, share }: Agreement, category: string | undefined): { readonly probability: number | null; readonly accepted: boolean } => {
     const probability = winner === null ? 0 : (calibration?.probability({ arm: ids[rung] ?? '', category }, { top, total }) ?? null)
     return { probability, accepted: winner !== null && (probability ?? share) >= settings.threshold }
   }
@@ -67,6 +67,7 @@ export function modelSwitch(settings: ModelSwitchSettings): Strategy {
     async *run(request: Request, env: Environment, options?: CallOptions): AsyncGenerator<Delta, Answer> {
       if ((request.n ?? 1) > 1) return yield* (rungs.at(-1) ?? rungs[0])?.samplers[0].strategy.run(request, env, options) ?? never()
       const tally = new Tally()
+      const category = categoryOf(settings, request)
       const pools: RungPool[] = []
       const samples: Sample[] = []
       const fellBackFrom: ModelId[] = []
@@ -96,7 +97,7 @@ export function modelSwitch(settings: ModelSwitchSettings): Strategy {
               enough: (agreement) => {
                 settings.onPool?.(ids[index] ?? '', { top: agreement.top, total: agreement.total, winner: agreement.winner })
                 if (last || calibration === undefined) return false
-                const { probability } = sure(index, agreement)
+                const { probability } = sure(index, agreement, category)
                 if (probability !== null && probability >= early) return true
                 // Even if all further samples agreed it would not be sure: they would be drawn in vain.
                 const left = (rung.most - agreement.drawn) * Math.max(...rung.samplers.map(({ weight }) => weight))
@@ -117,7 +118,8 @@ export function modelSwitch(settings: ModelSwitchSettings): Strategy {
         }
         const { agreement } = pool
         samples.push(...pool.samples)
-        const { probability, accepted } = sure(index, agreement)
+        tally.teach(poolLesson(ids[index] ?? '', pool, { category, hint: settings.hint }))
+        const { probability, accepted } = sure(index, agreement, category)
         pools.push({ agreement, quality: rung.quality, probability })
         tally.note(last ? 'vote' : accepted ? 'accept' : 'escalate', model, `${pool.samples.length} samples, ${Math.round(agreement.share * 100)} % agree: ${pool.why}`)
         // A rung that is sure answers by itself: those before it weren't.

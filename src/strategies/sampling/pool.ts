@@ -2,8 +2,9 @@ import { BudgetExceeded, BursarError } from '../../errors/index.js'
 import { UpstreamFailure, type Environment } from '../../environment/index.js'
 import type { Request } from '../../protocol/index.js'
 import { toDollars } from '../../quantities/index.js'
-import { Agreement, stopsAt, type AnswerHint, type AnswerShapes, type StopRule } from '../agreement/index.js'
+import { Agreement, completionKey, stopsAt, type AnswerHint, type AnswerShapes, type StopRule } from '../agreement/index.js'
 import type { Tally } from '../calls.js'
+import type { PoolLesson } from '../lessons.js'
 import { drawSample, type Sample, type Sampler } from './sampler.js'
 
 export interface PoolSettings {
@@ -26,6 +27,18 @@ export interface Pool {
   readonly samples: readonly Sample[]
   /** A plain clause. */
   readonly why: string
+  /** The pool after each round of samples. */
+  readonly rounds: PoolLesson['rounds']
+}
+
+/** Rounds of a pool that are kept to learn from at most. */
+const MOST_ROUNDS = 40
+
+/** What an outcome of the answer can teach by a pool. */
+export function poolLesson(arm: string, { samples, rounds }: Pick<Pool, 'samples' | 'rounds'>, { category, hint }: { readonly category: string | undefined; readonly hint: AnswerHint | undefined }): PoolLesson {
+  const answers = new Map<string, number>()
+  for (const { key } of samples) if (key !== null) answers.set(key, (answers.get(key) ?? 0) + 1)
+  return { kind: 'pool', arm, category, keyOf: (completion) => completionKey(completion, hint), rounds, samples: samples.length, answers }
 }
 
 /**
@@ -38,6 +51,7 @@ export async function drawPool(settings: PoolSettings, request: Request, env: En
   const agreement = new Agreement()
   const samples: Sample[] = []
   const recent: (string | null)[] = []
+  const rounds: PoolLesson['rounds'][number][] = []
   let failure: Error | undefined
   let begun = 0
   let why: string | undefined
@@ -65,11 +79,12 @@ export async function drawPool(settings: PoolSettings, request: Request, env: En
       tally.addAnswer(`${settings.name} ${firstIndex + samples.length}`, answer, key === null ? 'its answer can’t be compared' : key === agreement.winner ? 'says what most say' : 'says something else')
     }
     if (samples.length === 0) continue
+    if (rounds.length < MOST_ROUNDS) rounds.push({ top: agreement.top, total: agreement.total, winner: agreement.winner })
     const enough = settings.enough?.(agreement) === true
     why ??= enough ? 'more samples would not change what follows' : (stopsAt(stop, agreement, { recent, price: priceOf(samples), left: most - begun }) ?? undefined)
   }
   if (samples.length === 0) throw failure ?? new BursarError('No sample was drawn.', { code: 'internal_error', status: 500 })
-  return { agreement, samples, why }
+  return { agreement, samples, why, rounds }
 }
 
 /** Whether others may be drawn after such a failure. */

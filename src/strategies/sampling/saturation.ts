@@ -1,5 +1,5 @@
 import { BursarError } from '../../errors/index.js'
-import { afterSamples, fitBetaMixture, marginalGain, saturationPoint, selectorCeiling, type BetaMixture, type SampledQuestion } from '../../statistics/index.js'
+import { afterSamples, coverage, fitBetaMixture, marginalGain, saturationPoint, selectorCeiling, type BetaMixture, type SampledQuestion } from '../../statistics/index.js'
 
 /** What is known of sampling one arm on one kind of question. */
 export interface SamplingProfile {
@@ -21,6 +21,11 @@ export interface SampleWorth {
   readonly price: number
 }
 
+/** The name under which saturation of an arm on a kind of question is learned. */
+export function saturationSource(arm: string, category?: string): string {
+  return category === undefined ? arm : `${arm}\0${category}`
+}
+
 const MOST_SOURCES = 2000
 /** Samples of one question that are counted; more say little more of the category. */
 const MOST_TRIALS = 64
@@ -36,8 +41,11 @@ interface Source {
 export class Saturation {
   readonly #sources = new Map<string, Source>()
 
-  static load(saved: unknown): Saturation {
-    const loaded = new Saturation()
+  /** `prior`: questions, half of them answered rightly, that each fit begins with, so that few outcomes move it little; 0 when absent. */
+  constructor(private readonly prior = 0) {}
+
+  static load(saved: unknown, prior = 0): Saturation {
+    const loaded = new Saturation(prior)
     if (!isSaved(saved)) throw new BursarError('This is no saved saturation of this version.', { code: 'invalid_configuration', status: 500 })
     for (const [name, counts, ceilings] of saved.profiles) {
       const source = loaded.#source(name)
@@ -62,12 +70,13 @@ export class Saturation {
     known.fitted = undefined
   }
 
-  /** Learns whether a selector was right that chose among so many samples. */
-  learnSelection(source: string, samples: number, right: number): void {
-    if (!Number.isInteger(samples) || samples < 1 || samples > 1024 || !(right >= 0 && right <= 1)) throw new RangeError('a selection is right in [0, 1], of at least one sample')
+  /** Learns whether a selector was right that chose among so many samples; `weight`: how much that counts. */
+  learnSelection(source: string, samples: number, right: number, weight = 1): void {
+    if (!Number.isInteger(samples) || samples < 1 || samples > 1024 || !(right >= 0 && right <= 1) || !(weight > 0 && weight < Infinity))
+      throw new RangeError('a selection is right in [0, 1], of at least one sample')
     const known = this.#source(source)
     const cell = known.selected.get(samples) ?? { right: 0, n: 0 }
-    known.selected.set(samples, { right: cell.right + right, n: cell.n + 1 })
+    known.selected.set(samples, { right: cell.right + weight * right, n: cell.n + weight })
     known.fitted = undefined
   }
 
@@ -76,11 +85,12 @@ export class Saturation {
     const known = this.#sources.get(source)
     if (known === undefined || known.counts.size === 0) return undefined
     if (known.fitted) return known.fitted
-    const mixture = fitBetaMixture([...known.counts.values()])
-    const ceiling = selectorCeiling(
-      mixture,
-      [...known.selected].map(([samples, { right, n }]) => ({ samples, accuracy: right / n, weight: n })),
-    )
+    const before = this.prior > 0 ? [{ successes: 1, trials: 1, weight: this.prior / 2 }, { successes: 0, trials: 1, weight: this.prior / 2 }] : []
+    const mixture = fitBetaMixture([...before, ...known.counts.values()])
+    const ceiling = selectorCeiling(mixture, [
+      ...(this.prior > 0 ? [{ samples: 1, accuracy: coverage(mixture, 1), weight: this.prior }] : []),
+      ...[...known.selected].map(([samples, { right, n }]) => ({ samples, accuracy: right / n, weight: n })),
+    ])
     return (known.fitted = { mixture, ceiling, questions: [...known.counts.values()].reduce((sum, { weight }) => sum + weight, 0) })
   }
 

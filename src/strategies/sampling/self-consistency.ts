@@ -3,7 +3,8 @@ import type { Delta, Request } from '../../protocol/index.js'
 import type { AgreementCalibration, AnswerHint, AnswerShapes, StopRule } from '../agreement/index.js'
 import { handOut, Tally } from '../calls.js'
 import type { Answer, Strategy } from '../strategy.js'
-import { drawPool, speakerFor } from './pool.js'
+import { drawPool, poolLesson, speakerFor } from './pool.js'
+import { saturationSource, type Saturation } from './saturation.js'
 import { numberIn, plannedDraws, sampler, wholeNumber, type Sampler, type SamplerSettings } from './sampler.js'
 
 /** How answers are compared and what agreement is known to be worth; shared by strategies that vote. */
@@ -12,8 +13,13 @@ export interface VoteSettings {
   /** Learned plausibility of answers' forms. */
   readonly shapes?: AnswerShapes | undefined
   readonly calibration?: AgreementCalibration | undefined
-  /** Kind of question, for shapes and calibration. */
-  readonly category?: string | undefined
+  /** Kind of question, for shapes and calibration; a function where one strategy answers several kinds. */
+  readonly category?: string | ((request: Request) => string | undefined) | undefined
+}
+
+/** The kind of a question. */
+export function categoryOf({ category }: Pick<VoteSettings, 'category'>, request: Request): string | undefined {
+  return typeof category === 'function' ? category(request) : category
 }
 
 export interface SelfConsistencySettings extends VoteSettings {
@@ -23,6 +29,8 @@ export interface SelfConsistencySettings extends VoteSettings {
   readonly most: number
   /** Beta stopping at 0.95 when absent. */
   readonly stop?: StopRule | undefined
+  /** How far sampling carries, as learned so far (002): the ceiling of a `value` rule that has none of its own. */
+  readonly saturation?: Saturation | undefined
   /** Samples under way at the same time: 1 when absent, which saves the most. */
   readonly together?: number | undefined
 }
@@ -47,23 +55,33 @@ export function selfConsistency(settings: SelfConsistencySettings): Strategy {
     async *run(request: Request, env: Environment, options?: CallOptions): AsyncGenerator<Delta, Answer> {
       if ((request.n ?? 1) > 1 || most === 1) return yield* samplers[0].strategy.run(request, env, options)
       const tally = new Tally()
-      const { agreement, samples, why } = await drawPool(
-        { samplers, most, stop, together, name: 'sample', hint: settings.hint, shapes: settings.shapes && { known: settings.shapes, category: settings.category } },
+      const category = categoryOf(settings, request)
+      const pool = await drawPool(
+        { samplers, most, stop: withCeiling(stop, settings.saturation, arm, category), together, name: 'sample', hint: settings.hint, shapes: settings.shapes && { known: settings.shapes, category } },
         request,
         env,
         tally,
       )
+      const { agreement, samples, why } = pool
       const speaker = speakerFor(agreement.winner, samples)
       if (speaker === undefined) throw new RangeError('a pool without samples')
       const { completion } = speaker.answer
       tally.note('vote', speaker.sampler.model, `${samples.length} samples: ${why}`)
+      tally.teach(poolLesson(arm, pool, { category, hint: settings.hint }))
       yield* handOut(completion, request)
       const { winner, top, total } = agreement
       return tally.answer(completion, {
-        evidence: winner === null ? undefined : { source: 'agreement', probability: settings.calibration?.probability({ arm, category: settings.category }, { top, total }) ?? null, signal: agreement.share },
+        evidence: winner === null ? undefined : { source: 'agreement', probability: settings.calibration?.probability({ arm, category }, { top, total }) ?? null, signal: agreement.share },
       })
     },
   }
+}
+
+/** A rule that asks what samples are worth, with the ceiling that was learned where it names none. */
+function withCeiling(stop: StopRule, saturation: Saturation | undefined, arm: string, category: string | undefined): StopRule {
+  if (stop.rule !== 'value' || stop.ceiling !== undefined || saturation === undefined) return stop
+  const profile = saturation.profile(saturationSource(arm, category))
+  return profile === undefined ? stop : { ...stop, ceiling: profile.ceiling }
 }
 
 /** At least one sampler, checked; errors name the field. */

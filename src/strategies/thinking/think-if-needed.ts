@@ -1,9 +1,11 @@
 import { BudgetExceeded } from '../../errors/index.js'
 import type { CallOptions, Environment } from '../../environment/index.js'
 import type { Delta, Request } from '../../protocol/index.js'
+import { totalOutputTokens } from '../../quantities/index.js'
 import type { Features } from '../../understanding/index.js'
 import { completionKey } from '../agreement/index.js'
 import { finish, handOut, Tally, textOf } from '../calls.js'
+import { lessonsOf } from '../lessons.js'
 import type { Answer, Strategy } from '../strategy.js'
 import type { InstantSignals } from './gate-inputs.js'
 import type { ThinkDecision, ThinkGate } from './think-gate.js'
@@ -57,9 +59,11 @@ export function thinkIfNeeded(settings: ThinkIfNeededSettings): Strategy {
     async *run(request: Request, env: Environment, options?: CallOptions): AsyncGenerator<Delta, Answer> {
       const features = await featuresOf(request, env.signal)
       const first = gate.decide(features, { qualityPerToken, random: explore ? env.random : undefined })
-      const tell = (decision: ThinkDecision, answer: Answer, signals?: InstantSignals): Answer => {
+      const tell = (decision: ThinkDecision, answer: Answer, signals?: InstantSignals, mode = decision.mode): Answer => {
         decided?.({ features, decision, signals, answer })
-        return answer
+        const { propensity } = decision
+        const outputTokens = totalOutputTokens(answer.completion.usage)
+        return { ...answer, lessons: lessonsOf(answer.lessons ?? [], [{ kind: 'thought', features, mode, propensity, signals, outputTokens }]) }
       }
       const tried = first.propensity < 0.5
       if (tried || Math.abs(first.netGain) >= look) return tell(first, yield* (first.mode === 'reasoned' ? reasoned : instant).run(request, env, options))
@@ -82,7 +86,7 @@ export function thinkIfNeeded(settings: ThinkIfNeededSettings): Strategy {
         return tally.answer(quick.completion, { evidence: { source: 'think_gate', probability, signal: probability }, fellBackFrom: quick.fellBackFrom })
       }
       if (second.mode === 'instant') return tell(second, yield* give('good enough as it is'), signals)
-      if (env.budget.regime() === 'last_call') return tell(second, yield* give('the budget has no room for more'), signals)
+      if (env.budget.regime() === 'last_call') return tell(second, yield* give('the budget has no room for more'), signals, 'instant')
       const running = reasoned.run(request, env, options)
       let yielded = false
       try {
@@ -98,7 +102,7 @@ export function thinkIfNeeded(settings: ThinkIfNeededSettings): Strategy {
         }
       } catch (thrown) {
         if (yielded || !(thrown instanceof BudgetExceeded)) throw thrown
-        return tell(second, yield* give('the budget has no room for more'), signals)
+        return tell(second, yield* give('the budget has no room for more'), signals, 'instant')
       } finally {
         await running.return(undefined as never)
       }

@@ -51,8 +51,8 @@ export const thinkIfNeededKind = strategyKind({
       repeat: z.boolean().default(false).describe('Whether very unclear ones are answered twice and compared.'),
     }),
   build: ({ instant, reasoned, quality_per_token: qualityPerToken, look, repeat }, scope) => {
-    const { thinkGate: gate, featuresOf, onThink: decided } = scope.context
-    return thinkIfNeeded({ instant: scope.strategy(instant), reasoned: scope.strategy(reasoned), gate, featuresOf, qualityPerToken, look, repeat, decided })
+    const { thinkGate: gate, featuresOf, onThink: decided, explore } = scope.context
+    return thinkIfNeeded({ instant: scope.strategy(instant), reasoned: scope.strategy(reasoned), gate, featuresOf, qualityPerToken, look, repeat, decided, explore })
   },
   describe: ({ instant, reasoned }, say) => `where an instant answer will do, ${say(instant)}; where thinking pays, ${say(reasoned)}`,
 })

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import type { StopRule } from '../../agreement/index.js'
-import { bestOfN, modelSwitch, revise, selfConsistency } from '../../sampling/index.js'
+import { bestOfN, modelSwitch, revise, selfConsistency, type SelfConsistencySettings } from '../../sampling/index.js'
 import { judge, verifierScorer } from '../../verification/index.js'
 import { checkName, checks, listing, modelId, modelUse, sayUse, strategies, useOf } from '../fields.js'
-import { strategyKind } from '../kind.js'
+import { strategyKind, type BuildScope } from '../kind.js'
 
 const stopFields = z
   .union([z.literal('never'), z.strictObject({ confidence: z.number().min(0.5).max(1) }), z.strictObject({ window: z.int().min(1).max(50) }), z.strictObject({ lambda: z.number().min(0).max(1e9) })], {
@@ -23,12 +23,17 @@ function sayStop(stop: z.output<typeof stopFields>): string {
   return 'window' in stop ? `, fewer after ${stop.window} equal answers in a row` : `, fewer when another isn't worth its price at $${stop.lambda} for a right answer`
 }
 
+/** What was learned of votes, by the kind of question; where nothing is lent, nothing is looked up. */
+function learnedVotes({ context: { calibration, shapes, saturation, categoryOf } }: BuildScope): Pick<SelfConsistencySettings, 'calibration' | 'shapes' | 'saturation' | 'category'> {
+  return (calibration ?? shapes ?? saturation) === undefined ? {} : { calibration, shapes, saturation, category: categoryOf }
+}
+
 /** `self_consistency`: samples of one model, and the answer that most of them give. */
 export const selfConsistencyKind = strategyKind({
   kind: 'self_consistency',
   about: 'Asks a model several times and takes the answer that most samples give.',
   fields: () => z.strictObject({ model: modelId(), most: z.int().min(2).max(40).default(5), stop: stopFields, together: z.int().min(1).max(40).default(1).describe('Samples under way at once.'), temperature: z.number().min(0.6).max(2).optional() }),
-  build: ({ model, most, stop, together, temperature }) => selfConsistency({ samplers: [{ model, temperature }], most, stop: stopRule(stop), together }),
+  build: ({ model, most, stop, together, temperature }, scope) => selfConsistency({ samplers: [{ model, temperature }], most, stop: stopRule(stop), together, ...learnedVotes(scope) }),
   describe: ({ model, most, stop }) => `asks ${model} up to ${most} times${sayStop(stop)}, and gives the answer of the majority`,
 })
 
@@ -52,6 +57,7 @@ export const voteKind = strategyKind({
       most: members.length * times,
       stop: stopRule(stop),
       together: members.length,
+      ...learnedVotes(scope),
     })
   },
   describe: ({ strategies: specs, times }, say) => `lets these answer${times > 1 ? ` ${times} times each` : ''} and gives the answer of the majority: ${listing(specs.map((spec) => say(spec)))}`,
@@ -68,7 +74,10 @@ export const modelSwitchKind = strategyKind({
       threshold: z.number().min(0).max(1).default(0.8).describe('Share of a model’s samples that must agree; a probability where agreement is calibrated.'),
       stop: stopFields,
     }),
-  build: ({ models, samples, threshold, stop }, { context }) => modelSwitch({ rungs: models.map((model) => ({ model })), samplesEach: samples, threshold, stop: stopRule(stop), calibration: context.calibration }),
+  build: ({ models, samples, threshold, stop }, scope) => {
+    const { saturation: _saturation, ...learned } = learnedVotes(scope)
+    return modelSwitch({ rungs: models.map((model) => ({ model })), samplesEach: samples, threshold, stop: stopRule(stop), ...learned })
+  },
   describe: ({ models, samples, threshold }) => `asks ${models[0]} up to ${samples} times, and ${listing(models.slice(1), 'or')} where less than ${threshold} of the samples agree`,
 })
 
@@ -85,9 +94,19 @@ export const bestOfNKind = strategyKind({
         check: checkName.optional().describe('A check that calls no model, instead of a judge.'),
         choose: z.enum(['weighted', 'best']).default('weighted').describe('`weighted` adds the grades of equal answers up.'),
         enough: z.number().min(0).max(1).optional().describe('A grade from which no further sample is drawn.'),
+        lambda: z.number().min(0).max(1e9).optional().describe('Dollars that a right answer is worth: samples are drawn one after the other, each while it is worth its price as far as was learned.'),
       })
       .refine(({ judge: by, check }) => (by === undefined) !== (check === undefined), { path: ['judge'], message: 'expected either a judge or a check' }),
-  build: ({ model, n, judge: by, check, choose, enough }) => bestOfN({ model, n, choose, enough, scorer: by === undefined ? verifierScorer(checks[check ?? 'form']) : judge(useOf(by)) }),
+  build: ({ model, n, judge: by, check, choose, enough, lambda }, { context: { saturation, categoryOf } }) =>
+    bestOfN({
+      model,
+      n,
+      choose,
+      enough,
+      ...(saturation === undefined ? {} : { category: categoryOf }),
+      ...(lambda === undefined ? {} : { worth: { lambda, profile: (source: string) => saturation?.profile(source) } }),
+      scorer: by === undefined ? verifierScorer(checks[check ?? 'form']) : judge(useOf(by)),
+    }),
   describe: ({ model, n, judge: by, check }) => `asks ${model} up to ${n} times, and gives the answer that ${by === undefined ? `the check "${check ?? 'form'}"` : sayUse(by)} likes best`,
 })
 

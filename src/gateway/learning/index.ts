@@ -1,0 +1,6 @@
+export { PoisonBound } from './poison-bound.js'
+export { settled, type SettledLesson } from './settled-lessons.js'
+export { TenantLearning, type Word } from './tenant-learning.js'
+export { Guides, type GuideParts } from './guides.js'
+export { StrategyMemory, type GuideWanted } from './strategy-memory.js'
+export { decodeLearned, encodeLearned, learnedFileOf, readLearned, writeLearned, type LearnedState } from './learned-file.js'
