@@ -9,7 +9,12 @@ export interface Totals {
   readonly input_tokens: number
   readonly output_tokens: number
   readonly cache_savings_usd: string
-  readonly latency_seconds: { readonly mean: number | null; readonly p50: number | null; readonly p95: number | null; readonly p99: number | null }
+  readonly latency_seconds: {
+    readonly mean: number | null
+    readonly p50: number | null
+    readonly p95: number | null
+    readonly p99: number | null
+  }
 }
 
 export interface Usage {
@@ -35,7 +40,13 @@ export interface Forecasts {
 export interface Anomalies {
   readonly from: string
   readonly to: string
-  readonly data: readonly { readonly group: Readonly<Record<string, string>>; readonly day: string; readonly usd: string; readonly usual_usd: { readonly low: string; readonly high: string }; readonly words: string }[]
+  readonly data: readonly {
+    readonly group: Readonly<Record<string, string>>
+    readonly day: string
+    readonly usd: string
+    readonly usual_usd: { readonly low: string; readonly high: string }
+    readonly words: string
+  }[]
   readonly judged: { readonly groups: number; readonly days: number; readonly too_young: number }
 }
 
@@ -66,7 +77,13 @@ export interface SavingsScope {
   readonly usd: Saving | UnknownSaving
   readonly seconds: Saving | UnknownSaving
   readonly joules: Saving | UnknownSaving
-  readonly quality: readonly { readonly kind: string; readonly difference: Band; readonly words: { readonly held_out: number; readonly policy: number }; readonly labels: number; readonly more: number | null }[]
+  readonly quality: readonly {
+    readonly kind: string
+    readonly difference: Band
+    readonly words: { readonly held_out: number; readonly policy: number }
+    readonly labels: number
+    readonly more: number | null
+  }[]
   readonly verdict: string
   readonly evidence: string | null
   readonly more: number | null
@@ -80,8 +97,17 @@ export interface Savings {
   readonly all: SavingsScope
   readonly learning: { readonly usd: string; readonly judge_usd: string; readonly shadow_usd: string } | null
   readonly saved_in_the_end_usd: Band | null
-  readonly scopes: readonly { readonly dimension: string; readonly data: readonly (SavingsScope & { readonly name: string })[]; readonly left: number }[]
-  readonly timeline: readonly { readonly at: string; readonly requests: number; readonly saved_usd: Band | null; readonly quality: Band | null }[]
+  readonly scopes: readonly {
+    readonly dimension: string
+    readonly data: readonly (SavingsScope & { readonly name: string })[]
+    readonly left: number
+  }[]
+  readonly timeline: readonly {
+    readonly at: string
+    readonly requests: number
+    readonly saved_usd: Band | null
+    readonly quality: Band | null
+  }[]
 }
 
 export interface Estimate {
@@ -119,7 +145,17 @@ export interface DecisionWhole extends Omit<DecisionRow, 'key' | 'weighed_arms'>
   readonly familiarity?: number
   readonly alternatives?: readonly Estimate[]
   readonly excluded?: readonly { readonly arm: string; readonly why: string }[]
-  readonly calls: readonly { readonly id: string; readonly deployment: string; readonly attempt: number; readonly end: string; readonly status: number; readonly error: string | null; readonly cost: number | null; readonly seconds: number; readonly first_token_seconds: number | null }[]
+  readonly calls: readonly {
+    readonly id: string
+    readonly deployment: string
+    readonly attempt: number
+    readonly end: string
+    readonly status: number
+    readonly error: string | null
+    readonly cost: number | null
+    readonly seconds: number
+    readonly first_token_seconds: number | null
+  }[]
   readonly outcomes: readonly { readonly source: string; readonly score: number }[]
 }
 
@@ -147,9 +183,18 @@ export interface ArmShown {
   readonly place: string | null
   readonly context_tokens: number | null
   readonly priced: boolean
-  readonly strategy: { readonly hash: string; readonly words: string; readonly outline: Outline; readonly models: readonly string[]; readonly most_calls: number }
+  readonly strategy: {
+    readonly hash: string
+    readonly words: string
+    readonly outline: Outline
+    readonly models: readonly string[]
+    readonly most_calls: number
+  }
   readonly believed: { readonly quality: number; readonly counts_as_outcomes: number }
-  readonly learned_outcomes: { readonly trained: number; readonly by_organisation: readonly { readonly organisation: string | null; readonly outcomes: number }[] }
+  readonly learned_outcomes: {
+    readonly trained: number
+    readonly by_organisation: readonly { readonly organisation: string | null; readonly outcomes: number }[]
+  }
 }
 
 export interface Routing {
@@ -161,7 +206,13 @@ export interface Routing {
   readonly predictor: { readonly kind: string; readonly trained_beforehand: boolean; readonly kept: boolean }
   readonly encoder: string
   readonly exploration: { readonly share: number; readonly usd_per_day: number }
-  readonly learning: { readonly feedback: boolean; readonly verifiers: boolean; readonly agreement: boolean; readonly max_influence: number; readonly shared: boolean }
+  readonly learning: {
+    readonly feedback: boolean
+    readonly verifiers: boolean
+    readonly agreement: boolean
+    readonly max_influence: number
+    readonly shared: boolean
+  }
   readonly sticky: boolean
   readonly problems: readonly string[]
   readonly arms: readonly ArmShown[]
@@ -192,7 +243,11 @@ export interface Subject {
   readonly status: string
   readonly expires: string | null
   readonly models: readonly string[] | null
-  readonly rates: { readonly requests_per_minute: number | null; readonly tokens_per_minute: number | null; readonly parallel: number | null }
+  readonly rates: {
+    readonly requests_per_minute: number | null
+    readonly tokens_per_minute: number | null
+    readonly parallel: number | null
+  }
   readonly budgets: readonly Limit[]
 }
 
@@ -221,6 +276,12 @@ export interface ProofStatus {
   readonly scopes: readonly {
     readonly scope: string
     readonly rolled_back: { readonly at: number; readonly evidence: string; readonly why: string } | null
-    readonly evidence: readonly { readonly evidence: string; readonly verdict: string; readonly difference: Band & { readonly n: number }; readonly trials: number; readonly held_out: number | null }[]
+    readonly evidence: readonly {
+      readonly evidence: string
+      readonly verdict: string
+      readonly difference: Band & { readonly n: number }
+      readonly trials: number
+      readonly held_out: number | null
+    }[]
   }[]
 }

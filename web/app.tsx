@@ -34,7 +34,11 @@ const pages: Readonly<Record<string, PageEntry>> = {
 }
 const firstPage: PageEntry = { title: 'Overview', page: Overview, admin: false }
 
-type Entry = { readonly at: 'asking' } | { readonly at: 'door'; readonly why?: string } | { readonly at: 'away'; readonly why: string } | { readonly at: 'inside'; readonly secret: string | undefined; readonly rights: Rights }
+type Entry =
+  | { readonly at: 'asking' }
+  | { readonly at: 'door'; readonly why?: string }
+  | { readonly at: 'away'; readonly why: string }
+  | { readonly at: 'inside'; readonly secret: string | undefined; readonly rights: Rights }
 
 /** The door, and the pages behind it. */
 export function App() {
@@ -88,6 +92,8 @@ function Pages({ secret, rights, signOut }: { readonly secret: string | undefine
   const current = pages[place] ? place : 'overview'
   useEffect(() => {
     document.title = `${title} · Bursar`
+    // On a narrow screen the row of pages is wider than the screen.
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' })
   }, [title])
   return (
     <div class="shell">
@@ -114,7 +120,11 @@ function Pages({ secret, rights, signOut }: { readonly secret: string | undefine
           )}
         </p>
       </nav>
-      {admin && rights.sees !== 'all' ? <NotForThisKey title={title} why={rights.why} signOut={signOut} /> : <Shown key={current} client={client} />}
+      {admin && rights.sees !== 'all' ? (
+        <NotForThisKey title={title} why={rights.why} signOut={signOut} />
+      ) : (
+        <Shown key={current} client={client} />
+      )}
     </div>
   )
 }

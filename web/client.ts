@@ -1,4 +1,16 @@
-import type { Anomalies, DecisionRow, DecisionWhole, Deployments, Forecasts, Listed, ProofStatus, Routing, Savings, Subject, Usage } from './answers.js'
+import type {
+  Anomalies,
+  DecisionRow,
+  DecisionWhole,
+  Deployments,
+  Forecasts,
+  Listed,
+  ProofStatus,
+  Routing,
+  Savings,
+  Subject,
+  Usage,
+} from './answers.js'
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
@@ -15,7 +27,13 @@ export class Refusal extends Error {
 
 /** The gateway's endpoints, with the key as a header. Every method throws `Refusal`. */
 export function createClient(key: string | undefined) {
-  async function call<Answer>(method: 'GET' | 'POST', path: string, query: Query = {}, signal?: AbortSignal, body?: unknown): Promise<Answer> {
+  async function call<Answer>(
+    method: 'GET' | 'POST',
+    path: string,
+    query: Query = {},
+    signal?: AbortSignal,
+    body?: unknown,
+  ): Promise<Answer> {
     const parameters = new URLSearchParams()
     for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value))
     const text = parameters.toString()
@@ -40,7 +58,10 @@ export function createClient(key: string | undefined) {
     const answer: Answer = await response.json()
     return answer
   }
-  const get = <Answer>(path: string) => (query: Query = {}, signal?: AbortSignal) => call<Answer>('GET', path, query, signal)
+  const get =
+    <Answer>(path: string) =>
+    (query: Query = {}, signal?: AbortSignal) =>
+      call<Answer>('GET', path, query, signal)
   return {
     usage: get<Usage>('/v1/usage'),
     forecast: get<Forecasts>('/v1/usage/forecast'),

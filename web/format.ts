@@ -27,7 +27,12 @@ export function count(value: Figure): string {
   const amount = finite(value)
   if (amount === undefined) return UNKNOWN
   const size = Math.abs(amount)
-  for (const [unit, letter] of [[1e12, 'T'], [1e9, 'B'], [1e6, 'M'], [1e4, 'k']] as const)
+  for (const [unit, letter] of [
+    [1e12, 'T'],
+    [1e9, 'B'],
+    [1e6, 'M'],
+    [1e4, 'k'],
+  ] as const)
     if (size >= unit) return `${digits(amount / (unit === 1e4 ? 1e3 : unit))}${letter}`
   return Number.isInteger(amount) ? amount.toLocaleString('en-US') : digits(amount)
 }
@@ -52,7 +57,9 @@ export function seconds(value: Figure): string {
 /** A share as per cent. */
 export function percent(share: Figure): string {
   const amount = finite(share)
-  return amount === undefined ? UNKNOWN : `${amount < 0 ? '−\u2060' : ''}${Number((Math.abs(amount) * 100).toPrecision(Math.abs(amount) >= 0.1 ? 3 : 2))}\u00a0%`
+  return amount === undefined
+    ? UNKNOWN
+    : `${amount < 0 ? '−\u2060' : ''}${Number((Math.abs(amount) * 100).toPrecision(Math.abs(amount) >= 0.1 ? 3 : 2))}\u00a0%`
 }
 
 /** A difference of quality in points of a hundred, with its sign. */

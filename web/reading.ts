@@ -13,8 +13,14 @@ export interface Reading<Answer> {
 const usualSeconds = 10
 
 /** Reads at once, whenever `what` changes, and every so many seconds while the page is looked at. One question at a time. */
-export function useReading<Answer>(what: string, read: (signal: AbortSignal) => Promise<Answer>, everySeconds = usualSeconds): Reading<Answer> {
-  const [state, setState] = useState<{ readonly what: string; readonly answer?: Answer; readonly at?: number; readonly failure?: Refusal }>({ what })
+export function useReading<Answer>(
+  what: string,
+  read: (signal: AbortSignal) => Promise<Answer>,
+  everySeconds = usualSeconds,
+): Reading<Answer> {
+  const [state, setState] = useState<{ readonly what: string; readonly answer?: Answer; readonly at?: number; readonly failure?: Refusal }>(
+    { what },
+  )
   const [turn, setTurn] = useState(0)
   const latest = useRef(read)
   latest.current = read
@@ -41,7 +47,8 @@ export function useReading<Answer>(what: string, read: (signal: AbortSignal) => 
     }
     const onVisible = () => {
       clearTimeout(timer)
-      if (document.visibilityState !== 'hidden') timer = setTimeout(() => void once(), Math.max(0, readAt + everySeconds * 1000 - Date.now()))
+      if (document.visibilityState !== 'hidden')
+        timer = setTimeout(() => void once(), Math.max(0, readAt + everySeconds * 1000 - Date.now()))
     }
     document.addEventListener('visibilitychange', onVisible)
     void once()
@@ -53,5 +60,10 @@ export function useReading<Answer>(what: string, read: (signal: AbortSignal) => 
   }, [what, turn, everySeconds])
 
   const own = state.what === what
-  return { answer: own ? state.answer : undefined, at: own ? state.at : undefined, failure: own ? state.failure : undefined, again: () => setTurn((before) => before + 1) }
+  return {
+    answer: own ? state.answer : undefined,
+    at: own ? state.at : undefined,
+    failure: own ? state.failure : undefined,
+    again: () => setTurn((before) => before + 1),
+  }
 }

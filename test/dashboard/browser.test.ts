@@ -22,10 +22,15 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
       Object.assign(config['providers'] as object, { box: { type: 'sandbox', speed: 1000 } })
       config['admin'] = { key: ADMIN }
       config['keys'] = [{ name: 'test', key: KEY, budgets: [{ usd: 1, per: 'day' }] }]
-      config['routing'] = { arms: ['box/small', 'box/large', { name: 'careful', strategy: { kind: 'self_consistency', model: 'box/small', most: 3 } }], reference: 'box/large', exploration: { share: 0 } }
+      config['routing'] = {
+        arms: ['box/small', 'box/large', { name: 'careful', strategy: { kind: 'self_consistency', model: 'box/small', most: 3 } }],
+        reference: 'box/large',
+        exploration: { share: 0 },
+      }
       config['proof'] = { holdout: 0.1 }
     })
-    for (let turn = 0; turn < 6; turn++) await (await bench.post('/v1/chat/completions', chat(turn < 4 ? 'auto' : 'box/large', { max_tokens: 40 }))).arrayBuffer()
+    for (let turn = 0; turn < 6; turn++)
+      await (await bench.post('/v1/chat/completions', chat(turn < 4 ? 'auto' : 'box/large', { max_tokens: 40 }))).arrayBuffer()
     browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
   }, 120_000)
   afterEach(async () => {
@@ -73,7 +78,10 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
     const response = await fetch(`${bench.url}/v1/usage?from=24h`, { headers: { authorization: `Bearer ${ADMIN}` } })
     const usage: { total: { calls: number } } = JSON.parse(await response.text())
     expect(usage.total.calls).toBeGreaterThanOrEqual(6)
-    await page.locator('.figure', { hasText: 'Calls' }).locator('.value', { hasText: String(usage.total.calls) }).waitFor()
+    await page
+      .locator('.figure', { hasText: 'Calls' })
+      .locator('.value', { hasText: String(usage.total.calls) })
+      .waitFor()
     // Each plot has its figures as a table, for those who can't see it.
     expect(await page.locator('figure.plot').count()).toBe(4)
     await page.locator('figure.plot summary').nth(1).click()
@@ -83,7 +91,14 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
   it('keeps the key in the tab alone, and forgets it at the end', async () => {
     const page = await open()
     await signIn(page)
-    const kept = () => page.evaluate(() => ({ local: localStorage.length, cookies: document.cookie, session: Object.values({ ...sessionStorage }), address: location.href, page: document.documentElement.outerHTML }))
+    const kept = () =>
+      page.evaluate(() => ({
+        local: localStorage.length,
+        cookies: document.cookie,
+        session: Object.values({ ...sessionStorage }),
+        address: location.href,
+        page: document.documentElement.outerHTML,
+      }))
     const before = await kept()
     expect(before).toMatchObject({ local: 0, cookies: '', session: [ADMIN] })
     expect(before.address + before.page).not.toContain(ADMIN)
@@ -95,7 +110,10 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
     await page.getByLabel('Admin key', { exact: true }).waitFor()
   })
 
-  for (const [width, colorScheme] of [[1280, 'light'], [400, 'dark']] as const)
+  for (const [width, colorScheme] of [
+    [1280, 'light'],
+    [400, 'dark'],
+  ] as const)
     it(`shows every page ${width} pixels wide, ${colorScheme}, without scrolling sideways`, async () => {
       const page = await open({ viewport: { width, height: 900 }, colorScheme })
       await signIn(page)
@@ -111,9 +129,17 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
     const page = await open()
     await signIn(page)
     await goTo(page, 'Decisions')
-    await page.getByRole('button', { name: /^Explain decision/ }).first().click()
+    await page
+      .getByRole('button', { name: /^Explain decision/ })
+      .first()
+      .click()
     await page.getByRole('table', { name: /^What was weighed/ }).waitFor()
-    expect(await page.getByRole('table', { name: /^What was weighed/ }).getByRole('row').count()).toBe(4)
+    expect(
+      await page
+        .getByRole('table', { name: /^What was weighed/ })
+        .getByRole('row')
+        .count(),
+    ).toBe(4)
     await page.getByRole('table', { name: /^What came/ }).waitFor()
     await goTo(page, 'Arms')
     await page.locator('.card', { hasText: 'careful' }).locator('.outline', { hasText: 'self consistency' }).waitFor()
@@ -126,7 +152,8 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
     await page.keyboard.press('Enter')
     await page.getByRole('navigation').waitFor()
     const link = page.getByRole('link', { name: 'Budgets' })
-    for (let turn = 0; turn < 30 && !(await link.evaluate((element) => element === document.activeElement)); turn++) await page.keyboard.press('Tab')
+    for (let turn = 0; turn < 30 && !(await link.evaluate((element) => element === document.activeElement)); turn++)
+      await page.keyboard.press('Tab')
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'Budgets and keys' }).waitFor()
     await page.locator('.fill', { hasText: 'a day' }).first().waitFor()
@@ -152,10 +179,13 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
     await page.getByRole('alert').filter({ hasText: 'can’t be reached' }).waitFor()
     await page.getByRole('table').getByText('box/small', { exact: true }).first().waitFor()
     const look = (visible: boolean) =>
-      page.evaluate((state) => {
-        Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state })
-        document.dispatchEvent(new Event('visibilitychange'))
-      }, visible ? 'visible' : 'hidden')
+      page.evaluate(
+        (state) => {
+          Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state })
+          document.dispatchEvent(new Event('visibilitychange'))
+        },
+        visible ? 'visible' : 'hidden',
+      )
     await look(false)
     const before = asked
     await page.clock.runFor(60_000)
@@ -169,8 +199,21 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
   it('asks before it routes again what was rolled back', async () => {
     const page = await open()
     let resumed = ''
-    const status = { holdout: 0.1, margin: 0.02, guardrail: 'on', scopes: [{ scope: 'all', rolled_back: { at: 1_790_000_000, evidence: 'judge', why: 'its quality is proven worse by more than 2.0 points' }, evidence: [] }] }
-    await page.route('**/admin/proof', (route) => route.fulfill({ json: resumed === '' ? status : { ...status, scopes: [{ scope: 'all', rolled_back: null, evidence: [] }] } }))
+    const status = {
+      holdout: 0.1,
+      margin: 0.02,
+      guardrail: 'on',
+      scopes: [
+        {
+          scope: 'all',
+          rolled_back: { at: 1_790_000_000, evidence: 'judge', why: 'its quality is proven worse by more than 2.0 points' },
+          evidence: [],
+        },
+      ],
+    }
+    await page.route('**/admin/proof', (route) =>
+      route.fulfill({ json: resumed === '' ? status : { ...status, scopes: [{ scope: 'all', rolled_back: null, evidence: [] }] } }),
+    )
     await page.route('**/admin/proof/resume', (route) => {
       resumed = route.request().postData() ?? ''
       return route.fulfill({ json: status })

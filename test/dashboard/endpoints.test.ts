@@ -11,7 +11,10 @@ afterEach(async () => {
   for (const bench of opened.splice(0)) await bench.close()
 })
 
-const cascade = { kind: 'cascade', rungs: [{ strategy: { kind: 'self_consistency', model: 'box/small', most: 3 }, accept: { evidence: 0.6 } }, { strategy: 'box/large' }] }
+const cascade = {
+  kind: 'cascade',
+  rungs: [{ strategy: { kind: 'self_consistency', model: 'box/small', most: 3 }, accept: { evidence: 0.6 } }, { strategy: 'box/large' }],
+}
 
 async function start(change: (config: Record<string, unknown>) => void = () => {}): Promise<Bench> {
   const bench = await startBench((config) => {
@@ -19,17 +22,33 @@ async function start(change: (config: Record<string, unknown>) => void = () => {
     config['admin'] = { key: ADMIN }
     config['organisations'] = { acme: { budgets: [{ usd: 100, per: 'month' }] } }
     config['keys'] = [
-      { name: 'test', key: KEY, organisation: 'acme', budgets: [{ calls: 10, per: 'day' }, { calls: 2, per: 'total', hard: false }] },
+      {
+        name: 'test',
+        key: KEY,
+        organisation: 'acme',
+        budgets: [
+          { calls: 10, per: 'day' },
+          { calls: 2, per: 'total', hard: false },
+        ],
+      },
       { name: 'other', key: OTHER },
     ]
-    config['routing'] = { arms: ['box/small', 'box/large', { name: 'careful', strategy: cascade }], reference: 'box/large', exploration: { share: 0 } }
+    config['routing'] = {
+      arms: ['box/small', 'box/large', { name: 'careful', strategy: cascade }],
+      reference: 'box/large',
+      exploration: { share: 0 },
+    }
     change(config)
   })
   opened.push(bench)
   return bench
 }
 
-async function get<Body = Record<string, unknown>>(bench: Bench, path: string, key: string | undefined = ADMIN): Promise<{ status: number; body: Body }> {
+async function get<Body = Record<string, unknown>>(
+  bench: Bench,
+  path: string,
+  key: string | undefined = ADMIN,
+): Promise<{ status: number; body: Body }> {
   const response = await fetch(`${bench.url}${path}`, { headers: key === undefined ? {} : { authorization: `Bearer ${key}` } })
   const body: Body = JSON.parse(await response.text())
   return { status: response.status, body }
@@ -43,7 +62,13 @@ async function ask(bench: Bench, model: string, headers: Record<string, string> 
 }
 
 interface Page {
-  readonly data: readonly { readonly id: string; readonly key: string; readonly weighed_arms: number; readonly alternatives?: unknown; readonly expected?: { readonly arm: string } | null }[]
+  readonly data: readonly {
+    readonly id: string
+    readonly key: string
+    readonly weighed_arms: number
+    readonly alternatives?: unknown
+    readonly expected?: { readonly arm: string } | null
+  }[]
   readonly next: string | null
 }
 
@@ -93,20 +118,38 @@ describe('GET /admin/routing', () => {
   interface Answer {
     readonly reference: string
     readonly objectives: Record<string, unknown>
-    readonly arms: readonly { readonly id: string; readonly reference: boolean; readonly strategy: { readonly hash: string; readonly words: string; readonly outline: unknown; readonly most_calls: number }; readonly learned_outcomes: { readonly by_organisation: readonly { readonly organisation: string | null; readonly outcomes: number }[] } }[]
+    readonly arms: readonly {
+      readonly id: string
+      readonly reference: boolean
+      readonly strategy: { readonly hash: string; readonly words: string; readonly outline: unknown; readonly most_calls: number }
+      readonly learned_outcomes: {
+        readonly by_organisation: readonly { readonly organisation: string | null; readonly outcomes: number }[]
+      }
+    }[]
   }
 
   it('outlines each strategy with its settings, and has the hash that the strategy has', async () => {
     const bench = await start()
     const { body } = await get<Answer>(bench, '/admin/routing')
-    expect(body.arms.map(({ id, reference }) => [id, reference])).toEqual([['box/small', false], ['box/large', true], ['careful', false]])
+    expect(body.arms.map(({ id, reference }) => [id, reference])).toEqual([
+      ['box/small', false],
+      ['box/large', true],
+      ['careful', false],
+    ])
     expect(Object.keys(body.objectives)).toEqual(expect.arrayContaining(['cheap', 'balanced', 'best']))
     const careful = body.arms[2]
     expect(careful?.strategy.hash).toBe(specHash(parseStrategy(cascade)))
     expect(careful?.strategy.outline).toMatchObject({
       kind: 'cascade',
       parts: [
-        { kind: 'self_consistency', role: 'rungs 1', settings: expect.arrayContaining([{ name: 'model', value: 'box/small' }, { name: 'most', value: '3' }]) },
+        {
+          kind: 'self_consistency',
+          role: 'rungs 1',
+          settings: expect.arrayContaining([
+            { name: 'model', value: 'box/small' },
+            { name: 'most', value: '3' },
+          ]),
+        },
         { kind: 'single', role: 'rungs 2', settings: [{ name: 'model', value: 'box/large' }] },
       ],
     })
@@ -141,7 +184,19 @@ describe('GET /admin/routing', () => {
 
 describe('GET /admin/budgets', () => {
   interface Answer {
-    readonly data: readonly { readonly name: string; readonly budgets: readonly { readonly level: string; readonly unit: string; readonly hard: boolean; readonly limit: number; readonly used: number; readonly held: number; readonly left: number; readonly regime: string | null }[] }[]
+    readonly data: readonly {
+      readonly name: string
+      readonly budgets: readonly {
+        readonly level: string
+        readonly unit: string
+        readonly hard: boolean
+        readonly limit: number
+        readonly used: number
+        readonly held: number
+        readonly left: number
+        readonly regime: string | null
+      }[]
+    }[]
   }
 
   it('tells what is spent, held and left of each limit that holds for a key, those above it included', async () => {
@@ -149,7 +204,11 @@ describe('GET /admin/budgets', () => {
     for (let turn = 0; turn < 9; turn++) await ask(bench, 'box/small')
     const { body } = await get<Answer>(bench, '/admin/budgets')
     const own = body.data.find(({ name }) => name === 'test')?.budgets ?? []
-    expect(own.map(({ level, unit, hard }) => [level, unit, hard])).toEqual([['organisation', 'usd', true], ['key', 'calls', true], ['key', 'calls', false]])
+    expect(own.map(({ level, unit, hard }) => [level, unit, hard])).toEqual([
+      ['organisation', 'usd', true],
+      ['key', 'calls', true],
+      ['key', 'calls', false],
+    ])
     expect(own[1]).toMatchObject({ limit: 10, used: 9, held: 0, left: 1, regime: 'last_call' })
     expect(own[2]).toMatchObject({ limit: 2, used: 9, left: 0, regime: null })
     expect(own[0]?.regime).toBe('ample')
@@ -184,8 +243,15 @@ describe('GET /admin/deployments', () => {
     })
     bench.upstream.always('/v1/chat/completions', { status: 500, body: { error: { message: 'broken' } } })
     await (await bench.post('/v1/chat/completions', chat('fast'))).arrayBuffer()
-    const { body } = await get<{ data: readonly { id: string; state: string; rest_seconds: number; names: string[]; usd_per_million: unknown }[] }>(bench, '/admin/deployments')
-    expect(body.data[0]).toMatchObject({ id: 'up/mock', state: 'resting', names: ['fast'], usd_per_million: { input: 1, cache_read: 0.25, output: 4 } })
+    const { body } = await get<{
+      data: readonly { id: string; state: string; rest_seconds: number; names: string[]; usd_per_million: unknown }[]
+    }>(bench, '/admin/deployments')
+    expect(body.data[0]).toMatchObject({
+      id: 'up/mock',
+      state: 'resting',
+      names: ['fast'],
+      usd_per_million: { input: 1, cache_read: 0.25, output: 4 },
+    })
     expect(body.data[0]?.rest_seconds).toBeGreaterThan(0)
     expect(body.data.slice(1).map(({ state }) => state)).not.toContain('resting')
   })

@@ -23,7 +23,10 @@ async function start(change: (config: Record<string, unknown>) => void = () => {
 }
 
 /** As it goes over the wire: `fetch` would unpack it. */
-function raw(url: string, headers: Record<string, string> = {}): Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; body: Buffer }> {
+function raw(
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; body: Buffer }> {
   return new Promise((resolve, reject) => {
     const asked = request(url, { headers }, (response) => {
       const parts: Buffer[] = []
@@ -43,7 +46,9 @@ describe('the pages of the dashboard', () => {
     for (const path of files) {
       const { status, headers, body } = await raw(url + path)
       expect([path, status]).toEqual([path, 200])
-      expect(headers['content-security-policy']).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self'; .*connect-src 'self';.*frame-ancestors 'none'$/)
+      expect(headers['content-security-policy']).toMatch(
+        /^default-src 'none'; script-src 'self'; style-src 'self'; .*connect-src 'self';.*frame-ancestors 'none'$/,
+      )
       expect(headers['content-security-policy']).not.toContain('unsafe')
       expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-cache' })
       // Names of XML's vocabularies are no addresses.
@@ -68,7 +73,8 @@ describe('the pages of the dashboard', () => {
 
   it('are there by those names only', async () => {
     const { url } = await start()
-    for (const path of ['/dashboard/nothing.js', '/dashboard/..%2Fcli%2Fmain.js', '/dashboard/%2e%2e/package.json', '/dashboard/app.js/x']) expect([path, (await raw(url + path)).status]).toEqual([path, 404])
+    for (const path of ['/dashboard/nothing.js', '/dashboard/..%2Fcli%2Fmain.js', '/dashboard/%2e%2e/package.json', '/dashboard/app.js/x'])
+      expect([path, (await raw(url + path)).status]).toEqual([path, 404])
     expect(await raw(`${url}/dashboard/`)).toMatchObject({ status: 308, headers: { location: '/dashboard' } })
     expect((await fetch(`${url}/dashboard`, { method: 'POST' })).status).toBe(405)
   })

@@ -47,14 +47,28 @@ export function Arms({ client }: PageParts) {
 
 function Settings({ routing }: { readonly routing: Routing }) {
   const { reference, objective, policy, predictor, exploration, learning, encoder } = routing
-  const learns = [learning.feedback ? 'feedback' : '', learning.verifiers ? 'checks' : '', learning.agreement ? 'agreement' : ''].filter((one) => one !== '')
+  const learns = [learning.feedback ? 'feedback' : '', learning.verifiers ? 'checks' : '', learning.agreement ? 'agreement' : ''].filter(
+    (one) => one !== '',
+  )
   return (
     <dl class="figures">
       <Figure label="Reference" value={<span class="name">{reference ?? 'none'}</span>} note="the yardstick, and what answers in doubt" />
-      <Figure label="Predictor" value={<span class="name">{predictor.kind}</span>} note={`${predictor.trained_beforehand ? 'trained beforehand' : 'not trained beforehand'}; encoder: ${encoder}`} />
+      <Figure
+        label="Predictor"
+        value={<span class="name">{predictor.kind}</span>}
+        note={`${predictor.trained_beforehand ? 'trained beforehand' : 'not trained beforehand'}; encoder: ${encoder}`}
+      />
       <Figure label="Policy" value={<span class="name">{policy.kind.replaceAll('_', ' ')}</span>} note={`objective: ${objective}`} />
-      <Figure label="Tried out" value={percent(exploration.share)} note={`of requests, for ${dollars(exploration.usd_per_day)} a day at most`} />
-      <Figure label="Learns from" value={<span class="name">{learns.join(', ') || 'nothing'}</span>} note={learning.shared ? 'all organisations together' : 'each organisation by itself'} />
+      <Figure
+        label="Tried out"
+        value={percent(exploration.share)}
+        note={`of requests, for ${dollars(exploration.usd_per_day)} a day at most`}
+      />
+      <Figure
+        label="Learns from"
+        value={<span class="name">{learns.join(', ') || 'nothing'}</span>}
+        note={learning.shared ? 'all organisations together' : 'each organisation by itself'}
+      />
     </dl>
   )
 }
@@ -69,7 +83,14 @@ function Known({ routing }: { readonly routing: Routing }) {
         rows={routing.arms}
         idOf={({ id }) => id}
         columns={[
-          { title: 'Arm', cell: ({ id, reference }) => <>{id} {reference && <span class="tag">reference</span>}</> },
+          {
+            title: 'Arm',
+            cell: ({ id, reference }) => (
+              <>
+                {id} {reference && <span class="tag">reference</span>}
+              </>
+            ),
+          },
           { title: 'State', cell: ({ state }) => <Mark tone={state === 'ready' ? 'good' : 'bad'}>{state}</Mark> },
           { title: 'Kind', cell: ({ strategy }) => strategy.outline.kind.replaceAll('_', ' ') },
           { title: 'Outcomes learned', number: true, cell: (arm) => digits(learnedOf(arm)) },
@@ -79,7 +100,10 @@ function Known({ routing }: { readonly routing: Routing }) {
           { title: 'Price', cell: ({ priced }) => (priced ? 'known' : 'unknown') },
         ]}
       />
-      <p class="small muted">Outcomes are weighted: a check that was passed counts a quarter, and one key moves what is expected by a bound a day only. Believed at first: quality from 0 to 1, by the price tier or as configured; it fades as outcomes come.</p>
+      <p class="small muted">
+        Outcomes are weighted: a check that was passed counts a quarter, and one key moves what is expected by a bound a day only. Believed
+        at first: quality from 0 to 1, by the price tier or as configured; it fades as outcomes come.
+      </p>
     </section>
   )
 }
@@ -91,7 +115,14 @@ function learnedOf({ learned_outcomes: { trained, by_organisation: organisations
 
 function Arm({ arm }: { readonly arm: ArmShown }) {
   const { id, strategy, tier, effort, style, mode, place, context_tokens: context } = arm
-  const settings = [['tier', tier], ['effort', effort], ['style', style], ['mode', mode], ['place', place], ['context', context === null ? null : `${count(context)} tokens`]].filter(([, value]) => value !== null)
+  const settings = [
+    ['tier', tier],
+    ['effort', effort],
+    ['style', style],
+    ['mode', mode],
+    ['place', place],
+    ['context', context === null ? null : `${count(context)} tokens`],
+  ].filter(([, value]) => value !== null)
   return (
     <article class="card">
       <h3>{id}</h3>
@@ -99,7 +130,10 @@ function Arm({ arm }: { readonly arm: ArmShown }) {
       <Part outline={strategy.outline} />
       <p class="small muted">
         {settings.map(([name, value]) => `${name} ${value}`).join(' · ')}
-        {settings.length > 0 && ' · '}at most {count(strategy.most_calls)} {strategy.most_calls === 1 ? 'call' : 'calls'} · <span title={strategy.hash}>hash <code>{strategy.hash.slice(0, 12)}</code></span>
+        {settings.length > 0 && ' · '}at most {count(strategy.most_calls)} {strategy.most_calls === 1 ? 'call' : 'calls'} ·{' '}
+        <span title={strategy.hash}>
+          hash <code>{strategy.hash.slice(0, 12)}</code>
+        </span>
       </p>
     </article>
   )
@@ -140,8 +174,22 @@ function Objectives({ routing }: { readonly routing: Routing }) {
         rows={Object.entries(routing.objectives)}
         idOf={([name]) => name}
         columns={[
-          { title: 'Name', cell: ([name]) => <>auto:{name} {name === routing.objective && <span class="tag">usual</span>}</> },
-          { title: 'Settings', cell: ([, fields]) => Object.entries(fields).filter(([field]) => field !== 'name').map(([field, value]) => `${words[field] ?? field} ${String(value)}`).join(' · ') || 'none' },
+          {
+            title: 'Name',
+            cell: ([name]) => (
+              <>
+                auto:{name} {name === routing.objective && <span class="tag">usual</span>}
+              </>
+            ),
+          },
+          {
+            title: 'Settings',
+            cell: ([, fields]) =>
+              Object.entries(fields)
+                .filter(([field]) => field !== 'name')
+                .map(([field, value]) => `${words[field] ?? field} ${String(value)}`)
+                .join(' · ') || 'none',
+          },
         ]}
       />
     </section>

@@ -10,11 +10,18 @@ const statusTones: Readonly<Record<string, 'good' | 'warn' | 'bad'>> = { active:
 /** How full every limit is, of accounts and keys. */
 export function Budgets({ client }: PageParts) {
   const reading = useReading('budgets', async (signal) => {
-    const [accounts, keys] = await Promise.all([client.budgets({ kind: 'account', limit: 200 }, signal), client.budgets({ kind: 'key', limit: 200 }, signal)])
+    const [accounts, keys] = await Promise.all([
+      client.budgets({ kind: 'account', limit: 200 }, signal),
+      client.budgets({ kind: 'key', limit: 200 }, signal),
+    ])
     return { accounts, keys }
   })
   return (
-    <Page title="Budgets and keys" lead="Spent is settled; held is reserved by calls under way in this process; left is what still may be reserved." reading={reading}>
+    <Page
+      title="Budgets and keys"
+      lead="Spent is settled; held is reserved by calls under way in this process; left is what still may be reserved."
+      reading={reading}
+    >
       {({ accounts, keys }) => (
         <>
           {accounts.data.length + keys.data.length === 0 && (

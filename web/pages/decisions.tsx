@@ -16,13 +16,25 @@ export function Decisions({ client }: PageParts) {
   const [pages, setPages] = useState<readonly string[]>([])
   const [opened, setOpened] = useState<string | undefined>(undefined)
   const after = pages.at(-1)
-  const reading = useReading(`${which} ${after ?? ''}`, (signal) => client.decisions({ limit: pageSize, weighed: which === 'weighed' ? true : undefined, after }, signal))
+  const reading = useReading(`${which} ${after ?? ''}`, (signal) =>
+    client.decisions({ limit: pageSize, weighed: which === 'weighed' ? true : undefined, after }, signal),
+  )
   return (
     <Page
       title="Decisions"
       lead="Which arm answered, why, and what was expected of it before."
       reading={reading}
-      controls={<Choice label="Show" values={[['weighed', 'choices among arms'], ['all', 'all requests']]} value={which} choose={(value) => (setWhich(value), setPages([]))} />}
+      controls={
+        <Choice
+          label="Show"
+          values={[
+            ['weighed', 'choices among arms'],
+            ['all', 'all requests'],
+          ]}
+          value={which}
+          choose={(value) => (setWhich(value), setPages([]))}
+        />
+      }
     >
       {({ data, next }) => (
         <>
@@ -52,7 +64,12 @@ export function Decisions({ client }: PageParts) {
                 {
                   title: 'Why',
                   cell: ({ id }) => (
-                    <button type="button" aria-expanded={opened === id} aria-label={`Explain decision ${id}`} onClick={() => setOpened(opened === id ? undefined : id)}>
+                    <button
+                      type="button"
+                      aria-expanded={opened === id}
+                      aria-label={`Explain decision ${id}`}
+                      onClick={() => setOpened(opened === id ? undefined : id)}
+                    >
                       {opened === id ? 'Close' : 'Explain'}
                     </button>
                   ),
@@ -91,7 +108,9 @@ function how({ trial, explored, policy }: DecisionRow) {
 }
 
 function qualityText(estimate: Estimate | null | undefined): string {
-  return estimate?.quality == null ? UNKNOWN : `${estimate.quality.toFixed(2)}${estimate.quality_deviation === null ? '' : ` ± ${estimate.quality_deviation.toFixed(2)}`}`
+  return estimate?.quality == null
+    ? UNKNOWN
+    : `${estimate.quality.toFixed(2)}${estimate.quality_deviation === null ? '' : ` ± ${estimate.quality_deviation.toFixed(2)}`}`
 }
 
 /** One decision, in words and with all that was weighed. */
@@ -112,7 +131,11 @@ function Explained({ client, id }: { readonly client: Client; readonly id: strin
             { title: 'Arm', cell: ({ arm }) => <ArmName arm={arm} decision={answer} /> },
             { title: 'Quality, 0 to 1', number: true, cell: (estimate) => qualityText(estimate) },
             { title: 'Cost', number: true, cell: ({ cost }) => dollars(cost) },
-            { title: 'Tokens out', number: true, cell: (estimate) => count(estimate.output_tokens === null ? null : Math.round(estimate.output_tokens)) },
+            {
+              title: 'Tokens out',
+              number: true,
+              cell: (estimate) => count(estimate.output_tokens === null ? null : Math.round(estimate.output_tokens)),
+            },
             { title: 'Time', number: true, cell: (estimate) => seconds(estimate.seconds) },
             { title: 'Energy', number: true, cell: ({ joules }) => (joules === null ? UNKNOWN : `${digits(joules)} J`) },
             { title: 'Outcomes behind it', number: true, cell: ({ support }) => digits(support) },
@@ -135,7 +158,10 @@ function Explained({ client, id }: { readonly client: Client; readonly id: strin
           idOf={(call) => call.id}
           columns={[
             { title: 'Deployment', cell: ({ deployment }) => deployment },
-            { title: 'End', cell: ({ end, error }) => <Mark tone={end === 'complete' ? 'good' : 'bad'}>{error === null ? end : `${end}: ${error}`}</Mark> },
+            {
+              title: 'End',
+              cell: ({ end, error }) => <Mark tone={end === 'complete' ? 'good' : 'bad'}>{error === null ? end : `${end}: ${error}`}</Mark>,
+            },
             { title: 'Cost', number: true, cell: ({ cost }) => (cost === null ? 'unknown' : dollars(cost)) },
             { title: 'Time', number: true, cell: (call) => seconds(call.seconds) },
             { title: 'First token', number: true, cell: (call) => seconds(call.first_token_seconds) },
@@ -143,7 +169,10 @@ function Explained({ client, id }: { readonly client: Client; readonly id: strin
         />
       )}
       <p class="small muted">
-        {outcomes.length === 0 ? 'Nobody has said how good the answer was.' : `Said of the answer: ${outcomes.map(({ source, score }) => `${source} ${score}`).join(', ')}.`} Decision <code>{id}</code>, {moment(answer.created)}.
+        {outcomes.length === 0
+          ? 'Nobody has said how good the answer was.'
+          : `Said of the answer: ${outcomes.map(({ source, score }) => `${source} ${score}`).join(', ')}.`}{' '}
+        Decision <code>{id}</code>, {moment(answer.created)}.
       </p>
     </div>
   )

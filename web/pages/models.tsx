@@ -15,7 +15,9 @@ export function Models({ client }: PageParts) {
   return (
     <Page title="Models and providers" lead="Health as this process sees it; what rests comes first." reading={reading}>
       {({ data }) => {
-        const found = data.filter(({ id, names }) => [id, ...names].some((name) => name.toLowerCase().includes(sought.trim().toLowerCase())))
+        const found = data.filter(({ id, names }) =>
+          [id, ...names].some((name) => name.toLowerCase().includes(sought.trim().toLowerCase())),
+        )
         return data.length === 0 ? (
           <Empty>
             <p>No model is served.</p>
@@ -28,7 +30,11 @@ export function Models({ client }: PageParts) {
             <dl class="figures">
               <Figure label="Providers" value={count(new Set(data.map(({ provider }) => provider)).size)} />
               <Figure label="Deployments" value={count(data.length)} />
-              <Figure label="Not ready" value={count(data.filter(({ state, limited }) => state !== 'ready' || limited).length)} note="resting after faults, or asked to wait" />
+              <Figure
+                label="Not ready"
+                value={count(data.filter(({ state, limited }) => state !== 'ready' || limited).length)}
+                note="resting after faults, or asked to wait"
+              />
               <Figure label="Calls under way" value={count(data.reduce((sum, one) => sum + one.in_flight, 0))} note="in this process" />
             </dl>
             <label class="search">
@@ -44,13 +50,21 @@ export function Models({ client }: PageParts) {
                 { title: 'State', cell: stateOf },
                 { title: 'Serves', cell: ({ names }) => names.join(', ') || UNKNOWN },
                 { title: 'Under way', number: true, cell: (one) => count(one.in_flight) },
-                { title: 'Context', number: true, cell: (one) => (one.context_tokens === null ? UNKNOWN : `${count(one.context_tokens)} tokens`) },
+                {
+                  title: 'Context',
+                  number: true,
+                  cell: (one) => (one.context_tokens === null ? UNKNOWN : `${count(one.context_tokens)} tokens`),
+                },
                 { title: '$/M in', number: true, cell: (one) => rate(one.usd_per_million?.input) },
                 { title: '$/M cached', number: true, cell: (one) => rate(one.usd_per_million?.cache_read) },
                 { title: '$/M out', number: true, cell: (one) => rate(one.usd_per_million?.output) },
               ]}
             />
-            {found.length > mostShown && <p class="small muted">The first {mostShown} of {count(found.length)}: find by name.</p>}
+            {found.length > mostShown && (
+              <p class="small muted">
+                The first {mostShown} of {count(found.length)}: find by name.
+              </p>
+            )}
             <p class="small muted">$/M: dollars a million tokens, base rate. Unknown is {UNKNOWN}, never 0.</p>
           </>
         )

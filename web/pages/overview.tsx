@@ -30,13 +30,26 @@ export function Overview({ client }: PageParts) {
     ])
     return { series, groups, grouped }
   })
-  const outlook = useReading('outlook', async (signal) => {
-    const [forecast, anomalies] = await Promise.all([client.forecast({}, signal), client.anomalies({}, signal)])
-    return { forecast, anomalies }
-  }, 60)
+  const outlook = useReading(
+    'outlook',
+    async (signal) => {
+      const [forecast, anomalies] = await Promise.all([client.forecast({}, signal), client.anomalies({}, signal)])
+      return { forecast, anomalies }
+    },
+    60,
+  )
   const controls = (
     <>
-      <Choice label="Time" values={[['24h', '24 hours'], ['7d', '7 days'], ['30d', '30 days']]} value={range} choose={(value) => setRange(value)} />
+      <Choice
+        label="Time"
+        values={[
+          ['24h', '24 hours'],
+          ['7d', '7 days'],
+          ['30d', '30 days'],
+        ]}
+        value={range}
+        choose={(value) => setRange(value)}
+      />
       <Choice label="By" values={dimensions.map((one) => [one, one] as const)} value={by} choose={(value) => setBy(value)} />
     </>
   )
@@ -67,12 +80,37 @@ export function Overview({ client }: PageParts) {
 }
 
 function Figures({ total }: { readonly total: Totals }) {
-  const { usd, calls, errors, lost, unpriced, input_tokens: read, output_tokens: written, latency_seconds: latency, cache_savings_usd: cached } = total
+  const {
+    usd,
+    calls,
+    errors,
+    lost,
+    unpriced,
+    input_tokens: read,
+    output_tokens: written,
+    latency_seconds: latency,
+    cache_savings_usd: cached,
+  } = total
   return (
     <dl class="figures">
-      <Figure strong label="Spent" value={dollars(usd)} note={unpriced > 0 ? `${count(unpriced)} calls of unknown price are in no sum` : Number(cached) > 0 ? `prompt caches saved ${dollars(cached)}` : 'all prices known'} />
+      <Figure
+        strong
+        label="Spent"
+        value={dollars(usd)}
+        note={
+          unpriced > 0
+            ? `${count(unpriced)} calls of unknown price are in no sum`
+            : Number(cached) > 0
+              ? `prompt caches saved ${dollars(cached)}`
+              : 'all prices known'
+        }
+      />
       <Figure label="Calls" value={count(calls)} note={calls > 0 ? `${dollars(Number(usd) / calls)} each` : undefined} />
-      <Figure label="Not complete" value={count(errors)} note={`${percent(calls > 0 ? errors / calls : 0)} of calls${lost > 0 ? `, ${count(lost)} lost` : ''}`} />
+      <Figure
+        label="Not complete"
+        value={count(errors)}
+        note={`${percent(calls > 0 ? errors / calls : 0)} of calls${lost > 0 ? `, ${count(lost)} lost` : ''}`}
+      />
       <Figure label="Tokens" value={count(read + written)} note={`${count(read)} in, ${count(written)} out`} />
       <Figure label="Latency p50" value={seconds(latency.p50)} note="half of the calls are faster" />
       <Figure label="Latency p99" value={seconds(latency.p99)} note="99 of 100 are faster" />
@@ -92,18 +130,63 @@ interface PlotsProps {
 function Plots({ series, step, grouped, groups, groupStep, by }: PlotsProps) {
   const times = timesOf(series, step)
   const rows = new Map(series.data.map((row) => [startOf(row.group[step]), row]))
-  const values = (of: (row: Totals) => number | null) => times.map((at) => { const row = rows.get(at); return row === undefined ? 0 : of(row) })
-  const known = (of: (row: Totals) => number | null) => times.map((at) => { const row = rows.get(at); return row === undefined ? null : of(row) })
+  const values = (of: (row: Totals) => number | null) =>
+    times.map((at) => {
+      const row = rows.get(at)
+      return row === undefined ? 0 : of(row)
+    })
+  const known = (of: (row: Totals) => number | null) =>
+    times.map((at) => {
+      const row = rows.get(at)
+      return row === undefined ? null : of(row)
+    })
   const an = step === 'hour' ? 'an hour' : 'a day'
   const when = (at: number) => (step === 'hour' ? moment(at).slice(5, 16) : moment(at).slice(0, 10))
   const groupTimes = timesOf(grouped, groupStep)
   const groupWhen = (at: number) => (groupStep === 'hour' ? moment(at).slice(5, 16) : moment(at).slice(0, 10))
   return (
     <div class="plots">
-      <Plot title="Spent" unit={`dollars ${groupStep === 'hour' ? 'an hour' : 'a day'}, by ${by}`} times={groupTimes} lines={groupLines(grouped, groups, by, groupStep, groupTimes)} text={dollars} timeText={groupWhen} />
-      <Plot title="Calls" unit={`calls ${an}`} times={times} lines={[{ name: 'all', values: values(({ calls }) => calls) }, { name: 'not complete', values: values(({ errors }) => errors) }]} text={count} timeText={when} />
-      <Plot title="Tokens" unit={`tokens ${an}`} times={times} lines={[{ name: 'in', values: values((row) => row.input_tokens) }, { name: 'out', values: values((row) => row.output_tokens) }]} text={count} timeText={when} />
-      <Plot title="Latency" unit="seconds of a whole call" times={times} lines={[{ name: 'p50', values: known((row) => row.latency_seconds.p50) }, { name: 'p99', values: known((row) => row.latency_seconds.p99) }]} text={seconds} timeText={when} />
+      <Plot
+        title="Spent"
+        unit={`dollars ${groupStep === 'hour' ? 'an hour' : 'a day'}, by ${by}`}
+        times={groupTimes}
+        lines={groupLines(grouped, groups, by, groupStep, groupTimes)}
+        text={dollars}
+        timeText={groupWhen}
+      />
+      <Plot
+        title="Calls"
+        unit={`calls ${an}`}
+        times={times}
+        lines={[
+          { name: 'all', values: values(({ calls }) => calls) },
+          { name: 'not complete', values: values(({ errors }) => errors) },
+        ]}
+        text={count}
+        timeText={when}
+      />
+      <Plot
+        title="Tokens"
+        unit={`tokens ${an}`}
+        times={times}
+        lines={[
+          { name: 'in', values: values((row) => row.input_tokens) },
+          { name: 'out', values: values((row) => row.output_tokens) },
+        ]}
+        text={count}
+        timeText={when}
+      />
+      <Plot
+        title="Latency"
+        unit="seconds of a whole call"
+        times={times}
+        lines={[
+          { name: 'p50', values: known((row) => row.latency_seconds.p50) },
+          { name: 'p99', values: known((row) => row.latency_seconds.p99) },
+        ]}
+        text={seconds}
+        timeText={when}
+      />
     </div>
   )
 }
@@ -120,12 +203,18 @@ function groupLines(grouped: Usage, groups: Usage, by: Dimension, step: 'hour' |
     sums.set(name, own)
   }
   const shown = sums.has('\0others') ? [...names, '\0others'] : names
-  return shown.map((name) => ({ name: name === '\0others' ? 'all others' : groupName(name, by), values: times.map((at) => sums.get(name)?.get(at) ?? 0) }))
+  return shown.map((name) => ({
+    name: name === '\0others' ? 'all others' : groupName(name, by),
+    values: times.map((at) => sums.get(name)?.get(at) ?? 0),
+  }))
 }
 
 function Spenders({ groups, by }: { readonly groups: Usage; readonly by: Dimension }) {
   const { total, others } = groups
-  const rows = [...groups.data.map((row) => ({ ...row, name: groupName(row.group[by], by) })), ...(others.groups > 0 ? [{ ...others, name: `${count(others.groups)} others` }] : [])]
+  const rows = [
+    ...groups.data.map((row) => ({ ...row, name: groupName(row.group[by], by) })),
+    ...(others.groups > 0 ? [{ ...others, name: `${count(others.groups)} others` }] : []),
+  ]
   const share = ({ usd }: Totals) => (Number(total.usd) > 0 ? Number(usd) / Number(total.usd) : 0)
   return (
     <section>
@@ -137,7 +226,11 @@ function Spenders({ groups, by }: { readonly groups: Usage; readonly by: Dimensi
         idOf={({ name }) => name}
         columns={[
           { title: by.charAt(0).toUpperCase() + by.slice(1), cell: ({ name }) => name },
-          { title: 'Spent', number: true, cell: ({ usd, calls, unpriced }) => (calls > 0 && unpriced === calls ? 'unknown price' : dollars(usd)) },
+          {
+            title: 'Spent',
+            number: true,
+            cell: ({ usd, calls, unpriced }) => (calls > 0 && unpriced === calls ? 'unknown price' : dollars(usd)),
+          },
           { title: 'Share', number: true, cell: (row) => percent(share(row)) },
           { title: 'Calls', number: true, cell: ({ calls }) => count(calls) },
           { title: 'Not complete', number: true, cell: ({ errors }) => count(errors) },
@@ -157,11 +250,18 @@ function Outlook({ forecast, anomalies }: { readonly forecast: Forecasts; readon
   return (
     <div class="columns">
       <section>
-        <h2>Forecast, {forecast.from.slice(0, 10)} to {forecast.to.slice(0, 10)}</h2>
+        <h2>
+          Forecast, {forecast.from.slice(0, 10)} to {forecast.to.slice(0, 10)}
+        </h2>
         {month?.total_usd ? (
           <dl class="figures">
             <Figure label="So far" value={dollars(month.spent_usd)} />
-            <Figure label="In all" strong value={dollars(month.total_usd.value)} note={`${percent(month.total_usd.level)} chance: ${dollars(month.total_usd.low)} to ${dollars(month.total_usd.high)}`} />
+            <Figure
+              label="In all"
+              strong
+              value={dollars(month.total_usd.value)}
+              note={`${percent(month.total_usd.level)} chance: ${dollars(month.total_usd.low)} to ${dollars(month.total_usd.high)}`}
+            />
           </dl>
         ) : (
           <Empty>
@@ -174,7 +274,9 @@ function Outlook({ forecast, anomalies }: { readonly forecast: Forecasts; readon
         {data.length === 0 ? (
           <p>
             <Mark tone={judged.groups > 0 ? 'good' : 'plain'}>
-              {judged.groups > 0 ? `None: ${count(judged.days)} days of ${count(judged.groups)} keys judged.` : 'Nothing judged yet: a key needs seven days with spending first.'}
+              {judged.groups > 0
+                ? `None: ${count(judged.days)} days of ${count(judged.groups)} keys judged.`
+                : 'Nothing judged yet: a key needs seven days with spending first.'}
             </Mark>
           </p>
         ) : (

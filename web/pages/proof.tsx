@@ -8,7 +8,12 @@ import { Table } from '../parts/table.js'
 import { useReading } from '../reading.js'
 import type { PageParts } from '../app.js'
 
-const kinds: Readonly<Record<string, string>> = { judge: 'the judge’s grades', pair: 'the judge’s comparisons', check: 'checks of answers', feedback: 'feedback' }
+const kinds: Readonly<Record<string, string>> = {
+  judge: 'the judge’s grades',
+  pair: 'the judge’s comparisons',
+  check: 'checks of answers',
+  feedback: 'feedback',
+}
 
 /** What is known of the quality of routed traffic, and what went back to the reference. */
 export function Proof({ client }: PageParts) {
@@ -17,14 +22,21 @@ export function Proof({ client }: PageParts) {
     <Page title="Proof" lead="Quality of routed answers less the reference’s. The intervals hold at every look." reading={reading}>
       {(status) => {
         const rows = status.scopes.flatMap(({ scope, evidence }) => evidence.map((one) => ({ scope, ...one })))
-        const reach = reachOf(rows.map(({ difference }) => difference), 1)
+        const reach = reachOf(
+          rows.map(({ difference }) => difference),
+          1,
+        )
         return (
           <>
             <dl class="figures">
               <Figure strong label="State" value={<State status={status} />} />
               <Figure label="Held out" value={percent(status.holdout)} note="of routed requests, to the reference" />
               <Figure label="Margin" value={`${(status.margin * 100).toFixed(1)} points`} note="of a hundred that quality may lose" />
-              <Figure label="Guardrail" value={status.guardrail} note={status.guardrail === 'on' ? 'goes back once proven worse' : 'nothing goes back by itself'} />
+              <Figure
+                label="Guardrail"
+                value={status.guardrail}
+                note={status.guardrail === 'on' ? 'goes back once proven worse' : 'nothing goes back by itself'}
+              />
             </dl>
             {status.scopes.map(({ scope, rolled_back: back }) =>
               back === null ? null : (
@@ -60,9 +72,18 @@ export function Proof({ client }: PageParts) {
                   { title: 'Trials', number: true, cell: ({ trials }) => count(trials) },
                   { title: 'Held out', number: true, cell: ({ held_out: held }) => (held === null ? UNKNOWN : count(held)) },
                   { title: 'Points', number: true, cell: ({ difference }) => points(difference.value) },
-                  { title: 'Between', cell: ({ difference: { low, high } }) => (low === null || high === null ? 'too few yet' : `${points(low)} to ${points(high)}`) },
+                  {
+                    title: 'Between',
+                    cell: ({ difference: { low, high } }) =>
+                      low === null || high === null ? 'too few yet' : `${points(low)} to ${points(high)}`,
+                  },
                   { title: '', cell: ({ difference }) => <Interval band={difference} reach={reach} margin={-status.margin} /> },
-                  { title: 'Verdict', cell: ({ verdict }) => <Mark tone={verdict === 'proven' ? 'good' : verdict === 'worse' ? 'bad' : 'warn'}>{verdict}</Mark> },
+                  {
+                    title: 'Verdict',
+                    cell: ({ verdict }) => (
+                      <Mark tone={verdict === 'proven' ? 'good' : verdict === 'worse' ? 'bad' : 'warn'}>{verdict}</Mark>
+                    ),
+                  },
                 ]}
               />
             )}
@@ -101,7 +122,9 @@ function Resume({ scope, resume, done }: { readonly scope: string; resume(scope:
       </button>
       <dialog ref={dialog} aria-labelledby={`resume-${scope}`}>
         <h2 id={`resume-${scope}`}>Route {scope} again?</h2>
-        <p>Requests get what the policy chooses again, at once. Evidence begins anew, so it takes a while until worse quality is noticed.</p>
+        <p>
+          Requests get what the policy chooses again, at once. Evidence begins anew, so it takes a while until worse quality is noticed.
+        </p>
         {failure !== undefined && (
           <p class="notice bad" role="alert">
             {failure}

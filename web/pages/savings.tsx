@@ -24,7 +24,18 @@ export function Savings({ client }: PageParts) {
       title="Savings"
       lead="Routed traffic against a random share that the reference answered. Intervals (95 %) hold however often you look."
       reading={reading}
-      controls={<Choice label="Time" values={[['7d', '7 days'], ['30d', '30 days'], ['90d', '90 days']]} value={from} choose={(value) => setFrom(value)} />}
+      controls={
+        <Choice
+          label="Time"
+          values={[
+            ['7d', '7 days'],
+            ['30d', '30 days'],
+            ['90d', '90 days'],
+          ]}
+          value={from}
+          choose={(value) => setFrom(value)}
+        />
+      }
     >
       {(savings) => (savings.all.requests + savings.all.held_out === 0 ? <NothingYet /> : <Shown savings={savings} />)}
     </Page>
@@ -36,29 +47,57 @@ function NothingYet() {
     <Empty>
       <p>No routed requests in this time, so there is nothing to compare.</p>
       <p>
-        Send requests with <code>"model": "auto"</code>; 5 % of them are held out to the reference, unless <code>proof.holdout</code> says otherwise.
+        Send requests with <code>"model": "auto"</code>; 5 % of them are held out to the reference, unless <code>proof.holdout</code> says
+        otherwise.
       </p>
     </Empty>
   )
 }
 
 function Shown({ savings }: { readonly savings: Answer }) {
-  const { all, margin, timeline, scopes, learning } = savings
-  const reach = reachOf([...all.quality, ...scopes.flatMap(({ data }) => data.flatMap(({ quality }) => quality))].map(({ difference }) => difference), 1)
+  const { all, margin, timeline, scopes, learning, saved_in_the_end_usd: inTheEnd } = savings
+  const reach = reachOf(
+    [...all.quality, ...scopes.flatMap(({ data }) => data.flatMap(({ quality }) => quality))].map(({ difference }) => difference),
+    1,
+  )
   const usd = 'saved' in all.usd ? all.usd : undefined
   const days = timeline.filter(({ saved_usd: saved }) => saved !== null)
   return (
     <>
       <dl class="figures">
-        <Figure strong label="Saved" {...(usd === undefined ? { value: 'unknown', note: unknownWords(all) } : claimed(usd.saved, dollars))} />
-        <Figure label="Share of the reference’s cost" {...(usd?.share ? claimed(usd.share, percent) : { value: UNKNOWN, note: 'too few requests yet' })} />
+        <Figure
+          strong
+          label="Saved"
+          {...(usd === undefined ? { value: 'unknown', note: unknownWords(all) } : claimed(usd.saved, dollars))}
+        />
+        <Figure
+          label="Share of the reference’s cost"
+          {...(usd?.share ? claimed(usd.share, percent) : { value: UNKNOWN, note: 'too few requests yet' })}
+        />
         <Figure label="Quality against the reference" value={<Verdict scope={all} margin={margin} />} note={verdictNote(all)} />
         <Figure label="Spent on routed requests" value={dollars(all.spent_usd)} note={`${count(all.requests)} requests, exact`} />
-        <Figure label="Held out" value={count(all.held_out)} note={usd === undefined ? 'requests that the reference answered' : `not saved on them: ${dollars(usd.not_saved_held_out.value)}`} />
-        {learning !== null && <Figure label="Judges and shadow calls" value={dollars(learning.usd)} note={savings.saved_in_the_end_usd === null ? 'exact' : `saved in the end: ${dollars(savings.saved_in_the_end_usd.value)}`} />}
+        <Figure
+          label="Held out"
+          value={count(all.held_out)}
+          note={
+            usd && known(usd.not_saved_held_out)
+              ? `not saved on them: ${dollars(usd.not_saved_held_out.value)}`
+              : 'requests that the reference answered'
+          }
+        />
+        {learning !== null && (
+          <Figure
+            label="Judges and shadow calls"
+            value={dollars(learning.usd)}
+            note={inTheEnd && known(inTheEnd) ? `saved in the end: ${dollars(inTheEnd.value)}, ${between(inTheEnd, dollars)}` : 'exact'}
+          />
+        )}
       </dl>
       {all.requests + all.held_out > 0 && usd?.saved.low === null && (
-        <p class="notice">Until 50 conversations of either group are known, nothing is claimed: {count(all.held_out)} held out and {count(all.requests)} routed so far.</p>
+        <p class="notice">
+          Until 50 conversations of either group are known, nothing is claimed: {count(all.held_out)} held out and {count(all.requests)}{' '}
+          routed so far.
+        </p>
       )}
       <section>
         <h2>Quality, by whose word</h2>
@@ -89,7 +128,13 @@ function Shown({ savings }: { readonly savings: Answer }) {
         data.length === 0 ? null : (
           <section key={dimension}>
             <h2>By {dimension}</h2>
-            <Table caption={`Savings by ${dimension}`} quiet rows={data} idOf={({ name }) => name} columns={scopeColumns(dimension, margin)} />
+            <Table
+              caption={`Savings by ${dimension}`}
+              quiet
+              rows={data}
+              idOf={({ name }) => name}
+              columns={scopeColumns(dimension, margin)}
+            />
             {left > 0 && <p class="small muted">{count(left)} further ones have too little to be told apart.</p>}
           </section>
         ),
@@ -98,7 +143,11 @@ function Shown({ savings }: { readonly savings: Answer }) {
         <div class="plots">
           <Plot
             title="Saved so far"
-            unit="dollars, with the bounds of the interval"
+            unit={
+              days.some(({ saved_usd: saved }) => saved && known(saved))
+                ? 'dollars, with the bounds of the interval'
+                : 'dollars; too few for an interval'
+            }
             times={days.map(({ at }) => Date.parse(at) / 1000)}
             lines={[
               { name: 'estimate', values: days.map((day) => day.saved_usd?.value ?? null) },
@@ -122,7 +171,11 @@ function scopeColumns(dimension: string, margin: number): readonly Column<Saving
     { title: 'Held out', number: true, cell: (scope) => count(scope.held_out) },
     { title: 'Saved', number: true, cell: ({ usd }) => ('saved' in usd ? dollars(usd.saved.value) : 'unknown') },
     { title: 'Between', cell: ({ usd }) => ('saved' in usd ? between(usd.saved, dollars) : UNKNOWN) },
-    { title: 'Seconds saved', number: true, cell: (scope) => ('saved' in scope.seconds ? signedSeconds(scope.seconds.saved.value) : UNKNOWN) },
+    {
+      title: 'Seconds saved',
+      number: true,
+      cell: (scope) => ('saved' in scope.seconds ? signedSeconds(scope.seconds.saved.value) : UNKNOWN),
+    },
     { title: 'Quality', cell: (scope) => <Verdict scope={scope} margin={margin} /> },
   ]
 }
@@ -138,17 +191,27 @@ function Verdict({ scope, margin }: { readonly scope: SavingsScope; readonly mar
 function verdictNote({ verdict, evidence, more, quality }: SavingsScope): string | undefined {
   if (verdict === 'none') return undefined
   const difference = quality.find(({ kind }) => kind === evidence)?.difference
-  const said = difference === undefined ? '' : `${points(difference.value)} points${difference.low === null ? '' : `, ${between(difference, points)}`}`
-  return [said, verdict === 'not yet' && more !== null ? `needs about ${count(more)} more requests` : ''].filter((part) => part !== '').join('; ')
+  const said =
+    difference === undefined ? '' : `${points(difference.value)} points${difference.low === null ? '' : `, ${between(difference, points)}`}`
+  return [said, verdict === 'not yet' && more !== null ? `needs about ${count(more)} more requests` : '']
+    .filter((part) => part !== '')
+    .join('; ')
 }
 
 function unknownWords({ usd }: SavingsScope): string {
   return 'arms' in usd ? `the price of ${usd.arms.slice(0, 3).join(', ')} is not known` : ''
 }
 
+/** Whether an interval has its ends. */
+function known({ low, high }: Band): boolean {
+  return low !== null && high !== null
+}
+
 /** An estimate with its interval; before there is one, nothing is claimed. */
 function claimed(band: Band, text: (value: number | null) => string): { readonly value: string; readonly note: string } {
-  return band.low === null || band.high === null ? { value: 'too few yet', note: `so far ${text(band.value)}, which may be chance` } : { value: text(band.value), note: between(band, text) }
+  return band.low === null || band.high === null
+    ? { value: 'too few yet', note: `so far ${text(band.value)}, which may be chance` }
+    : { value: text(band.value), note: between(band, text) }
 }
 
 function between({ low, high }: Band, text: (value: number) => string): string {

@@ -30,7 +30,16 @@ export function SignIn({ why, signedIn }: SignInProps) {
       <p class="lead">What is spent on language models, on what, and what it brings.</p>
       <form onSubmit={(event) => void submit(event)}>
         <label for="key">Admin key</label>
-        <input id="key" type="password" autocomplete="off" spellcheck={false} value={key} onInput={(event) => setKey(event.currentTarget.value)} aria-describedby="key-help" autofocus />
+        <input
+          id="key"
+          type="password"
+          autocomplete="off"
+          spellcheck={false}
+          value={key}
+          onInput={(event) => setKey(event.currentTarget.value)}
+          aria-describedby="key-help"
+          autofocus
+        />
         <button type="submit" class="primary" disabled={busy}>
           {busy ? 'Trying it …' : 'Open'}
         </button>
@@ -41,8 +50,8 @@ export function SignIn({ why, signedIn }: SignInProps) {
         )}
         <div id="key-help" class="help">
           <p>
-            The one that the gateway was started with: <code>BURSAR_ADMIN_KEY</code>, or <code>admin.key</code> in the configuration. Any other key shows its own spending only; the
-            gateway prints one at its start (<code>.bursar/key</code>).
+            The one that the gateway was started with: <code>BURSAR_ADMIN_KEY</code>, or <code>admin.key</code> in the configuration. Any
+            other key shows its own spending only; the gateway prints one at its start (<code>.bursar/key</code>).
           </p>
           <p>It is kept in this tab until you close it or sign out, and is sent to this gateway only.</p>
         </div>

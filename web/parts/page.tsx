@@ -44,7 +44,13 @@ export function Failed({ failure, at, again }: { readonly failure: Refusal; read
   return (
     <div class="notice bad" role="alert">
       <p>
-        <strong>{failure.status === 403 ? 'Not for this key. ' : at === undefined ? 'Not read. ' : `Not read again; the figures below are of ${clockTime(at)}. `}</strong>
+        <strong>
+          {failure.status === 403
+            ? 'Not for this key. '
+            : at === undefined
+              ? 'Not read. '
+              : `Not read again; the figures below are of ${clockTime(at)}. `}
+        </strong>
         {failure.message} {advice}
       </p>
       {failure.status !== 403 && (
@@ -70,7 +76,17 @@ export function Empty({ children }: { readonly children: ComponentChildren }) {
 }
 
 /** One figure with its unit and what it is. */
-export function Figure({ label, value, note, strong = false }: { readonly label: string; readonly value: ComponentChildren; readonly note?: ComponentChildren; readonly strong?: boolean }) {
+export function Figure({
+  label,
+  value,
+  note,
+  strong = false,
+}: {
+  readonly label: string
+  readonly value: ComponentChildren
+  readonly note?: ComponentChildren
+  readonly strong?: boolean
+}) {
   return (
     <div class={strong ? 'figure strong' : 'figure'}>
       <dt>{label}</dt>
@@ -96,7 +112,17 @@ export function Mark({ tone, children }: { readonly tone: 'good' | 'warn' | 'bad
 }
 
 /** One of several, as buttons. */
-export function Choice<Value extends string>({ label, values, value, choose }: { readonly label: string; readonly values: readonly (readonly [Value, string])[]; readonly value: Value; choose(value: Value): void }) {
+export function Choice<Value extends string>({
+  label,
+  values,
+  value,
+  choose,
+}: {
+  readonly label: string
+  readonly values: readonly (readonly [Value, string])[]
+  readonly value: Value
+  choose(value: Value): void
+}) {
   return (
     <fieldset class="choice">
       <legend>{label}</legend>

@@ -46,7 +46,12 @@ export function Plot({ title, unit, times, lines, text, timeText, signed = false
       drawn.current?.destroy()
       const colour = coloursOf(place)
       const { lines: shown } = said.current
-      const axis = { stroke: colour('--muted'), grid: { stroke: colour('--rule'), width: 1 }, ticks: { stroke: colour('--rule'), width: 1, size: 4 }, font: `11px ${getComputedStyle(place).fontFamily}` }
+      const axis = {
+        stroke: colour('--muted'),
+        grid: { stroke: colour('--rule'), width: 1 },
+        ticks: { stroke: colour('--rule'), width: 1, size: 4 },
+        font: `11px ${getComputedStyle(place).fontFamily}`,
+      }
       drawn.current = new uPlot(
         {
           width: Math.max(200, place.clientWidth),
@@ -60,7 +65,16 @@ export function Plot({ title, unit, times, lines, text, timeText, signed = false
             { ...axis, space: 64, size: 32, values: timeTicks },
             { ...axis, size: 62, values: (_plot, values) => values.map((value) => said.current.text(value)) },
           ],
-          series: [{}, ...shown.map(({ bound }, index) => ({ stroke: colour(`--line-${(index % 6) + 1}`), width: bound === true ? 1 : 1.75, dash: [...dashOf(index)], points: { show: true, size: 5, filter: (plot: uPlot, own: number) => alone(plot.data[own] ?? []) }, spanGaps: false }))],
+          series: [
+            {},
+            ...shown.map(({ bound }, index) => ({
+              stroke: colour(`--line-${(index % 6) + 1}`),
+              width: bound === true ? 1 : 1.75,
+              dash: [...dashOf(index)],
+              points: { show: true, size: 5, filter: (plot: uPlot, own: number) => alone(plot.data[own] ?? []) },
+              spanGaps: false,
+            })),
+          ],
           hooks: {
             setCursor: [
               (plot) => {
@@ -77,7 +91,9 @@ export function Plot({ title, unit, times, lines, text, timeText, signed = false
     const sayAt = (plot: uPlot, index: number): string => {
       const at = plot.data[0][index]
       const { lines: shown, text: say, timeText: when } = said.current
-      return at === undefined ? '' : `${when(at)}: ${shown.map(({ name, values }) => `${shown.length > 1 ? `${name} ` : ''}${valueText(values[index], say)}`).join(' · ')}`
+      return at === undefined
+        ? ''
+        : `${when(at)}: ${shown.map(({ name, values }) => `${shown.length > 1 ? `${name} ` : ''}${valueText(values[index], say)}`).join(' · ')}`
     }
     draw()
     const sized = new ResizeObserver(() => drawn.current?.setSize({ width: Math.max(200, place.clientWidth), height }))
@@ -105,7 +121,15 @@ export function Plot({ title, unit, times, lines, text, timeText, signed = false
           {lines.map(({ name }, index) => (
             <li key={name}>
               <svg width="26" height="8">
-                <line x1="1" y1="4" x2="25" y2="4" class={`line-${(index % 6) + 1}`} stroke-width="2" stroke-dasharray={dashOf(index).join(' ')} />
+                <line
+                  x1="1"
+                  y1="4"
+                  x2="25"
+                  y2="4"
+                  class={`line-${(index % 6) + 1}`}
+                  stroke-width="2"
+                  stroke-dasharray={dashOf(index).join(' ')}
+                />
               </svg>
               {name}
             </li>
@@ -121,7 +145,10 @@ export function Plot({ title, unit, times, lines, text, timeText, signed = false
         <Table
           caption={`${title}, ${unit}`}
           quiet
-          columns={[{ title: 'Time (UTC)', cell: (index: number) => timeText(times[index] ?? 0) }, ...lines.map(({ name, values }) => ({ title: name, number: true, cell: (index: number) => valueText(values[index], text) }))]}
+          columns={[
+            { title: 'Time (UTC)', cell: (index: number) => timeText(times[index] ?? 0) },
+            ...lines.map(({ name, values }) => ({ title: name, number: true, cell: (index: number) => valueText(values[index], text) })),
+          ]}
           rows={times.map((_, index) => times.length - 1 - index)}
           idOf={String}
         />
@@ -152,7 +179,9 @@ function rangeOf(low: number | null, high: number | null, signed: boolean): [num
 
 /** Values between two that aren't known: no line leads to them. */
 function alone(values: ArrayLike<number | null | undefined>): number[] {
-  return Array.from(values, (value, index) => (value != null && values[index - 1] == null && values[index + 1] == null ? index : -1)).filter((index) => index >= 0)
+  return Array.from(values, (value, index) =>
+    value != null && values[index - 1] == null && values[index + 1] == null ? index : -1,
+  ).filter((index) => index >= 0)
 }
 
 /** Hours as 14:00, midnights as 21 Nov. */

@@ -13,14 +13,16 @@ export interface BudgetsAsked {
 type Parts = Pick<GatewayState, 'keyring' | 'accounts' | 'counters' | 'budgets' | 'clock'>
 
 /**
- * Keys, or accounts, with how full every limit is that holds for them; those of the configuration stand on the first page. Throws `ledger_unavailable`
- * where the counters can't be asked. O(keys of the page × levels above them); each level is asked for once.
+ * Keys, or accounts, with how full every limit is that holds for them; those of the configuration stand on the first page. Throws
+ * `ledger_unavailable` where the counters can't be asked. O(keys of the page × levels above them); each level is asked for once.
  */
 export async function budgetsJson(parts: Parts, { kind, limit, after }: BudgetsAsked) {
   const now = parts.clock.now()
   const { keyring, accounts } = parts
-  const configured: readonly (Account | KeyAccount)[] = after !== undefined ? [] : kind === 'key' ? keyring.keysOfConfiguration() : keyring.accountsOfConfiguration()
-  const page = kind === 'key' ? await accounts?.store.keys({ limit, after, revoked: false }) : await accounts?.store.accounts({ limit, after })
+  const configured: readonly (Account | KeyAccount)[] =
+    after !== undefined ? [] : kind === 'key' ? keyring.keysOfConfiguration() : keyring.accountsOfConfiguration()
+  const page =
+    kind === 'key' ? await accounts?.store.keys({ limit, after, revoked: false }) : await accounts?.store.accounts({ limit, after })
   const known = new Map<string, Promise<readonly RuleUsage[]>>()
   const usageOf = (level: BudgetLevel): Promise<readonly RuleUsage[]> => {
     const id = `${level.kind}:${level.id}`
@@ -31,20 +33,34 @@ export async function budgetsJson(parts: Parts, { kind, limit, after }: BudgetsA
   const rows = [...configured, ...(page?.items ?? [])].map(async (subject) => {
     const levels = levelsOver(subject, keyring).filter(({ rules }) => rules.length > 0)
     const owner: Pick<BudgetLevel, 'kind' | 'id'> = { kind: 'kind' in subject ? subject.kind : 'key', id: subject.id }
-    return { ...subjectJson(subject, now), budgets: (await Promise.all(levels.map(async (level) => (await usageOf(level)).map((usage) => limitJson(level, usage, owner, parts))))).flat() }
+    return {
+      ...subjectJson(subject, now),
+      budgets: (
+        await Promise.all(levels.map(async (level) => (await usageOf(level)).map((usage) => limitJson(level, usage, owner, parts))))
+      ).flat(),
+    }
   })
   return { object: 'list', read_at: momentJson(now), data: await Promise.all(rows), next: page?.next ?? null }
 }
 
 function subjectJson(subject: Account | KeyAccount, now: number) {
   const { id, name, source, organisation = null, team = null, models = null, rates } = subject
-  const limits = { requests_per_minute: rates?.requestsPerMinute ?? null, tokens_per_minute: rates?.tokensPerMinute ?? null, parallel: rates?.parallel ?? null }
+  const limits = {
+    requests_per_minute: rates?.requestsPerMinute ?? null,
+    tokens_per_minute: rates?.tokensPerMinute ?? null,
+    parallel: rates?.parallel ?? null,
+  }
   const common = { id, name, source, organisation, team, models, rates: limits }
   if ('kind' in subject) return { ...common, kind: subject.kind, user: null, status: 'active', expires: null }
   return { ...common, kind: 'key', user: subject.user ?? null, status: statusOf(subject, now), expires: momentJson(subject.expiresAt) }
 }
 
-function limitJson(level: BudgetLevel, { rule, counter, used, windowEnd }: RuleUsage, owner: Pick<BudgetLevel, 'kind' | 'id'>, { budgets }: Parts) {
+function limitJson(
+  level: BudgetLevel,
+  { rule, counter, used, windowEnd }: RuleUsage,
+  owner: Pick<BudgetLevel, 'kind' | 'id'>,
+  { budgets }: Parts,
+) {
   const left = rule.limit > used ? rule.limit - used : 0n
   const held = budgets.heldHere(counter)
   return {

@@ -36,7 +36,10 @@ function deploymentJson(deployment: Deployment, names: readonly string[]) {
     limited: deployment.limited(),
     in_flight: inFlight,
     context_tokens: facts.contextTokens ?? null,
-    usd_per_million: prices === undefined ? null : { input: dollarsOf(prices.input?.base), cache_read: dollarsOf(prices.cacheRead?.base), output: dollarsOf(prices.output?.base) },
+    usd_per_million:
+      prices === undefined
+        ? null
+        : { input: dollarsOf(prices.input?.base), cache_read: dollarsOf(prices.cacheRead?.base), output: dollarsOf(prices.output?.base) },
   }
 }
 

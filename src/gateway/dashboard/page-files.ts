@@ -23,14 +23,21 @@ const types: Readonly<Record<string, string>> = {
 const folders = ['../../dashboard/', '../../../dist/dashboard/'].map((path) => fileURLToPath(new URL(path, import.meta.url)))
 
 /** Reads all files of the dashboard; by name, `undefined` where it was not built. */
-export function readPageFiles(folder = folders.find((one) => existsSync(join(one, 'index.html')))): ReadonlyMap<string, PageFile> | undefined {
+export function readPageFiles(
+  folder = folders.find((one) => existsSync(join(one, 'index.html'))),
+): ReadonlyMap<string, PageFile> | undefined {
   if (folder === undefined) return undefined
   const files = new Map<string, PageFile>()
   for (const name of readdirSync(folder)) {
     const type = types[extname(name)]
     if (type === undefined) continue
     const plain = new Uint8Array(readFileSync(join(folder, name)))
-    files.set(name, { type, etag: `"${hash('sha256', plain, 'base64url').slice(0, 27)}"`, plain, gzipped: new Uint8Array(gzipSync(plain, { level: 9 })) })
+    files.set(name, {
+      type,
+      etag: `"${hash('sha256', plain, 'base64url').slice(0, 27)}"`,
+      plain,
+      gzipped: new Uint8Array(gzipSync(plain, { level: 9 })),
+    })
   }
   return files
 }

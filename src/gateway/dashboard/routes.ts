@@ -23,8 +23,8 @@ const budgetsQuery = z.strictObject({
 const noQuery = z.strictObject({})
 
 /**
- * The pages at `/dashboard`, and what they show that no other endpoint tells: `GET /admin/routing`, `/admin/budgets` and `/admin/deployments`, with the admin
- * key as everything under `/admin/` (to be added after `addAdminRoutes`, which sees to that).
+ * The pages at `/dashboard`, and what they show that no other endpoint tells: `GET /admin/routing`, `/admin/budgets` and
+ * `/admin/deployments`, with the admin key as everything under `/admin/` (to be added after `addAdminRoutes`, which sees to that).
  */
 export function addDashboardRoutes(app: Hono, { state, pages }: DashboardParts): void {
   app.get('/admin/routing', (c) => {
@@ -42,7 +42,11 @@ export function addDashboardRoutes(app: Hono, { state, pages }: DashboardParts):
   let files: ReadonlyMap<string, PageFile> | undefined
   const file = (name: string): PageFile => {
     files ??= readPageFiles()
-    if (files === undefined) throw new BursarError('The dashboard was not built. Run `npm run build`, and start the gateway again.', { code: 'not_found', status: 404 })
+    if (files === undefined)
+      throw new BursarError('The dashboard was not built. Run `npm run build`, and start the gateway again.', {
+        code: 'not_found',
+        status: 404,
+      })
     const found = files.get(name)
     if (found) return found
     throw new BursarError(`The dashboard has no file "${name.slice(0, 100)}".`, { code: 'not_found', status: 404 })
