@@ -28,20 +28,36 @@ const statement = /\bSELECT\b[\s\S]{1,400}?\bFROM\b|\bINSERT INTO\b|\bCREATE TAB
  * Coarse on purpose: a `CategoryModel` trained on the operator's own labels takes its place.
  */
 export function cueCategory(text: string, words: readonly string[], traits: TextTraits): Category | undefined {
-  const points = new Map(cues.match(words))
-  const more = (name: CueCategory, extra: number) => points.set(name, (points.get(name) ?? 0) + extra)
-  if (traits.code) more('code', 2)
-  if (statement.test(text)) more('sql', 5)
-  if (traits.numeric > 0.08 && !traits.code) more('math', 2)
-  if (points.size === 0) return undefined
-  // Long texts hold many words: what counts is what outweighs the rest, so points grow like a logarithm.
-  const scores = cueCategories.map((name) => 2 * Math.log1p(points.get(name) ?? 0))
+  const points = new Float64Array(cueCategories.length)
+  const matched = cues.match(words)
+  // Through the places of the categories rather than a map of points: no text has more than a few.
+  if (matched.size > 0) for (let place = 0; place < points.length; place++) points[place] = matched.get(cueCategories[place] ?? '') ?? 0
+  let any = matched.size > 0
+  const more = (place: number, extra: number) => {
+    points[place] = (points[place] ?? 0) + extra
+    any = true
+  }
+  if (traits.code) more(places.code, 2)
+  if (statement.test(text)) more(places.sql, 5)
+  if (traits.numeric > 0.08 && !traits.code) more(places.math, 2)
+  if (!any) return undefined
   // A statement of SQL is code as well; the narrower name is meant.
-  const sql = cueCategories.indexOf('sql')
-  const code = cueCategories.indexOf('code')
-  if ((points.get('sql') ?? 0) >= 3) scores[code] = Math.min(scores[code] ?? 0, (scores[sql] ?? 0) - 2)
-  const exponents = scores.map((score) => Math.exp(score))
-  const none = Math.exp(1)
-  const total = exponents.reduce((sum, value) => sum + value, none) - exponents.filter((value) => value === 1).length
-  return sureCategory(cueCategories, exponents.map((value) => value / total))
+  const narrow = (points[places.sql] ?? 0) >= 3
+  // Long texts hold many words: what counts is what outweighs the rest, so points grow like a logarithm.
+  for (let place = 0; place < points.length; place++) points[place] = 2 * Math.log1p(points[place] ?? 0)
+  if (narrow) points[places.code] = Math.min(points[places.code] ?? 0, (points[places.sql] ?? 0) - 2)
+  let total = Math.exp(1)
+  let none = 0
+  for (let place = 0; place < points.length; place++) {
+    const score = points[place] ?? 0
+    const exponent = score === 0 ? 1 : Math.exp(score)
+    points[place] = exponent
+    total += exponent
+    if (exponent === 1) none += 1
+  }
+  total -= none
+  for (let place = 0; place < points.length; place++) points[place] = (points[place] ?? 0) / total
+  return sureCategory(cueCategories, points)
 }
+
+const places = { code: cueCategories.indexOf('code'), sql: cueCategories.indexOf('sql'), math: cueCategories.indexOf('math') }

@@ -138,9 +138,55 @@ function count(same: string, salt: number): void {
 /** The distinct indices of a text's n-grams, ascending. What document frequencies are counted by. */
 export function lexicalIndices(text: string, salt: number): Uint32Array {
   count(folded(text), salt)
-  const indices = touched.slice(0, touchedCount).sort()
+  const indices = ascending()
   clear()
   return indices
+}
+
+/** Half of the bits of an index. */
+const digitBits = (halfBits + 1) / 2
+const digits = 1 << digitBits
+const lowPlaces = new Uint32Array(digits)
+const highPlaces = new Uint32Array(digits)
+const byLow = new Uint32Array(touched.length)
+
+/** What was touched, ascending: by its lower and then its upper nine bits, which takes a fifth of the time that comparing takes. */
+function ascending(): Uint32Array {
+  lowPlaces.fill(0)
+  highPlaces.fill(0)
+  for (let at = 0; at < touchedCount; at++) {
+    const index = touched[at] ?? 0
+    const low = index & (digits - 1)
+    const high = index >>> digitBits
+    lowPlaces[low] = (lowPlaces[low] ?? 0) + 1
+    highPlaces[high] = (highPlaces[high] ?? 0) + 1
+  }
+  let lows = 0
+  let highs = 0
+  for (let digit = 0; digit < digits; digit++) {
+    const low = lowPlaces[digit] ?? 0
+    const high = highPlaces[digit] ?? 0
+    lowPlaces[digit] = lows
+    highPlaces[digit] = highs
+    lows += low
+    highs += high
+  }
+  for (let at = 0; at < touchedCount; at++) {
+    const index = touched[at] ?? 0
+    const low = index & (digits - 1)
+    const place = lowPlaces[low] ?? 0
+    lowPlaces[low] = place + 1
+    byLow[place] = index
+  }
+  const out = new Uint32Array(touchedCount)
+  for (let at = 0; at < touchedCount; at++) {
+    const index = byLow[at] ?? 0
+    const high = index >>> digitBits
+    const place = highPlaces[high] ?? 0
+    highPlaces[high] = place + 1
+    out[place] = index
+  }
+  return out
 }
 
 function clear(): void {
@@ -162,7 +208,7 @@ export function lexicalVector(text: string, idf: TermWeights | undefined, salt: 
 /** The same of a text that is folded already. */
 export function foldedVector(same: string, idf: TermWeights | undefined, salt: number): SparseVector {
   count(same, salt)
-  const indices = touched.slice(0, touchedCount).sort()
+  const indices = ascending()
   const weights = new Float32Array(indices.length)
   let words = 0
   let characters = 0

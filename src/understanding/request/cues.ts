@@ -27,17 +27,33 @@ export function createCueMatcher(cues: Readonly<Record<string, readonly string[]
       byFirst.set(first, [...(byFirst.get(first) ?? []), { rest, tag, weight: Number(weight) }])
     }
   }
+  // Most words begin no phrase: a look at two of their letters tells that of most of them without a look-up by the whole word.
+  const shapes = new Uint8Array(shapeCells)
+  for (const first of byFirst.keys()) shapes[shapeOf(first)] = 1
   return {
     match(words) {
-      const found = new Map<string, number>()
+      let found: Map<string, number> | undefined
       for (let at = 0; at < words.length; at++) {
-        const phrases = byFirst.get(words[at] ?? '')
+        const word = words[at] ?? ''
+        const phrases = shapes[shapeOf(word)] === 1 ? byFirst.get(word) : undefined
         if (phrases === undefined) continue
+        found ??= new Map()
         for (const { rest, tag, weight } of phrases) if (follows(words, at + 1, rest)) found.set(tag, (found.get(tag) ?? 0) + weight)
       }
-      return found
+      return found ?? nothing
     },
   }
+}
+
+const nothing: ReadonlyMap<string, number> = new Map()
+const shapeCells = 1 << 12
+
+/** Length, first and third letter of a word in one number below `shapeCells`. */
+function shapeOf(word: string): number {
+  const { length } = word
+  const first = length > 0 ? word.charCodeAt(0) : 0
+  const third = length > 2 ? word.charCodeAt(2) : 0
+  return (first * 0x25 + third * 0x1f1 + length * 0x59) & (shapeCells - 1)
 }
 
 function follows(words: readonly string[], at: number, rest: readonly string[]): boolean {
