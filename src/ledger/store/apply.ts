@@ -30,7 +30,7 @@ interface Sorted {
  * their rows are locked shortly. Answers what to do once it is committed. O(records).
  */
 export async function addRecords(tx: Tx, context: ApplyContext, records: readonly LedgerRecord[], holder: string, balances: BalanceChanges, holds?: 'keep holds'): Promise<() => void> {
-  const sorted = await sort(tx, records)
+  const sorted = await sort(tx, context, records)
   const { calls, intents, decisions, outcomes, additions } = sorted
   const resolved = await resolve(tx, context, sorted)
   const rollup = new Rollup()
@@ -40,7 +40,7 @@ export async function addRecords(tx: Tx, context: ApplyContext, records: readonl
     decisionsTarget,
     decisions.map((decision) => rowOfDecision(decision, (text) => resolved.word(text))),
   )
-  if (holds === undefined) await closeHolds(tx, calls, intents, balances)
+  if (holds === undefined) await closeHolds(tx, context, calls, intents, balances)
   for (const { callId } of calls) intents.delete(callId)
   await openHolds(tx, context, [...intents.values()], holder, balances)
   await addOutcomes(tx, context, { outcomes, decisions, changes }, resolved)
@@ -49,9 +49,10 @@ export async function addRecords(tx: Tx, context: ApplyContext, records: readonl
 }
 
 /** What is new among the records, and what becomes of it. */
-async function sort(tx: Tx, records: readonly LedgerRecord[]): Promise<Sorted> {
+async function sort(tx: Tx, { engine }: ApplyContext, records: readonly LedgerRecord[]): Promise<Sorted> {
   const known = await findCalls(
     tx,
+    engine,
     records.flatMap(({ type, record }) => (type === 'call' || type === 'correction' || type === 'intent' ? [record.callId] : [])),
   )
   const calls: CallRecord[] = []

@@ -4,7 +4,7 @@ import type { Tx } from './transaction.js'
 /** Names known to a process; the oldest go when there are more. */
 const remembered = 100_000
 /** Names of one question. */
-const asked = 100
+const asked = 250
 
 /** Numbers that names have in the database. */
 export interface Names {

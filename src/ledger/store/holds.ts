@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { settledAmount } from '../counters/decide.js'
 import { decodeIntent, decodeLines, encodeIntent, encodeLines } from '../counters/stored-hold.js'
 import type { CallRecord, IntentRecord } from '../record.js'
+import { amongAll } from './among.js'
 import type { BalanceChanges } from './balances.js'
 import type { BulkTarget } from './bulk.js'
 import type { ApplyContext } from './context.js'
@@ -9,8 +10,6 @@ import type { DeadHolds, HeldLine } from './contract.js'
 import { padded } from './dictionary.js'
 import { anyText, momentInRange, textInRange } from './ranges.js'
 import type { Tx } from './transaction.js'
-
-const asked = 100
 
 const target: BulkTarget = {
   table: 'holds',
@@ -36,17 +35,15 @@ export async function openHolds(tx: Tx, { bulk }: ApplyContext, intents: readonl
 /** Takes the holds of calls away, and moves the balances from what was reserved to what was used. */
 export async function closeHolds(
   tx: Tx,
+  { engine }: ApplyContext,
   calls: readonly CallRecord[],
   /** Intents that came together with their calls, so that nothing was reserved for them yet. */
   intents: ReadonlyMap<string, IntentRecord>,
   balances: BalanceChanges,
 ): Promise<void> {
   const stored = new Map<string, string>()
-  for (let start = 0; start < calls.length; start += asked) {
-    const ids = calls.slice(start, start + asked).map(({ callId }) => holdId(callId))
-    const rows = await tx.deleteFrom('holds').where('id', 'in', padded(ids)).returning(['id', 'lines']).execute()
-    for (const { id, lines } of rows) stored.set(id, lines)
-  }
+  const ids = calls.map(({ callId }) => holdId(callId))
+  for (const { id, lines } of await amongAll(engine, ['id', 'text'], ids, (among) => tx.deleteFrom('holds').where(among).returning(['id', 'lines']).execute())) stored.set(id, lines)
   for (const { callId, settled } of calls) {
     const lines = stored.get(holdId(callId))
     if (lines !== undefined)

@@ -1,11 +1,11 @@
-import { padded } from './dictionary.js'
+import { amongAll } from './among.js'
 import { callIdOfRow, lastCounted, rowKinds, type CallRow } from './call-rows.js'
+import type { Engine } from './connect.js'
 import { hex, packId, partsOfCall } from './ids.js'
+import { sql, type SqlBool } from 'kysely'
 import { textInRange } from './ranges.js'
 import { usageColumnNames } from './sum-columns.js'
 import type { Tx } from './transaction.js'
-
-const asked = 100
 
 /** Columns that tell what a call is, without its texts. */
 export const callColumns = [
@@ -49,7 +49,7 @@ export interface KnownCall {
 }
 
 /** Whatever the database has of calls with these ids. */
-export async function findCalls(tx: Tx, callIds: Iterable<string>): Promise<Map<string, KnownCall>> {
+export async function findCalls(tx: Tx, engine: Engine, callIds: Iterable<string>): Promise<Map<string, KnownCall>> {
   const requests = new Map<string, Uint8Array>()
   const others = new Set<string>()
   const wanted = new Set<string>()
@@ -76,27 +76,27 @@ export async function findCalls(tx: Tx, callIds: Iterable<string>): Promise<Map<
       else call.real = row
     }
   }
-  const bytes = [...requests.values()]
-  for (let start = 0; start < bytes.length; start += asked)
+  take(
+    await amongAll(engine, ['request', 'bytea'], [...requests.values()], (among) => tx.selectFrom('calls').select(callColumns).where(among).where('number', 'is not', null).execute()),
+  )
+  // Hardly ever is any id written as a text. In their order, so that the index of such ids tells: without it PostgreSQL reads all calls to find none.
+  const some = await tx
+    .selectFrom('calls')
+    .select('call_id')
+    .where(sql<SqlBool>`call_id is not null`)
+    .orderBy('call_id')
+    .limit(1)
+    .executeTakeFirst()
+  if (some !== undefined)
     take(
-      await tx
-        .selectFrom('calls')
-        .select(callColumns)
-        .where('request', 'in', padded(bytes.slice(start, start + asked)))
-        .where('number', 'is not', null)
-        .execute(),
-    )
-  // Hardly ever is any id written as a text.
-  const some = await tx.selectFrom('calls').select('seq').where('call_id', 'is not', null).limit(1).executeTakeFirst()
-  const texts = some === undefined ? [] : [...others]
-  for (let start = 0; start < texts.length; start += asked)
-    take(
-      await tx
-        .selectFrom('calls')
-        .select(callColumns)
-        .where('call_id', 'in', padded(texts.slice(start, start + asked)))
-        .where('call_id', 'is not', null)
-        .execute(),
+      await amongAll(engine, ['call_id', 'text'], [...others], (among) =>
+        tx
+          .selectFrom('calls')
+          .select(callColumns)
+          .where(among)
+          .where(sql<SqlBool>`call_id is not null`)
+          .execute(),
+      ),
     )
   return known
 }

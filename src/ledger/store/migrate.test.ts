@@ -68,6 +68,32 @@ describe.each(engines)('migrations, $name', ({ there, make }) => {
     }
   })
 
+  it.skipIf(!there)('add up what an older version wrote of runs, and tell which columns it used', async () => {
+    const { settings } = await added(make())
+    const connection = await connect(settings)
+    try {
+      await migrate(connection, migrations.slice(0, 4))
+      const old = connection.bare.withTables<{ facets: Record<string, unknown>; facet_days: Record<string, unknown>; spend: Record<string, unknown> }>()
+      await old.insertInto('facets').values([1, 2].map((id) => ({ id, kind: 0, scope: 1, value: `run-${id}` }))).execute()
+      const day = { kind: 0, day: 86_400, series: 1, calls: 1, usd_micro: 5 }
+      await old.insertInto('facet_days').values([{ ...day, facet: 1, web_searches: 3 }, { ...day, facet: 2, web_searches: -3 }]).execute()
+      // What was added up to nothing in one piece was never written.
+      await old.insertInto('spend').values({ span: 0, start: 0, series: 0, calls: 2, usd_micro: 10 }).execute()
+      for (const span of [3600, 86_400]) await old.insertInto('spend').values({ span, start: 86_400, series: 0, calls: 2, usd_micro: 10 }).execute()
+    } finally {
+      await connection.close()
+    }
+    const store = await openStore(settings)
+    try {
+      const report = await store.report({ from: 0, to: 4e9, by: ['run'], limit: 1, order: 'calls' })
+      expect(report.rows).toMatchObject([{ group: { run: 'run-1' }, totals: { calls: 1, usage: { webSearches: 3 } } }])
+      expect(report.others).toMatchObject({ groups: 1, totals: { calls: 1, usage: { webSearches: -3 } } })
+      expect(report.total).toMatchObject({ calls: 2, cost: { usd: 10_000_000n } })
+    } finally {
+      await store.close()
+    }
+  })
+
   it.skipIf(!there)('are refused to a program that is older than the database', async () => {
     const { settings } = await added(make())
     const connection = await connect(settings)

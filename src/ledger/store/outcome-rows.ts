@@ -1,11 +1,12 @@
-import type { Selectable } from 'kysely'
+import { sql, type Selectable, type SqlBool } from 'kysely'
 import type { DecisionRecord, OutcomeRecord } from '../record.js'
 import type { Resolved } from './resolved.js'
+import { amongAll } from './among.js'
+import type { Engine } from './connect.js'
 import { decisionOfPlace, type DecisionChange } from './call-additions.js'
 import { lastCounted, rowKinds, usageOfRow, usdOfRow } from './call-rows.js'
 import type { BulkTarget, Value } from './bulk.js'
 import type { ApplyContext } from './context.js'
-import { padded } from './dictionary.js'
 import { hex, packId, requestOf, unpackId } from './ids.js'
 import { callColumns } from './known-calls.js'
 import { anyText, momentInRange, realInRange, textInRange } from './ranges.js'
@@ -23,8 +24,6 @@ export const successScore = 0.5
  * about another arm's answer, and never counts.
  */
 export const outcomeStates = { waiting: 0, counted: 1, replaced: 2, aside: 3 } as const
-
-const asked = 100
 
 const outcomesTarget: BulkTarget = {
   table: 'outcomes',
@@ -84,11 +83,11 @@ type Stored = Pick<Selectable<OutcomesTable>, 'seq' | 'decision' | 'source' | 's
  */
 export async function addOutcomes(tx: Tx, context: ApplyContext, { outcomes, decisions, changes }: Additions, resolved: Resolved): Promise<void> {
   const touched = new Map<string, Uint8Array>()
-  for (const id of [...outcomes.flatMap(({ decisionId }) => decisionId ?? []), ...[...decisions, ...changes].map(({ decisionId }) => decisionId)]) {
+  for (const id of new Set([...outcomes.flatMap(({ decisionId }) => decisionId ?? []), ...[...decisions, ...changes].map(({ decisionId }) => decisionId)])) {
     const packed = packId('dec_', id)
     touched.set(hex(packed), packed)
   }
-  const stored = await findOutcomes(tx, [...touched.values()])
+  const stored = await findOutcomes(tx, context.engine, [...touched.values()])
   const fresh = outcomes.filter(({ decisionId, outcomeId }) => decisionId === undefined || stored.get(idOf(decisionId))?.some((row) => row.outcome_id === outcomeId) !== true)
   const counting = fresh.filter(({ arm }) => arm === undefined)
   await addRunOutcomes(tx, context, counting, resolved)
@@ -122,18 +121,19 @@ function idOf(decisionId: string): string {
   return hex(packId('dec_', decisionId))
 }
 
-async function findOutcomes(tx: Tx, ids: readonly Uint8Array[]): Promise<Map<string, Stored[]>> {
+async function findOutcomes(tx: Tx, engine: Engine, ids: readonly Uint8Array[]): Promise<Map<string, Stored[]>> {
   const found = new Map<string, Stored[]>()
-  for (let start = 0; start < ids.length; start += asked) {
-    const rows = await tx
+  const rows = await amongAll(engine, ['decision', 'bytea'], ids, (among) =>
+    tx
       .selectFrom('outcomes')
       .select(['seq', 'decision', 'source', 'score', 'state', 'outcome_id'])
-      .where('decision', 'in', padded(ids.slice(start, start + asked)))
-      .where('decision', 'is not', null)
+      .where(among)
+      // As text, for the partial index.
+      .where(sql<SqlBool>`decision is not null`)
       .orderBy('seq')
-      .execute()
-    for (const row of rows) if (row.decision !== null) push(found, hex(row.decision), row)
-  }
+      .execute(),
+  )
+  for (const row of rows) if (row.decision !== null) push(found, hex(row.decision), row)
   return found
 }
 
@@ -150,21 +150,23 @@ async function count(
   const said = new Map<string, OutcomeRecord[]>()
   for (const outcome of fresh) if (outcome.decisionId !== undefined) push(said, idOf(outcome.decisionId), outcome)
   const changed = new Map<string, Sums>()
-  for (const { decisionId, sums } of changes) {
+  // Only sums of what is counted already are moved on by what is new.
+  for (const { decisionId, sums } of stored.size === 0 ? [] : changes) {
     const id = idOf(decisionId)
+    if (!stored.has(id)) continue
     let sum = changed.get(id)
     if (sum === undefined) changed.set(id, (sum = new Sums()))
     sum.add(sums)
   }
   const ids = new Set([...stored.keys(), ...said.keys()])
-  const known = await findDecisions(tx, [...ids])
+  const known = await findDecisions(tx, context.engine, [...ids])
+  const taken = await sumsOfDecisions(tx, context.engine, known)
   const rows: Amounts[] = []
   for (const id of ids) {
     const decision = known.get(id)
     if (decision === undefined) continue
     const told = (stored.get(id) ?? []).filter(({ state }) => Number(state) !== outcomeStates.aside)
     const sources = new Set([...told.map(({ source }) => Number(source)), ...(said.get(id) ?? []).map(({ source }) => resolved.word(textInRange(source)))])
-    let all: Sums | undefined
     for (const source of sources) {
       const before = told.filter((row) => Number(row.source) === source)
       const now = (said.get(id) ?? []).filter((outcome) => resolved.word(textInRange(outcome.source)) === source)
@@ -176,7 +178,7 @@ async function count(
         const state = row === last ? outcomeStates.counted : outcomeStates.replaced
         if (Number(row.state) !== state) await tx.updateTable('outcomes').set({ state }).where('seq', '=', row.seq).execute()
       }
-      const sums = counted === undefined ? (all ??= await sumsOfDecision(tx, decision.request, id)) : (changed.get(id) ?? new Sums())
+      const sums = counted === undefined ? (taken.get(id) ?? new Sums()) : (changed.get(id) ?? new Sums())
       const success = (score: number) => (score >= successScore ? 1 : 0)
       rows.push([
         dayOf(decision.at),
@@ -205,38 +207,38 @@ interface KnownDecision {
 }
 
 /** Decisions by `hex` of their ids; those of this transaction are in the database by now. */
-async function findDecisions(tx: Tx, ids: readonly string[]): Promise<Map<string, KnownDecision>> {
-  const found = new Map<string, KnownDecision>()
-  for (let start = 0; start < ids.length; start += asked) {
-    const rows = await tx
-      .selectFrom('decisions')
-      .select(['id', 'request_id', 'at', 'key', 'requested_model', 'arm'])
-      .where(
-        'id',
-        'in',
-        padded(ids.slice(start, start + asked).map((id) => Buffer.from(id, 'hex'))),
-      )
-      .execute()
-    for (const { id, request_id, at, key, requested_model, arm } of rows)
-      found.set(hex(id), {
+async function findDecisions(tx: Tx, engine: Engine, ids: readonly string[]): Promise<Map<string, KnownDecision>> {
+  const packed = ids.map((id) => Buffer.from(id, 'hex'))
+  const rows = await amongAll(engine, ['id', 'bytea'], packed, (among) => tx.selectFrom('decisions').select(['id', 'request_id', 'at', 'key', 'requested_model', 'arm']).where(among).execute())
+  return new Map(
+    rows.map(({ id, request_id, at, key, requested_model, arm }) => [
+      hex(id),
+      {
         at,
         key: Number(key),
         requested_model: Number(requested_model),
         arm: Number(arm),
         request: packId('req_', request_id ?? requestOf(unpackId('dec_', id))),
-      })
-  }
-  return found
+      },
+    ]),
+  )
 }
 
-/** What all calls of a decision took. */
-async function sumsOfDecision(tx: Tx, request: Uint8Array, id: string): Promise<Sums> {
-  const rows = await tx.selectFrom('calls').select(callColumns).where('request', '=', request).where('ended', '<=', lastCounted).execute()
-  const sums = new Sums()
+/** What all calls of each decision took, by `hex` of its id. */
+async function sumsOfDecisions(tx: Tx, engine: Engine, decisions: ReadonlyMap<string, KnownDecision>): Promise<Map<string, Sums>> {
+  const sums = new Map<string, Sums>()
+  const requests = new Map([...decisions.values()].map(({ request }) => [hex(request), request]))
+  const rows = await amongAll(engine, ['request', 'bytea'], [...requests.values()], (among) =>
+    tx.selectFrom('calls').select(callColumns).where(among).where('ended', '<=', lastCounted).orderBy('seq').execute(),
+  )
   for (const row of rows) {
-    if (idOf(decisionOfPlace(row)) !== id) continue
+    const id = idOf(decisionOfPlace(row))
+    const decision = decisions.get(id)
+    if (decision === undefined || hex(decision.request) !== hex(row.request)) continue
+    let sum = sums.get(id)
+    if (sum === undefined) sums.set(id, (sum = new Sums()))
     const costs = { usage: usageOfRow(row), cost: { usd: usdOfRow(row), seconds: row.seconds, joules: row.joules, gramsCO2e: row.grams } }
-    sums.add(Number(row.ended) === rowKinds.correction ? sumsOfCorrection(costs) : sumsOfCall({ ...costs, end: 'complete' }))
+    sum.add(Number(row.ended) === rowKinds.correction ? sumsOfCorrection(costs) : sumsOfCall({ ...costs, end: 'complete' }))
   }
   return sums
 }

@@ -4,7 +4,7 @@ import type { Report, ReportQuery } from '../report/contract.js'
 import type { Connection } from './connect.js'
 import { facetReport } from './facet-report.js'
 import { reportOfRecords } from './report-records.js'
-import { countGroups, cut, groupsOf, plainDimensions, reportRow, spendSource, totalOf, whereOf, type Asked } from './report-source.js'
+import { countGroups, cut, groupsOf, plainDimensions, reportRow, spendSource, totalOf, usedColumns, whereOf, type Asked } from './report-source.js'
 import { inSnapshot, type Tx } from './transaction.js'
 
 /**
@@ -17,7 +17,7 @@ export async function findReport(connection: Connection, query: ReportQuery): Pr
     if (!isFacet(dimension) && !(dimension in plainDimensions) && dimension !== 'day' && dimension !== 'hour')
       throw new InvalidRequest(`"${dimension}" is nothing that a report can be grouped by.`, { path: 'by' })
   if (!(query.from <= query.to)) throw new InvalidRequest('A report is for the time from `from` to `to`, and these are not in that order.', { path: 'to' })
-  const asked: Asked = {
+  const asked: Omit<Asked, 'columns'> = {
     engine: connection.engine,
     query,
     limit: Math.max(0, Math.min(query.limit ?? mostGroups, mostGroups)),
@@ -26,7 +26,10 @@ export async function findReport(connection: Connection, query: ReportQuery): Pr
   }
   const byHour = [...query.by, ...whereOf(query).map(([dimension]) => dimension)].includes('hour')
   if (facets.length > 1 || (facets.length === 1 && byHour)) return reportOfRecords(connection, query)
-  const answer = await inSnapshot(connection.engine, connection.db, (db) => (asked.facet === undefined ? plainReport(db, asked) : facetReport(db, asked, asked.facet)))
+  const answer = await inSnapshot(connection.engine, connection.db, async (db) => {
+    const inUse = { ...asked, columns: await usedColumns(db) }
+    return asked.facet === undefined ? plainReport(db, inUse) : facetReport(db, inUse, asked.facet)
+  })
   return answer ?? reportOfRecords(connection, query)
 }
 
@@ -35,5 +38,7 @@ async function plainReport(db: Tx, asked: Asked): Promise<Report> {
   const source = await spendSource(db, asked)
   const rows = await groupsOf(db, asked, source, query.by, limit + 1)
   if (rows.length <= limit) return reportOf(rows.map((row) => reportRow(row, query.by)), query)
-  return cut(asked, rows.slice(0, limit), await totalOf(db, source), await countGroups(db, source, query.by))
+  // All groups together are few rows where nothing but the groups tells callers or models apart.
+  const total = await totalOf(db, asked, await spendSource(db, { ...asked, query: { ...query, by: query.by.filter((dimension) => dimension === 'hour') } }))
+  return cut(asked, rows.slice(0, limit), total, await countGroups(db, asked, source, query.by))
 }

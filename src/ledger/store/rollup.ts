@@ -32,15 +32,17 @@ class SumTargets {
     private readonly place: Place,
   ) {}
 
-  async write(tx: Tx, bulk: BulkWriter, buckets: ReadonlyMap<string, Bucket>): Promise<void> {
-    const rows = inOrder(buckets).map(({ place, sums }) => ({ place, values: sums.values() }))
+  async write(tx: Tx, bulk: BulkWriter, { rows, used }: SumRows): Promise<void> {
     if (rows.length === 0) return
-    const used = sumColumns.flatMap((_, index) => (rows.some(({ values }) => values[index] !== null) ? [index] : []))
     const { target, columns } = this.targetOf(used)
     await bulk.write(
       tx,
       target,
-      rows.map(({ place, values }): Value[] => [...place, ...columns.map((index) => values[index] ?? null)]),
+      rows.map(({ place, values }): Value[] => {
+        const row: Value[] = [...place]
+        for (const index of columns) row.push(values[index] ?? null)
+        return row
+      }),
     )
   }
 
@@ -66,6 +68,19 @@ const mostTargets = 50
 
 /** Stands for all series together: what isn't asked by caller or model is a few rows then. */
 export const allSeries = 0
+/** Stands for all runs together, and for all sessions. */
+export const allFacets = 0
+
+interface SumRows {
+  readonly rows: { readonly place: readonly number[]; readonly values: (number | bigint | null)[] }[]
+  /** Places of the columns in which some row has a value. */
+  readonly used: readonly number[]
+}
+
+function sumRows(buckets: ReadonlyMap<string, Bucket>): SumRows {
+  const rows = inOrder(buckets).map(({ place, sums }) => ({ place, values: sums.values() }))
+  return { rows, used: sumColumns.flatMap((_, index) => (rows.some(({ values }) => values[index] !== null) ? [index] : [])) }
+}
 
 interface Bucket {
   readonly place: readonly number[]
@@ -100,11 +115,17 @@ export class Rollup {
     }
     for (const { place, sums } of [...this.facets.values()]) {
       const [kind = 0, day = 0, facet = 0] = place
-      // Of runs and sessions there are as many as there are series in them.
-      if (kind === facetKinds.tag) bucket(this.facets, [kind, day, facet, allSeries]).add(sums)
+      // Of one run or session there are as few rows as there are series in it.
+      bucket(this.facets, [kind, day, kind === facetKinds.tag ? facet : allFacets, allSeries]).add(sums)
     }
-    await targets.spend.write(tx, bulk, this.spend)
-    await targets.facets.write(tx, bulk, this.facets)
+    const spend = sumRows(this.spend)
+    const facets = sumRows(this.facets)
+    // The row of all time tells which columns are in use at all: what adds up to nothing is a zero there.
+    const total = spend.rows.find(({ place }) => place.every((value) => value === 0))
+    const used = [...new Set([...spend.used, ...facets.used])].sort((a, b) => a - b)
+    if (total !== undefined) for (const index of used) total.values[index] ??= 0
+    await targets.spend.write(tx, bulk, { rows: spend.rows, used })
+    await targets.facets.write(tx, bulk, facets)
   }
 }
 
@@ -114,7 +135,8 @@ export function dayOf(at: number): number {
 }
 
 function bucket(buckets: Map<string, Bucket>, place: readonly number[]): Sums {
-  const name = place.join(' ')
+  const [first, second, third, fourth] = place
+  const name = `${first} ${second} ${third} ${fourth}`
   let found = buckets.get(name)
   if (found === undefined) buckets.set(name, (found = { place, sums: new Sums() }))
   return found.sums
@@ -122,7 +144,13 @@ function bucket(buckets: Map<string, Bucket>, place: readonly number[]): Sums {
 
 /** In the order of the primary key, so that neighbours are written together. */
 function inOrder(buckets: ReadonlyMap<string, Bucket>): Bucket[] {
-  return [...buckets.values()].sort((a, b) => a.place.reduce((order, value, index) => order || value - (b.place[index] ?? 0), 0))
+  return [...buckets.values()].sort((a, b) => {
+    for (let index = 0; index < a.place.length; index++) {
+      const order = (a.place[index] ?? 0) - (b.place[index] ?? 0)
+      if (order !== 0) return order
+    }
+    return 0
+  })
 }
 
 export type RollupTargets = ReturnType<typeof rollupTargets>

@@ -93,6 +93,8 @@ async function run(connection: Connection, given: readonly Step[]): Promise<void
     expect(await store.report(query)).toEqual(model.report(query))
     const limited = { ...query, limit: 2, order: 'calls' as const, where: { key: 'key-a' } }
     expect(await store.report(limited)).toEqual(model.report(limited))
+    const largest = { ...query, limit: 1 }
+    expect(await store.report(largest)).toEqual(model.report(largest))
   }
 }
 

@@ -129,11 +129,22 @@ export function minusRow(row: SumRow, other: SumRow): SumRow {
   return difference
 }
 
-/** Adds a row of sums to another one. */
-export function plusRow(row: SumRow, other: SumRow): SumRow {
+/** The sum of rows of sums. O(rows). */
+export function sumOfRows(rows: readonly SumRow[]): SumRow {
   const sum: { [Column in SumColumn]?: number | bigint } = {}
-  for (const name of wholeColumns) sum[name] = BigInt(row[name] ?? 0) + BigInt(other[name] ?? 0)
-  for (const name of realColumns) sum[name] = Number(row[name] ?? 0) + Number(other[name] ?? 0)
+  for (const name of wholeColumns) {
+    let whole = 0n
+    for (const row of rows) {
+      const value = row[name]
+      if (value !== null && value !== undefined) whole += BigInt(value)
+    }
+    if (whole !== 0n) sum[name] = whole
+  }
+  for (const name of realColumns) {
+    let real = 0
+    for (const row of rows) real += Number(row[name] ?? 0)
+    if (real !== 0) sum[name] = real
+  }
   return sum
 }
 

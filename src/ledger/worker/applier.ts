@@ -41,7 +41,11 @@ interface Source {
   spoilt: boolean
 }
 
-const wholePieces: PieceLimits = { maxRecords: 500, maxBytes: 512 * 1024 }
+/**
+ * What one transaction takes at most. Pieces are as large as what is waiting: small ones while the store keeps up, large ones when it is behind, and those cost
+ * less a record, since many calls are added to the same sums.
+ */
+export const wholePieces: PieceLimits = { maxRecords: 5000, maxBytes: 8 * 1024 * 1024 }
 const defaultPauses = { first: 100, longest: 5000 }
 
 /**
