@@ -4,7 +4,8 @@ import { childRandom, type Random } from '../../src/statistics/index.js'
 
 export interface TrafficSettings {
   readonly seed: number
-  readonly calls: number
+  /** Decisions, intents, calls and outcomes together; the last request may add a few. */
+  readonly records: number
   readonly days: number
   readonly keys: number
   /** Unix seconds at which the last day ends. */
@@ -37,9 +38,9 @@ interface Caller {
 /**
  * Made-up traffic of a company, in order of time: few callers make most of the calls; a day has its busy hours; a third of the calls are made by agents
  * in runs of about twelve, half of them belong to sessions of about six; each has two tags (a caller has up to four values of one, and two of the other); one request in twenty is tried twice, one in
- * twenty is judged. The same settings give the same records.
+ * twenty is judged: three records a call. The same settings give the same records.
  */
-export function* traffic({ seed, calls, days, keys, until }: TrafficSettings): Generator<LedgerRecord[]> {
+export function* traffic({ seed, records, days, keys, until }: TrafficSettings): Generator<LedgerRecord[]> {
   const random = childRandom(seed, 'traffic')
   const callers = Array.from({ length: keys }, (_, index): Caller => {
     const team = index % Math.max(1, Math.floor(keys / 25))
@@ -57,14 +58,14 @@ export function* traffic({ seed, calls, days, keys, until }: TrafficSettings): G
   })
   const start = until - days * 86_400
   let made = 0
-  while (made < calls) {
+  while (made < records) {
     // Twice as busy at noon as at midnight: the share of the whole that lies before a moment is bent by a sine.
-    const whole = (made / calls) * days
+    const whole = (made / records) * days
     const hour = whole % 1
     const at = Math.round((start + (Math.floor(whole) + hour - Math.sin(2 * Math.PI * hour) / (6 * Math.PI)) * 86_400) * 1000) / 1000
-    const records = requestOf(callers[Math.floor(keys * random.next() ** 3)] ?? fail(), at, random)
-    made += records.filter(({ type }) => type === 'call').length
-    yield records
+    const request = requestOf(callers[Math.floor(keys * random.next() ** 3)] ?? fail(), at, random)
+    made += request.length
+    yield request
   }
 }
 
