@@ -1,4 +1,4 @@
-import { toDollars, usd, type Money } from '../../quantities/index.js'
+import { picoUsd, toDollars, usd, type Money } from '../../quantities/index.js'
 import type { LearningBudget } from '../../routing/index.js'
 import { askGuide, type GuideReport } from '../../strategies/index.js'
 import type { Environment } from '../../environment/index.js'
@@ -40,7 +40,7 @@ export class Guides {
     this.running = this.ask(model, (env) => askGuide(library, cluster, env, { use: guide.model, models: guide.models, everyFailures: guide.everyFailures, expectedUsd: toDollars(price), context: { maxCalls: guide.mostCalls } }))
       .then(({ added, refused, left }) => {
         const spent = usd(library.spent.guide - before)
-        if (spent < price) this.parts.budget()?.giveBack(usd(toDollars(price) - toDollars(spent)))
+        if (spent < price) this.parts.budget()?.giveBack(picoUsd(price - spent))
         this.parts.note(left === undefined ? `The guide of the library "${name}" proposed ${added.length} new strategies for "${cluster}"; ${refused} were refused.` : `The guide of the library "${name}" was not asked: ${left}.`)
       })
       .catch((thrown: unknown) => {
