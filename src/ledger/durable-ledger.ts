@@ -21,7 +21,7 @@ import { journalDirectory, markName } from './worker/adopt.js'
 import { Housekeeping, type RetentionSettings } from './worker/housekeeping.js'
 import type { LedgerFault } from './worker/messages.js'
 import { StoreWorker, type Remote } from './worker/store-worker.js'
-import { within } from './worker/within.js'
+import { within } from './within.js'
 
 export type { Durability } from './journal/file-journal.js'
 export type { LedgerFault } from './worker/messages.js'

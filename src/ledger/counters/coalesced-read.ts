@@ -1,5 +1,5 @@
 import { ledgerUnavailable } from '../journal/unavailable.js'
-import { within } from './deadline.js'
+import { within } from '../within.js'
 
 /** Reads the balances of counters, in their order, from wherever they are kept durably. */
 export type ReadBalances = (counters: readonly string[]) => Promise<readonly bigint[]>
@@ -54,7 +54,7 @@ export class CoalescedRead {
     } catch (thrown) {
       return failed(thrown)
     }
-    within(answer, this.seconds, 'balances were not read in time').then((balances) => {
+    within(this.seconds, answer, 'balances were not read in time').then((balances) => {
       if (balances.length !== some.length) return failed(new RangeError(`${balances.length} balances for ${some.length} counters`))
       done(({ resolve }, index) => resolve(balances[index] as bigint))
     }, failed)

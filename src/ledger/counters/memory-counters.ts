@@ -1,7 +1,8 @@
 import { ledgerUnavailable } from '../journal/unavailable.js'
+import { within } from '../within.js'
 import { CoalescedRead, type ReadBalances } from './coalesced-read.js'
 import type { CounterId, Counters, Hold, HoldOutcome, Line } from './contract.js'
-import { nextTurn, within } from './deadline.js'
+import { nextTurn } from './pauses.js'
 import { checkLines, reserve, settledAmount, type Balance } from './decide.js'
 
 export interface MemoryCountersSettings {
@@ -153,7 +154,7 @@ export class MemoryCounters implements Counters {
     try {
       // Whoever was last used before this round began has all that moved it in the journal by now.
       const idleBefore = this.round++
-      if (this.settings.flush) await within(this.settings.flush(), this.flushSeconds, 'the journal was not applied in time')
+      if (this.settings.flush) await within(this.flushSeconds, this.settings.flush(), 'the journal was not applied in time')
       let forgotten = 0
       let looked = 0
       for (const [id, counter] of this.counters) {

@@ -90,6 +90,16 @@ describe.skipIf(!here)('PostgreSQL counters in the database (skipped without a s
     expect(await counters.used([other])).toEqual([10n])
   })
 
+  it('settles without waiting for the store where little is left of a limit, so that other processes are not refused for it', async () => {
+    const counters = await open()
+    const [id, counter] = [randomUUID(), randomUUID()]
+    await counters.hold(aHold(id, [{ counter, amount: 90n, limit: 100n }]))
+    counters.settle(id, [10n])
+    // Waits for what is being settled, and doesn't ask for it to be.
+    await counters.used([randomUUID()])
+    expect(await balanceOf(counter)).toBe(10n)
+  })
+
   it('does not wait for a reservation whose record is being applied', async () => {
     const counters = await open()
     const [id, counter] = [randomUUID(), randomUUID()]

@@ -1,8 +1,9 @@
 import type { Pool } from 'pg'
 import { ledgerUnavailable } from '../journal/unavailable.js'
+import { within } from '../within.js'
 import { CoalescedRead } from './coalesced-read.js'
-import type { CounterId, Counters, Hold, HoldOutcome } from './contract.js'
-import { nextTurn, pause, within } from './deadline.js'
+import type { CounterId, Counters, Hold, HoldOutcome, Line } from './contract.js'
+import { nextTurn, pause } from './pauses.js'
 import { checkLines } from './decide.js'
 import { EndedHolds } from './ended-holds.js'
 import { batchOf, takeBack, type AskedHold, type Settlement } from './postgres-batch.js'
@@ -40,8 +41,12 @@ const ATTEMPTS = 4
 /** How long nothing is tried after the database was found away. */
 const AWAY_SECONDS = 0.5
 /** How long the store is given to settle what is over before it is done here, and how much is looked at at once. */
-const STORE_SECONDS = 0.25
+const STORE_SECONDS = 0.5
 const LOOK_AT_ONCE = 1000
+/** Little is left of a limit when so many of its hundredths are used. */
+const TIGHT_PERCENT = 80n
+/** Counters remembered of which little is left. Forgetting them costs others half a second. */
+const MAX_TIGHT = 10_000
 
 /**
  * Counters that any number of processes share through PostgreSQL alone. Holds that come in while a transaction is under way make up
@@ -50,7 +55,8 @@ const LOOK_AT_ONCE = 1000
  * What a call has used is settled by the store, when it applies the call's record: usually a few milliseconds after `settle`. If all
  * calls were settled here as well, the two would wait for each other's rows (`npm run bench:counters` compares them), so it is done where
  * somebody waits for it: when a hold is refused on a counter on which calls of this process are over, these are settled and the hold is decided once more; when
- * `used` asks for such a counter; and when the store is behind by more than a quarter of a second. Settling here moves the balances and
+ * `used` asks for such a counter; when little is left of a limit, since then other processes are refused for what is over here and can't know it; and
+ * when the store is behind by more than half a second. Settling here moves the balances and
  * writes what was used into the reservation's row, which stays. The store takes the row away when it applies the call's record,
  * and moves the balances by what the row and the record differ in. So nothing is settled twice, and a process that is lost with its
  * disk leaves rows of all calls whose records are lost.
@@ -73,6 +79,8 @@ export class PostgresCounters implements Counters {
   private waiting: Waiting[] = []
   private readonly open = new Map<string, readonly string[]>()
   private readonly ended = new EndedHolds()
+  /** Counters of whose limit little was left when they were last heard of. */
+  private readonly tight = new Set<string>()
   private readonly settling = new Map<string, Settlement>()
   private readonly doubtful = new Map<string, { readonly id: string; readonly counters: readonly string[] }>()
   private readonly reader: CoalescedRead
@@ -114,6 +122,7 @@ export class PostgresCounters implements Counters {
     if (counters === undefined) return
     this.open.delete(id)
     if (this.closing) return
+    if (counters.some((counter) => this.tight.has(counter))) return this.settleNow({ id, counters, actual })
     this.ended.add({ id, counters, actual }, now())
     this.looking ??= setTimeout(() => void this.lookAtEnded(), STORE_SECONDS * 1000).unref()
   }
@@ -134,9 +143,9 @@ export class PostgresCounters implements Counters {
     this.closing = true
     clearTimeout(this.looking)
     const last = this.working
-    if (last) await within(last, this.limits.transactionSeconds, 'not settled in time').catch(() => undefined)
+    if (last) await within(this.limits.transactionSeconds, last, 'not settled in time').catch(() => undefined)
     this.refuseAll(ledgerUnavailable('The ledger is closed.'))
-    await within(this.pool.end(), this.limits.transactionSeconds, 'not closed in time').catch(() => undefined)
+    await within(this.limits.transactionSeconds, this.pool.end(), 'not closed in time').catch(() => undefined)
   }
 
   private get settlementsWait(): boolean {
@@ -249,8 +258,19 @@ export class PostgresCounters implements Counters {
   }
 
   private tell({ hold, resolve }: Waiting, outcome: HoldOutcome): void {
+    this.hear(hold.lines, outcome.used)
     if (outcome.granted) this.open.set(hold.id, hold.lines.map(({ counter }) => counter))
     resolve(outcome)
+  }
+
+  /** Remembers of which limits little is left. */
+  private hear(lines: readonly Line[], used: readonly bigint[]): void {
+    lines.forEach(({ counter, limit }, index) => {
+      if (limit === undefined) return
+      if ((used[index] ?? 0n) * 100n >= limit * TIGHT_PERCENT) this.tight.add(counter)
+      else this.tight.delete(counter)
+    })
+    if (this.tight.size > MAX_TIGHT) this.tight.clear()
   }
 
   private async clearDoubtful(): Promise<boolean> {

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient, QueryResult } from 'pg'
 import { ledgerUnavailable } from '../journal/unavailable.js'
-import { within } from './deadline.js'
+import { within } from '../within.js'
 
 /** Limits of everything that waits, in seconds. */
 export interface PostgresLimits {
@@ -82,7 +82,7 @@ export async function runTransaction<Value>(pool: Pool, limits: PostgresLimits, 
     throw last?.reason
   }
   try {
-    const end = await within(twoTrips(), limits.transactionSeconds, 'the database did not answer in time')
+    const end = await within(limits.transactionSeconds, twoTrips(), 'the database did not answer in time')
     client.release()
     return end
   } catch (error) {
@@ -113,7 +113,7 @@ async function sendFirst(client: PoolClient, limits: PostgresLimits, work: TwoTr
 
 async function rollBack(client: PoolClient, limits: PostgresLimits): Promise<void> {
   try {
-    await within(client.query('ROLLBACK'), limits.lockSeconds, 'the database did not answer in time')
+    await within(limits.lockSeconds, client.query('ROLLBACK'), 'the database did not answer in time')
     client.release()
   } catch {
     client.release(true)

@@ -1,4 +1,4 @@
-import { within } from './deadline.js'
+import { within } from '../within.js'
 import { databaseAway, openPool, type PostgresLimits } from './postgres-session.js'
 import type { HoldRow } from './postgres-statements.js'
 
@@ -34,7 +34,7 @@ export async function createPostgresSnapshots(settings: {
     }
   }
   return {
-    read: () => within(read(), seconds, 'the database did not answer in time').catch((thrown: unknown) => Promise.reject(databaseAway(thrown))),
-    close: () => within(pool.end(), 5, 'not closed in time').catch(() => undefined),
+    read: () => within(seconds, read(), 'the database did not answer in time').catch((thrown: unknown) => Promise.reject(databaseAway(thrown))),
+    close: () => within(5, pool.end(), 'not closed in time').catch(() => undefined),
   }
 }

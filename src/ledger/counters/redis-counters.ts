@@ -1,8 +1,9 @@
 import { ledgerUnavailable } from '../journal/unavailable.js'
 import type { IntentRecord } from '../record.js'
+import { within } from '../within.js'
 import { CoalescedRead } from './coalesced-read.js'
 import type { CounterId, Counters, Hold, HoldOutcome, Line } from './contract.js'
-import { nextTurn, pause, within } from './deadline.js'
+import { nextTurn, pause } from './pauses.js'
 import { checkLines } from './decide.js'
 import { openLink, type RedisLink } from './redis-link.js'
 import { cancelOperation, entriesOf, expireOperation, holdOperation, readAnswers, settleOperation, type Operation } from './redis-operations.js'
@@ -52,7 +53,7 @@ const LOOKS_UNTIL_DEAD = 3
 export async function createRedisCounters(settings: RedisCountersSettings): Promise<RedisCounters> {
   const counters = new RedisCounters(settings)
   // Nobody has to wait for a server that is away; but when it is there, the first call finds it ready.
-  await within(counters.ready(), (settings.waitSeconds ?? 2) * 2, 'Redis is not ready').catch(() => undefined)
+  await within((settings.waitSeconds ?? 2) * 2, counters.ready(), 'Redis is not ready').catch(() => undefined)
   return counters
 }
 
@@ -198,10 +199,10 @@ export class RedisCounters implements Counters {
     const until = seconds() + this.waitSeconds
     while (this.now && this.settling.size + this.onTheWay.size > 0 && seconds() < until) {
       this.send()
-      await within(Promise.allSettled(this.onTheWay), this.waitSeconds, 'not settled in time').catch(() => undefined)
+      await within(this.waitSeconds, Promise.allSettled(this.onTheWay), 'not settled in time').catch(() => undefined)
     }
     this.now?.leave()
-    await within(this.running, this.waitSeconds * 2, 'not closed in time').catch(() => undefined)
+    await within(this.waitSeconds * 2, this.running, 'not closed in time').catch(() => undefined)
   }
 
   /** Connects, joins, and begins again whenever the connection or the generation is lost. Never throws. */
@@ -253,7 +254,7 @@ export class RedisCounters implements Counters {
     this.expiring = true
     try {
       const open = await this.openHolders()
-      const alive = new Set(await within(this.settings.holders(), this.waitSeconds, 'the database did not answer in time'))
+      const alive = new Set(await within(this.waitSeconds, this.settings.holders(), 'the database did not answer in time'))
       this.missed = new Map(open.filter((holder) => holder !== this.settings.holder && !alive.has(holder)).map((holder) => [holder, (this.missed.get(holder) ?? 0) + 1]))
       for (const [holder, looks] of this.missed)
         if (looks >= LOOKS_UNTIL_DEAD) await this.expireHolder(holder, async (intents) => this.settings.lost?.(holder, intents))

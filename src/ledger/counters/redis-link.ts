@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { within } from './deadline.js'
+import { within } from '../within.js'
 import { countScript, fillScript, readScript, removeScript, swapScript } from './redis-scripts.js'
 
 const scripts = { count: countScript, fill: fillScript, read: readScript, swap: swapScript, remove: removeScript }
@@ -48,9 +48,9 @@ export async function openLink(url: string, seconds: number): Promise<RedisLink>
   })
   // What goes wrong is told by the command that it goes wrong under.
   redis.on('error', () => undefined)
-  const ask = <Answer>(command: (redis: Redis) => Promise<Answer>): Promise<Answer> => within(command(redis), seconds, 'Redis did not answer in time')
+  const ask = <Answer>(command: (redis: Redis) => Promise<Answer>): Promise<Answer> => within(seconds, command(redis), 'Redis did not answer in time')
   try {
-    await within(redis.connect(), seconds * 2, 'Redis did not answer in time')
+    await within(seconds * 2, redis.connect(), 'Redis did not answer in time')
     const { run, problem } = facts(await ask((open) => open.info()))
     if (problem !== undefined) throw new Error(problem)
     const hashes: Record<string, string> = {}

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { ledgerUnavailable } from '../journal/unavailable.js'
-import { pause, within } from './deadline.js'
+import { within } from '../within.js'
+import { pause } from './pauses.js'
 import type { HoldsSnapshot } from './postgres-snapshot.js'
 import { formatEpoch, parseEpoch, type Epoch } from './redis-epoch.js'
 import type { RedisLink } from './redis-link.js'
@@ -103,7 +104,7 @@ export class Rounds {
   /** Says that all that this process was granted is in the database. */
   private async tell(link: RedisLink, round: string): Promise<void> {
     if (this.told === round) return
-    await within(this.settings.settled(), this.settings.flushSeconds, 'the journal was not applied in time')
+    await within(this.settings.flushSeconds, this.settings.settled(), 'the journal was not applied in time')
     const key = this.toldKey(round)
     await link.ask((redis) => redis.sadd(key, this.settings.holder))
     await link.ask((redis) => redis.expire(key, 3600))

@@ -4,7 +4,7 @@ import { ledgerUnavailable } from '../journal/unavailable.js'
 import { errorOf, type Failure } from './failure.js'
 import { journalGroup, type FromWorker, type JournalMethods, type LedgerFault, type MethodCall, type ToWorker, type WorkerSettings } from './messages.js'
 import { Progress } from './progress.js'
-import { within } from './within.js'
+import { within } from '../within.js'
 
 /** The methods of a group, as they can be called from another thread. */
 export type Remote<Methods> = {
