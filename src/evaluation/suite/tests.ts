@@ -70,7 +70,8 @@ async function* allTests(suite: Parameters<typeof readTests>[0], layers: readonl
     const [configs, tests] = [within(scenario, 'config'), within(scenario, 'tests')]
     if (configs.value === undefined || tests.value === undefined)
       throw fault(scenario, 'A scenario needs `config` (sets of variables) and `tests`.')
-    for await (const config of entriesOf(configs, reader)) for await (const test of entriesOf(tests, reader)) yield { test, layers: [...layers, config] }
+    for await (const config of entriesOf(configs, reader))
+      for await (const test of entriesOf(tests, reader)) yield { test, layers: [...layers, config] }
   }
 }
 
@@ -125,7 +126,16 @@ export function testOfCsv(row: Sourced): Sourced {
     else if (!column.startsWith('__')) vars[column] = cell
   }
   for (const { place, entry } of asserted) for (const { key, cell } of settings.filter((one) => one.place === 0 || one.place === place)) entry[key] = key === 'threshold' || key === 'weight' ? Number(cell) : cell
-  return { ...row, value: { ...test, vars, ...(asserted.length > 0 && { assert: asserted.map(({ entry }) => entry) }), ...(Object.keys(options).length > 0 && { options: { ...options, disableVarExpansion: true } }), ...(Object.keys(metadata).length > 0 && { metadata }) } }
+  return {
+    ...row,
+    value: {
+      ...test,
+      vars,
+      ...(asserted.length > 0 && { assert: asserted.map(({ entry }) => entry) }),
+      ...(Object.keys(options).length > 0 && { options: { ...options, disableVarExpansion: true } }),
+      ...(Object.keys(metadata).length > 0 && { metadata }),
+    },
+  }
 }
 
 async function itemsOf({ test, layers }: Layered, context: TestContext, made: Map<string, number>): Promise<readonly TestItem[]> {
