@@ -119,7 +119,7 @@ export function createCentroids(most: number, from?: ByteReader): Centroids {
           columnAt[column] = start
           if (used * width > cells.length) {
             const old = cells
-            cells = new Float32Array(2 * old.length)
+            cells = new Float32Array(Math.max(1024 * width, 2 * old.length))
             cells.set(old)
           }
         }

@@ -6,6 +6,7 @@ import { ensembleOf } from './ensemble.js'
 import { knn } from './knn.js'
 import { logistic, ridge } from './linear.js'
 import { preferenceOf } from './preference.js'
+import { task } from './task.js'
 import { topic } from './topic.js'
 import { trees } from './trees.js'
 import { checkedKind, positive, scalesSchema } from './settings.js'
@@ -14,6 +15,7 @@ export type { ComplexitySettings } from './complexity.js'
 export type { DomainSettings } from './domain.js'
 export type { EnsembleSettings, MemberSettings } from './ensemble.js'
 export type { PreferenceSettings } from './preference.js'
+export type { TaskSettings } from './task.js'
 export type { TopicSettings } from './topic.js'
 export type { TreesSettings } from './trees.js'
 export type { KnnSettings, KnnPredictor } from './knn.js'
@@ -42,6 +44,7 @@ const single: Readonly<Record<string, PredictorKind>> = {
   domain: checkedKind(domain, z.strictObject({ shrinkage: positive.optional() })),
   ridge: checkedKind(ridge, linearSettings),
   logistic: checkedKind(logistic, linearSettings),
+  task: checkedKind(task, z.strictObject({ shrinkage: positive.optional() })),
   topic: checkedKind(topic, z.strictObject({ shrinkage: positive.optional() })),
   trees: checkedKind(trees, z.strictObject({ trees: z.int().min(1).max(2000).optional(), depth: z.int().min(1).max(8).optional(), rate: z.number().positive().max(1).optional() })),
 }

@@ -4,6 +4,7 @@ import { toDollars } from '../../quantities/index.js'
 import type { Estimate, Observation, Predictor } from '../contracts.js'
 import { armFacts, madeObservations, madeRequests } from './fixtures/made.js'
 import { predictorKinds } from './index.js'
+import { measuresRecall } from './knn.js'
 
 const arms = armFacts.map(({ id }) => id)
 const learned = madeObservations(150, 1)
@@ -66,6 +67,16 @@ describe.each(Object.keys(predictorKinds))('predictor %s', (name) => {
     }
     compare()
     expect(Buffer.from(second.serialize()).equals(Buffer.from(first.serialize()))).toBe(true)
+  })
+
+  it('learns from its first outcome on, also when it was saved before there was any', () => {
+    const first = kind(name).train([], armFacts, {}, 1)
+    const second = kind(name).load(first.serialize(), armFacts, {})
+    for (const observation of madeObservations(30, 3)) {
+      first.update(observation)
+      second.update(observation)
+    }
+    for (const { features } of asked.slice(0, 5)) expect(second.predict(features, arms)).toEqual(first.predict(features, arms))
   })
 
   it('is the same for the same observations and seed', () => {
@@ -154,7 +165,14 @@ describe('k-NN', () => {
     expect(right.length).toBeGreaterThan(0.8 * asked.length)
   })
 
-  it('finds nearly what comparing everything finds', () => {
+  it('finds nearly all of the nearest that comparing everything finds', () => {
+    const own = predictor('knn')
+    if (!measuresRecall(own)) throw new Error('k-NN measures its recall')
+    const shares = asked.map(({ features }) => own.recall(features))
+    expect(shares.reduce((sum, share) => sum + share, 0) / shares.length).toBeGreaterThan(0.9)
+  })
+
+  it('expects nearly what comparing everything expects', () => {
     const bytes = predictor('knn').serialize()
     const exact = kind('knn').load(bytes, armFacts, { exact: true })
     for (const { features } of asked) {

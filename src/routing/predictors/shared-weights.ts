@@ -83,7 +83,7 @@ export function createSharedWeights(penalties: Penalties, from?: ByteReader): Sh
       rowAt[column] = row
       if (rows * stride() > cells.length) {
         const old = cells
-        cells = new Float32Array(2 * old.length)
+        cells = new Float32Array(Math.max(1024 * stride(), 2 * old.length))
         cells.set(old)
       }
     }
