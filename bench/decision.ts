@@ -4,6 +4,7 @@
  */
 import { Command, InvalidArgumentError } from 'commander'
 import { predictorKinds, type Estimate, type Observation } from '../src/routing/index.js'
+import { measuresRecall } from '../src/routing/predictors/knn.js'
 import { childRandom, quantile, type Random } from '../src/statistics/index.js'
 import { createUnderstanding, fitIdf, type Features } from '../src/understanding/index.js'
 import { commandLine, figure, packageVersion, table, writeReport } from './report.js'
@@ -57,6 +58,8 @@ for (let at = 0; at < Math.min(500, asked.length); at++) decide(at)
 const micros = timed(asked.length, decide)
 const compared = Math.min(200, asked.length)
 const exactEstimates = askedFeatures.slice(0, compared).map((features) => exact.predict(features, arms))
+const recalled = askedFeatures.slice(0, Math.min(50, compared))
+const recall = measuresRecall(predictor) ? average(recalled.map((features) => predictor.recall(features))) : NaN
 const updates = timed(Math.min(1000, asked.length), (at) => predictor.update({ features: askedFeatures[at] as Features, arm: 'arm-3', quality: 1, usd: 0.001, outputTokens: 100 }))
 
 const errorOf = (all: readonly (readonly Estimate[])[]) =>
@@ -71,6 +74,7 @@ const results = {
   residentMegabytes: (after.rss - before.rss) / 1e6,
   arrayMegabytes: (after.arrayBuffers - before.arrayBuffers) / 1e6,
   serializedMegabytes: bytes.length / 1e6,
+  recall,
   error: { bounded: errorOf(estimates), exact: errorOf(exactEstimates) },
   chosenQuality: { bounded: chosenSkill(estimates), exact: chosenSkill(exactEstimates), bestPossible: average(asked.slice(0, compared).map(({ topic }) => Math.max(...arms.map((_, arm) => skill(topic, arm))))) },
 }
@@ -86,7 +90,10 @@ console.log(
   ),
 )
 console.log(`\ntrained in ${figure(results.trainingCpuSeconds, 1)} s CPU; memory: arrays ${figure(results.arrayMegabytes, 0)} MB, resident ${figure(results.residentMegabytes, 0)} MB; state ${figure(results.serializedMegabytes, 0)} MB`)
-console.log(`against the exact scan, ${compared} requests: root mean squared error of quality ${figure(results.error.bounded, 4)} (exact ${figure(results.error.exact, 4)}); true quality of the arm expected best ${figure(results.chosenQuality.bounded, 4)} (exact ${figure(results.chosenQuality.exact, 4)}, best possible ${figure(results.chosenQuality.bestPossible, 4)})`)
+const { error, chosenQuality } = results
+console.log(`against the exact scan, ${recalled.length} requests: ${figure(100 * recall, 1)} % of its nearest 256 found`)
+console.log(`against the exact scan, ${compared} requests: root mean squared error of quality ${figure(error.bounded, 4)} (exact ${figure(error.exact, 4)});`)
+console.log(`  true quality of the arm expected best ${figure(chosenQuality.bounded, 4)} (exact ${figure(chosenQuality.exact, 4)}, best possible ${figure(chosenQuality.bestPossible, 4)})`)
 if (settings.json !== undefined) {
   const { json: _file, ...kept } = settings
   writeReport(settings.json, { command: commandLine('bench:decision'), seed: settings.seed, data: [], settings: kept, baselines: { exact: results.error.exact }, results, seconds: (performance.now() - started) / 1000, version: packageVersion() })

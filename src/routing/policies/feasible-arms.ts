@@ -49,7 +49,7 @@ export function feasibleArms(situation: Situation, { floorDeviations = 1.645, wo
   const estimates = soundEstimates(situation)
   const referenceIndex = arms.findIndex((arm) => arm.id === situation.reference)
   const reference = estimates[referenceIndex]
-  const excluded: (Exclusion & { readonly kind: Kind })[] = []
+  const excluded: Excluded[] = []
   const hard: Option[] = []
   const all: Option[] = []
   for (const [index, arm] of arms.entries()) {
@@ -58,24 +58,46 @@ export function feasibleArms(situation: Situation, { floorDeviations = 1.645, wo
     const option = { arm, estimate, index }
     const fault = hardFault(option, situation, worstOutputRatio)
     if (fault) {
-      excluded.push({ arm: arm.id, ...fault })
+      excluded.push(new Excluded(arm.id, fault.kind, fault.why))
       continue
     }
     hard.push(option)
     const why = softFault(option, situation, reference, floorDeviations)
     if (why === null) all.push(option)
-    else excluded.push({ arm: arm.id, kind: 'wish', why })
+    else excluded.push(new Excluded(arm.id, 'wish', why))
   }
   const [first, ...rest] = all.length > 0 ? all : hard
   if (!first) throw nothingFits(excluded)
-  const options = [first, ...rest] as const
-  return {
-    options: [first, ...rest],
-    estimates,
-    excluded: excluded.map(({ arm, why }) => ({ arm, why })),
-    reference,
-    referenceOption: options.find(({ index }) => index === referenceIndex),
-    relaxed: all.length === 0,
+  const options: FeasibleArms['options'] = [first, ...rest]
+  const referenceOption = options.find(({ index }) => index === referenceIndex)
+  return new Found(options, estimates, excluded, reference, referenceOption, all.length === 0)
+}
+
+/** An arm that may not answer, and why: in words only where somebody reads them. */
+class Excluded implements Exclusion {
+  constructor(
+    readonly arm: ArmId,
+    readonly kind: Kind,
+    private readonly words: string | (() => string),
+  ) {}
+
+  get why(): string {
+    return typeof this.words === 'string' ? this.words : this.words()
+  }
+}
+
+class Found implements FeasibleArms {
+  constructor(
+    readonly options: FeasibleArms['options'],
+    readonly estimates: readonly Estimate[],
+    private readonly faults: readonly Excluded[],
+    readonly reference: Estimate | undefined,
+    readonly referenceOption: Option | undefined,
+    readonly relaxed: boolean,
+  ) {}
+
+  get excluded(): readonly Exclusion[] {
+    return this.faults.map(({ arm, why }) => ({ arm, why }))
   }
 }
 
@@ -96,6 +118,7 @@ function hardFault(option: Option, situation: Situation, worstOutputRatio: numbe
 }
 
 function moneyFault({ arm, estimate }: Option, { budget, objective, features, outputLimit }: Situation, worstOutputRatio: number): string | null {
+  if (unlimited(budget) && objective.maxPrice === undefined && objective.maxUsd === undefined) return null
   const calls = arm.strategy.plan.reduce((sum, { most }) => sum + most, 0)
   const outputs = arm.strategy.plan.reduce((sum, { most, outputRatio }) => sum + most * (outputRatio ?? 1), 0)
   if (budget.calls !== undefined && calls > budget.calls) return `it may make ${calls} calls and the budget has room for ${Math.max(0, budget.calls)}`
@@ -121,6 +144,10 @@ function moneyFault({ arm, estimate }: Option, { budget, objective, features, ou
   return null
 }
 
+function unlimited({ calls, tokens, seconds, joules, usd }: Situation['budget']): boolean {
+  return calls === undefined && tokens === undefined && seconds === undefined && joules === undefined && usd === undefined
+}
+
 /** Priced by a thousand tokens each way, since a million would be in the tier of long contexts. */
 function listPriceFault({ card }: Arm, ceiling: Situation['objective']['maxPrice']): string | null {
   if (ceiling?.input === undefined && ceiling?.output === undefined) return null
@@ -133,27 +160,34 @@ function listPriceFault({ card }: Arm, ceiling: Situation['objective']['maxPrice
   return null
 }
 
-function softFault({ arm, estimate }: Option, { objective, reference: referenceId }: Situation, reference: Estimate | undefined, deviations: number): string | null {
+function softFault(
+  { arm, estimate }: Option,
+  { objective, reference: referenceId }: Situation,
+  reference: Estimate | undefined,
+  deviations: number,
+): string | (() => string) | null {
   const { maxSeconds, maxJoules, qualityFloor } = objective
   if (maxSeconds !== undefined) {
     const seconds = secondsOf(estimate)
     if (seconds === null) return 'nobody knows how long it takes, and seconds are limited'
-    if (seconds > maxSeconds) return `it is expected to take ${seconds.toPrecision(2)} s, above the ceiling of ${maxSeconds} s`
+    if (seconds > maxSeconds) return () => `it is expected to take ${seconds.toPrecision(2)} s, above the ceiling of ${maxSeconds} s`
   }
   if (maxJoules !== undefined) {
     if (estimate.cost.joules === null) return 'nobody knows its joules, and joules are limited'
-    if (estimate.cost.joules > maxJoules) return `it is expected to take ${estimate.cost.joules.toPrecision(2)} J, above the ceiling of ${maxJoules} J`
+    const { joules } = estimate.cost
+    if (joules > maxJoules) return () => `it is expected to take ${joules.toPrecision(2)} J, above the ceiling of ${maxJoules} J`
   }
   if (qualityFloor === undefined || qualityFloor <= 0 || arm.id === referenceId) return null
   if (estimate.quality === null) return 'nothing is known of its quality, and there is a floor on it'
   if (!reference?.quality) return 'nothing is known of the quality of the reference arm, which the floor is set by'
   const least = estimate.quality.mean - deviations * Math.sqrt(estimate.quality.variance)
   const floor = qualityFloor * reference.quality.mean
-  return least >= floor ? null : `its quality may be as low as ${Math.max(0, least).toFixed(2)}, below the floor of ${floor.toFixed(2)}`
+  if (least >= floor) return null
+  return () => `its quality may be as low as ${Math.max(0, least).toFixed(2)}, below the floor of ${floor.toFixed(2)}`
 }
 
 /** The kind that comes first in this list is what the caller is told of: what money or a place could mend comes before what nothing can. */
-function nothingFits(excluded: readonly (Exclusion & { readonly kind: Kind })[]): BursarError {
+function nothingFits(excluded: readonly Excluded[]): BursarError {
   const of = (kind: Kind) => excluded.filter((one) => one.kind === kind)
   const told = (list: readonly { readonly arm: ArmId; readonly why: string }[]) => {
     const shown = list.slice(0, 3).map(({ arm, why }) => `${arm}: ${why}`)

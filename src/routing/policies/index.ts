@@ -1,5 +1,5 @@
 export { configuredPolicy, policyKinds, type PolicyKind, type PolicySettings } from './configured.js'
-export { valueOfInformation, type ValueOfInformationOptions } from './value-of-information.js'
+export { chooseByValue, valueOfInformation, type Choice, type ValueOfInformationOptions } from './value-of-information.js'
 export { feasibleArms, type FeasibilityOptions, type FeasibleArms, type Option } from './feasible-arms.js'
 export { secondsOf, slotsByPlace, soundEstimates, textUsage } from './sound-estimates.js'
 export { effortLambda, exchangeOf, lambdaOfTradeoff, regimeFactor, type Exchange } from './value.js'

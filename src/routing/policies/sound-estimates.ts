@@ -16,7 +16,8 @@ export const slotsByPlace: Readonly<Record<'device' | 'edge' | 'cloud', number>>
 export function soundEstimates({ arms, estimates, load }: Pick<Situation, 'arms' | 'estimates' | 'load'>): readonly Estimate[] {
   // The usual case has them in order; a predictor that skipped an arm must not shift the others.
   return arms.map((arm, index) => {
-    const given = estimates[index]?.arm === arm.id ? estimates[index] : estimates.find((estimate) => estimate.arm === arm.id)
+    const inPlace = estimates[index]
+    const given = inPlace?.arm === arm.id ? inPlace : estimates.find((estimate) => estimate.arm === arm.id)
     return sound(arm, given, load)
   })
 }
@@ -26,20 +27,30 @@ function sound(arm: Arm, given: Estimate | undefined, load: Load): Estimate {
   const quality = given?.quality
   const seconds = positive(given?.cost.seconds) ?? secondsByCard(arm, outputTokens)
   const usd = given?.cost.usd ?? null
+  const soundUsd = usd === null || usd < 0n ? null : usd
+  const soundSeconds = seconds === null ? 0 : seconds + queueSeconds(arm, seconds, load)
+  const joules = amount(given?.cost.joules)
+  const gramsCO2e = amount(given?.cost.gramsCO2e)
+  const support = amount(given?.support) ?? 0
+  const soundQuality = quality && quality.mean >= 0 && quality.mean <= 1 && amount(quality.variance) !== null ? quality : null
+  // The usual case: all of it is sound as it was given, and nothing waits.
+  if (
+    given !== undefined &&
+    soundQuality === given.quality &&
+    soundUsd === given.cost.usd &&
+    soundSeconds === given.cost.seconds &&
+    joules === given.cost.joules &&
+    gramsCO2e === given.cost.gramsCO2e &&
+    outputTokens === given.outputTokens &&
+    support === given.support
+  )
+    return given
   return {
     arm: arm.id,
-    quality:
-      quality && quality.mean >= 0 && quality.mean <= 1 && quality.variance >= 0 && quality.variance < Number.POSITIVE_INFINITY
-        ? { mean: quality.mean, variance: quality.variance }
-        : null,
-    cost: {
-      usd: usd === null || usd < 0n ? null : usd,
-      seconds: seconds === null ? 0 : seconds + queueSeconds(arm, seconds, load),
-      joules: amount(given?.cost.joules),
-      gramsCO2e: amount(given?.cost.gramsCO2e),
-    },
+    quality: soundQuality && { mean: soundQuality.mean, variance: soundQuality.variance },
+    cost: { usd: soundUsd, seconds: soundSeconds, joules, gramsCO2e },
     outputTokens,
-    support: amount(given?.support) ?? 0,
+    support,
   }
 }
 

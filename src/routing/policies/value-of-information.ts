@@ -12,7 +12,8 @@ export interface ValueOfInformationOptions extends FeasibilityOptions {
 /** A choice by the rule, before it is put into words. */
 export interface Choice {
   readonly option: Option
-  readonly why: string
+  /** In words, put together only where somebody reads them: a replay of a million requests reads none. */
+  readonly why: string | (() => string)
   readonly feasible: FeasibleArms
   readonly exchange: Exchange
 }
@@ -33,7 +34,7 @@ export function valueOfInformation(options: ValueOfInformationOptions = {}): Pol
 export function chooseByValue(situation: Situation, options: ValueOfInformationOptions = {}): Choice {
   const feasible = feasibleArms(situation, options)
   const exchange = exchangeOf(situation.objective, feasible.reference, feasible.options, situation.regime)
-  const choice = (option: Option, why: string): Choice => ({ option, why, feasible, exchange })
+  const choice = (option: Option, why: Choice['why']): Choice => ({ option, why, feasible, exchange })
   const only = feasible.options
   if (only.length === 1) return choice(only[0], situation.arms.length === 1 ? 'it is the only arm' : 'no other arm may answer')
 
@@ -43,10 +44,25 @@ export function chooseByValue(situation: Situation, options: ValueOfInformationO
   if (unfamiliar && exchange.lambda > 0) return choice(reference ?? safest(only), 'nothing like this request has been seen, so the reference arm answers')
   if (feasible.relaxed) return relaxed(only, reference, situation, choice)
 
-  const known = only.map((option) => valued(option, exchange)).filter((one) => comparable(one, exchange))
-  const [best, second] = known.sort(byAdvantage(exchange))
+  const { best, second } = bestTwo(only, exchange)
   if (!best) return choice(reference ?? safest(only), 'too little is known of the arms to compare them, so the reference arm answers')
-  return choice(best.option, reasonFor(best, second, reference, exchange))
+  return choice(best.option, () => reasonFor(best, second, reference, exchange))
+}
+
+/** The best and the next of the comparable options: those that sorting by advantage would put first. */
+function bestTwo(options: readonly Option[], exchange: Exchange): { readonly best?: Valued | undefined; readonly second?: Valued | undefined } {
+  const order = byAdvantage(exchange)
+  let best: Valued | undefined
+  let second: Valued | undefined
+  for (const option of options) {
+    const one = valued(option, exchange)
+    if (!comparable(one, exchange)) continue
+    if (best === undefined || order(one, best) < 0) {
+      second = best
+      best = one
+    } else if (second === undefined || order(one, second) < 0) second = one
+  }
+  return { best, second }
 }
 
 /** A choice as a decision with certainty. */
@@ -56,23 +72,29 @@ export function decided(policy: string, situation: Situation, { option, why, fea
     alternatives: feasible.estimates,
     propensity: 1,
     policy,
-    reason: `"${option.arm.id}" answers: ${why}.`,
+    reason: `"${option.arm.id}" answers: ${typeof why === 'string' ? why : why()}.`,
     expected: option.estimate,
     reference: feasible.reference,
     objective: situation.objective,
     excluded: feasible.excluded,
     conversation: situation.conversation,
+    tenant: situation.tenant,
   }
 }
 
 /** No arm meets the caller's wishes: the quickest where it was about time, else the reference. */
-function relaxed(options: FeasibleArms['options'], reference: Option | undefined, { objective }: Situation, choice: (option: Option, why: string) => Choice): Choice {
+function relaxed(
+  options: FeasibleArms['options'],
+  reference: Option | undefined,
+  { objective }: Situation,
+  choice: (option: Option, why: Choice['why']) => Choice,
+): Choice {
   if (objective.maxSeconds !== undefined) {
     const timed = options.filter(({ estimate }) => secondsOf(estimate) !== null)
     const [first, ...rest] = timed
     if (first) {
       const quickest = rest.reduce((best, option) => ((secondsOf(option.estimate) ?? 0) < (secondsOf(best.estimate) ?? 0) ? option : best), first)
-      return choice(quickest, `no arm is expected to meet all wishes (${objective.maxSeconds} s among them), and it is the quickest`)
+      return choice(quickest, () => `no arm is expected to meet all wishes (${objective.maxSeconds} s among them), and it is the quickest`)
     }
   }
   return choice(reference ?? safest(options), reference ? 'no arm meets all wishes, and it is the reference arm' : 'no arm meets all wishes, and it is the safest')

@@ -9,7 +9,10 @@ import { measures } from './observed.js'
  * offset for the category. Input tokens are counted, not predicted (069). Means come back from log space by the log-normal's exp(σ²/2).
  */
 export interface ArmCosts {
-  /** Expected natural logarithm of each measure, in the order of `measures`; `NaN` where nothing is known. O(1). */
+  /**
+   * Expected natural logarithm of each measure, in the order of `measures`; `NaN` where nothing is known. O(1). The array is used again by
+   * the next call.
+   */
   logs(arm: ArmId, features: Features, category: string | undefined): Float64Array
   /** What exp(expected logarithm) is multiplied by for the mean: exp(σ²/2), between 1 and `mostSmear`. */
   smear(arm: ArmId, measure: number): number
@@ -54,6 +57,7 @@ export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, fr
   const armName = (arm: ArmId) => `arm ${arm}`
   const localName = (arm: ArmId, category: string) => `local ${category.length} ${category} ${arm}`
 
+  let whole = tables.get('all')
   // Tables by arm and category: their names would be put together for every arm of every decision.
   const found = { own: new Map<ArmId, Table>(), tier: new Map<ArmId, Table>(), local: new Map<string, Map<ArmId, Table>>() }
   const own = (arm: ArmId) => remembered(found.own, arm, armName)
@@ -79,28 +83,45 @@ export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, fr
     return known === undefined ? (table.lines[measure] = fitted(table.sums, measure)) : known
   }
 
-  /** ln y at x: the line of all arms, moved towards the tier's, then the arm's, then the category's residual. */
-  function expected(arm: ArmId, x: number, category: string | undefined, measure: number): number {
-    const all = line(tables.get('all'), measure)
+  // Used again by every call.
+  const out = new Float64Array(measures.length)
+  const errors = new Float64Array(measures.length)
+
+  /** ln y at x of each measure: the line of all arms, moved towards the tier's, then the arm's, then the category's residual. */
+  function expect(arm: ArmId, x: number, category: string | undefined): Float64Array {
+    whole ??= tables.get('all')
+    const tierTable = tierOf(arm)
+    const ownTable = own(arm)
+    const localTable = ownTable === undefined || category === undefined ? undefined : local(arm, category)
+    for (let measure = 0; measure < out.length; measure++) out[measure] = expected(x, measure, tierTable, ownTable, localTable)
+    return out
+  }
+
+  type Known = Table | undefined
+  function expected(x: number, measure: number, tierTable: Known, ownTable: Known, localTable: Known): number {
+    const all = line(whole, measure)
     if (!all) return NaN
     let value = all.meanY + all.slope * (x - all.meanX)
-    const tier = line(tierOf(arm), measure)
+    const tier = line(tierTable, measure)
     if (tier) value = towards(value, tier.meanY + tier.slope * (x - tier.meanX), tier.weight)
-    const ofArm = line(own(arm), measure)
+    const ofArm = line(ownTable, measure)
     if (!ofArm) return value
     value = towards(value, ofArm.meanY + ofArm.slope * (x - ofArm.meanX), ofArm.weight)
-    const inCategory = category === undefined ? null : line(local(arm, category), measure)
+    const inCategory = line(localTable, measure)
     return inCategory ? towards(value, inCategory.meanY + ofArm.slope * (x - inCategory.meanX), inCategory.weight) : value
   }
 
   const towards = (prior: number, value: number, weight: number) => (weight * value + shrinkage * prior) / (weight + shrinkage)
 
-  function addTo(name: string, x: number, logs: Float64Array, weight: number): void {
+  /** The table of a name, made where there is room for one more. */
+  function made(name: string): Table | undefined {
     let table = tables.get(name)
-    if (!table) {
-      if (tables.size >= mostTables) return
-      tables.set(name, (table = tableOf(new Float64Array(size))))
-    }
+    if (!table && tables.size < mostTables) tables.set(name, (table = tableOf(new Float64Array(size))))
+    return table
+  }
+
+  function addTo(table: Table | undefined, x: number, logs: Float64Array, weight: number): void {
+    if (!table) return
     for (let measure = 0; measure < measures.length; measure++) {
       const y = logs[measure] ?? NaN
       if (Number.isNaN(y)) continue
@@ -115,8 +136,7 @@ export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, fr
     }
   }
 
-  function addErrors(name: string, errors: Float64Array, weight: number): void {
-    const table = tables.get(name)
+  function addErrors(table: Table | undefined, weight: number): void {
     if (!table) return
     errors.forEach((error, measure) => {
       if (Number.isNaN(error)) return
@@ -129,12 +149,7 @@ export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, fr
   }
 
   return {
-    logs(arm, features, category) {
-      const out = new Float64Array(measures.length)
-      const x = inputOf(features)
-      for (let measure = 0; measure < out.length; measure++) out[measure] = expected(arm, x, category, measure)
-      return out
-    },
+    logs: (arm, features, category) => expect(arm, inputOf(features), category),
     smear(arm, measure) {
       const table = own(arm) ?? tables.get('all')
       if (!table) return 1
@@ -142,18 +157,21 @@ export function createArmCosts(facts: readonly ArmFacts[], shrinkage: number, fr
     },
     add(arm, features, category, logs, weight) {
       if (logs.every(Number.isNaN)) return
-      if (!tables.has(armName(arm))) {
+      if (own(arm) === undefined) {
         if (arms >= mostArms) return
         arms += 1
       }
       const x = inputOf(features)
-      const errors = logs.map((y, measure) => y - expected(arm, x, category, measure))
-      addTo('all', x, logs, weight)
-      addTo(armName(arm), x, logs, weight)
-      addErrors('all', errors, weight)
-      addErrors(armName(arm), errors, weight)
-      if (tiers.get(arm) !== undefined) addTo(tierName(arm), x, logs, weight)
-      if (category !== undefined) addTo(localName(arm, category), x, logs, weight)
+      const foretold = expect(arm, x, category)
+      for (let measure = 0; measure < errors.length; measure++) errors[measure] = (logs[measure] ?? NaN) - (foretold[measure] ?? NaN)
+      const all = (whole ??= made('all'))
+      const ofArm = own(arm) ?? made(armName(arm))
+      addTo(all, x, logs, weight)
+      addTo(ofArm, x, logs, weight)
+      addErrors(all, weight)
+      addErrors(ofArm, weight)
+      if (tiers.get(arm) !== undefined) addTo(tierOf(arm) ?? made(tierName(arm)), x, logs, weight)
+      if (category !== undefined) addTo(local(arm, category) ?? made(localName(arm, category)), x, logs, weight)
     },
     write(to) {
       to.number(tables.size)

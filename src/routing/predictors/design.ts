@@ -51,16 +51,22 @@ const wordPattern = /[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu
 export function createDesign(scales: BlockScales, from?: ByteReader): Design {
   const frequencies = from ? from.u32(wordColumns) : new Uint32Array(wordColumns)
   let documents = from ? from.count(Number.MAX_SAFE_INTEGER) : 0
+  // Of the request in hand: it is predicted for, met and learned from several times in a row.
+  let counted: { readonly text: string; readonly counts: ReadonlyMap<number, number> } | undefined
+  let valued: { readonly features: Features; readonly values: readonly number[] } | undefined
+  const wordsOf = (text: string) => (counted?.text === text ? counted : (counted = { text, counts: wordCounts(text) })).counts
+  const traitsOf = (features: Features) =>
+    (valued?.features === features ? valued : (valued = { features, values: traitValues(features) })).values
 
   return {
     meet({ text }) {
       documents += 1
-      for (const column of wordCounts(text).keys()) frequencies[column] = (frequencies[column] ?? 0) + 1
+      for (const column of wordsOf(text).keys()) frequencies[column] = (frequencies[column] ?? 0) + 1
     },
     row(features) {
       const { lexical, dense } = features
-      const words = scales.words === 0 ? new Map<number, number>() : wordCounts(features.text)
-      const traits = scales.traits === 0 ? [] : traitValues(features)
+      const words = scales.words === 0 ? nothing : wordsOf(features.text)
+      const traits = scales.traits === 0 ? [] : traitsOf(features)
       const category = scales.category === 0 ? undefined : sureCategory(features)
       const denseLength = dense && scales.dense !== 0 ? Math.min(dense.length, denseMost) : 0
       const lexicalLength = scales.lexical === 0 ? 0 : lexical.indices.length
@@ -95,6 +101,8 @@ export function createDesign(scales: BlockScales, from?: ByteReader): Design {
     },
   }
 }
+
+const nothing: ReadonlyMap<number, number> = new Map()
 
 /** Words and pairs of neighbours by column. */
 function wordCounts(given: string): Map<number, number> {

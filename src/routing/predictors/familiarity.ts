@@ -24,7 +24,35 @@ export function createFamiliarity(from?: ByteReader): Familiarity {
   let count = from ? from.count(Number.MAX_SAFE_INTEGER) : 0
   const shares = from ? from.f64(remembered) : new Float64Array(remembered)
   let kept = from ? from.count(Number.MAX_SAFE_INTEGER) : 0
-  let sorted: Float64Array | null = null
+  /** The shares that are held, ascending: kept so with every one that comes, since a predictor that learns is asked after each. */
+  const sorted = new Float64Array(remembered)
+  const held = () => Math.min(kept, remembered)
+  sorted.set(shares.slice(0, held()).sort())
+
+  /** The first place of `sorted` whose share isn't below this one. */
+  function placeOf(share: number): number {
+    let below = 0
+    let above = held()
+    while (below < above) {
+      const middle = (below + above) >> 1
+      if ((sorted[middle] ?? 0) < share) below = middle + 1
+      else above = middle
+    }
+    return below
+  }
+
+  function remember(share: number): void {
+    const at = kept % remembered
+    if (kept >= remembered) {
+      sorted.copyWithin(placeOf(shares[at] ?? 0), placeOf(shares[at] ?? 0) + 1)
+      sorted[remembered - 1] = Infinity
+    }
+    const place = placeOf(share)
+    sorted.copyWithin(place + 1, place, remembered - 1)
+    sorted[place] = share
+    shares[at] = share
+    kept += 1
+  }
 
   function shareOf({ lexical: { indices, weights } }: Features): number {
     let known = 0
@@ -42,26 +70,13 @@ export function createFamiliarity(from?: ByteReader): Familiarity {
     of(features) {
       if (count === 0) return 0
       const share = shareOf(features)
-      const held = Math.min(kept, remembered)
-      if (held < leastRemembered) return share
-      sorted ??= shares.slice(0, held).sort()
-      let below = 0
-      let above = held
-      while (below < above) {
-        const middle = (below + above) >> 1
-        if ((sorted[middle] ?? 0) < share) below = middle + 1
-        else above = middle
-      }
-      return share === 0 ? 0 : Math.min(1, (2 * (below + 1)) / (held + 1))
+      if (held() < leastRemembered) return share
+      return share === 0 ? 0 : Math.min(1, (2 * (placeOf(share) + 1)) / (held() + 1))
     },
     add(features) {
       const { indices } = features.lexical
       // The first requests meet an empty table: their shares say nothing. From then on the spread follows the latest.
-      if (count >= 20) {
-        shares[kept % remembered] = shareOf(features)
-        kept += 1
-        sorted = null
-      }
+      if (count >= 20) remember(shareOf(features))
       count += 1
       for (let at = 0; at < indices.length; at++) {
         const cell = (indices[at] ?? 0) % cells

@@ -52,6 +52,12 @@ export const knn: PredictorKind<KnnSettings> = {
 export interface KnnPredictor extends Predictor {
   /** Bytes of the remembered outcomes. */
   readonly bytes: number
+  /** Of the nearest requests by comparing all, the share that the bounded search finds too; 1 where there is none. O(requests). */
+  recall(features: Parameters<Predictor['familiarity']>[0]): number
+}
+
+export function measuresRecall(predictor: Predictor): predictor is KnnPredictor {
+  return 'recall' in predictor
 }
 
 interface Created {
@@ -90,16 +96,18 @@ function create(facts: readonly ArmFacts[], settings: KnnSettings, from?: ByteRe
       const near = exact ? store.scan(features, searched) : store.nearest(features, searched)
       const most = settings.neighbours ?? Math.max(1, Math.min(64, Math.floor(Math.sqrt(store.requests))))
       const tallies = new Float64Array(arms.length * tallySize)
-      const places = new Map<number, number>()
+      const places = new Int32Array(outcomes.arms).fill(-1)
+      let unfilled = 0
       arms.forEach((arm, place) => {
         const number = outcomes.armNumber(arm)
-        if (number >= 0) places.set(number, place)
+        if (number < 0) return
+        if (places[number] === -1) unfilled += 1
+        places[number] = place
       })
-      let unfilled = places.size
       let weightNow = 0
       const visit = (arm: number, at: number) => {
-        const place = places.get(arm)
-        if (place === undefined) return
+        const place = places[arm] ?? -1
+        if (place < 0) return
         const start = place * tallySize
         const taken = tallies[start] ?? 0
         if (taken >= most) return
@@ -120,12 +128,19 @@ function create(facts: readonly ArmFacts[], settings: KnnSettings, from?: ByteRe
           const base = logs[measure] ?? NaN
           if (weight > 0 && !Number.isNaN(base)) logs[measure] = ((tallies[start + 5 + 2 * measure] ?? 0) + shrinkage * base) / (weight + shrinkage)
         }
-        const [, weight = 0, sum = 0, squares = 0] = tallies.subarray(start, start + 4)
-        const quality = prior && pooled(weight, sum, squares, prior, shrinkage)
+        const weight = tallies[start + 1] ?? 0
+        const quality = prior && pooled(weight, tallies[start + 2] ?? 0, tallies[start + 3] ?? 0, prior, shrinkage)
         return estimateOf(arm, cards.get(arm), features, quality, weight, costs, logs)
       })
     },
     familiarity: familiarity.of,
+    recall(features) {
+      const all = store.scan(features, searched)
+      const wanted = new Set(all.requests.subarray(0, all.count))
+      const near = store.nearest(features, searched)
+      const found = near.requests.subarray(0, near.count).filter((request) => wanted.has(request))
+      return wanted.size === 0 ? 1 : found.length / wanted.size
+    },
     learn,
     update: (observation) => learn(observation, true),
     serialize() {

@@ -2,7 +2,7 @@ import { BursarError } from '../../errors/index.js'
 import { lexicalDimensions, type Features } from '../../understanding/index.js'
 import type { ByteReader, ByteWriter } from './bytes.js'
 import { createOutcomeStore, type OutcomeStore } from './outcome-store.js'
-import { createPostings, mostRequests } from './postings.js'
+import { createPostings, mostRequests, scoreUnits } from './postings.js'
 
 /**
  * Remembered requests and which of them are near a new one. A request keeps its heaviest `kept` n-grams (those that were met before first, since only
@@ -44,13 +44,18 @@ export interface StoreOptions {
 
 /** N-grams kept of a request. */
 const kept = 64
-/** N-grams of a new request that are looked up. */
-const lookedUp = 64
+/** N-grams of a new request that are looked up: with more a search takes longer, and expects no better. */
+const lookedUp = 48
 /** Candidates that are compared closely. */
 const compared = 256
 /** Without any n-gram in common with anything (another language, say) but with a dense vector, so many of the latest are compared. */
 const latestCompared = 256
 const longestDense = 4096
+/** Of scores, which are below `scoreUnits` or, by rounding, a little above: each 1/4096 of likeness. */
+const scoreBins = 4096
+const scoreShift = 16
+/** Of weights in [0, 1]. */
+const weightBins = 1024
 
 export function createNeighbourStore({ capacity, denseShare }: StoreOptions, from?: ByteReader): NeighbourStore {
   if (!Number.isInteger(capacity) || capacity < 1 || capacity > mostRequests)
@@ -74,10 +79,12 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
 
   // Reused by every search.
   const query = new Float32Array(lexicalDimensions)
-  let scores = new Float32Array(places)
-  let touched = new Int32Array(places)
-  let gathered = new Float32Array(places)
-  const bins = new Uint32Array(257)
+  let scores = new Int32Array(places)
+  let touched = new Int32Array(places + 1)
+  let gathered = new Int32Array(places)
+  const bins = new Uint32Array(scoreBins)
+  const picked = new Uint32Array(Math.max(kept, lookedUp))
+  const weightBinCounts = new Uint16Array(2 * weightBins)
   const overflowing = new Int32Array(compared)
   const candidates = new Int32Array(compared + latestCompared)
   const likenesses = new Float64Array(compared + latestCompared)
@@ -92,28 +99,44 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
     keys = sized(keys, new Float64Array(places))
     dense = sized(dense, new Int8Array(places * dimensions))
     denseScale = sized(denseScale, new Float32Array(places))
-    scores = new Float32Array(places)
-    touched = new Int32Array(places)
-    gathered = new Float32Array(places)
+    scores = new Int32Array(places)
+    touched = new Int32Array(places + 1)
+    gathered = new Int32Array(places)
   }
 
-  /** Entries of the vector by importance: those met at least `times` before by falling weight, then the rest by falling weight. */
-  function chosen({ lexical }: Features, most: number, times: number): readonly number[] {
+  /**
+   * Puts the most important entries of the vector into `picked`, in their order: the heaviest of those met at least `times` before, then the
+   * heaviest of the rest. Returns how many. By a histogram of weights, without sorting; linear.
+   */
+  function pick({ lexical }: Features, most: number, times: number): number {
     const { indices, weights: values } = lexical
-    const ranks = new Float64Array(indices.length)
-    for (let at = 0; at < indices.length; at++) {
-      const known = (met[(indices[at] ?? 0) % lexicalDimensions] ?? 0) >= times ? 2 : 0
-      // Rank and place in one number: sorting numbers needs no comparing function.
-      ranks[at] = -Math.round((known + Math.min(1, Math.max(0, values[at] ?? 0))) * 2 ** 24) * 2 ** 20 + at
+    const size = Math.min(indices.length, values.length)
+    const binOf = (entry: number) => {
+      const value = Math.min(1, values[entry] ?? 0)
+      const known = (met[(indices[entry] ?? 0) % lexicalDimensions] ?? 0) >= times ? weightBins : 0
+      return known + Math.min(weightBins - 1, (value * weightBins) | 0)
     }
-    ranks.sort()
-    const out: number[] = []
-    for (let at = 0; at < Math.min(most, ranks.length); at++) {
-      const rank = ranks[at] ?? 0
-      const entry = rank - Math.floor(rank / 2 ** 20) * 2 ** 20
-      if ((values[entry] ?? 0) > 0) out.push(entry)
+    let least = 0
+    let room = most
+    if (size > most) {
+      weightBinCounts.fill(0)
+      for (let entry = 0; entry < size; entry++) {
+        const bin = binOf(entry)
+        if ((values[entry] ?? 0) > 0) weightBinCounts[bin] = Math.min(0xffff, (weightBinCounts[bin] ?? 0) + 1)
+      }
+      // All above the bin `least` fit; of that bin itself, those that stand first.
+      for (least = 2 * weightBins - 1; least > 0 && (weightBinCounts[least] ?? 0) <= room; least--) room -= weightBinCounts[least] ?? 0
     }
-    return out
+    let count = 0
+    for (let entry = 0; entry < size && count < most; entry++) {
+      if (!((values[entry] ?? 0) > 0)) continue
+      if (size > most) {
+        const bin = binOf(entry)
+        if (bin < least || (bin === least && room-- <= 0)) continue
+      }
+      picked[count++] = entry
+    }
+    return count
   }
 
   function lexicalCosine(request: number): number {
@@ -156,36 +179,36 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
    * fetching them is what costs: it is done once.
    */
   function bestTouched(count: number): number {
+    bins.fill(0)
     let top = 0
     for (let at = 0; at < count; at++) {
       const request = touched[at] ?? 0
       const score = scores[request] ?? 0
       scores[request] = 0
       gathered[at] = score
-      if (score > top) top = score
-    }
-    bins.fill(0)
-    const scale = top > 0 ? 255.999 / top : 0
-    for (let at = 0; at < count; at++) {
-      const bin = ((gathered[at] ?? 0) * scale) | 0
+      const bin = Math.min(scoreBins - 1, score >>> scoreShift)
       bins[bin] = (bins[bin] ?? 0) + 1
+      if (bin > top) top = bin
     }
-    let least = 256
+    let least = top + 1
     for (let sum = 0; least > 0 && sum + (bins[least - 1] ?? 0) <= compared; ) sum += bins[--least] ?? 0
     // A bin that would overflow the places is taken as far as there are places.
+    const from = least << scoreShift
+    const overflow = least === 0 ? 0 : (least - 1) << scoreShift
     let taken = 0
     let more = 0
     for (let at = 0; at < count; at++) {
-      const bin = ((gathered[at] ?? 0) * scale) | 0
-      if (bin >= least) {
+      const score = gathered[at] ?? 0
+      if (score < overflow) continue
+      if (score >= from) {
         candidates[taken] = touched[at] ?? 0
-        likenesses[taken++] = gathered[at] ?? 0
-      } else if (bin === least - 1 && more < compared) overflowing[more++] = at
+        likenesses[taken++] = score / scoreUnits
+      } else if (more < compared) overflowing[more++] = at
     }
     for (let each = 0; each < more && taken < compared; each++) {
       const at = overflowing[each] ?? 0
       candidates[taken] = touched[at] ?? 0
-      likenesses[taken++] = gathered[at] ?? 0
+      likenesses[taken++] = (gathered[at] ?? 0) / scoreUnits
     }
     return taken
   }
@@ -223,17 +246,20 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
     const request = free.pop() ?? high++
     keys[request] = key
     byKey.set(key, request)
-    const entries = chosen(features, kept, 2)
     const { indices, weights: values } = features.lexical
-    const length = Math.hypot(...entries.map((entry) => values[entry] ?? 0)) || 1
-    lengths[request] = entries.length
-    entries.forEach((entry, at) => {
+    const count = pick(features, kept, 2)
+    let square = 0
+    for (let at = 0; at < count; at++) square += (values[picked[at] ?? 0] ?? 0) ** 2
+    const length = Math.sqrt(square) || 1
+    lengths[request] = count
+    for (let at = 0; at < count; at++) {
+      const entry = picked[at] ?? 0
       const term = (indices[entry] ?? 0) % lexicalDimensions
       const weight = (values[entry] ?? 0) / length
       terms[request * kept + at] = term
       weights[request * kept + at] = Math.round(weight * 65_535)
       postings.add(term, request, weight)
-    })
+    }
     rememberDense(request, features)
     return request
   }
@@ -268,7 +294,9 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
       const vector = usableDense(features)
       const { indices, weights: values } = features.lexical
       let count = 0
-      for (const entry of chosen(features, lookedUp, 1)) {
+      const looked = pick(features, lookedUp, 1)
+      for (let at = 0; at < looked; at++) {
+        const entry = picked[at] ?? 0
         const term = (indices[entry] ?? 0) % lexicalDimensions
         count = postings.accumulate(term, values[entry] ?? 0, scores, touched, count)
       }

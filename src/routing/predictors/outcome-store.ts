@@ -13,7 +13,9 @@ export interface OutcomeStore {
   armNumber(arm: string): number
   /** Calls back for each outcome of a request, newest first: the arm's number, and where its values begin in `values`. */
   each(request: number, visit: (arm: number, at: number) => void): void
-  /** Quality (`NaN`: unknown), weight, then the logarithms of `measures` (`NaN`: unknown). */
+  /** Arms that have a number. */
+  readonly arms: number
+  /** Quality (`NaN`: unknown), weight, then the logarithms of `measures` (`NaN`: unknown): so many from where `each` says. */
   readonly values: Float32Array
   /** False for a new arm when there are too many. */
   takes(arm: string): boolean
@@ -26,6 +28,13 @@ export interface OutcomeStore {
 
 export const valuesOfOutcome = 2 + measures.length
 const none = 0xffff_ffff
+/**
+ * Numbers of an outcome: its values, its arm, and the request's next outcome. They lie together, since decisions look up hundreds of
+ * outcomes from all over the memory.
+ */
+const cellsOfOutcome = valuesOfOutcome + 2
+const armAt = valuesOfOutcome
+const nextAt = valuesOfOutcome + 1
 const drawn = 8
 
 export function createOutcomeStore(capacity: number, from?: ByteReader): OutcomeStore {
@@ -34,10 +43,13 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
   let high = from ? from.count(capacity) : 0
   let clock = from ? from.count(Number.MAX_SAFE_INTEGER) : 0
   let places = Math.max(256, high)
-  let values = sized(from?.f32(high * valuesOfOutcome), new Float32Array(places * valuesOfOutcome))
-  let armOf = sized(from?.u32(high), new Uint32Array(places))
+  /** The same memory as numbers of both kinds. */
+  let cells = new Uint32Array(places * cellsOfOutcome)
+  let values = new Float32Array(cells.buffer)
+  if (from) spreadOut(from.f32(high * valuesOfOutcome), values, valuesOfOutcome, 0)
+  if (from) spreadOut(from.u32(high), cells, 1, armAt)
   let requestOf = sized(from?.u32(high), new Uint32Array(places))
-  let next = sized(from?.u32(high), new Uint32Array(places))
+  if (from) spreadOut(from.u32(high), cells, 1, nextAt)
   let addedAt = sized(from?.f64(high), new Float64Array(places))
   const requests = from?.u32() ?? new Uint32Array(0)
   const firsts = from?.u32(requests.length) ?? new Uint32Array(0)
@@ -50,7 +62,7 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
   const unused = new Set(free)
   for (let outcome = 0; outcome < high; outcome++) {
     if (unused.has(outcome)) continue
-    const arm = armOf[outcome] ?? 0
+    const arm = cells[outcome * cellsOfOutcome + armAt] ?? 0
     if (arm >= arms.length) throw new BursarError('The predictor\'s outcomes name an arm that it has not. Train it again.', { code: 'invalid_configuration', status: 500 })
     counts[arm] = (counts[arm] ?? 0) + 1
   }
@@ -66,18 +78,21 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
 
   function grow(): void {
     places = Math.min(capacity, 2 * places)
-    values = sized(values, new Float32Array(places * valuesOfOutcome))
-    armOf = sized(armOf, new Uint32Array(places))
+    cells = sized(cells, new Uint32Array(places * cellsOfOutcome))
+    values = new Float32Array(cells.buffer)
     requestOf = sized(requestOf, new Uint32Array(places))
-    next = sized(next, new Uint32Array(places))
     addedAt = sized(addedAt, new Float64Array(places))
+  }
+
+  function nextOf(outcome: number): number {
+    return cells[outcome * cellsOfOutcome + nextAt] ?? none
   }
 
   /** Takes an outcome out; returns its request when that has none left. */
   function forget(outcome: number): number | undefined {
     const request = requestOf[outcome] ?? 0
-    const after = next[outcome] ?? none
-    const arm = armOf[outcome] ?? 0
+    const after = nextOf(outcome)
+    const arm = cells[outcome * cellsOfOutcome + armAt] ?? 0
     counts[arm] = (counts[arm] ?? 1) - 1
     free.push(outcome)
     const head = first[request] ?? none
@@ -89,9 +104,9 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
       first[request] = after
       return undefined
     }
-    for (let at = head; at !== none; at = next[at] ?? none)
-      if (next[at] === outcome) {
-        next[at] = after
+    for (let at = head; at !== none; at = nextOf(at))
+      if (nextOf(at) === outcome) {
+        cells[at * cellsOfOutcome + nextAt] = after
         break
       }
     return undefined
@@ -103,8 +118,8 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
     for (let draw = 0; draw < drawn; draw++) {
       const outcome = spread(clock * drawn + draw) % high
       const age = clock - (addedAt[outcome] ?? 0) + 1
-      const weight = values[outcome * valuesOfOutcome + 1] ?? 1
-      const worth = (age * ((counts[armOf[outcome] ?? 0] ?? 0) + 1)) / weight
+      const weight = values[outcome * cellsOfOutcome + 1] ?? 1
+      const worth = (age * ((counts[cells[outcome * cellsOfOutcome + armAt] ?? 0] ?? 0) + 1)) / weight
       if (worth > most) {
         most = worth
         worst = outcome
@@ -119,7 +134,13 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
     },
     armNumber: (arm) => numbers.get(arm) ?? -1,
     each(request, visit) {
-      for (let at = first[request] ?? none; at !== none; at = next[at] ?? none) visit(armOf[at] ?? 0, at * valuesOfOutcome)
+      for (let at = first[request] ?? none; at !== none; at = nextOf(at)) {
+        const start = at * cellsOfOutcome
+        visit(cells[start + armAt] ?? 0, start)
+      }
+    },
+    get arms() {
+      return arms.length
     },
     get values() {
       return values
@@ -136,10 +157,11 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
       }
       if (free.length === 0 && high >= places) grow()
       const outcome = free.pop() ?? high++
-      values.set(given.subarray(0, valuesOfOutcome), outcome * valuesOfOutcome)
-      armOf[outcome] = number
+      const start = outcome * cellsOfOutcome
+      values.set(given.subarray(0, valuesOfOutcome), start)
+      cells[start + armAt] = number
       requestOf[outcome] = request
-      next[outcome] = first[request] ?? none
+      cells[start + nextAt] = first[request] ?? none
       setFirst(request, outcome)
       addedAt[outcome] = ++clock
       counts[number] = (counts[number] ?? 0) + 1
@@ -150,17 +172,24 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
       return left === undefined || left === spared ? [] : [left]
     },
     get bytes() {
-      return [values, armOf, requestOf, next, addedAt, first].reduce((sum, { byteLength }) => sum + byteLength, 0)
+      return [cells, requestOf, addedAt, first].reduce((sum, { byteLength }) => sum + byteLength, 0)
     },
     write(to) {
       to.number(arms.length)
       for (const arm of arms) to.text(arm)
       to.number(high)
       to.number(clock)
-      to.f32(values.subarray(0, high * valuesOfOutcome))
-      to.u32(armOf.subarray(0, high))
+      // Each an array of its own: the writer keeps them until it is finished.
+      const told = new Float32Array(high * valuesOfOutcome)
+      const armNumbers = new Uint32Array(high)
+      const followers = new Uint32Array(high)
+      gather(values, told, valuesOfOutcome, 0)
+      gather(cells, armNumbers, 1, armAt)
+      gather(cells, followers, 1, nextAt)
+      to.f32(told)
+      to.u32(armNumbers)
       to.u32(requestOf.subarray(0, high))
-      to.u32(next.subarray(0, high))
+      to.u32(followers)
       to.f64(addedAt.subarray(0, high))
       const held = Uint32Array.from(first.keys()).filter((request) => first[request] !== none)
       to.u32(held)
@@ -173,6 +202,16 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
 function sized<Values extends Uint32Array | Float32Array | Float64Array>(old: Values | undefined, wider: Values): Values {
   if (old) wider.set(old)
   return wider
+}
+
+/** Puts `width` numbers of each outcome to where they belong among its cells. */
+function spreadOut(from: Uint32Array | Float32Array, to: Uint32Array | Float32Array, width: number, offset: number): void {
+  for (let at = 0; at < from.length; at++) to[Math.floor(at / width) * cellsOfOutcome + offset + (at % width)] = from[at] ?? 0
+}
+
+/** The way back. */
+function gather(from: Uint32Array | Float32Array, to: Uint32Array | Float32Array, width: number, offset: number): void {
+  for (let at = 0; at < to.length; at++) to[at] = from[Math.floor(at / width) * cellsOfOutcome + offset + (at % width)] ?? 0
 }
 
 /** A well-spread 32-bit number of a counter: the same counter draws the same places, also after loading. */

@@ -9,8 +9,11 @@ export interface Postings {
   add(term: number, request: number, weight: number): void
   /** Takes a request out of a term's list. O(list). */
   remove(term: number, request: number): void
-  /** Adds share × weight to `scores` of every request in the term's list; writes requests whose score was 0 to `touched` from `count` on. Returns the new count. */
-  accumulate(term: number, share: number, scores: Float32Array, touched: Int32Array, count: number): number
+  /**
+   * Adds share × weight, in units of 1/`scoreUnits`, to `scores` of every request in the term's list; writes requests whose score was 0 to
+   * `touched` from `count` on, which needs one place more than there are requests. Returns the new count. Share in [0, 1].
+   */
+  accumulate(term: number, share: number, scores: Int32Array, touched: Int32Array, count: number): number
   readonly bytes: number
   write(to: ByteWriter): void
 }
@@ -18,6 +21,9 @@ export interface Postings {
 /** Requests are numbers below this. */
 export const mostRequests = 1 << 20
 const weightSteps = 4095
+const shareSteps = 1 << 16
+/** A score of 1: shares and weights are of vectors of unit length, so that their sums stay well within 32 bits. */
+export const scoreUnits = weightSteps * shareSteps
 const smallest = 4
 export const longest = 256
 /** Lists have 4, 16, 64 or 256 places: class 1 to 4; class 0 is no list. */
@@ -89,15 +95,18 @@ export function createPostings(terms: number, from?: ByteReader): Postings {
     accumulate(term, share, scores, touched, count) {
       const start = starts[term] ?? 0
       const end = start + (lengths[term] ?? 0)
-      const step = share / weightSteps
+      const step = Math.max(1, Math.round(Math.min(1, share) * shareSteps))
+      let next = count
       for (let at = start; at < end; at++) {
         const entry = pool[at] ?? 0
         const request = entry >>> 12
         const score = scores[request] ?? 0
-        if (score === 0) touched[count++] = request
+        // Without a branch, which a processor would foretell wrongly every other time: a score of 0 less 1 has its highest bit set.
+        touched[next] = request
+        next += (score - 1) >>> 31
         scores[request] = score + step * (entry & weightSteps)
       }
-      return count
+      return next
     },
     get bytes() {
       return pool.byteLength + starts.byteLength + kinds.byteLength + lengths.byteLength + heads.byteLength
