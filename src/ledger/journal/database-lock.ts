@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import { readdirSync, realpathSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { BursarError } from '../../errors/index.js'
+import { makeFolder } from './folder.js'
 import { lifeOf, ProcessMark, readMark, type FoundMark } from './process-mark.js'
 
 /** How long a process that is just going, or that tries at the same time, is waited for. */
@@ -14,7 +15,7 @@ const patienceMs = 1000
  * its mark has been watched for `leaseSeconds`. Makes the database's directory when it isn't there; throws the system's error when it can't.
  */
 export async function lockDatabase(file: string, leaseSeconds: number): Promise<ProcessMark> {
-  mkdirSync(dirname(resolve(file)), { recursive: true })
+  makeFolder(dirname(resolve(file)))
   const database = realPath(file)
   const begun = performance.now()
   for (;;) {
