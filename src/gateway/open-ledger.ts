@@ -19,6 +19,7 @@ import { formatUsd, type Money } from '../quantities/index.js'
 import type { AdministeredAccounts } from './admin/administration.js'
 import type { LostCalls } from './admin/lost-calls.js'
 import type { Config } from './config/index.js'
+import { FaultLog } from './telemetry/fault-log.js'
 import type { Logger } from './telemetry/log.js'
 import type { Metrics } from './telemetry/metrics.js'
 
@@ -56,6 +57,7 @@ export async function openLedger(config: Config, { log, metrics, ledger }: Ledge
       path: 'ledger.redis_url',
     })
   const faults = new Map<LedgerFault['kind'], number>()
+  const faultLog = new FaultLog(log)
   const durable = await openDurableLedger(
     {
       journals: settings.journal ?? 'bursar.journal',
@@ -68,13 +70,13 @@ export async function openLedger(config: Config, { log, metrics, ledger }: Ledge
       onFault(fault) {
         faults.set(fault.kind, Date.now())
         metrics.ledgerFault(fault.kind)
-        log.error(`the ledger: ${fault.message}`, { kind: fault.kind, ...(fault.error ? { fault: fault.error } : {}) })
+        faultLog.fault(fault)
       },
       onLag: (lag) => metrics.ledgerLag(lag.records + lag.late),
     },
   )
   try {
-    return await overDurable(config, durable, log, faults)
+    return await overDurable(config, durable, log, faults, faultLog)
   } catch (thrown) {
     await durable.close()
     throw thrown
@@ -104,6 +106,7 @@ async function overDurable(
   durable: DurableLedger,
   log: Logger,
   faults: ReadonlyMap<LedgerFault['kind'], number>,
+  faultLog: FaultLog,
 ): Promise<OpenedLedger> {
   const feed = new AccountFeed(durable.accounts, {
     onFault: (fault) =>
@@ -130,6 +133,7 @@ async function overDurable(
       feed.close()
       await counters.close()
       await durable.close()
+      faultLog.close()
     },
   }
 }

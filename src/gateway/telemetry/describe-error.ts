@@ -40,7 +40,7 @@ function withheld(error: Error): boolean {
 }
 
 /** Masks what stands in quotes: that is where messages put values. */
-function mask(message: string): string {
+export function mask(message: string): string {
   return message.replace(/"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'(?!\w)|`[^`]*`?|“[^”]*”?/gs, '"…"')
 }
 
