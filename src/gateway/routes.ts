@@ -171,7 +171,8 @@ export class Routes {
       provider: id,
       ...(prices ? { prices: priceSheetFromConfig(prices) } : {}),
       ...(alias?.context_tokens === undefined ? {} : { contextTokens: alias.context_tokens }),
-      ...(alias?.max_output_tokens === undefined ? {} : { maxOutputTokens: alias.max_output_tokens }),
+      // A smaller one than the model's own limits nothing: the provider isn't told of it, and bills what is written.
+      ...(alias?.max_output_tokens === undefined ? {} : { maxOutputTokens: Math.max(alias.max_output_tokens, base.maxOutputTokens ?? 0) }),
     }
   }
 }

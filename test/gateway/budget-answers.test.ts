@@ -11,7 +11,7 @@ let bench: Bench
 beforeAll(async () => {
   bench = await startBench((config) => {
     config['providers'] = { sandbox: { type: 'sandbox', speed: 'instant' } }
-    config['models'] = {}
+    config['models'] = { capped: { deployments: [{ provider: 'sandbox', model: 'small' }], max_output_tokens: 10 } }
     config['prices'] = {}
     config['admin'] = { key: ADMIN }
     config['server'] = { port: 0, cors_origins: ['https://app.example'] }
@@ -80,5 +80,15 @@ describe('a decision', () => {
     const read = async (key: string) =>
       (await fetch(`${bench.url}/v1/decisions/${id}`, { headers: { authorization: `Bearer ${key}` } })).status
     expect([await read(KEY), await read(ADMIN), await read(SLOW), await read('sk-of-nobody-0123456789')]).toEqual([200, 200, 404, 401])
+  })
+})
+
+describe('a largest output that the operator set below the model’s own', () => {
+  it('makes no reservation smaller: the provider is not told of it, and bills what is written', async () => {
+    const open = { model: 'capped', messages: ask.messages }
+    const refused = await bench.post('/v1/chat/completions', open, { 'x-bursar-budget': 'tokens=5000' })
+    expect([refused.status, refused.headers.get('x-bursar-error')]).toEqual([429, 'budget_exceeded'])
+    const limited = await bench.post('/v1/chat/completions', { ...open, max_tokens: 10 }, { 'x-bursar-budget': 'tokens=5000' })
+    expect(limited.status).toBe(200)
   })
 })
