@@ -75,6 +75,11 @@ export function counterPrefix(kind: LevelKind, id: string, unit: string, countin
   return `${kind}:${encoded(id)}/${unit}/${counting}:`
 }
 
+/** The id of the key whose agent run a counter counts, where that is a key that was made while Bursar ran. */
+export function keyOfRun(counter: CounterId): string | undefined {
+  return /^run:([\w-]+)%2F[^/]*\//.exec(counter)?.[1]
+}
+
 /** What a counter counts, as its id says; `undefined` for what isn't a counter of a budget or a rate. */
 export function countedBy(counter: CounterId): { readonly unit: Unit; readonly counting: Counting } | undefined {
   // Ids are encoded, so that they hold no slash.

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { counterEnd } from '../budgets/periods.js'
+import { counterEnd, keyOfRun } from '../budgets/periods.js'
 import type { Connection } from './connect.js'
 import { daySeconds, hourSeconds } from './spans.js'
 import { advanceState, lockApplying } from './state.js'
@@ -121,19 +121,40 @@ export class Retention {
     })
   }
 
-  /** Balances of windows of time that are over, unless something is still held in them. */
+  /**
+   * Balances of windows of time that are over, and of all runs of keys that were revoked long ago. Those of runs of other keys stay, however long
+   * nobody has named them: a run that is forgotten would have its whole budget again.
+   */
   private async forgetWindows(): Promise<number> {
     const { db } = this.connection
     const rows = await db.selectFrom('balances').select('counter').where('counter', '>', this.cursor).orderBy('counter').limit(countersAtOnce).execute()
     this.cursor = rows.length < countersAtOnce ? '' : (rows.at(-1)?.counter ?? '')
     const until = this.now() - windowsKeptSeconds
-    const over = rows.flatMap(({ counter }) => (counterEnd(counter) < until ? [counter] : [])).slice(0, rowsAtOnce)
+    const counters = rows.map(({ counter }) => counter)
+    const ended = counters.filter((counter) => counterEnd(counter) < until)
+    const over = [...new Set([...ended, ...(await this.runsOfRevoked(counters, until))])].slice(0, rowsAtOnce)
     let removed = 0
     for (const counter of over) {
       const { numDeletedRows } = await db.deleteFrom('balances').where('counter', '=', counter).executeTakeFirstOrThrow()
       removed += Number(numDeletedRows)
     }
     return removed
+  }
+
+  /** Counters of runs under whose names nobody can call again. */
+  private async runsOfRevoked(counters: readonly string[], until: number): Promise<readonly string[]> {
+    const byKey = new Map<string, string[]>()
+    for (const counter of counters) {
+      const key = keyOfRun(counter)
+      if (key === undefined) continue
+      const known = byKey.get(key)
+      if (known) known.push(counter)
+      else byKey.set(key, [counter])
+    }
+    if (byKey.size === 0) return []
+    const revoked = sql<{ readonly id: string }>`select id from keys where revoked_at < ${until} and id in (${sql.join([...byKey.keys()])})`
+    const { rows } = await revoked.execute(this.connection.db)
+    return rows.flatMap(({ id }) => byKey.get(id) ?? [])
   }
 }
 

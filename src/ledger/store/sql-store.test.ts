@@ -480,6 +480,20 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
       await expect(store.report({ from: spring + 3600, to: spring + 7200, by: [] })).rejects.toMatchObject({ code: 'invalid_request' })
       expect((await store.totals({})).calls).toBe(30)
     })
+
+    it('forgets the runs of keys that were revoked long ago, and of no others', async () => {
+      const now = Date.parse('2026-06-05T00:00Z') / 1000
+      const revoked: readonly (number | null)[] = [null, now - 86_400, now - 4 * 86_400]
+      const ids = ['key_live', 'key_lately', 'key_long']
+      for (const [index, id] of ids.entries())
+        await sql`insert into keys (id, name, hash, prefix, settings, revoked_at, created_at, created_by, created_revision, revision)
+          values (${id}, ${id}, ${id}, 'bk', '{}', ${revoked[index]}, 0, 'test', ${1000 + index}, ${1000 + index})`.execute(connection.db)
+      const counters = [...ids, 'key_unknown'].flatMap((id) => [`run:${id}%2Fnightly%2F42/usd/total:all`, `key:${id}/usd/total:all`])
+      await apply(asIntent({ held: counters.map((counter) => ({ counter, amount: 1n })) }))
+      expect(await new Retention(connection, () => now).step({})).toBe(1)
+      expect(await store.balances(counters)).toEqual([1n, 1n, 1n, 1n, 0n, 1n, 1n, 1n])
+      await sql`delete from keys where id in (${sql.join(ids)})`.execute(connection.db)
+    })
   })
 
   describe('faults', () => {
