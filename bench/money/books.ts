@@ -22,6 +22,14 @@ export async function totalSpend(url: string): Promise<bigint> {
   return usdOf(await getJson(`${url}/v1/usage?from=2020-01-01`))
 }
 
+/** What counts against the first limit of a key, reservations included; picodollars. */
+export async function keyUsed(url: string, key: string): Promise<bigint> {
+  const { budgets } = (await getJson(`${url}/admin/keys/${encodeURIComponent(key)}/usage`)) as { budgets?: { unit?: string; used?: number }[] }
+  const [first] = budgets ?? []
+  if (first?.unit !== 'usd' || first.used === undefined) throw new Error(`the usage of key ${key} tells of no limit in dollars`)
+  return BigInt(Math.round(first.used * 1e12))
+}
+
 /** Every call since a moment (Unix seconds), by the export. */
 export async function readCalls(url: string, from: number): Promise<readonly RecordedCall[]> {
   const response = await ask(`${url}/v1/usage/export/calls?format=jsonl&from=${encodeURIComponent(new Date(Math.floor(from * 1000)).toISOString())}`)

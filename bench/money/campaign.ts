@@ -12,7 +12,18 @@ export interface Findings {
   readonly rows: Record<string, string | number>[]
 }
 
+export const noFindings = (): Findings => ({ violations: [], rows: [] })
+
 export type Say = (text: string) => void
+
+/** Tells how far a campaign of so many runs is, and when it will be done if it goes on like that. */
+export function progressOf(name: string, runs: number, say: Say): (done: number, text: string) => void {
+  const begun = performance.now()
+  return (done, text) => {
+    const left = ((performance.now() - begun) / done) * (runs - done)
+    say(`${new Date().toISOString().slice(11, 19)} ${name} ${done} of ${runs}${done < runs ? `, about ${Math.ceil(left / 60_000)} min left` : ''}: ${text}`)
+  }
+}
 
 /** A folder that is removed at the end, unless something was found: then what is in it is evidence. */
 export async function inFolder<T extends Findings>(name: string, say: Say, work: (folder: string) => Promise<T>): Promise<T> {

@@ -66,7 +66,7 @@ export class GatewayProcess {
     })
   }
 
-  /** Starts it and waits until it listens. Rejects with the end of its log when it ends before, or doesn't listen within a minute. */
+  /** Starts it and waits until it listens. Rejects with the end of its log when it ends before, or doesn't listen within three minutes (a machine may be starved). */
   static async start(program: Program, folder: string, name = 'bursar'): Promise<GatewayProcess> {
     const starting = GatewayProcess.spawn(program, folder, name)
     return starting.listening
@@ -88,7 +88,7 @@ export class GatewayProcess {
         clearTimeout(timer)
         reject(new Error(`${name} ${why}:\n${out}${readFileSync(logFile, 'utf8').slice(-3_000)}`))
       }
-      const timer = setTimeout(() => fail('did not listen within a minute'), 60_000)
+      const timer = setTimeout(() => fail('did not listen within three minutes'), 180_000)
       child.stdout?.on('data', (data: Buffer) => {
         if (out.includes('\n\n')) return
         out += data.toString()

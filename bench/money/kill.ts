@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { childRandom, type Random } from '../../src/statistics/index.js'
 import { readCalls, totalSpend, type RecordedCall } from './books.js'
 import { createAgent, dollars, makeCall, planCall, type CallShape, type Outcome } from './callers.js'
-import { eventually, inFolder, sleep, tally, type Findings, type Say } from './campaign.js'
+import { eventually, inFolder, noFindings, progressOf, sleep, tally, type Findings, type Say } from './campaign.js'
 import { GatewayProcess, MODEL, writeConfig, type Program } from './gateway-process.js'
 import { PrivatePostgres } from './services.js'
 import { BillingUpstream, type Billed, type Prices } from './upstream.js'
@@ -18,6 +18,8 @@ export interface KillSettings {
   readonly loadMs: number
   readonly seed: number
   readonly say: Say
+  /** Where to gather, for who breaks the campaign off. */
+  readonly findings?: Findings
 }
 
 const prices: Prices = { input: 2, output: 8 }
@@ -47,7 +49,8 @@ interface Round {
  */
 export function kill(settings: KillSettings): Promise<Findings> {
   return inFolder(`kill-${settings.store}`, settings.say, async (folder) => {
-    const findings: Findings = { violations: [], rows: [] }
+    const findings = settings.findings ?? noFindings()
+    const tell = progressOf(`kill ${settings.store}`, settings.kills, settings.say)
     const random = childRandom(settings.seed, `kill ${settings.store}`)
     const upstream = await new BillingUpstream({ prices, faults, seed: settings.seed, paceMs: 3 }).start()
     const postgres = settings.store === 'embedded' ? undefined : await PrivatePostgres.create()
@@ -86,7 +89,7 @@ export function kill(settings: KillSettings): Promise<Findings> {
           shown: dollars(shown),
           answers: tally(outcomes),
         })
-        settings.say(`kill ${settings.store} ${number}: ${outcomes.length} calls (${tally(outcomes)}), ${interrupted} starts cut short, up after ${Math.round(gateway.startMs)} ms, ${lost} lost calls, billed ${dollars(upstream.spent)}, shown ${dollars(shown)}`)
+        tell(number, `${outcomes.length} calls (${tally(outcomes)}), ${interrupted} starts cut short, up after ${Math.round(gateway.startMs)} ms, ${lost} lost calls, billed ${dollars(upstream.spent)}, shown ${dollars(shown)}`)
       }
       findings.violations.push(...(await compareAll(gateway.url, begun)))
       const faultLines = gateway.faults()
@@ -100,6 +103,13 @@ export function kill(settings: KillSettings): Promise<Findings> {
       await postgres?.destroy()
     }
   })
+}
+
+/** One line of figures over all kills so far. */
+export function killSummary({ rows }: Findings): string {
+  const total = (name: string): number => rows.reduce((sum, row) => sum + Number(row[name] ?? 0), 0)
+  const last = rows.at(-1)
+  return `${rows.length} kills, ${total('starts cut short')} starts cut short too: ${total('calls')} calls, ${total('lost')} of them lost, billed ${String(last?.['billed'] ?? 'nothing')}, shown ${String(last?.['shown'] ?? 'nothing')}`
 }
 
 /** Callers call without a pause until the gateway is killed: at a random moment, usually counted from the first answer. */

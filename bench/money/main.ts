@@ -1,15 +1,17 @@
 // The promise of the ledger, tried from outside: an upstream that keeps its own books, gateways in processes of their own, and everything
 // that may go wrong between them. Ends with 1 when a promise was broken.
-// Usage: npm run bench:money -- --campaign burst|kill|outage [--store embedded|postgres|redis] [--outage KIND] [--runs N]
+// Usage: npm run bench:money -- --campaign burst|kill|outage|replica [--store embedded|postgres|redis] [--outage KIND] [--runs N]
 //        [--callers N] [--processes N] [--seed N] [--main FILE] [--json FILE]
+// Each run is told when it is over; Ctrl-C (SIGINT) ends the campaign with the table and the sum of the runs until then.
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { commandLine, packageVersion, table, writeReport } from '../report.js'
-import { burst } from './burst.js'
-import type { Findings } from './campaign.js'
+import { burst, burstSummary } from './burst.js'
+import { noFindings, type Findings } from './campaign.js'
 import { builtProgram, type Program } from './gateway-process.js'
-import { kill } from './kill.js'
+import { kill, killSummary } from './kill.js'
 import { outage, outages } from './outage.js'
+import { replica } from './replica.js'
 import { missingPostgres, missingRedis } from './services.js'
 
 const stores = ['embedded', 'postgres', 'redis'] as const
@@ -43,12 +45,19 @@ async function main(): Promise<number> {
     say(`skipped: ${why}`)
     return 2
   }
+  const gathered = noFindings()
+  // Before all other listeners, which end the process.
+  process.prependOnceListener('SIGINT', () => {
+    report(gathered, values.campaign)
+    console.log('broken off')
+    process.exit(130)
+  })
   const found = await run(values.campaign)
   if (found.skipped !== undefined) {
     say(`skipped: ${found.skipped}`)
     return 2
   }
-  report(found)
+  report(found, values.campaign)
   if (values.json !== undefined)
     writeReport(values.json, {
       command: commandLine('bench:money'),
@@ -65,22 +74,28 @@ async function main(): Promise<number> {
   function run(campaign: string | undefined): Promise<Findings> {
     switch (campaign) {
       case 'burst':
-        return burst({ store, program, runs: runs(50), callers: callers(1_000), processes: whole('--processes', values.processes ?? (store === 'embedded' ? '1' : '4')), seed, say })
+        return burst({ store, program, runs: runs(50), callers: callers(1_000), processes: whole('--processes', values.processes ?? (store === 'embedded' ? '1' : '4')), seed, say, findings: gathered })
       case 'kill':
         if (store === 'redis') throw new Error('--campaign kill takes --store embedded or postgres')
-        return kill({ store, program, kills: runs(200), callers: callers(64), loadMs: whole('--load-ms', values['load-ms']), seed, say })
+        return kill({ store, program, kills: runs(200), callers: callers(64), loadMs: whole('--load-ms', values['load-ms']), seed, say, findings: gathered })
       case 'outage':
-        return outage({ kind, program, runs: runs(3), callers: callers(32), partMs: whole('--load-ms', values['load-ms']), seed, say })
+        return outage({ kind, program, runs: runs(3), callers: callers(32), partMs: whole('--load-ms', values['load-ms']), seed, say, findings: gathered })
+      case 'replica':
+        if (store === 'embedded') throw new Error('--campaign replica takes --store postgres or redis')
+        return replica({ store, program, runs: runs(10), callers: callers(32), loadMs: whole('--load-ms', values['load-ms']), seed, say, findings: gathered })
       default:
-        throw new Error(`--campaign is one of burst, kill, outage${campaign === undefined ? '' : `, not "${campaign}"`}`)
+        throw new Error(`--campaign is one of burst, kill, outage, replica${campaign === undefined ? '' : `, not "${campaign}"`}`)
     }
   }
 }
 
-function report({ rows, violations }: Findings): void {
+function report(findings: Findings, campaign: string | undefined): void {
+  const { rows, violations } = findings
   const names = Object.keys(rows[0] ?? {})
   if (names.length > 0)
     console.log(`\n${table(names.map((title) => ({ title, align: typeof rows[0]?.[title] === 'number' ? 'right' : 'left' })), rows.map((row) => names.map((name) => row[name] ?? '')))}\n`)
+  if (campaign === 'burst') console.log(burstSummary(findings))
+  if (campaign === 'kill') console.log(killSummary(findings))
   for (const violation of violations) console.log(`VIOLATION: ${violation}`)
   console.log(violations.length === 0 ? `held in all ${rows.length} runs` : `${violations.length} violations in ${rows.length} runs`)
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { childRandom } from '../../src/statistics/index.js'
 import { readCalls, totalSpend } from './books.js'
 import { createAgent, dollars, makeCall, planCall, type CallShape, type Outcome } from './callers.js'
-import { eventually, inFolder, sleep, tally, type Findings, type Say } from './campaign.js'
+import { eventually, inFolder, noFindings, sleep, tally, type Findings, type Say } from './campaign.js'
 import { GatewayProcess, MODEL, writeConfig, type Program } from './gateway-process.js'
 import { PrivatePostgres, SmallDisk } from './services.js'
 import { BillingUpstream, noFaults, type Prices } from './upstream.js'
@@ -21,6 +21,8 @@ export interface OutageSettings {
   readonly partMs: number
   readonly seed: number
   readonly say: Say
+  /** Where to gather, for who breaks the campaign off. */
+  readonly findings?: Findings
 }
 
 const prices: Prices = { input: 2, output: 8 }
@@ -50,7 +52,7 @@ interface Outage {
  */
 export function outage(settings: OutageSettings): Promise<Findings> {
   return inFolder(`outage-${settings.kind}`, settings.say, async (folder) => {
-    const findings: Findings = { violations: [], rows: [] }
+    const findings = settings.findings ?? noFindings()
     const made = await outageOf(settings.kind, folder)
     if ('skipped' in made) return { ...findings, skipped: made.skipped }
     const upstream = await new BillingUpstream({ prices, faults: { ...noFaults, cutStreams: 0.02 }, seed: settings.seed, paceMs: 3 }).start()
