@@ -5,7 +5,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { createMemoryCounters } from '../src/ledger/counters/memory-counters.js'
 import { createCallBudget, SharedBudgets, type BudgetLevel, type BudgetRule, type CallBound, type RateRules } from '../src/ledger/budgets/index.js'
-import type { PlannedCall } from '../src/ledger/index.js'
+import { durablyNoted, type PlannedCall } from '../src/ledger/index.js'
 import { noCost, noUsage, systemClock, usd } from '../src/quantities/index.js'
 import { commandLine, median, packageVersion, table, writeReport } from './report.js'
 
@@ -55,12 +55,12 @@ const cases: readonly { readonly name: string; readonly levels: readonly BudgetL
   { name: '… and headers', levels: levels(dollarsAndCalls, rates), headers: true },
 ]
 
-const done = Promise.resolve()
+const noted = Promise.resolve(durablyNoted)
 const started = performance.now()
 
 async function round(one: (typeof cases)[number]): Promise<number> {
   const counters = createMemoryCounters()
-  const shared = new SharedBudgets({ counters, ledger: { recordIntent: () => done }, clock: systemClock })
+  const shared = new SharedBudgets({ counters, ledger: { recordIntent: () => noted }, clock: systemClock })
   const before = process.cpuUsage()
   for (let call = 0; call < settings.calls; call++) {
     const all = one.fresh ? [...one.levels, { kind: 'run' as const, id: `key_1/${call % 1000}`, name: 'run', rules: dollarsAndCalls }] : one.levels

@@ -1,8 +1,12 @@
 // What the books cost a request: the same gateway with the ledger in memory, on disk with each durability, in PostgreSQL and with Redis
-// in front, in interleaved rounds. Claim: durable records add at most 2 ms to the median (one group commit before a call, one before its last byte).
+// in front, in interleaved rounds. Claim: durable records add at most 2 ms to the median. Group commits in a call's way: `strict` one before it is sent
+// and one before its last byte; `disk` the latter, and before a stream's first byte one that began when the call was sent.
 // Usage: npm run bench:durability -- [--rounds 3] [--seconds 5] [--concurrency 1,16,64,256] [--modes json,sse] [--database URL] [--redis URL]
+//        npm run bench:durability -- --alone [--calls 500]: the ledger without a gateway, one call after the other; its counts of writes and syncs
+//        don't depend on what else the machine does.
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { aloneCells, ledgerAlone } from './durability-alone.js'
 import type { Child } from './gateway/children.js'
 import { hasWrk, load, type Mode, type Run } from './gateway/load.js'
 import { benchKey, missing, startBursar, startUpstreamProcess, type Target } from './gateway/targets.js'
@@ -24,8 +28,11 @@ async function main(): Promise<number> {
       modes: { type: 'string', default: 'json,sse' },
       database: { type: 'string' },
       redis: { type: 'string' },
+      alone: { type: 'boolean', default: false },
+      calls: { type: 'string', default: '500' },
     },
   })
+  if (values.alone) return alone(Number(values.calls))
   const rounds = Number(values.rounds)
   const seconds = Number(values.seconds)
   const concurrencies = values.concurrency.split(',').map(Number)
@@ -40,6 +47,7 @@ async function main(): Promise<number> {
     { name: 'memory', ledger: { store: 'memory' } },
     { name: 'file, process', ledger: { durability: 'process' } },
     { name: 'file, disk', ledger: { durability: 'disk' } },
+    { name: 'file, strict', ledger: { durability: 'strict' } },
     ...(values.database === undefined ? [] : [{ name: 'PostgreSQL', ledger: database }]),
     ...(values.database === undefined || values.redis === undefined ? [] : [{ name: 'PostgreSQL + Redis', ledger: { ...database, redis_url: values.redis } }]),
   ]
@@ -85,6 +93,16 @@ async function main(): Promise<number> {
   console.log(`\n${table(['mode', right('connections'), 'ledger', right('requests/s'), right('p50 ms'), right('added p50 ms'), right('p99 ms'), right('CPU ms'), right('peak MB'), right('errors')], rows)}\n`)
   console.log(kept ? 'Durable records add at most 2 ms to the median everywhere.' : 'Somewhere durable records add more than 2 ms to the median.')
   return kept ? 0 : 1
+}
+
+async function alone(calls: number): Promise<number> {
+  const rows: string[][] = []
+  for (const stream of [false, true]) for (const durability of ['process', 'disk', 'strict'] as const) rows.push(aloneCells(await ledgerAlone(durability, stream, calls)))
+  const right = (title: string) => ({ title, align: 'right' as const })
+  const waits = ['waits before it is sent, ms', 'before its first byte', 'before its last'].map(right)
+  console.log(`${commandLine('bench:durability')}   ${packageVersion()}, Node ${process.version}; ${calls} calls one after the other, medians`)
+  console.log(`\n${table(['call', 'durability', right('CPU ms'), right('writes'), right('syncs'), ...waits], rows)}\n`)
+  return 0
 }
 
 process.exitCode = await main()

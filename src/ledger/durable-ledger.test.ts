@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openDurableLedger, type DurableLedger, type DurableLedgerSettings, type LedgerFault, type LedgerLag } from './durable-ledger.js'
 import { systemFiles, type FileOperations } from './journal/file-operations.js'
+import { readSegment } from './journal/fixtures/read-segment.js'
 import { intentRecord } from './journal/fixtures/records.js'
+import { findSegments } from './journal/segment.js'
 import { callRecord } from './ledger-contract.js'
 import type { Control } from './worker/fixtures/fake-store.js'
 import type { Remote } from './worker/store-worker.js'
@@ -188,9 +190,38 @@ describe('with a journal that can not be written', () => {
     expect((await ledger.calls({ limit: 10 })).map(({ callId }) => callId)).toEqual(['call-9', 'call-2', 'call-1', 'call-0'])
   })
 
+  it('lets a call be made when its intent is written, and tells when that is on the disk', async () => {
+    const disk: Disk = { full: false }
+    const { ledger } = await open({ durability: 'disk', files: failing(disk), limits: { record: 0.1 } })
+    disk.held = true
+    const noted = await ledger.recordIntent(intentRecord({ callId: 'call-0', stream: true }))
+    const left = findSegments(join(directory, 'journals')).flatMap(({ path }) => readSegment(path).records)
+    expect(left).toMatchObject([{ type: 'intent', record: { callId: 'call-0' } }])
+    await expect(noted.durable()).rejects.toMatchObject({ code: 'ledger_unavailable', status: 503 })
+    disk.held = false
+    disk.syncing?.()
+    await noted.durable()
+    expect(noted.durable()).toBeUndefined()
+    await ledger.recordCall(callRecord({ callId: 'call-0' }))
+    expect(await ledger.calls({ limit: 10 })).toMatchObject([{ callId: 'call-0', end: 'complete' }])
+  })
+
+  it('lets no call be made before its intent is on the disk when it is strict', async () => {
+    const disk: Disk = { full: false }
+    const { ledger } = await open({ durability: 'strict', files: failing(disk) })
+    disk.held = true
+    let mayBeMade = false
+    const noting = ledger.recordIntent(intentRecord({ callId: 'call-0' })).then(() => (mayBeMade = true))
+    await expect.poll(() => disk.syncing).toBeDefined()
+    expect(mayBeMade).toBe(false)
+    disk.held = false
+    disk.syncing?.()
+    await noting
+  })
+
   it('refuses an intent that takes too long, and says that its call was never made if it is written after all', async () => {
     const disk: Disk = { full: false }
-    const { ledger, control } = await open({ durability: 'disk', files: failing(disk), limits: { record: 0.1 } })
+    const { ledger, control } = await open({ durability: 'strict', files: failing(disk), limits: { record: 0.1 } })
     disk.held = true
     await expect(ledger.recordIntent(intentRecord({ callId: 'slow', held: [{ counter: 'c', amount: 5n }] }))).rejects.toMatchObject({ code: 'ledger_unavailable' })
     disk.held = false

@@ -6,13 +6,13 @@ import { BursarError } from '../errors/index.js'
 import { noCost, noUsage } from '../quantities/index.js'
 import type { AccountStore } from './accounts/contract.js'
 import { lockDatabase } from './journal/database-lock.js'
-import { openFileJournal, type Durability, type FileJournal } from './journal/file-journal.js'
+import { openFileJournal, type FileJournal } from './journal/file-journal.js'
 import type { FileOperations } from './journal/file-operations.js'
 import { LateRecords } from './journal/late-records.js'
 import { ProcessMark } from './journal/process-mark.js'
 import { findSegments } from './journal/segment.js'
 import { ledgerUnavailable } from './journal/unavailable.js'
-import type { CallFilter, DecisionFilter, Ledger, OutcomeFilter } from './ledger.js'
+import { durablyNoted, type CallFilter, type DecisionFilter, type Ledger, type NotedCall, type OutcomeFilter } from './ledger.js'
 import type { CallRecord, CorrectionRecord, DecisionRecord, IntentRecord, LedgerRecord, LedgerTotals, OutcomeRecord } from './record.js'
 import type { Report, ReportQuery } from './report/contract.js'
 import type { TrialEvidence, TrialFilter } from './trial.js'
@@ -21,18 +21,28 @@ import { journalDirectory, markName } from './worker/adopt.js'
 import { Housekeeping, type RetentionSettings } from './worker/housekeeping.js'
 import type { LedgerFault } from './worker/messages.js'
 import { StoreWorker, type Remote } from './worker/store-worker.js'
+import { TimeLimit } from './time-limit.js'
 import { within } from './within.js'
 
-export type { Durability } from './journal/file-journal.js'
 export type { LedgerFault } from './worker/messages.js'
 export type { RetentionSettings } from './worker/housekeeping.js'
 export type { Remote } from './worker/store-worker.js'
+
+/**
+ * What records survive, and when. Nothing is lost when the process dies, with any of them.
+ * - `process`: no more than that; a loss of power may take the last seconds.
+ * - `disk`: a loss of power too. That a call is about to be made is handed to the system before it is, and synced to the disk while the provider
+ *   works, before anything of its answer is shown; how it ended is on the disk before the answer's last byte. A loss of power in the few
+ *   milliseconds between can take a call of which nobody has seen anything, and which the provider may bill.
+ * - `strict`: nothing is sent to a provider before the disk has it.
+ */
+export type Durability = 'process' | 'disk' | 'strict'
 
 export interface DurableLedgerSettings {
   /** Directory of the journals, on a local disk: each process has its own directory in it. Made when it isn't there. */
   readonly journals: string
   readonly store: StoreSettings
-  /** What an awaited record survives: a power failure (`disk`, the default) or the death of the process. */
+  /** What records survive; `disk` unless given. */
   readonly durability?: Durability | undefined
   /** Id of this process, never used before: letters, digits, dots, dashes, underscores. Made up unless given. */
   readonly holder?: string | undefined
@@ -153,6 +163,8 @@ export class DurableLedger implements Ledger, OutcomeReader {
   private readonly housekeeping: Housekeeping
   private readonly limits: DurableLedgerLimits
   private readonly lagTimer: NodeJS.Timeout
+  private readonly isStrict: boolean
+  private readonly recording: TimeLimit
   private refusal: string | undefined
   private closing: Promise<void> | undefined
 
@@ -166,11 +178,13 @@ export class DurableLedger implements Ledger, OutcomeReader {
     this.holder = holder
     this.recovered = settings.recovered
     this.limits = limits
+    this.isStrict = durability === 'strict'
+    this.recording = new TimeLimit(limits.record, () => ledgerUnavailable('The disk takes too long to write the ledger’s journal. Try again in a moment.'))
     this.all = worker.group<Store & OutcomeReader>('store', slowMethods)
     this.store = this.all
     this.accounts = worker.group<AccountStore>('accounts')
     this.journal = openFileJournal(
-      { directory: own, holder, durability, segmentBytes, files },
+      { directory: own, holder, durability: durability === 'process' ? 'process' : 'disk', segmentBytes, files },
       {
         onAdvance: (state, records) => worker.advance(state, records),
         onFault: (error, lostNotes) => this.fault({ kind: 'journal', message: `the journal could not be written${lostNotes > 0 ? `; ${lostNotes} decisions are lost` : ''}`, error }),
@@ -207,16 +221,25 @@ export class DurableLedger implements Ledger, OutcomeReader {
   }
 
   /** Rejects also while records of calls wait for the disk: money that can't be accounted for must not be spent. */
-  async recordIntent(record: IntentRecord): Promise<void> {
-    const appended = this.append({ type: 'intent', record })
+  async recordIntent(record: IntentRecord): Promise<NotedCall> {
+    const entry: LedgerRecord = { type: 'intent', record }
+    this.refuseWhenUnwritable()
+    // Of a stream the first bytes wait for the disk, of another answer only the last: by then its own record is on the way there as well.
+    const noting: Promise<NotedCall> = this.isStrict ? this.journal.append(entry).then(() => durablyNoted) : this.journal.begin(entry, record.stream)
     let refused = false
     // Refused for taking too long, and written after all: the call is never made, and must not count as lost.
-    appended.then(
+    noting.then(
       () => (refused ? this.recordCall(neverMade(record)).catch(() => undefined) : undefined),
       () => undefined,
     )
     try {
-      await this.inTime(appended)
+      const noted = await this.inTime(noting)
+      return {
+        durable: () => {
+          const durable = noted.durable()
+          return durable && this.inTime(durable)
+        },
+      }
     } catch (error) {
       refused = true
       throw error
@@ -354,18 +377,22 @@ export class DurableLedger implements Ledger, OutcomeReader {
     }
   }
 
-  private append(entry: LedgerRecord): Promise<void> {
-    if (this.refusal !== undefined) return Promise.reject(ledgerUnavailable(this.refusal))
-    if (this.late.size > 0) return Promise.reject(ledgerUnavailable('The ledger can not write to its journal, so nothing may be spent now.'))
-    return this.journal.append(entry)
+  private async append(entry: LedgerRecord): Promise<void> {
+    this.refuseWhenUnwritable()
+    await this.journal.append(entry)
+  }
+
+  private refuseWhenUnwritable(): void {
+    this.refuseWhenEnded()
+    if (this.late.size > 0) throw ledgerUnavailable('The ledger can not write to its journal, so nothing may be spent now.')
   }
 
   private refuseWhenEnded(): void {
     if (this.refusal !== undefined) throw ledgerUnavailable(this.refusal)
   }
 
-  private inTime(recorded: Promise<void>): Promise<void> {
-    return within(this.limits.record, recorded, () => ledgerUnavailable('The disk takes too long to write the ledger’s journal. Try again in a moment.'))
+  private inTime<Value>(recorded: Promise<Value>): Promise<Value> {
+    return this.recording.on(recorded)
   }
 
   private fence(): void {

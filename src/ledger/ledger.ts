@@ -42,6 +42,18 @@ export interface LedgerReader extends TrialReader {
   report(query: ReportQuery): Promise<Report>
 }
 
+/** A call that was noted as about to be made. */
+export interface NotedCall {
+  /**
+   * Resolves when the note is as durable as the store is set to make it; `undefined` when it is. To be awaited before anything of an answer is
+   * shown. Rejects with `ledger_unavailable` when that fails: the call goes on to count, and its record is due all the same.
+   */
+  durable(): Promise<void> | undefined
+}
+
+/** The note of a call that is durable already. */
+export const durablyNoted: NotedCall = { durable: () => undefined }
+
 /**
  * The append-only record of decisions, calls, outcomes and budgets. What a method resolves for is as durable as the store is
  * set to make it. Everything recorded is kept in the order of the calls to these methods.
@@ -49,8 +61,11 @@ export interface LedgerReader extends TrialReader {
 export interface Ledger extends LedgerReader {
   /** Durable at the latest with the next record that is awaited. */
   recordDecision(record: DecisionRecord): void
-  /** Notes that a call is about to be made. Rejects with `ledger_unavailable` (503) when it can't be made durable: then the call must not be made. */
-  recordIntent(record: IntentRecord): Promise<void>
+  /**
+   * Notes that a call is about to be made; it may be made when this resolves, since the note survives the death of this process then. Rejects with
+   * `ledger_unavailable` (503) when it can't be noted: then the call must not be made.
+   */
+  recordIntent(record: IntentRecord): Promise<NotedCall>
   /** Notes how a call ended. Keeps trying when the store can't take it now (the promise rejects once it has given up waiting, the record is kept all the same). */
   recordCall(record: CallRecord): Promise<void>
   recordOutcome(record: OutcomeRecord): Promise<void>

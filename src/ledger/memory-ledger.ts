@@ -1,5 +1,5 @@
 import { addCost, addMoney, addUsage, noCost, noUsage, zeroMoney, type Cost, type Usage } from '../quantities/index.js'
-import type { CallFilter, DecisionFilter, Ledger, OutcomeFilter } from './ledger.js'
+import { durablyNoted, type CallFilter, type DecisionFilter, type Ledger, type NotedCall, type OutcomeFilter } from './ledger.js'
 import type { CallRecord, CorrectionRecord, DecisionRecord, LedgerTotals, OutcomeRecord } from './record.js'
 import { addTotals, cutPeriod, nobodysCall, noTotals, reportOf, totalsOfCall, totalsOfCorrection, valueOf } from './report/aggregate.js'
 import type { Dimension, Report, ReportQuery, ReportTotals } from './report/contract.js'
@@ -52,8 +52,8 @@ export class MemoryLedger implements Ledger {
   }
 
   /** A call that is under way is known to its process, and this ledger knows no more than its process. */
-  recordIntent(): Promise<void> {
-    return done
+  recordIntent(): Promise<NotedCall> {
+    return noted
   }
 
   recordOutcome(record: OutcomeRecord): Promise<void> {
@@ -155,6 +155,7 @@ export class MemoryLedger implements Ledger {
 }
 
 const done = Promise.resolve()
+const noted = Promise.resolve(durablyNoted)
 const noTrialCost: TrialCost = { calls: 0, usd: zeroMoney, seconds: 0, joules: 0 }
 
 function plusCost({ calls, usd, seconds, joules }: TrialCost, cost: Cost, more: number): TrialCost {

@@ -129,6 +129,48 @@ async function read(running: AsyncGenerator<Delta, unknown>): Promise<Delta[]> {
     deltas.push(step.value)
   }
 }
+
+describe('the note of a call that is on its way to the disk', () => {
+  /** A budget whose notes become durable when it is told. */
+  function noting(): { readonly budget: CallBudget; readonly end: (fault?: BursarError) => void } {
+    let end: (fault?: BursarError) => void = () => undefined
+    const durable = new Promise<void>((resolve, reject) => (end = (fault) => (fault ? reject(fault) : resolve())))
+    const noted = Promise.resolve({ durable: () => durable })
+    const shared = new SharedBudgets({ counters: createMemoryCounters(), ledger: { recordIntent: () => noted }, clock })
+    return { budget: createCallBudget([], { shared }), end }
+  }
+  const speaking: Play = async function* () {
+    await Promise.resolve()
+    yield start
+    yield text('Hello')
+    return done
+  }
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+  it('is waited for before the first content is passed on, and not before the call is sent', async () => {
+    plays = [speaking]
+    const { budget, end } = noting()
+    const shown: unknown[] = []
+    const running = environment(undefined, budget).call('m', request)
+    const first = running.next().then(({ value }) => shown.push(value))
+    await turn()
+    expect([open, shown]).toEqual([1, []])
+    end()
+    await first
+    expect(shown).toEqual([start])
+    expect(await read(running)).toEqual([text('Hello')])
+  })
+
+  it('ends the call when it can not be kept, with nothing shown and the call recorded as sent', async () => {
+    plays = [speaking]
+    const { budget, end } = noting()
+    const running = environment(undefined, budget).call('m', request)
+    end(new BursarError('no disk', { code: 'ledger_unavailable', status: 503 }))
+    await expect(running.next()).rejects.toMatchObject({ code: 'ledger_unavailable' })
+    expect([open, told]).toEqual([0, ['failed']])
+    expect(await ledger.calls({ limit: 1 })).toMatchObject([{ end: 'failed', errorCode: 'ledger_unavailable' }])
+  })
+})
 const records = async () => (await ledger.calls({ limit: 100 })).toReversed()
 const say = (...deltas: readonly Delta[]): Play =>
   async function* ({ progress }) {

@@ -352,7 +352,10 @@ class Attempt {
     }
   }
 
-  /** Passes the provider's deltas on. What comes before content (`start`, usage) is held back, so that a fallback stays possible. */
+  /**
+   * Passes the provider's deltas on. What comes before content (`start`, usage) is held back, so that a fallback stays possible; and all of it
+   * until the ledger's note of the call is durable, which goes on beside the provider's work.
+   */
   async *relay(stream: AsyncGenerator<Delta, ProviderResult>): AsyncGenerator<Delta, Completion> {
     let held: Delta[] | undefined
     try {
@@ -369,6 +372,7 @@ class Attempt {
             ;(held ??= []).push(delta)
             continue
           }
+          await this.held?.durable()
           this.yielded = true
           this.firstTokenSeconds = this.heardAt - this.startedAt
           this.deployment.answers(this.place)

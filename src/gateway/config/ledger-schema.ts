@@ -36,10 +36,14 @@ export const ledgerSchema = z.strictObject({
       'Folder of the journal, which everything is written to before it reaches the database. Must outlive the process. Beside the database when left out.',
     ),
   durability: z
-    .enum(['disk', 'process'])
+    .enum(['disk', 'strict', 'process'])
     .default('disk')
     .describe(
-      'What a record must survive before a call goes on: `disk` a loss of power (the journal is flushed to the disk, many records at once), `process` only the death of this process.',
+      'What records survive. With each of them nothing is lost when the process dies. ' +
+        '`disk`: the note of a call is written before the call is made and synced to the disk while the provider works; ' +
+        'a stream begins once it is there, and no answer ends before the disk has its record. ' +
+        'A loss of power in the few milliseconds after a call was sent can take the note of it, which the provider may bill. ' +
+        '`strict`: a call is sent once the disk has its note. `process`: a loss of power may take the last seconds.',
     ),
   keep_days: days().default(90).describe('How long records of single calls are kept; sums in reports stay exact for ever; days.'),
   keep_gib: z

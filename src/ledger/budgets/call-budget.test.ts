@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { BudgetExceeded, BursarError } from '../../errors/index.js'
 import { picoUsd, usd } from '../../quantities/index.js'
 import type { HoldOutcome } from '../counters/contract.js'
+import { durablyNoted } from '../ledger.js'
 import { createCallBudget } from './call-budget.js'
 import { budgetWorld, hard, level, needing, planned, soft, taking } from './fixtures/budget-world.js'
 import { settled } from './fixtures/hand-clock.js'
@@ -308,7 +309,7 @@ describe('alerts', () => {
     const world = budgetWorld()
     const shared = new SharedBudgets({
       counters: world.counters,
-      ledger: { recordIntent: () => Promise.resolve() },
+      ledger: { recordIntent: () => Promise.resolve(durablyNoted) },
       clock: world.clock,
       alert: () => {
         throw new Error('receiver is gone')

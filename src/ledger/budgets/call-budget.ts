@@ -67,8 +67,7 @@ class LevelsBudget implements CallBudget {
   async hold(plan: PlannedCall, bound: CallBound, options: HoldOptions = {}): Promise<Held> {
     const { compiled, parts } = this
     if (compiled.counts.length === 0) {
-      await parts.shared.ledger.recordIntent({ ...plan, usage: bound.usage, cost: bound.cost, held: [] })
-      return uncounted
+      return uncounted(await parts.shared.ledger.recordIntent({ ...plan, usage: bound.usage, cost: bound.cost, held: [] }))
     }
     // Calls of one request that begin at once are one request: the others wait until it is counted.
     while (!this.counted && this.counting) await this.counting.catch(() => {})
@@ -175,7 +174,7 @@ class LevelsBudget implements CallBudget {
         durable = outcome.durable
       }
       granted = true
-      if (!durable) await ledger.recordIntent(intent)
+      if (!durable) held.noted = await ledger.recordIntent(intent)
       return held
     } catch (thrown) {
       // The call is not made, so nothing may stay reserved for it.

@@ -1,4 +1,5 @@
 import type { Budget, Cost, Unit, Usage } from '../../quantities/index.js'
+import type { NotedCall } from '../ledger.js'
 import type { CallRecord, PlannedCall } from '../record.js'
 
 /** The window of time that a limit is for; days and months are UTC. */
@@ -56,8 +57,8 @@ export interface HeldEnd extends Pick<CallRecord, 'usage' | 'cost'> {
   readonly sent?: boolean | undefined
 }
 
-/** A hold that was granted: to be closed with the call's end, whatever it was. */
-export interface Held {
+/** A hold that was granted: to be closed with the call's end, whatever it was. `durable` is of the note that the call is about to be made. */
+export interface Held extends NotedCall {
   /**
    * What each counter is settled to for this end of the call: goes into the call's record before `settle`. Never throws: what isn't
    * known of the end (a price), or is no amount, is settled to what was reserved for it.
@@ -77,7 +78,7 @@ export interface CallBudget extends Budget {
   /** Units that some hard limit (or rate) counts: their bound must be known. */
   readonly limited: ReadonlySet<Unit>
   /**
-   * Reserves the bound at every level or at none, and notes the call as about to be made; durable when it resolves. Throws, before
+   * Reserves the bound at every level or at none, and notes the call as about to be made: it may be when this resolves. Throws, before
    * anything is reserved: `BudgetExceeded`; `rate_limited` (429, with the seconds to wait; without them when the call alone is more
    * than the rate allows); `ledger_unavailable` (503); the reason of the cancellation when it comes while waiting for a rate; and
    * `RangeError` when the bound is no amount.

@@ -1,5 +1,6 @@
 import { spendOf, units, type Spend } from '../../quantities/index.js'
 import type { Line } from '../counters/contract.js'
+import { durablyNoted, type NotedCall } from '../ledger.js'
 import type { Held, HeldEnd } from './contract.js'
 import type { Known, Place } from './known.js'
 import { amountOf, type Count } from './lines.js'
@@ -34,10 +35,14 @@ export class OwnUse {
 }
 
 /** A hold that nothing counts. */
-export const uncounted: Held = { settled: () => [], settle: () => {} }
+export function uncounted(noted: NotedCall): Held {
+  return { settled: () => [], settle: () => {}, durable: () => noted.durable() }
+}
 
 /** What a call reserved: lines of counters, limits of its request, or both. */
 export class HeldCall implements Held {
+  /** That the call is noted: by the counters themselves unless it is said otherwise. */
+  noted: NotedCall = durablyNoted
   private open = true
   private ownActual: readonly bigint[] | undefined
 
@@ -49,6 +54,10 @@ export class HeldCall implements Held {
     private readonly own: readonly OwnAmount[],
     private readonly ownUse: OwnUse,
   ) {}
+
+  durable(): Promise<void> | undefined {
+    return this.noted.durable()
+  }
 
   settled(end: HeldEnd): readonly bigint[] {
     const spend = spendOf(end)

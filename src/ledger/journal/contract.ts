@@ -6,6 +6,15 @@ export interface JournalPosition {
   readonly offset: number
 }
 
+/** A record that is in the file. */
+export interface Begun {
+  /**
+   * Resolves when the record is durable; `undefined` when it is. Rejects when the disk failed: then it was taken out of the file, and is written
+   * again when that can be.
+   */
+  durable(): Promise<void> | undefined
+}
+
 /**
  * The file that everything is written to first: one write for all that came in a turn of the event loop, made durable together,
  * and read from there into the database, live and after a crash alike.
@@ -13,6 +22,12 @@ export interface JournalPosition {
 export interface Journal {
   /** Appends; durable at the latest with the next `append` that is awaited. */
   note(record: LedgerRecord): void
+  /**
+   * Appends, and resolves when it is written: it survives the death of this process then, and `durable` of the answer tells when it
+   * survives what the journal is to survive. The disk is asked at once when `soon` is set, else when somebody waits or after a moment.
+   * Rejects with `ledger_unavailable` when it could not be written: then nothing of it is in the journal.
+   */
+  begin(record: LedgerRecord, soon: boolean): Promise<Begun>
   /** Appends, and resolves when it is durable. Rejects with `ledger_unavailable` when it could not be written: then nothing of it is in the journal. */
   append(record: LedgerRecord): Promise<void>
   readonly end: JournalPosition

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { callRecord } from '../ledger-contract.js'
 import type { LedgerRecord } from '../record.js'
 import { openFileJournal, type FileJournal, type FileJournalObserver, type FileJournalSettings, type SegmentState } from './file-journal.js'
@@ -17,6 +17,7 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'bursar-journal-'))
 })
 afterEach(async () => {
+  vi.useRealTimers()
   for (const journal of open.splice(0)) await journal.close()
   rmSync(directory, { recursive: true, force: true })
 })
@@ -32,22 +33,23 @@ const idsOf = (records: readonly LedgerRecord[]) => records.map((entry) => (entr
 const everything = () => findSegments(directory).flatMap(({ path }) => readSegment(path).records)
 
 describe.each(['process', 'disk'] as const)('a journal that is durable for the %s', (durability) => {
-  it('has every record in the order in which it came, awaited or not', async () => {
+  it('has every record in the order in which it came, awaited or not', { timeout: 240_000 }, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(anyLedgerRecord, fc.boolean(), fc.boolean())), async (entries) => {
+      fc.asyncProperty(fc.array(fc.tuple(anyLedgerRecord, fc.constantFrom('append', 'note', 'begin', 'begin soon'), fc.boolean())), async (entries) => {
         rmSync(directory, { recursive: true, force: true })
         const journal = journalOf({ durability, segmentBytes: 2000 })
         const appended: Promise<void>[] = []
-        for (const [entry, awaited, pause] of entries) {
-          if (awaited) appended.push(journal.append(entry))
-          else journal.note(entry)
+        for (const [entry, how, pause] of entries) {
+          if (how === 'append') appended.push(journal.append(entry))
+          else if (how === 'note') journal.note(entry)
+          else appended.push(journal.begin(entry, how === 'begin soon').then((begun) => begun.durable()))
           if (pause) await Promise.all(appended)
         }
         await journal.close()
         await Promise.all(appended)
         expect(everything()).toEqual(entries.map(([entry]) => entry))
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     )
   })
 
@@ -57,6 +59,24 @@ describe.each(['process', 'disk'] as const)('a journal that is durable for the %
       await journal.append(call(`call-${index}`))
       expect(idsOf(everything())).toHaveLength(index + 1)
     }
+  })
+
+  it('keeps nothing of a record that was begun and could not be written', async () => {
+    let full = false
+    const files: FileOperations = {
+      ...systemFiles,
+      write(...args) {
+        if (full) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+        return systemFiles.write(...args)
+      },
+    }
+    const journal = journalOf({ durability, files })
+    await journal.begin(call('before'), false)
+    full = true
+    await expect(journal.begin(call('refused'), false)).rejects.toMatchObject({ code: 'ledger_unavailable', status: 503 })
+    full = false
+    await journal.append(call('after'))
+    expect(idsOf(everything())).toEqual(['before', 'after'])
   })
 
   it('writes once for all that came in a turn', async () => {
@@ -275,6 +295,89 @@ describe('syncs', () => {
     waiting.shift()?.(null)
     await next
     expect(findSegments(directory).map(({ path }) => idsOf(readSegment(path).records))).toEqual([['a'], ['note', 'c']])
+  })
+
+  it('are not waited for by a record that is begun, and are asked for at once where that is wanted', async () => {
+    const { waiting, files } = heldSyncs()
+    const journal = journalOf({ durability: 'disk', files })
+    const first = await journal.begin(call('a'), true)
+    expect(idsOf(everything())).toEqual(['a'])
+    expect(waiting).toHaveLength(1)
+    // Written while the sync of the one before is under way.
+    const second = await journal.begin(call('b'), true)
+    expect(idsOf(everything())).toEqual(['a', 'b'])
+    expect(waiting).toHaveLength(1)
+    const before = journal.end
+    waiting.shift()?.(null)
+    await first.durable()
+    expect(first.durable()).toBeUndefined()
+    expect(journal.end.offset).toBeGreaterThan(before.offset)
+    const told: string[] = []
+    const durable = second.durable()?.then(() => told.push('b'))
+    await expect.poll(() => waiting.length).toBe(1)
+    expect(told).toEqual([])
+    waiting.shift()?.(null)
+    await durable
+    expect(told).toEqual(['b'])
+    expect(journal.end.offset).toBe(statSync(findSegments(directory)[0]?.path ?? '').size)
+  })
+
+  it('are shared by a record that is begun and one that is waited for', async () => {
+    // No moment passes, however slow the machine is.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { waiting, files } = heldSyncs()
+    const journal = journalOf({ durability: 'disk', files })
+    const begun = await journal.begin(call('a'), false)
+    const appended = journal.append(call('b'))
+    await expect.poll(() => waiting.length).toBe(1)
+    waiting.shift()?.(null)
+    await appended
+    expect(begun.durable()).toBeUndefined()
+    await journal.flush()
+    expect(waiting).toEqual([])
+  })
+
+  it('come by themselves for a record that nobody waits for', async () => {
+    const { waiting, files } = heldSyncs()
+    const journal = journalOf({ durability: 'disk', files })
+    const begun = await journal.begin(call('a'), false)
+    await expect.poll(() => waiting.length).toBe(1)
+    waiting.shift()?.(null)
+    await begun.durable()
+    expect(begun.durable()).toBeUndefined()
+  })
+
+  it('that fail are told to those who wait, and what was begun is written again, before what came later', async () => {
+    const { waiting, files } = heldSyncs()
+    const journal = journalOf({ durability: 'disk', files })
+    const first = await journal.begin(call('a'), true)
+    const second = await journal.begin(call('b'), true)
+    const durable = [first.durable(), second.durable()].map((one) => expect(one).rejects.toMatchObject({ code: 'ledger_unavailable' }))
+    const later = journal.append(call('c'))
+    waiting.shift()?.(Object.assign(new Error('EIO'), { code: 'EIO' }))
+    await Promise.all(durable)
+    await expect(first.durable()).rejects.toMatchObject({ code: 'ledger_unavailable' })
+    await expect.poll(() => waiting.length).toBe(1)
+    waiting.shift()?.(null)
+    await later
+    expect(findSegments(directory).map(({ path }) => idsOf(readSegment(path).records))).toEqual([[], ['a', 'b', 'c']])
+  })
+
+  it('end a segment that is full before more is written', async () => {
+    const { waiting, files } = heldSyncs()
+    const journal = journalOf({ durability: 'disk', files, segmentBytes: 500 })
+    await journal.begin(call('a'), true)
+    const written: string[] = []
+    const second = journal.begin(call('b'), true).then(() => written.push('b'))
+    const third = journal.append(call('c'))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(written).toEqual([])
+    waiting.shift()?.(null)
+    await second
+    await expect.poll(() => waiting.length).toBe(1)
+    waiting.shift()?.(null)
+    await third
+    expect(findSegments(directory).map(({ path }) => idsOf(readSegment(path).records))).toEqual([['a'], ['b', 'c']])
   })
 
   it('refuses records when too much waits for a disk that hangs', async () => {

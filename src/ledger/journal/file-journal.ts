@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { setImmediate as soon } from 'node:timers'
 import type { LedgerRecord } from '../record.js'
-import type { Journal, JournalPosition } from './contract.js'
+import type { Begun, Journal, JournalPosition } from './contract.js'
 import { systemFiles, type FileOperations } from './file-operations.js'
 import { Group } from './group.js'
 import { blankLine } from './line.js'
@@ -48,6 +48,10 @@ interface OpenSegment {
   readonly sequence: number
   /** Bytes that are durable. */
   offset: number
+  /** Bytes that are written. */
+  written: number
+  /** Takes nothing any more: it is closed when no sync of it is under way. */
+  spent: boolean
   /** Until the first sync: the file's name isn't durable either. */
   unnamed: boolean
 }
@@ -56,6 +60,10 @@ const defaultSegmentBytes = 64 * 1024 * 1024
 const defaultMaxWaitingBytes = 16 * 1024 * 1024
 /** Notes wait a moment for a record that somebody waits for, so that they share its write. */
 const noteMs = 5
+/** What was begun waits a moment for a record that somebody waits for, so that they share its sync. */
+const lingerMs = 3
+/** Groups kept for the next use, with their memory. */
+const spareGroups = 4
 /** Before notes are tried again that could not be written. */
 const retryMs = 250
 
@@ -66,22 +74,26 @@ export function openFileJournal(settings: FileJournalSettings, observer: FileJou
 
 /**
  * The journal in files. What comes in one turn of the event loop is written with one system call at the end of that turn; with
- * `disk`, one sync is under way at a time, and what comes meanwhile makes up the next group. A write or a sync that fails is taken back, so
+ * `disk`, one sync is under way at a time, and what comes meanwhile makes up the next group; it is written when the sync is over, or at once where
+ * somebody waits for that (`begin`). A write or a sync that fails is taken back, so
  * that nothing of it stays in the file, and everybody who waited for it is told. After a sync that failed, the file isn't written to any more.
  */
 export class FileJournal implements Journal {
   private readonly files: FileOperations
   private readonly segmentBytes: number
   private readonly maxWaitingBytes: number
-  private gathering = new Group()
-  private spare = new Group()
-  /** The group whose sync is under way. */
-  private syncing: Group | undefined
+  private gathering = this.newGroup()
+  private readonly spare: Group[] = []
+  /** Groups that are in the file and not in a sync. */
+  private unsynced: Group[] = []
+  /** Groups whose sync is under way; none when there is no sync. */
+  private syncing: Group[] = []
   private current: OpenSegment | undefined
   private sequence = 0
   private last: JournalPosition
   private scheduled = false
   private timer: NodeJS.Timeout | undefined
+  private lingering: NodeJS.Timeout | undefined
   private closed = false
 
   constructor(
@@ -117,11 +129,23 @@ export class FileJournal implements Journal {
     return appended
   }
 
+  async begin(record: LedgerRecord, soon: boolean): Promise<Begun> {
+    if (this.closed || this.gathering.lines.used > this.maxWaitingBytes) throw this.refusal()
+    const fate = this.gathering.begin(record)
+    this.flushSoon()
+    if (soon) void fate.durable()
+    await fate.written()
+    return fate
+  }
+
   /** Writes what was noted. Resolves when all that came before is durable, or has failed. */
   flush(): Promise<void> {
-    if (this.gathering.isEmpty) return this.syncing?.settled() ?? Promise.resolve()
-    this.flushSoon()
-    return this.gathering.settled()
+    const last = this.gathering.isEmpty ? (this.unsynced.at(-1) ?? this.syncing.at(-1)) : this.gathering
+    if (last === undefined) return Promise.resolve()
+    const settled = last.settled()
+    if (last === this.gathering) this.flushSoon()
+    else this.syncNow()
+    return settled
   }
 
   /** Writes what is left. Later records are refused. Waits as long as the disk does. */
@@ -130,7 +154,12 @@ export class FileJournal implements Journal {
     this.closed = true
     await this.flush()
     clearTimeout(this.timer)
+    clearTimeout(this.lingering)
     this.seal()
+  }
+
+  private newGroup(): Group {
+    return new Group(() => this.syncNow())
   }
 
   private refusal(): Error {
@@ -138,7 +167,7 @@ export class FileJournal implements Journal {
   }
 
   private flushSoon(): void {
-    if (this.scheduled || this.syncing !== undefined) return
+    if (this.scheduled || !this.mayWrite) return
     this.scheduled = true
     soon(() => this.write())
   }
@@ -150,51 +179,100 @@ export class FileJournal implements Journal {
     }, milliseconds).unref()
   }
 
+  /** While a sync is under way only what somebody wants written is, and only into the same file. */
+  private get mayWrite(): boolean {
+    if (this.syncing.length === 0) return true
+    return this.gathering.isBegun && this.current !== undefined && !this.isSpent(this.current)
+  }
+
+  private isSpent({ spent, written }: OpenSegment): boolean {
+    return spent || written >= this.segmentBytes
+  }
+
   private write(): void {
     this.scheduled = false
-    if (this.syncing !== undefined) return
     const group = this.gathering
-    if (group.isEmpty) return
-    this.gathering = this.spare
-    this.spare = group
+    if (group.isEmpty || !this.mayWrite) return
+    this.gathering = this.spare.pop() ?? this.newGroup()
     let segment: OpenSegment
     try {
       segment = this.current ?? this.openSegment()
     } catch (error) {
-      return this.giveUp(group, error)
+      return this.giveUp([group], error)
     }
     try {
-      this.writeAll(segment.file, group.lines.bytes, group.lines.used, segment.offset)
+      this.writeAll(segment.file, group.lines.bytes, group.lines.used, segment.written)
     } catch (error) {
-      if (!this.takeBack(segment)) this.seal()
-      return this.giveUp(group, error)
+      if (!this.takeBack(segment, segment.written)) this.retire(segment)
+      return this.giveUp([group], error)
     }
-    if (this.settings.durability === 'process') return this.settle(segment, group)
-    this.syncing = group
+    segment.written += group.lines.used
+    group.wasWritten()
+    if (this.settings.durability === 'process') return this.settle(segment, [group], segment.written)
+    this.unsynced.push(group)
+    if (group.isAwaited || !group.isBegun || this.isSpent(segment)) this.syncNow()
+    else this.syncLater()
+  }
+
+  private syncLater(): void {
+    this.lingering ??= setTimeout(() => {
+      this.lingering = undefined
+      this.syncNow()
+    }, lingerMs).unref()
+  }
+
+  /** Makes durable what is written, unless a sync is under way. */
+  private syncNow(): void {
+    const segment = this.current
+    if (segment === undefined || this.syncing.length > 0 || this.unsynced.length === 0) return
+    const to = segment.written
+    clearTimeout(this.lingering)
+    this.lingering = undefined
+    this.syncing = this.unsynced
+    this.unsynced = []
     this.sync(segment, (error) => {
-      this.syncing = undefined
-      if (error === null) return this.settle(segment, group)
-      // What the system does with pages that it failed to write is anybody's guess: this file is as long as it is now, and no longer.
-      this.takeBack(segment)
+      const groups = this.syncing
+      this.syncing = []
+      if (error === null) return this.settle(segment, groups, to)
+      const failed = [...groups, ...this.unsynced]
+      this.unsynced = []
+      // What the system does with pages that it failed to write is anybody's guess: this file is as long as it is durable, and no longer.
+      this.takeBack(segment, segment.offset)
       this.seal()
-      this.giveUp(group, error)
+      this.giveUp(failed, error)
     })
   }
 
-  private settle(segment: OpenSegment, group: Group): void {
-    const { records } = group
-    segment.offset += group.lines.used
-    this.last = { segment: segment.segment, offset: segment.offset }
+  private settle(segment: OpenSegment, groups: readonly Group[], to: number): void {
+    let records = 0
+    for (const group of groups) records += group.records
+    segment.offset = to
+    this.last = { segment: segment.segment, offset: to }
     this.observer.onAdvance?.({ ...this.last, path: segment.path, sequence: segment.sequence, sealed: false }, records)
-    if (segment.offset >= this.segmentBytes) this.seal()
-    group.succeed()
+    if (to === segment.written && this.isSpent(segment)) this.seal()
+    for (const group of groups) {
+      group.succeed()
+      this.keep(group)
+    }
     this.rest()
   }
 
-  /** Tells those who waited, and keeps for another try what nobody waits for. */
-  private giveUp(group: Group, error: unknown): void {
+  private keep(group: Group): void {
+    if (this.spare.length < spareGroups) this.spare.push(group)
+  }
+
+  /** Tells those who waited, and keeps the rest for another try. */
+  private giveUp(groups: readonly Group[], error: unknown): void {
     const failure = ledgerUnavailable('The ledger can not write to its journal, so nothing may be spent now.', error)
-    const { lines, records } = group.fail(failure)
+    const left: Buffer[] = []
+    let records = 0
+    for (const group of groups) {
+      const more = group.fail(failure)
+      left.push(more.lines)
+      records += more.records
+      this.keep(group)
+    }
+    const lines = Buffer.concat(left)
     const kept = !this.closed && lines.length + this.gathering.lines.used <= this.maxWaitingBytes
     if (records > 0 && kept) {
       this.gathering.prepend(lines, records)
@@ -206,8 +284,21 @@ export class FileJournal implements Journal {
 
   /** After a group: the next one, where somebody waits for it. */
   private rest(): void {
-    if (this.gathering.isAwaited) this.flushSoon()
+    if (this.gathering.isAwaited || this.gathering.isBegun) this.flushSoon()
     else if (!this.gathering.isEmpty && !this.closed) this.flushIn(noteMs)
+    if (this.unsynced.length === 0) return
+    const isWanted = this.unsynced.some((group) => group.isAwaited || !group.isBegun)
+    // What is going to be written is synced with it, except where the file takes no more.
+    if ((isWanted && !this.gathering.isAwaited) || (this.current !== undefined && this.isSpent(this.current))) this.syncNow()
+    else this.syncLater()
+  }
+
+  /** Writes no more to a segment, and closes it once what is in it is durable. */
+  private retire(segment: OpenSegment): void {
+    segment.spent = true
+    if (this.syncing.length > 0) return
+    if (this.unsynced.length > 0) this.syncNow()
+    else this.seal()
   }
 
   private sync(segment: OpenSegment, done: (error: Error | null) => void): void {
@@ -230,17 +321,20 @@ export class FileJournal implements Journal {
   }
 
   /**
-   * Leaves nothing after the durable end: cuts it off, or else makes it blank, ended by a line break, so that a reader skips it.
+   * Leaves nothing of a segment after its first `end` bytes: cuts it off, or else makes it blank, ended by a line break, so that a reader skips it.
    * False when the file takes neither; then it must not be written to any more.
    */
-  private takeBack({ file, offset }: OpenSegment): boolean {
+  private takeBack(segment: OpenSegment, end: number): boolean {
+    const { file } = segment
     try {
-      this.files.truncate(file, offset)
+      this.files.truncate(file, end)
+      segment.written = end
       return true
     } catch {
       try {
-        const left = this.files.size(file) - offset
-        if (left > 0) this.writeAll(file, blankLine(left), left, offset)
+        const left = this.files.size(file) - end
+        if (left > 0) this.writeAll(file, blankLine(left), left, end)
+        segment.written = end
         return true
       } catch {
         return false
@@ -264,7 +358,7 @@ export class FileJournal implements Journal {
         throw error
       }
       this.sequence++
-      return (this.current = { file, path, segment: header.segment, sequence: header.sequence, offset: line.length, unnamed: true })
+      return (this.current = { file, path, segment: header.segment, sequence: header.sequence, offset: line.length, written: line.length, spent: false, unnamed: true })
     } catch (error) {
       throw ledgerUnavailable(`The ledger can not begin a journal in ${directory}.`, error)
     }

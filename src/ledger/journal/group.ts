@@ -1,5 +1,6 @@
 import type { LedgerRecord } from '../record.js'
 import { encodeRecord } from './codec.js'
+import { Fate } from './fate.js'
 import { LineBuffer } from './line.js'
 
 /** A record that somebody waits for, and where its line lies in the group. */
@@ -10,12 +11,26 @@ interface Awaited {
   readonly reject: (reason: unknown) => void
 }
 
+/** Where a record that was begun lies in the group. */
+interface BegunLine {
+  readonly from: number
+  readonly to: number
+}
+
 /** What is written at once and made durable together. */
 export class Group {
   readonly lines = new LineBuffer()
   records = 0
   private awaited: Awaited[] = []
+  private begun: BegunLine[] = []
   private watchers: (() => void)[] = []
+  private fate: Fate
+  private isWritten = false
+
+  /** `onWanted`: somebody waits for the disk to have what was begun and is written. */
+  constructor(private readonly onWanted: () => void = () => undefined) {
+    this.fate = new Fate(onWanted)
+  }
 
   get isEmpty(): boolean {
     return this.records === 0
@@ -37,9 +52,22 @@ export class Group {
     return new Promise((resolve, reject) => this.awaited.push({ from, to: this.lines.used, resolve, reject }))
   }
 
-  /** Whether somebody waits for it. */
+  /** A record whose owner goes on when it is written. Throws a `RangeError` for one that can't be written down. */
+  begin(record: LedgerRecord): Fate {
+    const from = this.lines.used
+    this.note(record)
+    this.begun.push({ from, to: this.lines.used })
+    return this.fate
+  }
+
+  /** Whether somebody waits for it to be durable. */
   get isAwaited(): boolean {
-    return this.awaited.length > 0 || this.watchers.length > 0
+    return this.awaited.length > 0 || this.watchers.length > 0 || this.fate.isWanted
+  }
+
+  /** Whether somebody waits for it to be written. */
+  get isBegun(): boolean {
+    return this.begun.length > 0
   }
 
   /** Resolves when this group has succeeded or failed. */
@@ -47,23 +75,35 @@ export class Group {
     return new Promise((resolve) => this.watchers.push(resolve))
   }
 
+  /** The system has it. */
+  wasWritten(): void {
+    this.isWritten = true
+    if (this.isBegun) this.fate.wasWritten()
+  }
+
   succeed(): void {
     for (const { resolve } of this.awaited) resolve()
+    if (this.isBegun) this.fate.succeed()
     this.clear()
   }
 
-  /** Rejects those who wait. Returns what nobody waits for, to be tried again: its lines and their number. */
+  /**
+   * Rejects those who wait. Returns what is to be tried again, its lines and their number: what nobody waits for, and what was said to be
+   * written, since its owner went on.
+   */
   fail(reason: unknown): { readonly lines: Buffer; readonly records: number } {
     const { bytes, used } = this.lines
     const left: Buffer[] = []
+    const dropped = this.isWritten ? this.awaited : [...this.awaited, ...this.begun].sort((a, b) => a.from - b.from)
     let start = 0
-    for (const { from, to, reject } of this.awaited) {
+    for (const { from, to } of dropped) {
       left.push(bytes.subarray(start, from))
       start = to
-      reject(reason)
     }
     left.push(bytes.subarray(start, used))
-    const kept = { lines: Buffer.concat(left), records: this.records - this.awaited.length }
+    const kept = { lines: Buffer.concat(left), records: this.records - dropped.length }
+    for (const { reject } of this.awaited) reject(reason)
+    if (this.isBegun) this.fate.fail(reason)
     this.clear()
     return kept
   }
@@ -75,13 +115,19 @@ export class Group {
     this.lines.pushLines(lines)
     this.lines.pushLines(behind)
     this.records += records
-    this.awaited = this.awaited.map((one) => ({ ...one, from: one.from + lines.length, to: one.to + lines.length }))
+    const moved = <Line extends BegunLine>(one: Line): Line => ({ ...one, from: one.from + lines.length, to: one.to + lines.length })
+    this.awaited = this.awaited.map(moved)
+    this.begun = this.begun.map(moved)
   }
 
   private clear(): void {
     this.lines.clear()
     this.records = 0
     this.awaited = []
+    // A fate is that of one writing.
+    if (this.isBegun) this.fate = new Fate(this.onWanted)
+    this.begun = []
+    this.isWritten = false
     for (const resolve of this.watchers.splice(0)) resolve()
   }
 }

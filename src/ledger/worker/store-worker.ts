@@ -29,8 +29,11 @@ interface Pending {
 
 const defaultCallSeconds = 10
 const defaultMaxCalls = 10_000
-/** How long records may gather before the worker hears of them: one transaction for all of them. */
-const tellMs = 10
+/**
+ * How long records may gather before the worker hears of them: one transaction for all of them, and often a call's note and its end together, of
+ * which no hold needs to be opened. Who asks the store for something that must include them doesn't wait for it (`caughtUp`).
+ */
+const tellMs = 200
 const firstPauseMs = 100
 const longestPauseMs = 5000
 /** A thread that ran so long was well; the next start is made at once again. */
