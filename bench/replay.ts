@@ -1,33 +1,34 @@
 // How fast a log replays, in which memory: reading and policies that predict nothing, and decisions by predictors that were trained before or learn on the way.
-// Usage: npm run bench:replay [-- --rows N --predicted N --learned N --predictors domain,ridge --test FILE --seed N --json FILE]
+// Usage: npm run bench:replay [-- --rows N --predicted N --learned N --predictors domain,ridge --threads N --test FILE --seed N --json FILE]
 // The log is made by a seed and deleted afterwards; --test (and --train) take outcome tables of your own instead. Each part runs in a process of its own.
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream, mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { Command, Option } from 'commander'
 import { namedObjectives } from '../src/routing/index.js'
 import { openLog, replayLog, surveyLog } from '../src/evaluation/index.js'
 import { childRandom } from '../src/statistics/index.js'
 import { commandLine, packageVersion, table, writeReport } from './report.js'
 
-const { values } = parseArgs({
-  options: {
-    rows: { type: 'string', default: '1000000' },
-    predicted: { type: 'string', default: '100000' },
-    learned: { type: 'string', default: '5000' },
-    predictors: { type: 'string', default: 'domain,ridge,knn' },
-    train: { type: 'string' },
-    test: { type: 'string' },
-    seed: { type: 'string', default: '1' },
-    json: { type: 'string' },
-    part: { type: 'string' },
-    file: { type: 'string' },
-    trained: { type: 'string' },
-  },
-})
+const values = new Command('bench:replay')
+  .description('How fast a log replays, in which memory. A row is one request with the outcomes of five models. Takes some minutes on two quiet cores.')
+  .option('--rows <number>', 'rows of the log, which reading and fixed policies take all of', '1000000')
+  .option('--predicted <number>', 'rows decided by a predictor that was trained before', '200000')
+  .option('--learned <number>', 'rows decided while learning from them', '5000')
+  .option('--predictors <names>', 'separated by commas', 'domain,ridge,knn')
+  .option('--threads <number>', 'that decide, where the predictor was trained before (default: one a processor, at most 4)')
+  .option('--train <file>', 'outcome table of your own to learn from')
+  .option('--test <file>', 'log of your own')
+  .option('--seed <number>', 'of the made log', '1')
+  .option('--json <file>', 'also write the report as JSON')
+  .addOption(new Option('--part <name>').hideHelp())
+  .addOption(new Option('--file <file>').hideHelp())
+  .addOption(new Option('--trained <file>').hideHelp())
+  .parse()
+  .opts<Record<'rows' | 'predicted' | 'learned' | 'predictors' | 'seed', string> & Partial<Record<'threads' | 'train' | 'test' | 'json' | 'part' | 'file' | 'trained', string>>>()
 const seed = Number(values.seed)
 /** Wanted of the issue: rows a second, and bytes of memory. */
 const wanted = { rowsPerSecond: 50_000, megabytes: 1_000 }
@@ -52,12 +53,17 @@ async function all(): Promise<void> {
   try {
     const file = values.test ?? join(folder, 'log.jsonl')
     const trained = values.train ?? join(folder, 'train.jsonl')
+    tell(`a log of ${Number(values.rows).toLocaleString('en-US')} rows`)
     if (values.test === undefined) await writeLog(file, Number(values.rows), 'log')
     if (values.train === undefined) await writeLog(trained, 1_000, 'train')
     const predictors = values.predictors.split(',').filter((name) => name !== '')
     const parts = ['read', 'fixed', ...predictors.map((name) => `trained ${name}`), ...predictors.map((name) => `learning ${name}`)]
-    const results = parts.map((part) => run(part, file, trained))
-    process.stdout.write(`${Math.round(statSync(file).size / 2 ** 20)} MB, seed ${seed}. CPU seconds are of all threads.\n\n`)
+    const results = parts.map((part, at) => {
+      tell(`part ${at + 1} of ${parts.length}: ${part}`)
+      return run(part, file, trained)
+    })
+    process.stdout.write(`${Math.round(statSync(file).size / 2 ** 20)} MB, seed ${seed}, ${availableParallelism()} processors. `)
+    process.stdout.write('A row is one request with the outcomes of five models; CPU seconds are of all threads.\n\n')
     const rows = results.map(({ part, rows: count, seconds, cpuSeconds, peakMegabytes, growthMegabytes }) => [
       part,
       count.toLocaleString('en-US'),
@@ -77,6 +83,11 @@ async function all(): Promise<void> {
   }
 }
 
+/** How far it is: not part of the result. */
+function tell(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
 /** On a busy machine the clock tells of the others: CPU time is what one core would take. */
 function verdictOf(bySeconds: number, byCpu: number, megabytes: number): string {
   if (megabytes >= wanted.megabytes) return 'not reached'
@@ -84,11 +95,14 @@ function verdictOf(bySeconds: number, byCpu: number, megabytes: number): string 
 }
 
 function run(part: string, file: string, trained: string): Measured {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), '--part', part, '--file', file, '--trained', trained, '--predicted', values.predicted, '--learned', values.learned, '--seed', values.seed], {
+  const given = ['--part', part, '--file', file, '--trained', trained, '--predicted', values.predicted, '--learned', values.learned, '--seed', values.seed]
+  const threads = values.threads === undefined ? [] : ['--threads', values.threads]
+  const { stdout, status } = spawnSync(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), ...given, ...threads], {
     encoding: 'utf8',
     maxBuffer: 1 << 26,
+    stdio: ['ignore', 'pipe', 'inherit'],
   })
-  if (status !== 0) throw new Error(`${part}: ${stderr}`)
+  if (status !== 0) throw new Error(`${part} failed.`)
   return JSON.parse(stdout) as Measured
 }
 
@@ -97,11 +111,15 @@ async function measure(file: string): Promise<Measured> {
   const { arms } = await surveyLog(log)
   const limit = partKind === 'trained' ? Number(values.predicted) : partKind === 'learning' ? Number(values.learned) : undefined
   const memory: { readonly rows: number; readonly rss: number }[] = []
+  let told = 0
   const look = (rows: number) => {
+    if (rows >= told + 100_000) tell(`  ${(told = rows).toLocaleString('en-US')} rows`)
     if (rows >= (memory.at(-1)?.rows ?? 0) + 2_000) memory.push({ rows, rss: process.memoryUsage().rss })
   }
   const trainFile = partKind === 'trained' ? values.trained : undefined
-  const settings = { arms, reference: arms[0] ?? '', predictor, warmUp: 0, margin: 0.02, limit, seed, signal: new AbortController().signal }
+  const threads = values.threads === undefined ? undefined : Number(values.threads)
+  const { signal } = new AbortController()
+  const settings = { arms, reference: arms[0] ?? '', predictor, warmUp: 0, margin: 0.02, limit, threads, seed, signal }
   // What training takes is told by the time of a replay of nothing, and not counted.
   if (trainFile !== undefined) await replayLog(log, { ...settings, trainFile, objectives: namedObjectives, limit: 1 })
   const training = performance.now()

@@ -7,7 +7,7 @@ import type { OutcomeRow } from './outcome-row.js'
  * (`request.messages[0].role`) for what is no request in OpenAI's chat form. Linear; messages of plain text alone, as most tables have,
  * take no schema.
  */
-export function requestOfRow({ request }: OutcomeRow): Request {
+export function requestOfRow({ request }: Pick<OutcomeRow, 'request'>): Request {
   const plain = plainRequest(request)
   if (plain) return plain
   try {

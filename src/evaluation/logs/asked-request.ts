@@ -86,7 +86,7 @@ function isMessage(value: unknown): value is TableRequest['messages'][number] {
 
 function decodes(request: TableRequest): boolean {
   try {
-    requestOfRow({ id: 'r', request, outcomes: {} })
+    requestOfRow({ request })
     return true
   } catch {
     return false

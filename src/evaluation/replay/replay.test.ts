@@ -125,6 +125,29 @@ describe('replayLog', () => {
     expect(existsSync(checkpoint)).toBe(false)
   })
 
+  it('gives the same figures to the last bit in threads, with faults, a limit and a break', async () => {
+    const train = write('threads-train.jsonl', log(150, 2))
+    // Rows long enough for several batches of reading.
+    const rows: (object | string)[] = log(360, 3).map((row) => ({ ...row, padding: 'x'.repeat(3_000) }))
+    rows.splice(90, 0, 'no json')
+    rows.splice(200, 0, { id: 'odd', request: { messages: [{ role: 'robot', content: 'x' }] }, outcomes: { large: { quality: 1, usd: 1 } } })
+    const file = write('threads.jsonl', rows)
+    const faults: string[] = []
+    const onFault = ({ message }: Error) => void faults.push(message)
+    const options = { ...settings, predictor: 'domain', trainFile: train, warmUp: 20, limit: 350, onFault }
+    const alone = await replayLog(file, { ...options, threads: 0 })
+    expect([alone.requests, alone.leftOut]).toEqual([330, 2])
+    const told = faults.splice(0)
+    const checkpoint = join(folder, 'threads')
+    const threaded = { ...options, threads: 2, threadsAfter: 0, checkpoint, checkpointRows: 100 }
+    const stop = new AbortController()
+    const onProgress = ({ rows: done }: { rows: number }) => void (done > 150 && stop.abort(new Error('stopped')))
+    await expect(replayLog(file, { ...threaded, signal: stop.signal, onProgress })).rejects.toThrow('stopped')
+    expect(existsSync(checkpoint)).toBe(true)
+    expect(await replayLog(file, threaded)).toEqual(alone)
+    expect(faults).toEqual(told)
+  }, 120_000)
+
   it('proves nothing by a few requests that all went alike', async () => {
     const alike = (rows: number) => log(rows).map((row) => ({ ...row, outcomes: { small: { quality: 1, usd: 1 }, large: { quality: 1, usd: 2 } } }))
     const verdicts = async (rows: number) => {

@@ -1,9 +1,9 @@
 import type { OutcomeRow } from '../../environment/index.js'
 import { InvalidRequest } from '../../errors/index.js'
-import { outcomeObservations, valueOfInformation, type Arm, type ArmFacts, type ArmId, type Estimate, type Objective, type Policy, type Predictor } from '../../routing/index.js'
-import { childRandom, seededRandom } from '../../statistics/index.js'
-import { single } from '../../strategies/index.js'
+import { outcomeObservations, type ArmId, type Objective, type Predictor } from '../../routing/index.js'
+import { seededRandom } from '../../statistics/index.js'
 import type { Features } from '../../understanding/index.js'
+import { Decider } from './deciding.js'
 import { Paired, type PairedState } from './paired.js'
 import { RowOutcomes, type PriceOf } from './row-outcomes.js'
 
@@ -39,7 +39,7 @@ interface Running extends ReplayedPolicy {
   seconds: Paired
   unknown: number
   /** The place of an arm. */
-  choose(outcomes: RowOutcomes, features: Features | undefined, estimates: readonly Estimate[], familiarity: number): number
+  choose(outcomes: RowOutcomes): number
 }
 
 /** All of a replay but its predictor, as plain values: what a checkpoint keeps. */
@@ -59,7 +59,9 @@ export interface ReplayState {
  * the arms.
  */
 export class Replay {
-  private readonly arms: readonly [Arm, ...Arm[]]
+  private readonly decider: Decider | undefined
+  /** Where each objective sent the row in hand. */
+  private readonly places: Uint16Array
   private readonly ids: readonly ArmId[]
   private readonly reference: number
   private readonly running: readonly Running[]
@@ -69,11 +71,12 @@ export class Replay {
   private without = 0
 
   constructor(private readonly options: ReplayOptions) {
-    const [first, ...rest] = options.arms.map(armOf)
     this.reference = options.arms.indexOf(options.reference)
-    if (!first || this.reference < 0) throw new InvalidRequest(`reference: "${options.reference}" is none of the arms (${options.arms.join(', ')}).`, { path: 'reference' })
-    this.arms = [first, ...rest]
+    if (this.reference < 0) throw new InvalidRequest(`reference: "${options.reference}" is none of the arms (${options.arms.join(', ')}).`, { path: 'reference' })
     this.ids = options.arms
+    this.decider = options.predictor && new Decider(options, options.predictor)
+    const objectives = Object.keys(options.objectives)
+    this.places = new Uint16Array(objectives.length).fill(this.reference)
     this.outcomes = new RowOutcomes(options.arms)
     const { reference } = this
     this.running = [
@@ -81,7 +84,7 @@ export class Replay {
       // Drawn by the row's number, so that a run that goes on after a break draws the same.
       running('random arm', this.ids.length, () => Math.floor(seededRandom(options.seed ^ Math.imul(this.rows + 1, 0x9e3779b1)).next() * this.ids.length)),
       running('oracle', this.ids.length, (outcomes) => oracle(outcomes) ?? reference),
-      ...Object.entries(options.objectives).map(([name, objective]) => this.decided(name, objective, valueOfInformation())),
+      ...objectives.map((name, at) => running(name, this.ids.length, () => this.places[at] ?? reference)),
     ]
   }
 
@@ -117,11 +120,31 @@ export class Replay {
     outcomes.read(row, this.options.priceOf)
     const known = outcomes.has(reference)
     if (!known) this.without += 1
-    if (known && this.rows >= warmUp) this.decide(features)
+    if (known && this.rows >= warmUp) {
+      if (features && this.decider) this.decider.decide(features, this.places)
+      else this.places.fill(reference)
+      this.count()
+    }
     this.rows += 1
     if (learn && predictor && features)
       for (const [arm, outcome] of Object.entries(row.outcomes))
         for (const observation of outcomeObservations(features, arm, outcome, row.weight, (sample) => this.options.priceOf(arm, sample))) predictor.update(observation)
+  }
+
+  /**
+   * A row that was decided elsewhere by a `Decider` with the same settings and predictor: the places of its arms stand in `places` from
+   * `from` on. Nothing is learned from it. O(arms × policies).
+   */
+  addDecided(row: OutcomeRow, places: Uint16Array, from: number): void {
+    const { outcomes, reference } = this
+    outcomes.read(row, this.options.priceOf)
+    const known = outcomes.has(reference)
+    if (!known) this.without += 1
+    if (known && this.rows >= this.options.warmUp) {
+      for (let at = 0; at < this.places.length; at++) this.places[at] = places[from + at] ?? reference
+      this.count()
+    }
+    this.rows += 1
   }
 
   results(): readonly ReplayedPolicy[] {
@@ -156,18 +179,15 @@ export class Replay {
     }
   }
 
-  private decide(features: Features | undefined): void {
-    const { outcomes, reference, ids } = this
-    const { predictor } = this.options
-    const estimates = features && predictor ? predictor.predict(features, ids) : []
-    const familiarity = features && predictor ? predictor.familiarity(features) : 0
+  private count(): void {
+    const { outcomes, reference } = this
     const quality = outcomes.quality[reference] ?? NaN
     const usd = outcomes.usd[reference] ?? NaN
     const seconds = outcomes.seconds[reference] ?? NaN
     const { weight } = outcomes
     this.counted += 1
     for (const policy of this.running) {
-      const place = policy.choose(outcomes, features, estimates, familiarity)
+      const place = policy.choose(outcomes)
       policy.chosen[place] = (policy.chosen[place] ?? 0) + 1
       if (!outcomes.has(place)) {
         policy.unknown += 1
@@ -179,30 +199,6 @@ export class Replay {
       if (!Number.isNaN(took) && !Number.isNaN(seconds)) policy.seconds.add(took, seconds, weight)
     }
   }
-
-  private decided(name: string, objective: Objective, policy: Policy): Running {
-    const { arms, options } = this
-    const places = new Map(this.ids.map((id, place) => [id, place]))
-    const named = { ...objective, name }
-    const load = { inFlight: () => 0 }
-    const budget = {}
-    // The policy draws nothing; if it ever does, a replay that goes on after a break has to keep where its draws are.
-    const random = childRandom(options.seed, name)
-    return running(name, this.ids.length, (_outcomes, features, estimates, familiarity) => {
-      if (!features) return this.reference
-      const { arm } = policy.choose({ arms, estimates, features, familiarity, reference: options.reference, objective: named, budget, load, random })
-      return places.get(arm.id) ?? this.reference
-    })
-  }
-}
-
-/** The facts that predictors begin with, of arms of which only the name is known. */
-export function factsOf(arms: readonly ArmId[]): readonly ArmFacts[] {
-  return arms.map((id) => ({ id, card: {} }))
-}
-
-function armOf(id: ArmId): Arm {
-  return { id, strategy: single(id), model: id, card: {} }
 }
 
 function running(name: string, arms: number, choose: Running['choose']): Running {
