@@ -128,7 +128,9 @@ try {
   }
 } catch (thrown) {
   if (!(thrown instanceof DataProblem)) throw thrown
-  console.log(`Without RouteLLM: ${thrown.message}\n`)
+  // The simulated parts need no data.
+  process.stderr.write(`bench:policies, RouteLLM: ${thrown.message}\n`)
+  process.exitCode = 1
 }
 const stream = childRandom(seed, 'stream')
 const steady = simulatedStream(2000, () => 0, stream)

@@ -4,7 +4,7 @@
  * expects them to like best. `--train DIR --test DIR`, or cross-validated in halves.
  */
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { Command, InvalidArgumentError } from 'commander'
 import { predictorKinds, type Observation, type Predictor } from '../src/routing/index.js'
 import { childRandom } from '../src/statistics/index.js'
 import { createUnderstanding, fitIdf, type Features } from '../src/understanding/index.js'
@@ -14,16 +14,33 @@ import { dataRoot, DataProblem } from './data/source.js'
 import { commandLine, packageVersion, table, writeReport, type Estimate } from './report.js'
 import { crossValidation, factsOf, heldOut } from './routing/world.js'
 
-const { values } = parseArgs({
-  options: { train: { type: 'string' }, test: { type: 'string' }, seed: { type: 'string', default: '1' }, users: { type: 'string', default: '5' }, words: { type: 'string', default: '20' }, asked: { type: 'string', default: '40' }, json: { type: 'string' } },
-})
-const [seed, usersEach, words, askedEach] = [values.seed, values.users, values.words, values.asked].map(Number) as [number, number, number, number]
+interface Settings {
+  readonly train: string
+  readonly test?: string
+  readonly seed: number
+  readonly users: number
+  readonly words: number
+  readonly asked: number
+  readonly json?: string
+}
+
+const values = new Command('bench:preference')
+  .option('--train <dir>', 'data sets to learn from (default: $BURSAR_DATA)', dataRoot())
+  .option('--test <dir>', 'data sets to be measured on; without it: cross-validation in halves')
+  .option('--seed <number>', 'of everything that is drawn', whole, 1)
+  .option('--users <number>', 'users of each way of weighing', whole, 5)
+  .option('--words <number>', 'what each user has said of answers before', whole, 20)
+  .option('--asked <number>', 'requests of each user that are measured', whole, 40)
+  .option('--json <file>', 'also write the report as JSON')
+  .parse()
+  .opts<Settings>()
+const { seed, users: usersEach, words, asked: askedEach } = values
 const alphas = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
 const startedAt = performance.now()
 
 try {
-  const train = loadLlmRouter(join(values.train ?? dataRoot(), 'llmrouter_9models'))
-  const test = values.test === undefined ? undefined : loadLlmRouter(join(values.test, 'llmrouter_9models'))
+  const train = loadLlmRouter(join(values.train, 'llmrouter_9models'))
+  const test = values.test === undefined ? undefined : loadLlmRouter(join(values.test, 'llmrouter_9models'), join(values.train, 'llmrouter_9models'))
   const splits = test ? [heldOut(train, test)] : crossValidation(train.rows, 2, seed)
   const results = measure(splits, train.arms)
   console.log(`${commandLine('bench:preference')}; seed ${seed}; ${test ? 'measured on rows of --test' : '2-fold cross-validation'}; ${usersEach * alphas.length} users a part, ${words} words each, ${askedEach} requests each; costs: ${train.notes.join('; ')}`)
@@ -126,4 +143,10 @@ function bootstrap(list: readonly number[], of?: readonly number[]): Estimate {
 
 function shown({ value, low, high }: Estimate): string {
   return `${value.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`
+}
+
+function whole(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('expected a whole number above 0.')
+  return value
 }

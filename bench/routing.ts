@@ -2,6 +2,7 @@
  * `npm run bench:routing`: predictors and the product's decision rule on recorded outcomes of real models. `--train DIR --test DIR`: learns from the one split and is measured
  * on the other. Only `--train` (or neither): cross-validated in five parts. Nothing is chosen on rows that are measured on.
  */
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { ranking } from '../src/evaluation/index.js'
@@ -16,15 +17,18 @@ import { loadRouterDc } from './data/routerdc.js'
 import type { RoutingProblem, RoutingRow } from './data/routing-problem.js'
 import { dataRoot, DataProblem } from './data/source.js'
 import { commandLine, figure, packageVersion, table, writeReport, type Estimate } from './report.js'
-import { contenders } from './routing/contenders.js'
+import { contenders, type Contender } from './routing/contenders.js'
 import { curveEstimates, pairedEstimates, pairEstimates, type Point } from './routing/measures.js'
 import { bestOn, cheapestOn, play, pointOf, tradeOffs, type Played } from './routing/run.js'
-import { crossValidation, heldOut, understand } from './routing/world.js'
+import { keptVectors } from './routing/vectors.js'
+import { crossValidation, heldOut, judgeable, understand } from './routing/world.js'
 
 interface Settings {
   readonly train: string
   readonly test?: string
   readonly data?: readonly string[]
+  readonly only?: readonly string[]
+  readonly vectors: string
   readonly seed: number
   readonly folds: number
   readonly dense: boolean
@@ -36,7 +40,7 @@ interface Settings {
 const loaders: Readonly<Record<string, (root: string, settings: Settings) => RoutingProblem>> = {
   'routellm-mmlu': (root) => loadRouteLlmMmlu(join(root, 'routellm')),
   'routellm-gsm8k': (root) => loadRouteLlmGsm8kRouting(join(root, 'routellm')),
-  llmrouter: (root) => loadLlmRouter(join(root, 'llmrouter_9models')),
+  llmrouter: (root, { train }) => loadLlmRouter(join(root, 'llmrouter_9models'), join(train, 'llmrouter_9models')),
   routerbench: (root) => loadRouterBench(join(root, 'routerbench_subset')),
   routerarena: (root) => loadRouterArena(join(root, 'routerarena')),
   routerdc: (root) => loadRouterDc(join(root, 'routerdc_7models')),
@@ -49,7 +53,9 @@ const settings = new Command('bench:routing')
   .option('--data <names...>', `which data sets: ${Object.keys(loaders).join(', ')} (default: all)`)
   .option('--seed <number>', 'of everything that is drawn', whole, 1)
   .option('--folds <number>', 'parts of the cross-validation', whole, 5)
+  .option('--only <labels...>', `which routers: ${contenders.map(({ label }) => `"${label}"`).join(', ')} (default: all)`)
   .option('--dense', 'adds the embedded sentence encoder to the features', false)
+  .option('--vectors <dir>', 'where vectors of the encoder are kept between runs', join(tmpdir(), 'bursar-bench-vectors'))
   .option('--told', 'tells the category of measured rows too (a live gateway does not know it)', false)
   .option('--pipeline-costs <costs>', 'tokens of the three text-to-SQL pipelines, relative', threeNumbers, [1, 3, 8] as const)
   .option('--json <file>', 'also write the report as JSON')
@@ -57,8 +63,10 @@ const settings = new Command('bench:routing')
   .opts<Settings>()
 
 const started = performance.now()
-const encoder = settings.dense ? embeddedEncoder({ maxWaiting: 100_000 }) : undefined
+// A gateway gives up on an encoder that is late; here nothing waits, and the machine may be busy.
+const encoder = settings.dense ? keptVectors(embeddedEncoder({ maxWaiting: 100_000, batchSeconds: 3600, openSeconds: 3600 }), settings.vectors) : undefined
 try {
+  const chosen = chosenContenders(settings.only)
   const names = settings.data ?? Object.keys(loaders)
   const results: Record<string, unknown> = {}
   const sources = []
@@ -66,14 +74,21 @@ try {
   for (const name of names) {
     const load = loaders[name]
     if (!load) throw new DataProblem(`There is no data set "${name}"; there are ${Object.keys(loaders).join(', ')}.`)
-    const train = load(settings.train, settings)
-    const test = settings.test === undefined ? undefined : load(settings.test, settings)
-    sources.push(...train.sources, ...(test?.sources ?? []))
-    results[name] = await measure(train, test, encoder)
+    try {
+      const train = load(settings.train, settings)
+      const test = settings.test === undefined ? undefined : load(settings.test, settings)
+      results[name] = await measure(train, test, encoder, chosen)
+      sources.push(...train.sources, ...(test?.sources ?? []))
+    } catch (thrown) {
+      // A data set that isn't there, or can't be read, costs its own part only.
+      if (!(thrown instanceof DataProblem)) throw thrown
+      process.stderr.write(`bench:routing, ${name}: ${thrown.message}\n`)
+      process.exitCode = 1
+    }
   }
   if (settings.json !== undefined) {
     const { json: _file, ...kept } = settings
-    writeReport(settings.json, { command: commandLine('bench:routing'), seed: settings.seed, data: sources, settings: kept, baselines: contenders.filter(({ baseline }) => baseline), results, seconds: (performance.now() - started) / 1000, version: packageVersion() })
+    writeReport(settings.json, { command: commandLine('bench:routing'), seed: settings.seed, data: sources, settings: kept, baselines: chosen.filter(({ baseline }) => baseline), results, seconds: (performance.now() - started) / 1000, version: packageVersion() })
   }
 } catch (thrown) {
   process.stderr.write(`bench:routing: ${thrown instanceof DataProblem ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
@@ -82,13 +97,24 @@ try {
   await encoder?.close()
 }
 
-async function measure(train: RoutingProblem, test: RoutingProblem | undefined, dense: Encoder | undefined): Promise<unknown> {
-  const splits = test ? [heldOut(train, test)] : crossValidation(train.rows, settings.folds, settings.seed)
+function chosenContenders(labels: readonly string[] | undefined): readonly Contender[] {
+  if (labels === undefined) return contenders
+  return labels.map((label) => {
+    const found = contenders.find((contender) => contender.label === label)
+    if (!found) throw new DataProblem(`There is no router "${label}"; there are ${contenders.map((contender) => contender.label).join(', ')}.`)
+    return found
+  })
+}
+
+async function measure(train: RoutingProblem, test: RoutingProblem | undefined, dense: Encoder | undefined, chosen: readonly Contender[]): Promise<unknown> {
+  const splits = (test ? [heldOut(train, test)] : crossValidation(train.rows, settings.folds, settings.seed)).map((split) => judgeable(split, train.arms))
   const rows = splits.flatMap((split) => split.test)
+  const unjudged = (test ?? train).rows.length - rows.length
+  if (rows.length === 0) throw new DataProblem(`no row has an outcome of every arm that was learned (${train.arms.join(', ')}), so none can be measured on.`)
   const played: (readonly Played[])[] = []
-  for (const split of splits) played.push(play(await understand(split, settings.told, dense), train.arms, train.pair, settings.seed))
-  const merged = contenders.map((_, at) => merge(played.map((all) => all[at] as Played)))
-  const notes = [...train.notes, settings.told ? 'categories of measured rows told' : 'measured rows carry no category', dense ? 'with the embedded encoder' : 'no encoder']
+  for (const split of splits) played.push(play(await understand(split, settings.told, dense), train.arms, train.pair, settings.seed, chosen))
+  const merged = chosen.map((_, at) => merge(played.map((all) => all[at] as Played)))
+  const notes = [...train.notes, settings.told ? 'categories of measured rows told' : 'measured rows carry no category', dense ? 'with the embedded encoder' : 'no encoder', ...(unjudged > 0 ? [`${unjudged} rows not measured on: they lack an arm's outcome`] : [])]
   console.log(`\n## ${train.name}: ${rows.length} rows, ${train.arms.length} arms; ${notes.join('; ')}`)
   return train.pair ? pairReport(rows, train.pair, merged) : curveReport(rows, splits.map(({ train: learned, test: judged }) => ({ learned, judged })), train.arms, merged)
 }

@@ -182,19 +182,19 @@ function printTasks(items: readonly Item[], rows: readonly TaskRow[]): void {
 }
 
 async function cutRecorded(root: string, bbh: readonly Item[]): Promise<{ cutting: Readonly<Record<string, CutResult>>; sources: readonly DataSource[] }> {
-  const qwen = loadQwenSolutions(join(root, 'multi_sample'))
-  const gsm8k = loadGsm8kSolutions(join(root, 'gsm8k'))
+  const qwen = orWithout('Qwen2.5 MATH', () => loadQwenSolutions(join(root, 'multi_sample')))
+  const gsm8k = orWithout('GSM8K', () => loadGsm8kSolutions(join(root, 'gsm8k')))
   const bbhTraces = bbh.map(({ text, cot }): Trace => ({ question: text, text: cot.answer, judge: () => cot.quality === 1 }))
   const sets: readonly (readonly [string, readonly Trace[]])[] = [
     ['BBH chain of thought, as written', bbhTraces],
-    ['GSM8K, four systems, as written', singleTraces(gsm8k.questions)],
-    ['Qwen2.5 MATH, as written', singleTraces(qwen.questions)],
-    ['Qwen2.5 MATH, 4 solutions as rounds', roundTraces(qwen.questions, 4)],
-    ['Qwen2.5 MATH, 8 solutions as rounds', roundTraces(qwen.questions, 8)],
-    ['GSM8K, 4 systems as rounds', roundTraces(gsm8k.questions, 4)],
+    ['GSM8K, four systems, as written', singleTraces(gsm8k?.questions ?? [])],
+    ['Qwen2.5 MATH, as written', singleTraces(qwen?.questions ?? [])],
+    ['Qwen2.5 MATH, 4 solutions as rounds', roundTraces(qwen?.questions ?? [], 4)],
+    ['Qwen2.5 MATH, 8 solutions as rounds', roundTraces(qwen?.questions ?? [], 8)],
+    ['GSM8K, 4 systems as rounds', roundTraces(gsm8k?.questions ?? [], 4)],
   ]
   const results: Record<string, CutResult> = {}
-  for (const [name, traces] of sets) results[name] = await measureCutting(traces)
+  for (const [name, traces] of sets) if (traces.length > 0) results[name] = await measureCutting(traces)
   console.log('\nCutting of recorded thoughts (default settings, nothing fitted). A trace of BBH is judged by its own verdict: a cut there changes nothing but length.\n')
   console.log(
     table(
@@ -213,7 +213,19 @@ async function cutRecorded(root: string, bbh: readonly Item[]): Promise<{ cuttin
       ]),
     ),
   )
-  return { cutting: results, sources: [qwen.source, gsm8k.source] }
+  return { cutting: results, sources: [qwen, gsm8k].flatMap((loaded) => loaded?.source ?? []) }
+}
+
+/** Solutions that aren't there cost their own lines only. */
+function orWithout<T>(name: string, load: () => T): T | undefined {
+  try {
+    return load()
+  } catch (thrown) {
+    if (!(thrown instanceof DataProblem)) throw thrown
+    process.stderr.write(`bench:thinking, ${name}: ${thrown.message}\n`)
+    process.exitCode = 1
+    return undefined
+  }
 }
 
 function whole(text: string): number {

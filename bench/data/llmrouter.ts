@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { DataProblem, oneFile, readRows } from './source.js'
 import { o200kTokens } from './tokens.js'
@@ -15,10 +15,13 @@ const priceSchema = z.record(z.string(), z.looseObject({ input_price: z.number()
 /** The data has no answers: every model is billed for as many output tokens. */
 const assumedOutputTokens = 200
 
-/** Nine models on fourteen tasks, prices from the file beside. The task is the category. */
-export function loadLlmRouter(folder: string): RoutingProblem {
+const priceName = /^model_descriptions_and_prices.*\.json$/
+
+/** Nine models on fourteen tasks, prices from the file beside, else from the one in `otherPrices`. The task is the category. */
+export function loadLlmRouter(folder: string, otherPrices = folder): RoutingProblem {
   const { rows, source } = readRows(oneFile(folder, /^nine_models_scores.*\.jsonl(\.gz)?$/), schema)
-  const priceFile = oneFile(folder, /^model_descriptions_and_prices.*\.json$/)
+  const own = existsSync(folder) && readdirSync(folder).some((name) => priceName.test(name))
+  const priceFile = oneFile(own ? folder : otherPrices, priceName)
   const prices = priceSchema.safeParse(JSON.parse(readFileSync(priceFile, 'utf8')))
   if (!prices.success) throw new DataProblem(`${priceFile}: ${prices.error.issues[0]?.path.join('.')}: ${prices.error.issues[0]?.message}.`)
   const arms = [...new Set(rows.flatMap(({ scores }) => Object.keys(scores)))].sort()

@@ -61,7 +61,7 @@ export function pointOf(rows: readonly RoutingRow[], armOf: (row: number) => str
 
 /** The arm with the best mean quality on the rows; of equals the cheapest. */
 export function bestOn(rows: readonly RoutingRow[], arms: readonly string[]): string {
-  const scored = arms.map((arm) => ({ arm, quality: mean(rows.map(({ outcomes }) => outcomes[arm]?.quality ?? 0)), usd: meanUsd(rows, arm) }))
+  const scored = arms.map((arm) => ({ arm, quality: mean(rows.flatMap(({ outcomes }) => outcomes[arm]?.quality ?? [])), usd: meanUsd(rows, arm) }))
   return scored.reduce((best, one) => (one.quality > best.quality || (one.quality === best.quality && one.usd < best.usd) ? one : best)).arm
 }
 
@@ -70,7 +70,7 @@ export function cheapestOn(rows: readonly RoutingRow[], arms: readonly string[])
 }
 
 export function meanUsd(rows: readonly RoutingRow[], arm: string): number {
-  return mean(rows.map(({ outcomes }) => outcomes[arm]?.usd ?? 0))
+  return mean(rows.flatMap(({ outcomes }) => outcomes[arm]?.usd ?? []))
 }
 
 function mean(values: readonly number[]): number {

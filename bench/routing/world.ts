@@ -32,15 +32,17 @@ export function heldOut(train: RoutingProblem, test: RoutingProblem): Split {
   return { train: train.rows.filter(({ text }) => !tested.has(text)), test: test.rows }
 }
 
+/** Without the test rows that lack an arm's outcome: what it would have given there, nobody knows. */
+export function judgeable({ train, test }: Split, arms: readonly string[]): Split {
+  return { train, test: test.filter(({ outcomes }) => arms.every((arm) => outcomes[arm] !== undefined)) }
+}
+
 export async function understand({ train, test }: Split, told: boolean, encoder: Encoder | undefined): Promise<Understood> {
   const understanding = createUnderstanding({ idf: fitIdf(train.map(({ text }) => text)), cacheEntries: 0, encoder })
   const vectors = async (rows: readonly RoutingRow[]): Promise<readonly Features[]> => {
     const texts = rows.map(({ text }) => text)
     if (!encoder) return texts.map((text) => understanding.ofText(text))
-    // A few at a time: the encoder gives up on what takes it too long, as a gateway needs it to.
-    const all: Features[] = []
-    for (let at = 0; at < texts.length; at += 8) all.push(...(await understanding.withDense(texts.slice(at, at + 8), AbortSignal.timeout(3_600_000))))
-    return all
+    return understanding.withDense(texts, new AbortController().signal)
   }
   const trainFeatures = (await vectors(train)).map((features, at) => named(features, train[at]?.category))
   const testFeatures = (await vectors(test)).map((features, at) => named(features, told ? test[at]?.category : undefined))
