@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs'
 import { setImmediate as soon } from 'node:timers'
 import type { LedgerRecord } from '../record.js'
 import type { Begun, Journal, JournalPosition } from './contract.js'
 import { systemFiles, type FileOperations } from './file-operations.js'
+import { makeFolder } from './folder.js'
 import { Group } from './group.js'
 import { blankLine } from './line.js'
 import { headerLine, newSegment, segmentPath } from './segment.js'
@@ -347,7 +347,7 @@ export class FileJournal implements Journal {
     const header = newSegment(holder, this.sequence + 1, now())
     const path = segmentPath(directory, header)
     try {
-      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      makeFolder(directory, 0o700)
       const file = this.files.create(path)
       const line = headerLine(header)
       try {
