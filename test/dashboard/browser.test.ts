@@ -31,7 +31,7 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
     })
     for (let turn = 0; turn < 6; turn++)
       await (await bench.post('/v1/chat/completions', chat(turn < 4 ? 'auto' : 'box/large', { max_tokens: 40 }))).arrayBuffer()
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
+    browser = await chromium.launch({ ...(executablePath && { executablePath }), args: ['--no-sandbox', '--disable-gpu'] })
   }, 120_000)
   afterEach(async () => {
     for (const page of opened.splice(0)) await page.context().close()
@@ -42,7 +42,7 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
     await bench?.close()
   })
 
-  /** A page of a browser of its own. Whatever the policy of the page forbids, and whatever it throws, is a fault. */
+  /** A page of a browser of its own; what is run inside it is given as text, since the types of tests know no browser. Whatever the policy of the page forbids, and whatever it throws, is a fault. */
   async function open(options: BrowserContextOptions = {}): Promise<Page> {
     const page = await (await browser.newContext(options)).newPage()
     page.setDefaultTimeout(60_000)
@@ -92,13 +92,13 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
     const page = await open()
     await signIn(page)
     const kept = () =>
-      page.evaluate(() => ({
+      page.evaluate<{ local: number; cookies: string; session: string[]; address: string; page: string }>(`({
         local: localStorage.length,
         cookies: document.cookie,
         session: Object.values({ ...sessionStorage }),
         address: location.href,
         page: document.documentElement.outerHTML,
-      }))
+      })`)
     const before = await kept()
     expect(before).toMatchObject({ local: 0, cookies: '', session: [ADMIN] })
     expect(before.address + before.page).not.toContain(ADMIN)
@@ -121,7 +121,7 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
         await goTo(page, name)
         await page.getByRole('heading', { level: 1 }).waitFor()
         expect([name, await page.getByRole('alert').count()]).toEqual([name, 0])
-        expect([name, await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)]).toEqual([name, false])
+        expect([name, await page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth')]).toEqual([name, false])
       }
     })
 
@@ -151,8 +151,7 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
     await page.keyboard.type(ADMIN)
     await page.keyboard.press('Enter')
     await page.getByRole('navigation').waitFor()
-    const link = page.getByRole('link', { name: 'Budgets' })
-    for (let turn = 0; turn < 30 && !(await link.evaluate((element) => element === document.activeElement)); turn++)
+    for (let turn = 0; turn < 30 && !(await page.evaluate<boolean>('document.activeElement?.textContent === "Budgets"')); turn++)
       await page.keyboard.press('Tab')
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'Budgets and keys' }).waitFor()
@@ -179,13 +178,9 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
     await page.getByRole('alert').filter({ hasText: 'can’t be reached' }).waitFor()
     await page.getByRole('table').getByText('box/small', { exact: true }).first().waitFor()
     const look = (visible: boolean) =>
-      page.evaluate(
-        (state) => {
-          Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state })
-          document.dispatchEvent(new Event('visibilitychange'))
-        },
-        visible ? 'visible' : 'hidden',
-      )
+      page.evaluate(`
+        Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => '${visible ? 'visible' : 'hidden'}' })
+        document.dispatchEvent(new Event('visibilitychange'))`)
     await look(false)
     const before = asked
     await page.clock.runFor(60_000)

@@ -37,11 +37,11 @@ describe('guides of libraries', () => {
     expect(budget.remaining()).toBe(usd(0.999))
   })
 
-  it.each([
+  it.each<[string, Partial<GuideParts>]>([
     ['the price is not known', { priceOf: () => null }],
     ['learning has no dollars left', { budget: () => learningBudget(usd(0.001), { now: () => 0 }) }],
     ['it is dearer than its share of the spending', { priceOf: () => usd(0.5) }],
-  ] as const)('are not asked where %s', async (_, changes) => {
+  ])('are not asked where %s', async (_, changes) => {
     const { made, env } = guides(changes)
     made.wanted({ use, library: failing(), cluster: 'k' })
     await made.idle()
