@@ -1,5 +1,5 @@
-import type { Completion } from '../environment/index.js'
 import type { Features } from '../understanding/index.js'
+import type { AnswerHint } from './agreement/index.js'
 import type { InstantSignals } from './thinking/gate-inputs.js'
 
 /**
@@ -15,8 +15,8 @@ export interface PoolLesson {
   readonly arm: string
   /** Kind of question, as the strategy knew it. */
   readonly category?: string | undefined
-  /** The answer of a completion as these samples' answers were read. */
-  keyOf(completion: Completion): string | null
+  /** How these samples' answers were read, so that the one that goes out is read alike. */
+  readonly hint?: AnswerHint | undefined
   /** The pool after each round of samples, with the answer that led then; empty where votes didn't decide. */
   readonly rounds: readonly { readonly top: number; readonly total: number; readonly winner: string | null }[]
   /** Samples in all, those that can't be compared included. */

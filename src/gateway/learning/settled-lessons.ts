@@ -1,4 +1,4 @@
-import { answerShape, type Answer, type Lesson, type LibraryLesson, type PoolLesson, type ThoughtLesson, type AuctionLesson } from '../../strategies/index.js'
+import { answerShape, completionKey, type Answer, type Lesson, type LibraryLesson, type PoolLesson, type ThoughtLesson, type AuctionLesson } from '../../strategies/index.js'
 
 /** Samples of one question as they are kept until somebody speaks of the answer: without what they answered. */
 export interface SettledPool extends Pick<PoolLesson, 'kind' | 'arm' | 'category'> {
@@ -22,7 +22,7 @@ const MOST_TRIALS = 64
 export function settled({ lessons = [], completion }: Pick<Answer, 'lessons' | 'completion'>): readonly SettledLesson[] {
   return lessons.flatMap((lesson: Lesson): readonly SettledLesson[] => {
     if (lesson.kind !== 'pool') return [lesson]
-    const given = lesson.keyOf(completion)
+    const given = completionKey(completion, lesson.hint)
     if (given === null) return []
     const { kind, arm, category, rounds, samples, answers } = lesson
     const agreeing = answers.get(given) ?? 0

@@ -50,7 +50,8 @@ describe('what strategies learn from words on their answers', () => {
   it('says of another answer than the one that went out that it was wrong only where that was right', async () => {
     const memory = memoryWith(() => true)
     const answer = await pooled(memory, 3)
-    const other: Answer = { ...answer, lessons: answer.lessons?.map((lesson) => (lesson.kind === 'pool' ? { ...lesson, keyOf: () => 'n:5' } : lesson)) }
+    const elsewhere = await finish(buildStrategy(parseStrategy('small'), strategyKinds, memory.contextOf('one')).run(asking(QUESTION), scriptedEnvironment(() => 'The answer is 5.')))
+    const other: Answer = { ...answer, completion: elsewhere.completion }
     await tell(memory, 0, 40, 'key:a', other)
     expect(await probability(memory)).toBeNull()
     await tell(memory, 1, 40, 'key:a', other)

@@ -158,12 +158,16 @@ export async function groupsOf(db: Tx, asked: Asked, source: Source, by: readonl
   const groups = by.map((dimension, index) => sql`${valueIn(dimension)} as ${sql.ref(`g${index}`)}, `)
   const byName = by.map((dimension, index) => (engine === 'postgresql' && dimension !== 'day' && dimension !== 'hour' ? sql`${valueIn(dimension)} collate "C"` : sql.ref(`g${index}`)))
   const rank = rankOf(query.order ?? 'usd', asked)
-  const order = [...(rank === undefined ? [] : [sql`${rank} desc`]), ...byName]
+  const order = [...(rank === undefined ? [] : [sql`${rank} desc`]), ...(query.order === undefined || query.order === 'usd' ? exactDollars : []), ...byName]
   const sums = sql.join(columnsOf(asked).map((name) => sql`sum(${sql.ref(name)}) as ${sql.ref(name)}`))
   const { rows } = await sql<GroupRow>`select ${sql.join(groups, sql``)} ${sums} from ${source} ${groupedBy(by)} ${order.length > 0 && by.length > 0 ? sql`order by ${sql.join(order)}` : sql``} limit ${limit}`.execute(db)
   // What was taken back leaves nothing.
   return rows.filter(isSomething)
 }
+
+const rest = sql`coalesce(sum(usd_rest), 0)`
+/** Which of two is dearer where `rankOf` finds them alike: SQLite divides in floating point, which has no picodollars beyond some thousand dollars. */
+const exactDollars = [sql`coalesce(sum(usd_micro), 0) + (${rest} - ${rest} % 1000000) / 1000000 desc`, sql`${rest} % 1000000 desc`]
 
 /** All tokens of a row. */
 export function tokensOf(asked: Pick<Asked, 'columns'>): RawBuilder<unknown> {
@@ -192,7 +196,7 @@ export async function totalOf(db: Tx, asked: Asked, source: Source): Promise<Sum
 
 export async function countGroups(db: Tx, asked: Asked, source: Source, by: readonly Dimension[]): Promise<number> {
   const { rows } = await sql<{ readonly groups: number | bigint }>`select count(*) as groups from (select ${sql.join(by.map((dimension, index) => sql`${valueIn(dimension)} as ${sql.ref(`g${index}`)}`))} from ${source} ${groupedBy(by)}
-    having coalesce(sum(calls), 0) <> 0 or coalesce(sum(usd_micro), 0) <> 0 or coalesce(sum(usd_rest), 0) <> 0 or coalesce(sum(${tokensOf(asked)}), 0) <> 0) as grouped`.execute(db)
+    having coalesce(sum(calls), 0) <> 0 or coalesce(sum(usd_micro), 0) * 1000000 + coalesce(sum(usd_rest), 0) <> 0 or coalesce(sum(${tokensOf(asked)}), 0) <> 0) as grouped`.execute(db)
   return Number(rows[0]?.groups ?? 0)
 }
 

@@ -148,7 +148,11 @@ export function sumOfRows(rows: readonly SumRow[]): SumRow {
   return sum
 }
 
+/** Two columns are one amount of money: a difference of sums may have a microdollar in one and less by as much in the other, which is nothing. */
+const moneyParts: ReadonlySet<SumColumn> = new Set<SumColumn>(['usd_micro', 'usd_rest', 'savings_micro', 'savings_rest'])
+
 /** False when all sums are zero. */
 export function isSomething(row: SumRow): boolean {
-  return sumColumns.some((name) => row[name] !== null && row[name] !== undefined && Number(row[name]) !== 0)
+  if (moneyOf(row.usd_micro, row.usd_rest) !== 0n || moneyOf(row.savings_micro, row.savings_rest) !== 0n) return true
+  return sumColumns.some((name) => !moneyParts.has(name) && Number(row[name] ?? 0) !== 0)
 }

@@ -1,10 +1,12 @@
 import type { Features } from '../../understanding/index.js'
 import type { ByteReader, ByteWriter } from './bytes.js'
+import { requestKey } from './request-key.js'
 
 /**
  * How much a request is like what was learned from. The share of its n-grams (by squared weight) that were seen before is compared with that
  * share of the learned requests themselves, each looked at before it was learned: a request of the same kind is uniformly spread over [0, 1] as a
- * p-value is, twice that and cut at 1 is its familiarity; one whose words were never seen gets 0.
+ * p-value is, twice that and cut at 1 is its familiarity; one whose words were never seen gets 0. A request that comes again, such as one that
+ * several arms answered, is looked at once: its own words are no measure of how like the learned ones a new request of the same kind is.
  */
 export interface Familiarity {
   of(features: Features): number
@@ -18,6 +20,8 @@ const cells = 1 << 18
 const remembered = 512
 /** Fewer than these tell nothing of a spread; the plain share counts then. */
 const leastRemembered = 30
+/** Places for the keys of requests that were looked at, each for the newest that falls on it. They aren't saved: one that comes again after a start may count twice. */
+const places = 1 << 14
 
 export function createFamiliarity(from?: ByteReader): Familiarity {
   const seen = from ? from.bytes(cells / 8) : new Uint8Array(cells / 8)
@@ -27,6 +31,7 @@ export function createFamiliarity(from?: ByteReader): Familiarity {
   /** The shares that are held, ascending: kept so with every one that comes, since a predictor that learns is asked after each. */
   const sorted = new Float64Array(remembered)
   const held = () => Math.min(kept, remembered)
+  const keys = new Float64Array(places).fill(-1)
   sorted.set(shares.slice(0, held()).sort())
 
   /** The first place of `sorted` whose share isn't below this one. */
@@ -74,6 +79,9 @@ export function createFamiliarity(from?: ByteReader): Familiarity {
       return share === 0 ? 0 : Math.min(1, (2 * (placeOf(share) + 1)) / (held() + 1))
     },
     add(features) {
+      const key = requestKey(features)
+      if (keys[key % places] === key) return
+      keys[key % places] = key
       const { indices } = features.lexical
       // The first requests meet an empty table: their shares say nothing. From then on the spread follows the latest.
       if (count >= 20) remember(shareOf(features))

@@ -3,6 +3,7 @@ import { lexicalDimensions, type Features } from '../../understanding/index.js'
 import type { ByteReader, ByteWriter } from './bytes.js'
 import { createOutcomeStore, type OutcomeStore } from './outcome-store.js'
 import { createPostings, mostRequests, scoreUnits } from './postings.js'
+import { requestKey } from './request-key.js'
 
 /**
  * Remembered requests and which of them are near a new one. A request keeps its heaviest `kept` n-grams (those that were met before first, since only
@@ -320,7 +321,7 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
     },
     add(features, arm, values) {
       if (!outcomes.takes(arm)) return
-      const key = keyOf(features)
+      const key = requestKey(features)
       let request = byKey.get(key)
       if (request === undefined) {
         // First a place for the outcome: what is forgotten for it may leave a request without any, whose place is free then.
@@ -348,20 +349,6 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
       to.u32(Uint32Array.from(free))
     },
   }
-}
-
-/** Tells requests apart: 53 bits of two hashes of the lexical vector, so that no text has to be kept. */
-function keyOf({ lexical: { indices, weights } }: Features): number {
-  let high = 0x811c9dc5
-  let low = 0x9747b28c
-  for (let at = 0; at < indices.length; at++) {
-    const index = indices[at] ?? 0
-    const weight = Math.round((weights[at] ?? 0) * 2 ** 20)
-    high = Math.imul(high ^ index, 0x01000193) ^ weight
-    low = Math.imul(low ^ weight, 0x85ebca6b) ^ (index >>> 3)
-    low = Math.imul(low ^ index, 0xc2b2ae35)
-  }
-  return ((high >>> 0) & 0x1f_ffff) * 0x1_0000_0000 + (low >>> 0)
 }
 
 function sized<Values extends Uint32Array | Uint16Array | Uint8Array | Int8Array | Float32Array | Float64Array>(old: Values | undefined, wider: Values): Values {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { BursarError } from '../../errors/index.js'
 import { toDollars } from '../../quantities/index.js'
+import { createUnderstanding } from '../../understanding/index.js'
 import type { Estimate, Observation, Predictor } from '../contracts.js'
 import { armFacts, madeObservations, madeRequests } from './fixtures/made.js'
 import { predictorKinds } from './index.js'
@@ -147,6 +148,19 @@ describe('familiarity', () => {
     expect(own.familiarity(features)).toBeLessThan(0.05)
     const usual = asked.map((one) => own.familiarity(one.features)).sort((a, b) => a - b)
     expect(usual[usual.length >> 1]).toBeGreaterThan(0.3)
+  })
+
+  it.each(['knn', 'ridge', 'topic'])('is as high for new requests of the same kind where each was answered by many arms (%s)', (name) => {
+    const once = createUnderstanding()
+    const texts = Array.from({ length: 400 }, (_, at) => `Which of the ${at * 7919} ${['red', 'green', 'blue', 'grey'][at % 4]} stones from quarry ${(at * 104_729) % 9973} weighs most?`)
+    const many = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']
+    const observations = texts.slice(0, 300).flatMap((text) => {
+      const features = once.ofText(text)
+      return many.map((arm) => ({ features, arm, quality: 1 }))
+    })
+    const own = kind(name).train(observations, many.map((id) => ({ id, card: {} })), {}, 1)
+    const strange = texts.slice(300).filter((text) => own.familiarity(once.ofText(text)) < 0.05)
+    expect(strange.length).toBeLessThan(15)
   })
 })
 

@@ -2,7 +2,7 @@ import { BudgetExceeded, BursarError } from '../../errors/index.js'
 import { UpstreamFailure, type Environment } from '../../environment/index.js'
 import type { Request } from '../../protocol/index.js'
 import { toDollars } from '../../quantities/index.js'
-import { Agreement, completionKey, stopsAt, type AnswerHint, type AnswerShapes, type StopRule } from '../agreement/index.js'
+import { Agreement, stopsAt, type AnswerHint, type AnswerShapes, type StopRule } from '../agreement/index.js'
 import type { Tally } from '../calls.js'
 import type { PoolLesson } from '../lessons.js'
 import { drawSample, type Sample, type Sampler } from './sampler.js'
@@ -38,7 +38,7 @@ const MOST_ROUNDS = 40
 export function poolLesson(arm: string, { samples, rounds }: Pick<Pool, 'samples' | 'rounds'>, { category, hint }: { readonly category: string | undefined; readonly hint: AnswerHint | undefined }): PoolLesson {
   const answers = new Map<string, number>()
   for (const { key } of samples) if (key !== null) answers.set(key, (answers.get(key) ?? 0) + 1)
-  return { kind: 'pool', arm, category, keyOf: (completion) => completionKey(completion, hint), rounds, samples: samples.length, answers }
+  return { kind: 'pool', arm, category, hint, rounds, samples: samples.length, answers }
 }
 
 /**
