@@ -15,6 +15,7 @@ const members: readonly MemberSettings[] = [
   { kind: 'logistic', settings: { sharedPenalty: 3, ownPenalty: 5, scales: untold } },
   { kind: 'topic' },
   { kind: 'trees' },
+  { kind: 'task' },
 ]
 
 export const contenders: readonly Contender[] = [

@@ -282,6 +282,19 @@ describe('a call that ends in some other way', () => {
     expect(await records()).toMatchObject([{ end: 'truncated', usage: { outputTokens: 6 } }])
   })
 
+  it('counts what was seen at no more than the limit that the request was sent with, and at all of it where there was none', async () => {
+    const long: Play = async function* ({ progress }) {
+      progress.sent = true
+      progress.outputTokens = 40
+      yield text('x')
+      throw failure({ upstreamStatus: 200, phase: 'stream' })
+    }
+    plays = [long, long]
+    await expect(read(environment().call('m', { ...request, stream: true, maxOutputTokens: 3, n: 3 }))).rejects.toBeInstanceOf(UpstreamFailure)
+    await expect(read(environment().call('m', { ...request, stream: true }))).rejects.toBeInstanceOf(UpstreamFailure)
+    expect(await records()).toMatchObject([{ usage: { outputTokens: 9 } }, { usage: { outputTokens: 40 } }])
+  })
+
   it('counts what a silent provider may have written since it was last heard of', async () => {
     const roomy: CallBound = { ...bound, usage: { ...bound.usage, outputTokens: 5000 }, cost: { ...bound.cost, usd: picoUsd(5000n) } }
     plays = [

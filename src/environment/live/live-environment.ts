@@ -472,7 +472,10 @@ class Attempt {
   /** Output tokens that an attempt without a proper end may be billed for at the most. */
   private mostOutputTokens(): number {
     const { request, bound, progress, firstTokenSeconds, deployment, heardAt } = this
-    const seen = Math.max(progress.outputTokens, progress.reported ? totalOutputTokens(progress.reported.usage) : 0)
+    // What was seen is counted upwards: no provider writes, or bills, beyond the limit that it was sent.
+    const limit = 'messages' in request && request.maxOutputTokens !== undefined ? request.maxOutputTokens * (request.n ?? 1) : Number.POSITIVE_INFINITY
+    const written = Math.min(progress.outputTokens, Math.max(limit, reservedOutput(bound, progress)))
+    const seen = Math.max(written, progress.reported ? totalOutputTokens(progress.reported.usage) : 0)
     const reserved = Math.max(seen, reservedOutput(bound, progress))
     if (!('stream' in request) || !request.stream || firstTokenSeconds === undefined) return reserved
     if (this.mayReasonUnseen) return reserved

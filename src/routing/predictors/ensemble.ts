@@ -27,6 +27,7 @@ const defaultMembers: readonly MemberSettings[] = [
   { kind: 'logistic', settings: { sharedPenalty: 3, ownPenalty: 5 } },
   { kind: 'topic' },
   { kind: 'trees' },
+  { kind: 'task' },
 ]
 /** Fewer requests than this are no ground for weights: members are averaged. */
 const leastToStack = 60
