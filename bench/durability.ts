@@ -3,7 +3,7 @@
 // and one before its last byte; `disk` the latter, and before a stream's first byte one that began when the call was sent.
 // Usage: npm run bench:durability -- [--rounds 3] [--seconds 5] [--concurrency 1,16,64,256] [--modes json,sse] [--database URL] [--redis URL]
 //        npm run bench:durability -- --alone [--calls 500]: the ledger without a gateway, one call after the other; its counts of writes and syncs
-//        don't depend on what else the machine does.
+//        hardly depend on what else the machine does (a whole answer from a provider slower than 3 ms syncs twice).
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { aloneCells, ledgerAlone } from './durability-alone.js'

@@ -23,7 +23,6 @@ export const contenders: readonly Contender[] = [
   { label: 'plain k-NN', kind: 'knn', settings: { neighbours: 64, power: 0, shrinkage: 0.001, denseShare: 0 }, baseline: true },
   { label: 'domain table', kind: 'domain', settings: {}, baseline: true },
   ...members.map(({ kind, settings }) => ({ label: kind, kind, settings: settings ?? {} })),
-  { label: 'task', kind: 'task', settings: {} },
   { label: 'complexity (086)', kind: 'complexity', settings: {} },
   { label: 'ensemble', kind: 'ensemble', settings: { members } },
 ]

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { BursarError } from '../../errors/index.js'
+import { keptKeyFor } from '../kept-key.js'
 
 const USUAL_URL = 'http://127.0.0.1:8787'
 /** How long an answer may take; milliseconds. */
@@ -28,18 +29,18 @@ export interface AdminClient {
 export function withAdminOptions(command: Command): Command {
   return command
     .option('--url <url>', `the running gateway (default: BURSAR_URL, or ${USUAL_URL})`)
-    .option('--admin-key <key>', 'the admin key (default: BURSAR_ADMIN_KEY; on the command line others on this machine can see it)')
+    .option('--admin-key <key>', 'the admin key (default: BURSAR_ADMIN_KEY, or .bursar/admin-key of this folder; on the command line others on this machine can see it)')
     .option('--json', 'print what the gateway answers as JSON')
 }
 
 /** Throws `invalid_configuration` when there is no admin key to send, or the address is none. */
 export function adminClient({ url, adminKey }: AdminOptions, env: NodeJS.Dict<string>): AdminClient {
-  const key = adminKey ?? (env['BURSAR_ADMIN_KEY']?.trim() || env['LITELLM_MASTER_KEY']?.trim())
+  const base = originOf(url ?? (env['BURSAR_URL']?.trim() || USUAL_URL))
+  const key = adminKey ?? (env['BURSAR_ADMIN_KEY']?.trim() || env['LITELLM_MASTER_KEY']?.trim() || keptKeyFor(base, 'admin-key'))
   if (key === undefined || key === '')
     throw unusable(
       'There is no admin key to send. Set BURSAR_ADMIN_KEY, here and where the gateway runs (`openssl rand -hex 24` makes a good one), or give --admin-key.',
     )
-  const base = originOf(url ?? (env['BURSAR_URL']?.trim() || USUAL_URL))
   const call: AdminClient['call'] = async (method, path, body) => {
     let response: Response
     try {

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { relative, resolve } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
-import { defaultConfig, Gateway, hasDashboard, loadConfig, parseConfig, watchConfig, withKey, type Config, type Overrides } from '../../gateway/index.js'
+import { defaultConfig, Gateway, hasDashboard, loadConfig, parseConfig, watchConfig, withAdminKey, withKey, type Config, type Overrides } from '../../gateway/index.js'
+import { keepKey, type Kept } from '../kept-key.js'
 import { version } from '../version.js'
 
 interface ServeOptions {
@@ -38,12 +38,15 @@ async function serve(options: ServeOptions): Promise<void> {
   } = file === undefined
     ? { config: await embedded(options, settings), warnings: [], fingerprint: undefined }
     : loadConfig(file, process.env, settings)
-  const generated = file === undefined && settings.key === undefined ? ownKey() : undefined
-  const config = generated === undefined ? loaded : withKey(loaded, 'default', generated.key)
+  const generated = file === undefined && settings.key === undefined ? keepKey('key') : undefined
+  // Recorded answers have a ledger in memory, and nothing to manage.
+  const admin = file === undefined && options.recorded === undefined && loaded.admin === undefined ? keepKey('admin-key') : undefined
+  const keyed = generated === undefined ? loaded : withKey(loaded, 'default', generated.key)
+  const config = admin === undefined ? keyed : withAdminKey(keyed, admin.key)
   for (const warning of warnings) process.stderr.write(`bursar: ${warning}\n`)
   const gateway = await Gateway.create({ config, version })
   const { url } = await gateway.listen()
-  process.stdout.write(`bursar listening on ${url}\n${introduction(url, config, gateway, file, generated, options)}`)
+  process.stdout.write(`bursar listening on ${url}\n${introduction(url, config, gateway, file, { generated, admin }, options)}`)
 
   const watcher =
     file === undefined
@@ -101,26 +104,12 @@ async function embedded(options: ServeOptions, settings: Overrides): Promise<Con
   return key === undefined ? served : withKey(served, 'default', key)
 }
 
-/** A key of this folder's own, made at the first start and kept, so that clients need not change at every restart. */
-function ownKey(): { readonly key: string; readonly file: string } {
-  const file = join('.bursar', 'key')
-  if (existsSync(file)) {
-    const kept = readFileSync(file, 'utf8').trim()
-    if (kept !== '') return { key: kept, file }
-  }
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-  const key = `sk-bursar-${randomBytes(24).toString('hex')}`
-  writeFileSync(file, `${key}\n`, { mode: 0o600 })
-  chmodSync(file, 0o600)
-  return { key, file }
-}
-
 function introduction(
   url: string,
   config: Config,
   gateway: Gateway,
   file: string | undefined,
-  generated: { readonly key: string; readonly file: string } | undefined,
+  { generated, admin }: { readonly generated: Kept | undefined; readonly admin: Kept | undefined },
   options: ServeOptions,
 ): string {
   const names = Object.entries(config.providers).map(([name, { type }]) =>
@@ -134,7 +123,9 @@ function introduction(
     `  models         ${gateway.models().length} (bursar models lists them)`,
     `  key            ${generated ? `${generated.key}   (kept in ${generated.file})` : config.keys.length === 0 ? 'none needed on this machine' : config.keys.map((entry) => entry.name).join(', ')}`,
     `  ledger         ${ledgerText(config)}`,
-    ...(config.admin === undefined ? [] : ['  admin          on: bursar keys and bursar accounts, with the admin key']),
+    ...(config.admin === undefined
+      ? []
+      : [`  admin          on: bursar keys and bursar accounts, with the admin key${admin === undefined ? '' : ` in ${admin.file}`}`]),
     ...(hasDashboard(config) ? [`  dashboard      ${url}/dashboard`] : []),
     '',
     '  Try it:',

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { BursarError } from '../../errors/index.js'
-import { createUsageApp, isLoopback, loadConfig, parseConfig, type Config } from '../../gateway/index.js'
+import { createUsageApp, loadConfig, parseConfig, type Config } from '../../gateway/index.js'
+import { keptKeyFor } from '../kept-key.js'
 import type { LedgerReader, StoreSettings } from '../../ledger/index.js'
 import { USUAL_FILE } from '../inspection.js'
 
@@ -43,7 +44,7 @@ export async function openSource(options: SourceOptions, deps: SourceDependencie
   const { url, database, config, key } = options
   if (url !== undefined && (database !== undefined || config !== undefined))
     throw unusable('Give either --url or a database (--database, --config), not both.')
-  if (url !== undefined) return remote(url, key ?? set(deps.env['BURSAR_ADMIN_KEY']) ?? set(deps.env['BURSAR_KEY']) ?? ownKey(url))
+  if (url !== undefined) return remote(url, key ?? set(deps.env['BURSAR_ADMIN_KEY']) ?? set(deps.env['BURSAR_KEY']) ?? keptKeyFor(url, 'key'))
   if (key !== undefined) throw unusable('--key goes with --url: a database is read as it is.')
   // Another database than the configuration's: its margin need not hold for that.
   if (database !== undefined) return local(settingsOf(database), undefined, deps)
@@ -116,13 +117,6 @@ function remote(url: string, key: string | undefined): UsageSource {
     },
     close: () => Promise.resolve(),
   }
-}
-
-/** The key that `bursar serve` made for itself in this folder: for a gateway on this machine only. */
-function ownKey(url: string): string | undefined {
-  const file = join('.bursar', 'key')
-  if (!URL.canParse(url) || !isLoopback(new URL(url).hostname) || !existsSync(file)) return undefined
-  return set(readFileSync(file, 'utf8'))
 }
 
 async function good(response: Response): Promise<Response> {

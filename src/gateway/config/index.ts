@@ -29,6 +29,7 @@ export {
   isLoopback,
   loadConfig,
   parseConfig,
+  withAdminKey,
   withKey,
   type LoadedConfig,
   type Overrides,

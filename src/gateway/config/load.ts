@@ -42,6 +42,11 @@ export function withKey(config: Config, name: string, key: string): Config {
   return { ...config, keys: [...config.keys.filter((other) => other.name !== name), { name, key: new Secret(key) }] }
 }
 
+/** The same configuration with this admin key. */
+export function withAdminKey(config: Config, key: string): Config {
+  return { ...config, admin: { key: new Secret(key) } }
+}
+
 export interface ParseOptions {
   /** Name of the text in messages. */
   readonly source?: string | undefined
