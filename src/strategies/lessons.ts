@@ -1,5 +1,5 @@
 import type { Features } from '../understanding/index.js'
-import type { AnswerHint } from './agreement/index.js'
+import type { AnswerHint } from './agreement/answer-hint.js'
 import type { InstantSignals } from './thinking/gate-inputs.js'
 
 /**

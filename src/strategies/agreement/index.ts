@@ -1,3 +1,4 @@
+export * from './answer-hint.js'
 export * from './answers.js'
 export * from './agreement.js'
 export * from './agreement-calibration.js'
