@@ -193,6 +193,9 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
 
   it('asks before it routes again what was rolled back', async () => {
     const page = await open()
+    // Only then are answers made up: Chromium may lose requests of a page that is loading when that is turned on.
+    await signIn(page)
+    await page.getByText(/^read /).first().waitFor()
     let resumed = ''
     const status = {
       holdout: 0.1,
@@ -213,7 +216,6 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
       resumed = route.request().postData() ?? ''
       return route.fulfill({ json: status })
     })
-    await signIn(page)
     await goTo(page, 'Proof')
     await page.getByRole('button', { name: 'Resume …' }).click()
     await page.getByRole('button', { name: 'Leave it' }).click()
