@@ -9,7 +9,8 @@ import type { Provider, ProviderCall, ProviderResult } from '../provider.js'
 import { asking } from '../providers/fixtures/provider-call.js'
 import { UpstreamFailure } from '../upstream-failure.js'
 import { Deployment } from './deployment.js'
-import { LiveEnvironment, type LiveWorld } from './live-environment.js'
+import { LiveEnvironment } from './live-environment.js'
+import type { LiveWorld } from './live-world.js'
 
 type Play = (call: ProviderCall) => AsyncGenerator<Delta, ProviderResult>
 

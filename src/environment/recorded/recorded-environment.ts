@@ -1,7 +1,7 @@
 import { BursarError, InvalidRequest, UnsupportedParameter } from '../../errors/index.js'
 import type { Delta, EmbeddingRequest, Request } from '../../protocol/index.js'
 import { addMoney, noUsage, usd, zeroMoney, type Money, type Usage } from '../../quantities/index.js'
-import { childRandom, type Random } from '../../statistics/index.js'
+import { childRandom, shuffled } from '../../statistics/index.js'
 import { likelyTokens } from '../../understanding/index.js'
 import type { CallOptions, Completion, Environment, ModelId } from '../environment.js'
 import { recordedAnswers, type Outcome, type OutcomeRow, type OutcomeSample } from '../outcome-table.js'
@@ -67,7 +67,7 @@ export function recordedEnvironment(row: OutcomeRow, options: RecordedOptions = 
     if (!outcome) throw unknownModel(row, model)
     const samples = answerless ? everySample(outcome) : recordedAnswers(outcome)
     for (const [index, sample] of samples.entries()) checkSample(sample, `outcomes.${model}${outcome.samples ? `.samples[${index}]` : ''}`)
-    queue = { samples: order === 'shuffled' ? shuffled(samples, childRandom(seed, `order\0${row.id}\0${model}`)) : samples, next: 0 }
+    queue = { samples: order === 'shuffled' ? inOrder(samples, shuffled(samples.length, childRandom(seed, `order\0${row.id}\0${model}`))) : samples, next: 0 }
     queues.set(model, queue)
     return queue
   }
@@ -190,15 +190,9 @@ function everySample({ samples, ...whole }: Outcome): readonly OutcomeSample[] {
   }))
 }
 
-/** A new order, each as likely as any other (Fisher and Yates). */
-function shuffled<T>(items: readonly T[], random: Random): readonly T[] {
-  const mixed = [...items]
-  for (let last = mixed.length - 1; last > 0; last--) {
-    const other = Math.floor(random.next() * (last + 1))
-    const [a, b] = [mixed[last], mixed[other]]
-    if (a !== undefined && b !== undefined) [mixed[last], mixed[other]] = [b, a]
-  }
-  return mixed
+/** Items by their places in an order. */
+function inOrder<T>(items: readonly T[], order: Uint32Array): readonly T[] {
+  return [...order].flatMap((place) => items.slice(place, place + 1))
 }
 
 function unknownModel(row: OutcomeRow, model: ModelId): BursarError {
