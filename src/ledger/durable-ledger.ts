@@ -225,24 +225,24 @@ export class DurableLedger implements Ledger, OutcomeReader {
     const entry: LedgerRecord = { type: 'intent', record }
     this.refuseWhenUnwritable()
     // Of a stream the first bytes wait for the disk, of another answer only the last: by then its own record is on the way there as well.
-    const noting: Promise<NotedCall> = this.isStrict ? this.journal.append(entry).then(() => durablyNoted) : this.journal.begin(entry, record.stream)
-    let refused = false
-    // Refused for taking too long, and written after all: the call is never made, and must not count as lost.
-    noting.then(
-      () => (refused ? this.recordCall(neverMade(record)).catch(() => undefined) : undefined),
-      () => undefined,
-    )
+    const begun = this.isStrict ? undefined : this.journal.begin(entry, record.stream)
+    const noting = begun ? begun.written() : this.journal.append(entry)
     try {
-      const noted = await this.inTime(noting)
-      return {
-        durable: () => {
-          const durable = noted.durable()
-          return durable && this.inTime(durable)
-        },
-      }
+      await this.inTime(noting)
     } catch (error) {
-      refused = true
+      // Refused for taking too long, and written after all: the call is never made, and must not count as lost.
+      noting.then(
+        () => this.recordCall(neverMade(record)).catch(() => undefined),
+        () => undefined,
+      )
       throw error
+    }
+    if (!begun) return durablyNoted
+    return {
+      durable: () => {
+        const durable = begun.durable()
+        return durable && this.inTime(durable)
+      },
     }
   }
 

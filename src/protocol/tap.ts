@@ -31,9 +31,11 @@ export function createTap(format: WireFormat, options: TapOptions): StreamTap {
 
 const nothing = Buffer.alloc(0)
 
-/** Events whose frame is measured: some at the beginning, and then one in so many. The others are never parsed. */
-const firstLooks = 16
+/** Events whose frame is measured: some with content at the beginning, and then one in so many. The others are never parsed. */
+const firstMeasured = 6
 const laterLooks = 32
+/** Events without any content that are looked at in vain at the beginning. */
+const mostInVain = 16
 
 class EventTap implements StreamTap {
   /** Bytes since the last blank line. */
@@ -42,7 +44,8 @@ class EventTap implements StreamTap {
   #events = 0
   #eventBytes = 0
   #frameBytes: number | undefined
-  #looked = 0
+  #measured = 0
+  #inVain = 0
 
   constructor(private readonly reader: TapReader) {}
 
@@ -173,7 +176,7 @@ class EventTap implements StreamTap {
             payloadStart = start
           }
           this.#eventBytes += end - start
-          if (this.#looked < firstLooks || this.#events % laterLooks === 0) this.#lookAt(region, start, end)
+          if ((this.#measured < firstMeasured && this.#inVain < mostInVain) || this.#events % laterLooks === 0) this.#lookAt(region, start, end)
           payloadEnd = end
           lines++
           while (hit < end) {
@@ -190,10 +193,11 @@ class EventTap implements StreamTap {
 
   /** Measures what stands around the content of an event. */
   #lookAt(region: Buffer, start: number, end: number): void {
-    this.#looked++
     const json = parseObject(region.toString('utf8', start, end))
     const content = json === undefined ? 0 : contentBytes(json)
-    if (content > 0) this.#frameBytes = Math.min(this.#frameBytes ?? Number.POSITIVE_INFINITY, Math.max(0, end - start - content))
+    if (content === 0) return void this.#inVain++
+    this.#measured++
+    this.#frameBytes = Math.min(this.#frameBytes ?? Number.POSITIVE_INFINITY, Math.max(0, end - start - content))
   }
 
   #interesting(region: Buffer, text: string, event: Omit<TapEvent, 'region' | 'json'>, lines: number): readonly Splice[] {

@@ -40,8 +40,16 @@ export class Attempt {
   ) {
     this.place = deployment.begin()
     this.startedAt = world.clock.monotonic()
-    this.plan = {
-      ...scope.attribution,
+    const { organisation, team, user, key, run, session, tags } = scope.attribution
+    // Every field by name: an object that begins as a copy of another is made anew for each field that is added to it.
+    const planned = {
+      organisation,
+      team,
+      user,
+      key,
+      run,
+      session,
+      tags,
       callId: `${scope.callIds}_${callNumber}`,
       requestId: scope.requestId,
       decisionId: scope.decisionId,
@@ -53,7 +61,8 @@ export class Attempt {
       operation,
       stream: 'stream' in request && request.stream,
       attempt: number,
-    }
+    } satisfies Whole<PlannedCall>
+    this.plan = planned
   }
 
   /**
@@ -278,8 +287,25 @@ export class Attempt {
     const cost: Cost = { usd, seconds: this.world.clock.monotonic() - this.startedAt, joules: null, gramsCO2e: null }
     const { held, plan, world, request } = this
     const { usage } = reported
-    const record: CallRecord = {
-      ...plan,
+    const record = {
+      organisation: plan.organisation,
+      team: plan.team,
+      user: plan.user,
+      key: plan.key,
+      run: plan.run,
+      session: plan.session,
+      tags: plan.tags,
+      callId: plan.callId,
+      requestId: plan.requestId,
+      decisionId: plan.decisionId,
+      at: plan.at,
+      requestedModel: plan.requestedModel,
+      provider: plan.provider,
+      deployment: plan.deployment,
+      model: plan.model,
+      operation: plan.operation,
+      stream: plan.stream,
+      attempt: plan.attempt,
       end,
       status,
       errorCode,
@@ -292,7 +318,7 @@ export class Attempt {
       cacheSavings: usage.cacheReadTokens + usage.cacheWrite5mTokens + usage.cacheWrite1hTokens > 0 ? world.cacheSavings(this.deployment, reported, usd) : undefined,
       composition: plan.run !== undefined && 'messages' in request ? world.compose(plan, request) : undefined,
       settled: held?.settled({ usage, cost, sent: end === 'complete' || this.progress.sent }),
-    }
+    } satisfies Whole<CallRecord>
     world.observer.callEnded(record)
     try {
       await world.ledger.recordCall(record)
@@ -303,6 +329,9 @@ export class Attempt {
     return cost
   }
 }
+
+/** All fields, also those that may be absent: a new one must be named where each is. */
+type Whole<Fields> = { readonly [Field in keyof Required<Fields>]: Fields[Field] }
 
 /**
  * A provider that is told to stop has written more than has arrived: what comes in this time at the rate so far, and a little.

@@ -11,7 +11,11 @@ export function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer
       new InvalidRequest(`The body is encoded as "${encoding}"; send it without content-encoding.`, { code: 'unsupported_media_type', status: 415 }),
     )
   return new Promise((resolve, reject) => {
-    const left = () => reject(new BursarError('The connection was closed before the request was complete.', { code: 'client_closed_request', status: 499 }))
+    let arrived = false
+    const left = () => {
+      // The close of every request comes here; an error is only made where it says something.
+      if (!arrived) reject(new BursarError('The connection was closed before the request was complete.', { code: 'client_closed_request', status: 499 }))
+    }
     // Then neither its end nor its close will be told any more.
     if (req.destroyed) return left()
     let chunks: Buffer[] | undefined
@@ -28,7 +32,10 @@ export function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer
       else if (only) chunks = [only, chunk]
       else only = chunk
     })
-    req.on('end', () => resolve(chunks ? Buffer.concat(chunks, size) : (only ?? Buffer.alloc(0))))
+    req.on('end', () => {
+      arrived = true
+      resolve(chunks ? Buffer.concat(chunks, size) : (only ?? Buffer.alloc(0)))
+    })
     req.on('error', (cause) => reject(new BursarError('The connection broke while the request was being sent.', { code: 'client_closed_request', status: 499, cause })))
     // Also when all of it had arrived, but wasn't read yet: then its end is never told.
     req.on('close', left)

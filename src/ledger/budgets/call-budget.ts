@@ -67,7 +67,7 @@ class LevelsBudget implements CallBudget {
   async hold(plan: PlannedCall, bound: CallBound, options: HoldOptions = {}): Promise<Held> {
     const { compiled, parts } = this
     if (compiled.counts.length === 0) {
-      return uncounted(await parts.shared.ledger.recordIntent({ ...plan, usage: bound.usage, cost: bound.cost, held: [] }))
+      return uncounted(await parts.shared.ledger.recordIntent(intentOf(plan, bound, [])))
     }
     // Calls of one request that begin at once are one request: the others wait until it is counted.
     while (!this.counted && this.counting) await this.counting.catch(() => {})
@@ -322,8 +322,36 @@ function secondsUntil({ count, limit, amount, used, previous, window }: Refusal,
 }
 
 function intentOf(plan: PlannedCall, { usage, cost }: CallBound, taken: readonly Taken[]): IntentRecord {
-  return { ...plan, usage, cost, held: taken.map(({ line }) => heldOf(line)) }
+  const { organisation, team, user, key, run, session, tags, callId, requestId, decisionId, at } = plan
+  const { requestedModel, provider, deployment, model, operation, stream, attempt } = plan
+  // By name: a copy with fields added to it takes many times as long, and one of these is made for every call.
+  return {
+    organisation,
+    team,
+    user,
+    key,
+    run,
+    session,
+    tags,
+    callId,
+    requestId,
+    decisionId,
+    at,
+    requestedModel,
+    provider,
+    deployment,
+    model,
+    operation,
+    stream,
+    attempt,
+    usage,
+    cost,
+    held: taken.map(({ line }) => heldOf(line)),
+  } satisfies Whole<IntentRecord>
 }
+
+/** All fields, also those that may be absent. */
+type Whole<Fields> = { readonly [Field in keyof Required<Fields>]: Fields[Field] }
 
 function heldOf({ counter, amount, transient }: Line): IntentRecord['held'][number] {
   return transient ? { counter, amount, transient } : { counter, amount }

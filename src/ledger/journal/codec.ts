@@ -19,26 +19,31 @@ type WireCorrection = Omit<Wire<CorrectionRecord>, 'usage'> & { readonly usage: 
 
 const bucketNames = Object.keys(noUsage) as readonly (keyof Usage)[]
 
+/** A record as one line of text: its type, a space, and `jsonOfRecord`. */
+export function encodeRecord(entry: LedgerRecord): string {
+  return `${entry.type} ${jsonOfRecord(entry)}`
+}
+
 /**
- * A record as one line of text: its type, a space, and JSON. Throws a `RangeError` for a number that JSON has no word for (NaN,
+ * A record as JSON, without its type. Throws a `RangeError` for a number that JSON has no word for (NaN,
  * infinity): it would come back as something else, and the sums of the ledger must not take it in.
  */
-export function encodeRecord(entry: LedgerRecord): string {
+export function jsonOfRecord(entry: LedgerRecord): string {
   switch (entry.type) {
     case 'call':
-      return `call ${JSON.stringify(wireOfCall(entry.record))}`
+      return JSON.stringify(wireOfCall(entry.record))
     case 'intent':
-      return `intent ${JSON.stringify(wireOfIntent(entry.record))}`
+      return JSON.stringify(wireOfIntent(entry.record))
     case 'decision':
       finite(entry.record.at + entry.record.propensity)
       if (entry.record.weighed) finiteInside(entry.record.weighed)
       if (entry.record.trial) finite(entry.record.trial.holdout)
-      return `decision ${JSON.stringify(entry.record)}`
+      return JSON.stringify(entry.record)
     case 'outcome':
       finite(entry.record.at + entry.record.score + (entry.record.sought ?? 0))
-      return `outcome ${JSON.stringify(entry.record)}`
+      return JSON.stringify(entry.record)
     case 'correction':
-      return `correction ${JSON.stringify(wireOfCorrection(entry.record))}`
+      return JSON.stringify(wireOfCorrection(entry.record))
   }
 }
 

@@ -6,8 +6,13 @@ export interface JournalPosition {
   readonly offset: number
 }
 
-/** A record that is in the file. */
+/** A record on its way into the file. Records that are written at once share their promises. */
 export interface Begun {
+  /**
+   * Resolves when the system has the record: it survives the death of this process then. Rejects with `ledger_unavailable` when the system
+   * doesn't take it: then nothing of it is in the journal.
+   */
+  written(): Promise<void>
   /**
    * Resolves when the record is durable; `undefined` when it is. Rejects when the disk failed: then it was taken out of the file, and is written
    * again when that can be.
@@ -23,11 +28,10 @@ export interface Journal {
   /** Appends; durable at the latest with the next `append` that is awaited. */
   note(record: LedgerRecord): void
   /**
-   * Appends, and resolves when it is written: it survives the death of this process then, and `durable` of the answer tells when it
-   * survives what the journal is to survive. The disk is asked at once when `soon` is set, else when somebody waits or after a moment.
-   * Rejects with `ledger_unavailable` when it could not be written: then nothing of it is in the journal.
+   * Appends; the answer tells when the record is written, and when it survives what the journal is to survive. The disk is asked at once
+   * when `soon` is set, else when somebody waits or after a moment. Throws `ledger_unavailable` where nothing can be taken.
    */
-  begin(record: LedgerRecord, soon: boolean): Promise<Begun>
+  begin(record: LedgerRecord, soon: boolean): Begun
   /** Appends, and resolves when it is durable. Rejects with `ledger_unavailable` when it could not be written: then nothing of it is in the journal. */
   append(record: LedgerRecord): Promise<void>
   readonly end: JournalPosition

@@ -15,11 +15,9 @@ export class Fate implements Begun {
     return this.syncing !== undefined
   }
 
-  /**
-   * Resolves when the system has them: they survive the death of this process. Rejects when it doesn't take them: nothing of them is in the
-   * journal.
-   */
   written(): Promise<void> {
+    if (this.state === 'failed') return Promise.reject(this.reason as Error)
+    if (this.state !== 'gathered') return Promise.resolve()
     return (this.writing ??= new Awaitable()).promise
   }
 
@@ -50,8 +48,8 @@ export class Fate implements Begun {
   }
 }
 
-/** A promise that is settled from outside. Its rejection is no fault of the process when nobody waits for it any more. */
-class Awaitable {
+/** A promise that is settled from outside; all who wait for the same thing share one. Its rejection is no fault of the process when nobody waits for it any more. */
+export class Awaitable {
   resolve: () => void = () => undefined
   reject: (reason: unknown) => void = () => undefined
   readonly promise = new Promise<void>((resolve, reject) => {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { callRecord } from '../ledger-contract.js'
 import type { LedgerRecord } from '../record.js'
+import type { Begun } from './contract.js'
 import { openFileJournal, type FileJournal, type FileJournalObserver, type FileJournalSettings, type SegmentState } from './file-journal.js'
 import { systemFiles, type FileOperations } from './file-operations.js'
 import { anyLedgerRecord } from './fixtures/records.js'
@@ -28,6 +29,13 @@ function journalOf(settings: Partial<FileJournalSettings> = {}, observer: FileJo
   return journal
 }
 
+/** Begins a record, and gives it when it is written. */
+async function written(journal: FileJournal, record: LedgerRecord, soon: boolean): Promise<Begun> {
+  const begun = journal.begin(record, soon)
+  await begun.written()
+  return begun
+}
+
 const call = (callId: string): LedgerRecord => ({ type: 'call', record: callRecord({ callId }) })
 const idsOf = (records: readonly LedgerRecord[]) => records.map((entry) => (entry.type === 'call' ? entry.record.callId : entry.type))
 const everything = () => findSegments(directory).flatMap(({ path }) => readSegment(path).records)
@@ -42,7 +50,7 @@ describe.each(['process', 'disk'] as const)('a journal that is durable for the %
         for (const [entry, how, pause] of entries) {
           if (how === 'append') appended.push(journal.append(entry))
           else if (how === 'note') journal.note(entry)
-          else appended.push(journal.begin(entry, how === 'begin soon').then((begun) => begun.durable()))
+          else appended.push(written(journal, entry, how === 'begin soon').then((begun) => begun.durable()))
           if (pause) await Promise.all(appended)
         }
         await journal.close()
@@ -71,9 +79,9 @@ describe.each(['process', 'disk'] as const)('a journal that is durable for the %
       },
     }
     const journal = journalOf({ durability, files })
-    await journal.begin(call('before'), false)
+    await written(journal, call('before'), false)
     full = true
-    await expect(journal.begin(call('refused'), false)).rejects.toMatchObject({ code: 'ledger_unavailable', status: 503 })
+    await expect(written(journal, call('refused'), false)).rejects.toMatchObject({ code: 'ledger_unavailable', status: 503 })
     full = false
     await journal.append(call('after'))
     expect(idsOf(everything())).toEqual(['before', 'after'])
@@ -300,11 +308,11 @@ describe('syncs', () => {
   it('are not waited for by a record that is begun, and are asked for at once where that is wanted', async () => {
     const { waiting, files } = heldSyncs()
     const journal = journalOf({ durability: 'disk', files })
-    const first = await journal.begin(call('a'), true)
+    const first = await written(journal, call('a'), true)
     expect(idsOf(everything())).toEqual(['a'])
     expect(waiting).toHaveLength(1)
     // Written while the sync of the one before is under way.
-    const second = await journal.begin(call('b'), true)
+    const second = await written(journal, call('b'), true)
     expect(idsOf(everything())).toEqual(['a', 'b'])
     expect(waiting).toHaveLength(1)
     const before = journal.end
@@ -327,7 +335,7 @@ describe('syncs', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const { waiting, files } = heldSyncs()
     const journal = journalOf({ durability: 'disk', files })
-    const begun = await journal.begin(call('a'), false)
+    const begun = await written(journal, call('a'), false)
     const appended = journal.append(call('b'))
     await expect.poll(() => waiting.length).toBe(1)
     waiting.shift()?.(null)
@@ -340,7 +348,7 @@ describe('syncs', () => {
   it('come by themselves for a record that nobody waits for', async () => {
     const { waiting, files } = heldSyncs()
     const journal = journalOf({ durability: 'disk', files })
-    const begun = await journal.begin(call('a'), false)
+    const begun = await written(journal, call('a'), false)
     await expect.poll(() => waiting.length).toBe(1)
     waiting.shift()?.(null)
     await begun.durable()
@@ -350,8 +358,8 @@ describe('syncs', () => {
   it('that fail are told to those who wait, and what was begun is written again, before what came later', async () => {
     const { waiting, files } = heldSyncs()
     const journal = journalOf({ durability: 'disk', files })
-    const first = await journal.begin(call('a'), true)
-    const second = await journal.begin(call('b'), true)
+    const first = await written(journal, call('a'), true)
+    const second = await written(journal, call('b'), true)
     const durable = [first.durable(), second.durable()].map((one) => expect(one).rejects.toMatchObject({ code: 'ledger_unavailable' }))
     const later = journal.append(call('c'))
     waiting.shift()?.(Object.assign(new Error('EIO'), { code: 'EIO' }))
@@ -366,12 +374,12 @@ describe('syncs', () => {
   it('end a segment that is full before more is written', async () => {
     const { waiting, files } = heldSyncs()
     const journal = journalOf({ durability: 'disk', files, segmentBytes: 500 })
-    await journal.begin(call('a'), true)
-    const written: string[] = []
-    const second = journal.begin(call('b'), true).then(() => written.push('b'))
+    await written(journal, call('a'), true)
+    const told: string[] = []
+    const second = written(journal, call('b'), true).then(() => told.push('b'))
     const third = journal.append(call('c'))
     await new Promise((resolve) => setTimeout(resolve, 20))
-    expect(written).toEqual([])
+    expect(told).toEqual([])
     waiting.shift()?.(null)
     await second
     await expect.poll(() => waiting.length).toBe(1)

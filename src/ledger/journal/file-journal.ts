@@ -129,12 +129,11 @@ export class FileJournal implements Journal {
     return appended
   }
 
-  async begin(record: LedgerRecord, soon: boolean): Promise<Begun> {
+  begin(record: LedgerRecord, soon: boolean): Begun {
     if (this.closed || this.gathering.lines.used > this.maxWaitingBytes) throw this.refusal()
     const fate = this.gathering.begin(record)
     this.flushSoon()
     if (soon) void fate.durable()
-    await fate.written()
     return fate
   }
 

@@ -1,18 +1,10 @@
 import type { LedgerRecord } from '../record.js'
-import { encodeRecord } from './codec.js'
-import { Fate } from './fate.js'
+import { jsonOfRecord } from './codec.js'
+import { Awaitable, Fate } from './fate.js'
 import { LineBuffer } from './line.js'
 
-/** A record that somebody waits for, and where its line lies in the group. */
-interface Awaited {
-  readonly from: number
-  readonly to: number
-  readonly resolve: () => void
-  readonly reject: (reason: unknown) => void
-}
-
-/** Where a record that was begun lies in the group. */
-interface BegunLine {
+/** Where a record lies in the group. */
+interface Line {
   readonly from: number
   readonly to: number
 }
@@ -21,8 +13,10 @@ interface BegunLine {
 export class Group {
   readonly lines = new LineBuffer()
   records = 0
-  private awaited: Awaited[] = []
-  private begun: BegunLine[] = []
+  /** Records that somebody waits for, and what they all wait for. */
+  private awaited: Line[] = []
+  private appended = new Awaitable()
+  private begun: Line[] = []
   private watchers: (() => void)[] = []
   private fate: Fate
   private isWritten = false
@@ -38,7 +32,7 @@ export class Group {
 
   /** A record that nobody waits for. Throws a `RangeError` for one that can't be written down. */
   note(record: LedgerRecord): void {
-    this.lines.push(encodeRecord(record))
+    this.lines.push(record.type, jsonOfRecord(record))
     this.records++
   }
 
@@ -49,7 +43,8 @@ export class Group {
     } catch (error) {
       return Promise.reject(error as Error)
     }
-    return new Promise((resolve, reject) => this.awaited.push({ from, to: this.lines.used, resolve, reject }))
+    this.awaited.push({ from, to: this.lines.used })
+    return this.appended.promise
   }
 
   /** A record whose owner goes on when it is written. Throws a `RangeError` for one that can't be written down. */
@@ -82,7 +77,7 @@ export class Group {
   }
 
   succeed(): void {
-    for (const { resolve } of this.awaited) resolve()
+    if (this.awaited.length > 0) this.appended.resolve()
     if (this.isBegun) this.fate.succeed()
     this.clear()
   }
@@ -102,7 +97,7 @@ export class Group {
     }
     left.push(bytes.subarray(start, used))
     const kept = { lines: Buffer.concat(left), records: this.records - dropped.length }
-    for (const { reject } of this.awaited) reject(reason)
+    if (this.awaited.length > 0) this.appended.reject(reason)
     if (this.isBegun) this.fate.fail(reason)
     this.clear()
     return kept
@@ -115,7 +110,7 @@ export class Group {
     this.lines.pushLines(lines)
     this.lines.pushLines(behind)
     this.records += records
-    const moved = <Line extends BegunLine>(one: Line): Line => ({ ...one, from: one.from + lines.length, to: one.to + lines.length })
+    const moved = ({ from, to }: Line): Line => ({ from: from + lines.length, to: to + lines.length })
     this.awaited = this.awaited.map(moved)
     this.begun = this.begun.map(moved)
   }
@@ -123,8 +118,9 @@ export class Group {
   private clear(): void {
     this.lines.clear()
     this.records = 0
+    // What is waited for is the end of one writing.
+    if (this.awaited.length > 0) this.appended = new Awaitable()
     this.awaited = []
-    // A fate is that of one writing.
     if (this.isBegun) this.fate = new Fate(this.onWanted)
     this.begun = []
     this.isWritten = false

@@ -19,12 +19,15 @@ export class LineBuffer {
   /** Bytes in use, from the beginning. */
   used = 0
 
-  /** Throws a `RangeError` when the text is too long for a line. */
-  push(text: string): void {
+  /** A line of a word in ASCII, a space, and text. Throws a `RangeError` when that is too long. */
+  push(word: string, text: string): void {
     const start = this.used
-    this.reserve(headBytes + text.length * 3 + 1)
+    this.reserve(headBytes + word.length + 1 + text.length * 3 + 1)
     const { bytes } = this
-    const end = start + headBytes + bytes.write(text, start + headBytes, 'utf8')
+    // Written piece by piece: the sum of two texts would be copied once more.
+    const body = start + headBytes + bytes.write(word, start + headBytes, 'latin1')
+    bytes[body] = space
+    const end = body + 1 + bytes.write(text, body + 1, 'utf8')
     if (end - start >= maxLineBytes) throw new RangeError(`a record of ${end - start} bytes is longer than a line of the journal may be`)
     let checksum = crc32(bytes.subarray(start + headBytes, end))
     for (let digit = start + headBytes - 2; digit >= start; digit--) {

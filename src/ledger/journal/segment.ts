@@ -23,7 +23,7 @@ export interface FoundSegment extends SegmentHeader {
 
 const suffix = '.journal'
 const formatVersion = 1
-const headerWord = 'segment '
+const headerWord = 'segment'
 const maxHeaderBytes = 4096
 
 /** Throws `invalid_configuration` for the id of a process that can't be part of a file's name. */
@@ -45,7 +45,7 @@ export function segmentPath(directory: string, { segment }: SegmentHeader): stri
 /** The bytes of a header's line. */
 export function headerLine(header: SegmentHeader): Buffer {
   const line = new LineBuffer()
-  line.push(`${headerWord}${JSON.stringify({ format: formatVersion, ...header })}`)
+  line.push(headerWord, JSON.stringify({ format: formatVersion, ...header }))
   return line.bytes.subarray(0, line.used)
 }
 
@@ -98,8 +98,8 @@ function readHeader(path: string): FoundSegment {
   }
   const end = bytes.subarray(0, length).indexOf(0x0a)
   const text = end === -1 ? undefined : textOfLine(bytes, 0, end)
-  if (text?.startsWith(headerWord)) {
-    const header = JSON.parse(text.slice(headerWord.length)) as SegmentHeader & { readonly format: number }
+  if (text?.startsWith(`${headerWord} `)) {
+    const header = JSON.parse(text.slice(headerWord.length + 1)) as SegmentHeader & { readonly format: number }
     if (header.format !== formatVersion)
       throw new BursarError(`${path} is a journal of format ${header.format}, which this version of Bursar can't read: start the version that wrote it once more, so that it is applied`, {
         code: 'invalid_configuration',
@@ -114,7 +114,7 @@ function readHeader(path: string): FoundSegment {
 
 /** Whether a line's text is a segment's header. */
 export function isHeader(text: string): boolean {
-  return text.startsWith(headerWord)
+  return text.startsWith(`${headerWord} `)
 }
 
 function compare(a: string, b: string): number {
