@@ -8,7 +8,7 @@ import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { aloneCells, ledgerAlone } from './durability-alone.js'
 import type { Child } from './gateway/children.js'
-import { hasWrk, load, type Mode, type Run } from './gateway/load.js'
+import { hasWrk, loadInRounds, type Mode, type Run } from './gateway/load.js'
 import { benchKey, missing, startBursar, startUpstreamProcess, type Target } from './gateway/targets.js'
 import { commandLine, figure, median, packageVersion, table } from './report.js'
 
@@ -52,7 +52,7 @@ async function main(): Promise<number> {
     ...(values.database === undefined || values.redis === undefined ? [] : [{ name: 'PostgreSQL + Redis', ledger: { ...database, redis_url: values.redis } }]),
   ]
   const children: Child[] = []
-  const runs: Run[] = []
+  let runs: readonly Run[]
   try {
     const upstream = await startUpstreamProcess()
     children.push(upstream)
@@ -62,15 +62,7 @@ async function main(): Promise<number> {
       children.push(child)
       targets.push({ name, url: child.url, pid: child.pid, headers: { authorization: `Bearer ${benchKey}` } })
     }
-    for (const target of targets) for (const mode of modes) await load(target, mode, 16, Math.min(3, seconds), -1)
-    for (let round = 0; round < rounds; round++)
-      for (const mode of modes)
-        for (const concurrency of concurrencies)
-          for (const target of round % 2 === 0 ? targets : [...targets].reverse()) {
-            const run = await load(target, mode, concurrency, seconds, round)
-            runs.push(run)
-            say(`round ${round + 1}/${rounds}  ${mode}  c=${concurrency}  ${target.name}: p50 ${figure(run.p50Ms)} ms, ${figure(run.cpuMsPerRequest, 3)} CPU ms${run.errors > 0 ? `, ${run.errors} ERRORS` : ''}`)
-          }
+    runs = await loadInRounds(targets, { rounds, modes, concurrencies, seconds }, say)
   } finally {
     await Promise.all(children.map((child) => child.stop()))
   }

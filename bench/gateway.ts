@@ -6,7 +6,7 @@ import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Child } from './gateway/children.js'
 import { firstTokenTimes, timeStream } from './gateway/first-token.js'
-import { hasWrk, load, type Mode, type Run } from './gateway/load.js'
+import { hasWrk, loadInRounds, type Mode } from './gateway/load.js'
 import { medianDifference, resultTable, summarize, verdicts, verdictTable } from './gateway/summary.js'
 import { missing, startTarget, startUpstreamProcess, targetNames, type Target, type TargetName } from './gateway/targets.js'
 import { commandLine, figure, median, packageVersion, table, writeReport } from './report.js'
@@ -56,17 +56,7 @@ async function main(): Promise<number> {
       targets.push(target)
     }
     say(`targets: ${names.join(', ')}; ${rounds} rounds of ${seconds} s, concurrency ${concurrencies.join(', ')}`)
-    for (const target of targets) for (const mode of modes) await load(target, mode, 16, Math.min(3, seconds), -1)
-
-    const runs: Run[] = []
-    for (let round = 0; round < rounds; round++)
-      for (const mode of modes)
-        for (const concurrency of concurrencies)
-          for (const target of round % 2 === 0 ? targets : [...targets].reverse()) {
-            const run = await load(target, mode, concurrency, seconds, round)
-            runs.push(run)
-            say(`round ${round + 1}/${rounds}  ${mode}  c=${concurrency}  ${target.name}: ${figure(run.requestsPerSecond, 0)} req/s, p50 ${figure(run.p50Ms)} ms, ${figure(run.cpuMsPerRequest, 3)} CPU ms${run.errors > 0 ? `, ${run.errors} ERRORS` : ''}`)
-          }
+    const runs = await loadInRounds(targets, { rounds, modes, concurrencies, seconds }, say)
     say('time to first token …')
     const times = await firstTokenTimes(targets, pairs)
 

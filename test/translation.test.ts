@@ -13,6 +13,7 @@ import {
   type Request,
   type WireFormat,
 } from '../src/protocol/index.js'
+import { refusing } from '../src/protocol/fixtures/drop-policies.js'
 import { conversations, type Caller, type Target } from './translation/conversations.js'
 import { meaningOf, meaningOfGemini, plain, type Meaning } from './translation/meaning.js'
 
@@ -99,12 +100,7 @@ describe('a request', () => {
       return
     }
     // A strict policy throws with the path; what remains of a dropped request still makes sense to the provider.
-    const strict: DropPolicy = {
-      unsupported(path, why) {
-        throw new UnsupportedParameter(`${path}: ${why}`, path)
-      },
-    }
-    expect(() => outbound(target).encodeRequest(edit(request, {}), models[target], strict)).toThrow(UnsupportedParameter)
+    expect(() => outbound(target).encodeRequest(edit(request, {}), models[target], refusing)).toThrow(UnsupportedParameter)
     expect(meaningAt(target, sent.body).turns.length).toBeGreaterThan(0)
   })
 

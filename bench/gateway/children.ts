@@ -1,5 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { openSync, readFileSync } from 'node:fs'
+import { endsWithUs } from '../ends-with-us.js'
 
 /** A process that this run started. */
 export interface Child {
@@ -25,19 +26,15 @@ export interface StartOptions {
   readonly timeoutMs?: number
 }
 
-const running = new Set<ChildProcess>()
-let guarded = false
-
 /** Starts Node with these arguments and waits until it says that it listens. It is killed when this process ends, however it ends. */
 export function startNode(options: StartOptions): Promise<Child> {
-  guard()
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, options.args, {
       stdio: ['ignore', 'pipe', options.stderrFile === undefined ? 'pipe' : openSync(options.stderrFile, 'a')],
       env: { ...process.env, ...options.env },
       ...(options.cwd !== undefined && { cwd: options.cwd }),
     })
-    running.add(child)
+    endsWithUs(child)
     let output = ''
     let started = false
     const fail = (why: string) => {
@@ -59,7 +56,6 @@ export function startNode(options: StartOptions): Promise<Child> {
     child.stderr?.on('data', hear)
     child.once('error', (fault) => fail(`could not be started (${fault.message})`))
     child.once('exit', (code, signal) => {
-      running.delete(child)
       if (!started) fail(`ended (${String(code ?? signal)}) before it listened`)
     })
   })
@@ -75,15 +71,6 @@ function stop(child: ChildProcess): Promise<void> {
     })
     child.kill('SIGTERM')
   })
-}
-
-function guard(): void {
-  if (guarded) return
-  guarded = true
-  process.once('exit', () => {
-    for (const child of running) child.kill('SIGKILL')
-  })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
 }
 
 /** Resident memory in MB; `NaN` when the process is gone. */

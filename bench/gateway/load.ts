@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { figure } from '../report.js'
 import { cpuSeconds, residentMb } from './children.js'
 import type { Target } from './targets.js'
 
@@ -52,6 +53,32 @@ export async function load(target: Target, mode: Mode, concurrency: number, seco
     peakRssMb,
     errors: result.badStatus + result.socketErrors,
   }
+}
+
+export interface Rounds {
+  readonly rounds: number
+  readonly modes: readonly Mode[]
+  readonly concurrencies: readonly number[]
+  /** Of each run. */
+  readonly seconds: number
+}
+
+/**
+ * Loads every target in interleaved rounds, every other one backwards, so that what else the machine does meets them alike; before the
+ * first, each is warmed up.
+ */
+export async function loadInRounds(targets: readonly Target[], { rounds, modes, concurrencies, seconds }: Rounds, say: (text: string) => void): Promise<Run[]> {
+  for (const target of targets) for (const mode of modes) await load(target, mode, 16, Math.min(3, seconds), -1)
+  const runs: Run[] = []
+  for (let round = 0; round < rounds; round++)
+    for (const mode of modes)
+      for (const concurrency of concurrencies)
+        for (const target of round % 2 === 0 ? targets : [...targets].reverse()) {
+          const run = await load(target, mode, concurrency, seconds, round)
+          runs.push(run)
+          say(`round ${round + 1}/${rounds}  ${mode}  c=${concurrency}  ${target.name}: ${figure(run.requestsPerSecond, 0)} req/s, p50 ${figure(run.p50Ms)} ms, ${figure(run.cpuMsPerRequest, 3)} CPU ms${run.errors > 0 ? `, ${run.errors} ERRORS` : ''}`)
+        }
+  return runs
 }
 
 function wrk(target: Target, mode: Mode, concurrency: number, seconds: number): Promise<string> {

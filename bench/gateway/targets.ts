@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../../src/ledger/counters/fixtures/free-port.js'
 import { startNode, type Child } from './children.js'
 
 /** Something that can be sent chat completions. */
@@ -107,15 +107,4 @@ function bursarConfig(upstreamUrl: string, more: BursarSettings): Record<string,
 
 function tsx(file: string, ...args: readonly string[]): string[] {
   return ['--import', 'tsx', fileURLToPath(new URL(file, import.meta.url)), ...args]
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => (address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no free port'))))
-    })
-  })
 }

@@ -2,28 +2,21 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { childRandom } from '../../src/statistics/index.js'
 import { createAgent, dollars, makeCall, picoOf, planCall, type CallShape, type Outcome, type PlannedCall } from './callers.js'
-import { eventually, inFolder, noFindings, progressOf, sleep, tally, type Findings, type Say } from './campaign.js'
-import { GatewayProcess, MODEL, writeConfig, type Program } from './gateway-process.js'
+import { eventually, inFolder, noFindings, progressOf, sleep, tally, type CampaignSettings, type Findings } from './campaign.js'
+import { GatewayProcess, MODEL, writeConfig } from './gateway-process.js'
 import { keySpend, keyUsed } from './books.js'
 import { PrivatePostgres, PrivateRedis } from './services.js'
 import { BillingUpstream, perToken, type Prices } from './upstream.js'
 
 export type BurstStore = 'embedded' | 'postgres' | 'redis'
 
-export interface BurstSettings {
+export interface BurstSettings extends CampaignSettings {
   readonly store: BurstStore
-  readonly program: Program
   /** How often, each with a key and a budget of its own. */
   readonly runs: number
-  /** Calls at once. */
-  readonly callers: number
   readonly processes: number
   /** Less than `USABLE` for few callers, among whom a single stream that is cut weighs more. */
   readonly usable?: number
-  readonly seed: number
-  readonly say: Say
-  /** Where to gather, for who breaks the campaign off. */
-  readonly findings?: Findings
 }
 
 /** $1.00 in picodollars. */

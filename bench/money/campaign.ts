@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Outcome } from './callers.js'
+import type { Program } from './gateway-process.js'
 
 /** What a campaign found. It has held when there are no violations. */
 export interface Findings {
@@ -15,6 +16,17 @@ export interface Findings {
 export const noFindings = (): Findings => ({ violations: [], rows: [] })
 
 export type Say = (text: string) => void
+
+/** What every campaign is told. */
+export interface CampaignSettings {
+  readonly program: Program
+  /** Calls at once. */
+  readonly callers: number
+  readonly seed: number
+  readonly say: Say
+  /** Where to gather, for who breaks the campaign off. */
+  readonly findings?: Findings
+}
 
 /** Tells how far a campaign of so many runs is, and when it will be done if it goes on like that. */
 export function progressOf(name: string, runs: number, say: Say): (done: number, text: string) => void {

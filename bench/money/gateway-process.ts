@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { appendFileSync, openSync, closeSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { endsWithUs } from '../ends-with-us.js'
 import type { Prices } from './upstream.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -80,8 +81,7 @@ export class GatewayProcess {
     const command = 'sources' in program ? ['--import', join(root, 'node_modules/tsx/dist/loader.mjs'), join(root, 'src/cli/main.ts')] : ['--max-semi-space-size=8', program.built]
     const child = spawn(process.execPath, [...command, 'serve', '--config', join(folder, 'bursar.yaml')], { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder }, stdio: ['ignore', 'pipe', log] })
     closeSync(log)
-    running.add(child)
-    guard()
+    endsWithUs(child)
     const listening = new Promise<GatewayProcess>((resolve, reject) => {
       let out = ''
       const fail = (why: string) => {
@@ -98,7 +98,6 @@ export class GatewayProcess {
         resolve(new GatewayProcess(child, url, logFile, performance.now() - startedAt))
       })
       child.once('exit', (code, signal) => {
-        running.delete(child)
         appendFileSync(logFile, `--- ended with ${String(code ?? signal)}\n`)
         fail(`ended (${String(code ?? signal)}) before it listened`)
       })
@@ -131,17 +130,4 @@ export class GatewayProcess {
   faults(): readonly string[] {
     return readFileSync(this.logFile, 'utf8').split('\n').filter((line) => /"level":"?(error|fatal|50|60)"?/.test(line))
   }
-}
-
-const running = new Set<ChildProcess>()
-let guarded = false
-
-/** Nothing is left running when this process ends, however it ends. */
-function guard(): void {
-  if (guarded) return
-  guarded = true
-  process.once('exit', () => {
-    for (const child of running) child.kill('SIGKILL')
-  })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
 }

@@ -3,23 +3,17 @@ import { join } from 'node:path'
 import { childRandom, type Random } from '../../src/statistics/index.js'
 import { readCalls, totalSpend, type RecordedCall } from './books.js'
 import { createAgent, dollars, makeCall, planCall, type CallShape, type Outcome } from './callers.js'
-import { eventually, inFolder, noFindings, progressOf, sleep, tally, type Findings, type Say } from './campaign.js'
-import { GatewayProcess, MODEL, writeConfig, type Program } from './gateway-process.js'
+import { eventually, inFolder, noFindings, progressOf, sleep, tally, type CampaignSettings, type Findings } from './campaign.js'
+import { GatewayProcess, MODEL, writeConfig } from './gateway-process.js'
 import { PrivatePostgres } from './services.js'
 import { BillingUpstream, type Billed, type Prices } from './upstream.js'
 
-export interface KillSettings {
+export interface KillSettings extends CampaignSettings {
   readonly store: 'embedded' | 'postgres'
-  readonly program: Program
   /** How often the gateway is killed. */
   readonly kills: number
-  readonly callers: number
   /** Longest time under load before it is killed; milliseconds. */
   readonly loadMs: number
-  readonly seed: number
-  readonly say: Say
-  /** Where to gather, for who breaks the campaign off. */
-  readonly findings?: Findings
 }
 
 const prices: Prices = { input: 2, output: 8 }

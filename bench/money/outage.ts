@@ -4,25 +4,19 @@ import { join } from 'node:path'
 import { childRandom } from '../../src/statistics/index.js'
 import { readCalls, totalSpend } from './books.js'
 import { createAgent, dollars, makeCall, planCall, type CallShape, type Outcome } from './callers.js'
-import { eventually, inFolder, noFindings, sleep, tally, type Findings, type Say } from './campaign.js'
-import { GatewayProcess, MODEL, writeConfig, type Program } from './gateway-process.js'
+import { eventually, inFolder, noFindings, sleep, tally, type CampaignSettings, type Findings } from './campaign.js'
+import { GatewayProcess, MODEL, writeConfig } from './gateway-process.js'
 import { PrivatePostgres, SmallDisk } from './services.js'
 import { BillingUpstream, noFaults, type Prices } from './upstream.js'
 
 export const outages = ['postgres', 'postgres-crash', 'disk', 'webhook'] as const
 export type OutageKind = (typeof outages)[number]
 
-export interface OutageSettings {
+export interface OutageSettings extends CampaignSettings {
   readonly kind: OutageKind
-  readonly program: Program
   readonly runs: number
-  readonly callers: number
   /** How long each part (before, during, after) lasts; milliseconds. */
   readonly partMs: number
-  readonly seed: number
-  readonly say: Say
-  /** Where to gather, for who breaks the campaign off. */
-  readonly findings?: Findings
 }
 
 const prices: Prices = { input: 2, output: 8 }

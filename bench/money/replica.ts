@@ -3,22 +3,16 @@ import { join } from 'node:path'
 import { childRandom } from '../../src/statistics/index.js'
 import { keyUsed, readCalls, totalSpend, type RecordedCall } from './books.js'
 import { createAgent, dollars, makeCall, planCall, type CallShape, type Outcome } from './callers.js'
-import { eventually, inFolder, noFindings, progressOf, sleep, tally, type Findings, type Say } from './campaign.js'
-import { GatewayProcess, MODEL, writeConfig, type Program } from './gateway-process.js'
+import { eventually, inFolder, noFindings, progressOf, sleep, tally, type CampaignSettings, type Findings } from './campaign.js'
+import { GatewayProcess, MODEL, writeConfig } from './gateway-process.js'
 import { PrivatePostgres, PrivateRedis } from './services.js'
 import { BillingUpstream, type Prices } from './upstream.js'
 
-export interface ReplicaSettings {
+export interface ReplicaSettings extends CampaignSettings {
   readonly store: 'postgres' | 'redis'
-  readonly program: Program
   readonly runs: number
-  readonly callers: number
   /** Longest time under load before one of the two dies; milliseconds. */
   readonly loadMs: number
-  readonly seed: number
-  readonly say: Say
-  /** Where to gather, for who breaks the campaign off. */
-  readonly findings?: Findings
 }
 
 const prices: Prices = { input: 2, output: 8 }

@@ -1,9 +1,10 @@
 import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { freePort } from '../../src/ledger/counters/fixtures/free-port.js'
 
 const execute = promisify(execFile)
 const isRoot = process.getuid?.() === 0
@@ -148,17 +149,6 @@ export class SmallDisk {
     await execute('umount', ['-l', this.folder]).catch(() => undefined)
     rmSync(this.folder, { recursive: true, force: true })
   }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => (address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no free port'))))
-    })
-  })
 }
 
 async function listening(port: number): Promise<void> {

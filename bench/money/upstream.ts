@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
 import { childRandom, type Random } from '../../src/statistics/index.js'
+import { drained } from '../../test/upstream/drained.js'
 
 /** What the upstream asks for its models: dollars a million tokens, as the gateway's configuration declares them too. */
 export interface Prices {
@@ -240,16 +241,4 @@ function words(count: number): string {
 function breakOff(response: ServerResponse): void {
   // So that what was written has left this process, and the other side surely sees it.
   response.write('', () => response.destroy())
-}
-
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off('drain', done)
-      response.off('close', done)
-      resolve()
-    }
-    response.on('drain', done)
-    response.on('close', done)
-  })
 }

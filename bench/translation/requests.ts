@@ -3,12 +3,12 @@ import {
   edit,
   inboundCodec,
   outboundCodec,
-  type DropPolicy,
   type InboundCodec,
   stringifyExact,
   type OutboundCodec,
   type Request,
 } from '../../src/protocol/index.js'
+import { refusing } from '../../src/protocol/fixtures/drop-policies.js'
 import type { RecordedConversation } from '../data/conversation.js'
 import { difference, saidIn, type Format } from './said.js'
 
@@ -24,12 +24,6 @@ export const models: Readonly<Record<Format, string>> = {
 
 export type Verdict =
   { readonly kind: 'same' } | { readonly kind: 'refused'; readonly reason: string } | { readonly kind: 'lost'; readonly what: string }
-
-const strict: DropPolicy = {
-  unsupported(path, why) {
-    throw new UnsupportedParameter(`${path}: ${why}`, path)
-  },
-}
 
 export function inbound(format: Format): InboundCodec {
   const codec = inboundCodec(format)
@@ -49,7 +43,7 @@ export function chatBody(conversation: RecordedConversation): Record<string, unk
 
 /** The request as it goes to a provider: always written anew, never passed through. Throws `UnsupportedParameter`. */
 export function writtenText(request: Request, target: Format): string {
-  return stringifyExact(outbound(target).encodeRequest(request.wire === undefined ? request : edit(request, {}), models[target], strict))
+  return stringifyExact(outbound(target).encodeRequest(request.wire === undefined ? request : edit(request, {}), models[target], refusing))
 }
 
 /** The same as the provider reads it. */

@@ -73,14 +73,7 @@ export async function startGatewayBench(): Promise<GatewayBench> {
   const openai = new OpenAI({ apiKey: KEY, baseURL: `${url}/v1`, maxRetries: 0 })
   const anthropic = new Anthropic({ apiKey: KEY, baseURL: url, maxRetries: 0 })
 
-  async function check(
-    conversation: RecordedConversation,
-    answer: RecordedAnswer,
-    caller: Caller,
-    target: Format,
-    stream: boolean,
-    random: Random,
-  ): Promise<Verdict | undefined> {
+  const check: GatewayBench['check'] = async (conversation, answer, caller, target, stream, random) => {
     const body = callersBody(conversation, caller)
     if (body === undefined) return undefined
     const expected = saidIn(caller, body)

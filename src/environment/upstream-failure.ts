@@ -40,3 +40,16 @@ export class UpstreamFailure extends BursarError {
     this.bodyFormat = details.bodyFormat
   }
 }
+
+/** What an HTTP status that is not 2xx tells of the failure: its code, the status the caller gets, whether to try again elsewhere. */
+export function meaningOfStatus(status: number): readonly [code: ErrorCode, callerStatus: number, retryable: boolean] {
+  if (status === 401 || status === 403) return ['upstream_auth_failed', 502, true]
+  if (status === 404) return ['upstream_rejected', 404, true]
+  if (status === 408) return ['upstream_timeout', 504, true]
+  // A quota that is used up does not come back by waiting a second, but another deployment may have one.
+  if (status === 429) return ['upstream_rate_limited', 429, true]
+  if (status === 409 || status === 425) return ['upstream_error', 502, true]
+  if (status >= 500) return ['upstream_error', status === 503 || status === 529 ? 503 : status === 504 ? 504 : 502, true]
+  if (status >= 400) return ['upstream_rejected', status, false]
+  return ['upstream_error', 502, false]
+}

@@ -47,6 +47,12 @@ export interface PlannedCall extends Attribution {
   readonly attempt: number
 }
 
+/**
+ * All fields of a record, also those that may be absent: what is made field by field must name each, so that a new one isn't forgotten.
+ * Records of calls are made so because a copy (`...plan`) that gets further fields takes several times as long.
+ */
+export type Whole<Fields> = { readonly [Field in keyof Required<Fields>]: Fields[Field] }
+
 /** Written before a call is sent: it becomes a `lost` call of this usage and cost if its end is never recorded. */
 export interface IntentRecord extends PlannedCall {
   /** An upper bound. */

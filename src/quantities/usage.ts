@@ -40,6 +40,18 @@ export const noUsage: Usage = {
   webSearches: 0,
 }
 
+/** The buckets that make up the input, by name. */
+export const inputBuckets = [
+  'inputTokens',
+  'inputAudioTokens',
+  'inputImageTokens',
+  'inputVideoTokens',
+  'cacheReadTokens',
+  'cacheReadAudioTokens',
+  'cacheWrite5mTokens',
+  'cacheWrite1hTokens',
+] as const satisfies readonly (keyof Usage)[]
+
 /** All input tokens, whatever their price: what a context window and a tier threshold are compared with. */
 export function totalInputTokens(usage: Usage): number {
   return (

@@ -1,23 +1,21 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parseStrategy, specHash } from '../../src/strategies/index.js'
 import { chatReply } from '../upstream/index.js'
-import { chat, KEY, startBench, type Bench } from '../gateway/harness.js'
+import { chat, KEY, type Bench } from '../gateway/harness.js'
+import { openedBenches } from '../gateway/opened-benches.js'
 
 const ADMIN = 'sk-admin-0123456789abcdef'
 const OTHER = 'sk-other-0123456789abcdef'
 
-const opened: Bench[] = []
-afterEach(async () => {
-  for (const bench of opened.splice(0)) await bench.close()
-})
+const benches = openedBenches()
 
 const cascade = {
   kind: 'cascade',
   rungs: [{ strategy: { kind: 'self_consistency', model: 'box/small', most: 3 }, accept: { evidence: 0.6 } }, { strategy: 'box/large' }],
 }
 
-async function start(change: (config: Record<string, unknown>) => void = () => {}): Promise<Bench> {
-  const bench = await startBench((config) => {
+function start(change: (config: Record<string, unknown>) => void = () => {}): Promise<Bench> {
+  return benches.start((config) => {
     Object.assign(config['providers'] as object, { box: { type: 'sandbox', speed: 1000 } })
     config['admin'] = { key: ADMIN }
     config['organisations'] = { acme: { budgets: [{ usd: 100, per: 'month' }] } }
@@ -40,8 +38,6 @@ async function start(change: (config: Record<string, unknown>) => void = () => {
     }
     change(config)
   })
-  opened.push(bench)
-  return bench
 }
 
 async function get<Body = Record<string, unknown>>(

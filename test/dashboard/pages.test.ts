@@ -3,24 +3,15 @@ import { request } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { gunzipSync } from 'node:zlib'
-import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { hasDashboard, parseConfig } from '../../src/gateway/index.js'
-import { startBench, type Bench } from '../gateway/harness.js'
+import { openedBenches } from '../gateway/opened-benches.js'
 
 beforeAll(async () => {
   await promisify(execFile)(process.execPath, [fileURLToPath(new URL('../../scripts/dashboard.mjs', import.meta.url))])
 }, 120_000)
 
-const opened: Bench[] = []
-afterEach(async () => {
-  for (const bench of opened.splice(0)) await bench.close()
-})
-
-async function start(change: (config: Record<string, unknown>) => void = () => {}): Promise<Bench> {
-  const bench = await startBench(change)
-  opened.push(bench)
-  return bench
-}
+const { start } = openedBenches()
 
 /** As it goes over the wire: `fetch` would unpack it. */
 function raw(

@@ -1,19 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import type { DecisionRecord, OutcomeRecord } from '../../src/ledger/index.js'
 import { chatReply, openaiError, type Behaviour, type ReceivedRequest } from '../upstream/index.js'
-import { KEY, startBench, type Bench } from './harness.js'
+import { KEY, type Bench } from './harness.js'
+import { openedBenches } from './opened-benches.js'
 
 const ADMIN = 'sk-admin-0123456789abcdef'
 const folder = mkdtempSync(join(tmpdir(), 'bursar-proof-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const opened: Bench[] = []
-afterEach(async () => {
-  for (const bench of opened.splice(0)) await bench.close()
-})
+const benches = openedBenches()
 
 /** The reference is right, mostly; what routing picks (the cheapest) declines to answer. */
 const worse = ['box/large', 'box/small?refuse']
@@ -34,7 +32,7 @@ async function start(
     more?: Record<string, unknown>
   } = {},
 ): Promise<Bench> {
-  const bench = await startBench((config, upstream) => {
+  const bench = await benches.start((config, upstream) => {
     Object.assign(config['providers'] as object, { box: { type: 'sandbox', speed: 1000 } })
     config['models'] = {}
     config['prices'] = { 'up/judge': { input: 1, output: 4 } }
@@ -46,7 +44,6 @@ async function start(
   })
   bench.upstream.always('/v1/chat/completions', judge)
   bench.upstream.always('/hook', { status: 204 })
-  opened.push(bench)
   return bench
 }
 
@@ -299,9 +296,7 @@ describe('the sampled judge', () => {
     const bench = await start(judged(), { judge: () => ({ neverAnswer: true }) })
     await drive(bench, 20)
     expect(await outcomesOf(bench)).toEqual([])
-    opened.splice(opened.indexOf(bench), 1)
-    await bench.gateway.close()
-    await bench.upstream.close()
+    await benches.close(bench)
   })
 
   it.each([

@@ -2,32 +2,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import OpenAI from 'openai'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { chatReply } from '../upstream/index.js'
-import { KEY, startBench, type Bench } from './harness.js'
+import { KEY, type Bench } from './harness.js'
+import { ask, onlySandbox, openedBenches } from './opened-benches.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'bursar-routing-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const opened: Bench[] = []
-afterEach(async () => {
-  for (const bench of opened.splice(0)) await bench.close()
-})
-
-async function start(routing: Record<string, unknown>, more: Record<string, unknown> = {}): Promise<Bench> {
-  const bench = await startBench((config) => {
-    config['providers'] = { box: { type: 'sandbox', speed: 1000 } }
-    config['models'] = {}
-    config['prices'] = {}
-    config['routing'] = { exploration: { share: 0 }, ...routing }
-    Object.assign(config, more)
-  })
-  opened.push(bench)
-  return bench
-}
-
-const ask = (bench: Bench, model: string, text: string, headers: Record<string, string> = {}, body: Record<string, unknown> = {}) =>
-  bench.post('/v1/chat/completions', { model, messages: [{ role: 'user', content: text }], ...body }, headers)
+const benches = openedBenches()
+const start = (routing: Record<string, unknown>, more: Record<string, unknown> = {}) =>
+  benches.start(onlySandbox({ routing: { exploration: { share: 0 }, ...routing }, ...more }))
 
 async function tell(bench: Bench, decisionId: string | null, score: number, headers: Record<string, string> = {}): Promise<void> {
   const response = await bench.post('/v1/feedback', { decision_id: decisionId, score }, headers)
@@ -108,8 +93,7 @@ describe('feedback', () => {
     const first = await start({ learning: { trusted_keys: ['test'] }, predictor: { state } })
     await judged(first, 'box/large', 20, 0)
     const learned = await expected(first, 'box/large', question(101))
-    opened.splice(opened.indexOf(first), 1)
-    await first.close()
+    await benches.close(first)
     const second = await start({ predictor: { state } })
     expect(await expected(second, 'box/large', question(101))).toBeCloseTo(learned, 2)
     expect(learned).toBeLessThan(0.7)
@@ -189,7 +173,7 @@ describe('a conversation', () => {
 
 describe('faults', () => {
   it('of a model that has vanished get the reference, before the first byte', async () => {
-    const bench = await startBench((config, upstream) => {
+    const bench = await benches.start((config, upstream) => {
       config['providers'] = {
         box: { type: 'sandbox', speed: 1000 },
         up: { type: 'openai-compatible', base_url: `${upstream.url}/v1`, api_key: 'k', formats: ['openai-chat'] },
@@ -198,7 +182,6 @@ describe('faults', () => {
       config['prices'] = { 'up/mock': { input: 0.01, output: 0.01 } }
       config['routing'] = { exploration: { share: 0 }, reference: 'large', arms: ['cheap', 'large'] }
     })
-    opened.push(bench)
     bench.upstream.always('/v1/chat/completions', { status: 404, body: { error: { message: 'no such model' } } })
     const response = await ask(bench, 'auto', question(0), { 'x-bursar-lambda': '0' })
     expect(response.status).toBe(200)
@@ -248,11 +231,10 @@ describe('what was trained beforehand', () => {
 
 describe('what goes to a provider', () => {
   it('holds nothing that was said to Bursar', async () => {
-    const bench = await startBench((config) => {
+    const bench = await benches.start((config) => {
       config['models'] = { fast: 'up/mock' }
       config['routing'] = { exploration: { share: 0 } }
     })
-    opened.push(bench)
     bench.upstream.always('/v1/chat/completions', chatReply({ text: 'ok' }))
     const response = await ask(
       bench,

@@ -1,34 +1,16 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { KEY, startBench, type Bench } from './harness.js'
+import { afterAll, describe, expect, it } from 'vitest'
+import { KEY, type Bench } from './harness.js'
+import { ask, onlySandbox, openedBenches } from './opened-benches.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'bursar-learning-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const opened: Bench[] = []
-afterEach(async () => {
-  for (const bench of opened.splice(0)) await bench.close()
-})
-
-async function start(routing: Record<string, unknown>, more: Record<string, unknown> = {}): Promise<Bench> {
-  const bench = await startBench((config) => {
-    config['providers'] = { box: { type: 'sandbox', speed: 1000 } }
-    config['models'] = {}
-    config['prices'] = {}
-    config['proof'] = { holdout: 0 }
-    config['routing'] = { learning: { trusted_keys: ['test'] }, ...routing }
-    Object.assign(config, more)
-  })
-  opened.push(bench)
-  return bench
-}
-
-async function closed(bench: Bench): Promise<void> {
-  opened.splice(opened.indexOf(bench), 1)
-  await bench.close()
-}
+const benches = openedBenches()
+const start = (routing: Record<string, unknown>, more: Record<string, unknown> = {}) =>
+  benches.start(onlySandbox({ proof: { holdout: 0 }, routing: { learning: { trusted_keys: ['test'] }, ...routing }, ...more }))
 
 interface Told {
   readonly steps?: readonly { readonly name: string; readonly model: string; readonly note: string | null }[]
@@ -40,8 +22,6 @@ interface Told {
 }
 
 const authorization = { authorization: `Bearer ${KEY}` }
-const ask = (bench: Bench, model: string, text: string, headers: Record<string, string> = {}, body: Record<string, unknown> = {}) =>
-  bench.post('/v1/chat/completions', { model, messages: [{ role: 'user', content: text }], ...body }, headers)
 const decisionOf = (response: Response) => response.headers.get('x-bursar-decision') ?? ''
 const told = async (bench: Bench, response: Response) => (await (await fetch(`${bench.url}/v1/decisions/${decisionOf(response)}`, { headers: authorization })).json()) as Told
 
@@ -64,7 +44,7 @@ describe('a switch of models', () => {
     const later = await ask(bench, 'switch', question)
     expect(await modelsAsked(bench, later)).toEqual(new Set(['large', 'medium']))
     expect((await told(bench, later)).steps?.map(({ name }) => name)).toContain('escalate')
-    await closed(bench)
+    await benches.close(bench)
 
     const again = await start({ arms, predictor: { state } })
     expect(await modelsAsked(again, await ask(again, 'switch', question))).toEqual(new Set(['large', 'medium']))
@@ -89,7 +69,7 @@ describe('a switch of models', () => {
     const state = join(folder, 'spoilt.routing')
     const bench = await start({ arms, predictor: { state } })
     for (let time = 0; time < 25; time++) await feedback(bench, await ask(bench, 'switch', question), 0)
-    await closed(bench)
+    await benches.close(bench)
     const file = `${state}.learned`
     const kept = readFileSync(file, 'utf8')
     expect(kept).not.toContain('2 + 2')
@@ -113,7 +93,7 @@ describe('a library of strategies', () => {
     const later = await ask(bench, 'improving', question)
     expect(await modelsAsked(bench, later)).toEqual(new Set(['medium']))
     expect((await told(bench, later)).steps?.map(({ name }) => name)).toContain('answer: vote')
-    await closed(bench)
+    await benches.close(bench)
     const again = await start({ arms, predictor: { state } })
     expect(await modelsAsked(again, await ask(again, 'improving', question))).toEqual(new Set(['medium']))
   })
@@ -137,14 +117,14 @@ describe('a policy with a memory of its own', () => {
     const routing = { arms: ['box/small', 'box/large'], policy: { kind }, exploration: { share: 0 }, sticky: false, predictor: { state } }
     const bench = await start(routing)
     for (let time = 0; time < 15; time++) await feedback(bench, await ask(bench, 'auto:best', `${question} ${time}`), 0)
-    await closed(bench)
+    await benches.close(bench)
     const kept = JSON.parse(readFileSync(`${state}.learned`, 'utf8').split('\n')[2] ?? '{}') as { policy?: { kind?: string; bytes?: string } }
     expect(kept.policy?.kind).toBe(kind)
     const posteriors = JSON.parse(Buffer.from(kept.policy?.bytes ?? '', 'base64').toString()) as { posteriors: [string, number][] }
     expect(posteriors.posteriors.reduce((sum, [, observations]) => sum + observations, 0)).toBe(15)
     const again = await start(routing)
     expect((await ask(again, 'auto:best', question)).status).toBe(200)
-    await closed(again)
+    await benches.close(again)
     expect(again.log.join('\n')).not.toContain('begins anew')
   })
 
@@ -154,7 +134,7 @@ describe('a policy with a memory of its own', () => {
     const spent = async (bench: Bench) => Number((await ask(bench, 'auto:best', question, { 'x-bursar-session': 'one' })).headers.get('x-bursar-cost') ?? 0)
     const bench = await start(routing)
     const before = (await spent(bench)) + (await spent(bench))
-    await closed(bench)
+    await benches.close(bench)
     const again = await start(routing)
     const reason = (await told(again, await ask(again, 'auto:best', question, { 'x-bursar-session': 'one' }))).reason
     expect(before).toBeGreaterThan(0)

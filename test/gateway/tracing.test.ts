@@ -1,6 +1,5 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { startCollector, type Collector } from '../../src/gateway/telemetry/fixtures/collector.js'
 import { chatReply, chatStream, messagesReply, messagesStream, openaiError } from '../upstream/index.js'
 import { chat, startBench, type Bench } from './harness.js'
 
@@ -10,39 +9,19 @@ const ARGUMENT = 'argument-11b8e5-nobody-may-see'
 const INCOMING = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
 let bench: Bench
-let collector: Server
-let endpoint: string
-let received: { path: string; type: string; headers: NodeJS.Dict<string | string[]>; body: Buffer }[]
+let collector: Collector
 beforeEach(async () => {
-  received = []
-  collector = createServer((request, response) => {
-    const parts: Buffer[] = []
-    request.on('data', (part: Buffer) => parts.push(part))
-    request.on('end', () => {
-      received.push({
-        path: request.url ?? '',
-        type: request.headers['content-type'] ?? '',
-        headers: request.headers,
-        body: Buffer.concat(parts),
-      })
-      response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
-    })
-  })
-  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve))
-  endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`
+  collector = await startCollector()
 })
 afterEach(async () => {
   await bench.close()
-  await new Promise((resolve) => {
-    collector.close(resolve)
-    collector.closeAllConnections()
-  })
+  await collector.close()
 })
 
 const startTraced = () =>
   startBench(
     (config) =>
-      void (config['telemetry'] = { otlp_endpoint: endpoint, otlp_headers: { 'x-tenant': 'tenant-secret' }, service_name: 'bursar-test' }),
+      void (config['telemetry'] = { otlp_endpoint: collector.endpoint, otlp_headers: { 'x-tenant': 'tenant-secret' }, service_name: 'bursar-test' }),
   )
 
 /** The answer read to its end; nothing is left to send after it. */
@@ -54,7 +33,7 @@ async function done(answer: Promise<Response>): Promise<void> {
 async function spans(): Promise<Span[]> {
   await expect.poll(() => bench.gateway.inFlight).toBe(0)
   await bench.gateway.close()
-  return received.flatMap(({ body }) => readSpans(body))
+  return collector.received.flatMap(({ body }) => readSpans(body))
 }
 
 describe('spans at a collector', () => {
@@ -97,9 +76,9 @@ describe('spans at a collector', () => {
     expect(client?.attributes['gen_ai.response.time_to_first_chunk']).toBeGreaterThan(0)
     // No token is counted twice when a trace is summed up.
     expect(Object.keys(server?.attributes ?? {}).filter((name) => name.includes('usage'))).toEqual([])
-    expect(received.map(({ path, type }) => [path, type])).toEqual([['/v1/traces', 'application/x-protobuf']])
-    expect(received[0]?.headers['x-tenant']).toBe('tenant-secret')
-    expect(received[0]?.body.includes('bursar-test')).toBe(true)
+    expect(collector.received.map(({ path, type }) => [path, type])).toEqual([['/v1/traces', 'application/x-protobuf']])
+    expect(collector.received[0]?.headers['x-tenant']).toBe('tenant-secret')
+    expect(collector.received[0]?.body.includes('bursar-test')).toBe(true)
   })
 
   it('a call for each attempt, failed ones with the error’s code', async () => {
@@ -152,7 +131,7 @@ describe('spans at a collector', () => {
     expect(all.length).toBeGreaterThan(15)
     expect(metrics).toContain('bursar_calls_total')
     expect(records).toContain('call_')
-    const places = { spans: Buffer.concat(received.map(({ body }) => body)).toString('latin1'), log: bench.log.join(''), metrics, records }
+    const places = { spans: Buffer.concat(collector.received.map(({ body }) => body)).toString('latin1'), log: bench.log.join(''), metrics, records }
     for (const [place, text] of Object.entries(places))
       for (const secret of [PROMPT, ANSWER, ARGUMENT, 'sk-upstream-secret', 'sk-ant-secret', 'tenant-secret', 'sk-test-0123456789abcdef'])
         expect(text.includes(secret), `${secret} in ${place}`).toBe(false)
@@ -191,7 +170,7 @@ describe('trace context', () => {
 
 describe('a collector that is away', () => {
   it('disturbs no request and no shutdown, and is told in the log', async () => {
-    await new Promise((resolve) => collector.close(resolve))
+    await collector.close()
     bench = await startTraced()
     const answer = await bench.post('/v1/chat/completions', chat('fast'))
     expect(answer.status).toBe(200)

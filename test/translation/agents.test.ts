@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { UnsupportedParameter } from '../../src/errors/index.js'
 import {
   anthropicMessages,
   edit,
@@ -10,6 +9,7 @@ import {
   type OutboundCodec,
   type Request,
 } from '../../src/protocol/index.js'
+import { refusing } from '../../src/protocol/fixtures/drop-policies.js'
 
 /**
  * Requests as today's coding agents send them, whatever they have to say: none may be refused by a provider of another format
@@ -19,12 +19,7 @@ import {
 type Sent = { readonly body: Record<string, unknown>; readonly noted: readonly string[] }
 function send(codec: OutboundCodec, model: string, request: Request): Sent {
   const noted: string[] = []
-  const drop: DropPolicy = {
-    unsupported(path, why) {
-      throw new UnsupportedParameter(`${path}: ${why}`, path)
-    },
-    adjusted: (path) => void noted.push(path),
-  }
+  const drop: DropPolicy = { ...refusing, adjusted: (path) => void noted.push(path) }
   const body: unknown = JSON.parse(JSON.stringify(codec.encodeRequest(request, model, drop)))
   if (typeof body !== 'object' || body === null) throw new Error('no body')
   return { body: { ...body }, noted }

@@ -20,6 +20,7 @@ const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwA
 const model = { model: 'm' }
 const limited = { ...model, max_tokens: 100 }
 const hi = { role: 'user', content: 'Hi.' }
+const asked = (...content: readonly Body[]): readonly Body[] => [{ role: 'user', content }]
 const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }
 const chatTools = [
   { type: 'function', function: { name: 'weather', description: 'Weather of a city', parameters } },
@@ -93,43 +94,28 @@ export const conversations: readonly Conversation[] = [
     bodies: {
       'openai-chat': {
         ...limited,
-        messages: [
-          {
-            role: 'user',
-            content: [
-              { type: 'text', text: 'Which?' },
-              { type: 'image_url', image_url: { url: 'https://example.org/a.png' } },
-              { type: 'image_url', image_url: { url: `data:image/png;base64,${png}` } },
-            ],
-          },
-        ],
+        messages: asked(
+          { type: 'text', text: 'Which?' },
+          { type: 'image_url', image_url: { url: 'https://example.org/a.png' } },
+          { type: 'image_url', image_url: { url: `data:image/png;base64,${png}` } },
+        ),
       },
       'openai-responses': {
         ...model,
         max_output_tokens: 100,
-        input: [
-          {
-            role: 'user',
-            content: [
-              { type: 'input_text', text: 'Which?' },
-              { type: 'input_image', image_url: 'https://example.org/a.png' },
-              { type: 'input_image', image_url: `data:image/png;base64,${png}` },
-            ],
-          },
-        ],
+        input: asked(
+          { type: 'input_text', text: 'Which?' },
+          { type: 'input_image', image_url: 'https://example.org/a.png' },
+          { type: 'input_image', image_url: `data:image/png;base64,${png}` },
+        ),
       },
       'anthropic-messages': {
         ...limited,
-        messages: [
-          {
-            role: 'user',
-            content: [
-              { type: 'text', text: 'Which?' },
-              { type: 'image', source: { type: 'url', url: 'https://example.org/a.png' } },
-              { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } },
-            ],
-          },
-        ],
+        messages: asked(
+          { type: 'text', text: 'Which?' },
+          { type: 'image', source: { type: 'url', url: 'https://example.org/a.png' } },
+          { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } },
+        ),
       },
     },
   },
@@ -138,40 +124,25 @@ export const conversations: readonly Conversation[] = [
     bodies: {
       'openai-chat': {
         ...limited,
-        messages: [
-          {
-            role: 'user',
-            content: [
-              { type: 'file', file: { file_data: 'data:application/pdf;base64,JVBERi0=', filename: 'a.pdf' } },
-              { type: 'text', text: 'Sum up.' },
-            ],
-          },
-        ],
+        messages: asked(
+          { type: 'file', file: { file_data: 'data:application/pdf;base64,JVBERi0=', filename: 'a.pdf' } },
+          { type: 'text', text: 'Sum up.' },
+        ),
       },
       'openai-responses': {
         ...model,
         max_output_tokens: 100,
-        input: [
-          {
-            role: 'user',
-            content: [
-              { type: 'input_file', file_data: 'data:application/pdf;base64,JVBERi0=', filename: 'a.pdf' },
-              { type: 'input_text', text: 'Sum up.' },
-            ],
-          },
-        ],
+        input: asked(
+          { type: 'input_file', file_data: 'data:application/pdf;base64,JVBERi0=', filename: 'a.pdf' },
+          { type: 'input_text', text: 'Sum up.' },
+        ),
       },
       'anthropic-messages': {
         ...limited,
-        messages: [
-          {
-            role: 'user',
-            content: [
-              { type: 'document', title: 'a.pdf', source: { type: 'base64', media_type: 'application/pdf', data: 'JVBERi0=' } },
-              { type: 'text', text: 'Sum up.' },
-            ],
-          },
-        ],
+        messages: asked(
+          { type: 'document', title: 'a.pdf', source: { type: 'base64', media_type: 'application/pdf', data: 'JVBERi0=' } },
+          { type: 'text', text: 'Sum up.' },
+        ),
       },
     },
   },
@@ -348,28 +319,18 @@ export const conversations: readonly Conversation[] = [
     bodies: {
       'openai-chat': {
         ...limited,
-        messages: [
-          {
-            role: 'user',
-            content: [
-              { type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } },
-              { type: 'text', text: 'Who?' },
-            ],
-          },
-        ],
+        messages: asked(
+          { type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } },
+          { type: 'text', text: 'Who?' },
+        ),
       },
       'openai-responses': {
         ...model,
         max_output_tokens: 100,
-        input: [
-          {
-            role: 'user',
-            content: [
-              { type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } },
-              { type: 'input_text', text: 'Who?' },
-            ],
-          },
-        ],
+        input: asked(
+          { type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } },
+          { type: 'input_text', text: 'Who?' },
+        ),
       },
     },
     refused: {
@@ -482,15 +443,10 @@ export const conversations: readonly Conversation[] = [
       'anthropic-messages': {
         ...limited,
         tools: [{ type: 'web_search_20250305', name: 'web_search' }],
-        messages: [
-          {
-            role: 'user',
-            content: [
-              { type: 'search_result', source: 's', title: 't', content: [{ type: 'text', text: 'x' }] },
-              { type: 'text', text: 'And?' },
-            ],
-          },
-        ],
+        messages: asked(
+          { type: 'search_result', source: 's', title: 't', content: [{ type: 'text', text: 'x' }] },
+          { type: 'text', text: 'And?' },
+        ),
       },
     },
     refused: {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { cut, type Behaviour, type Bill, type ReceivedRequest, type Script } from './behaviour.js'
 import { defaultBehaviour, stringField } from './defaults.js'
+import { drained } from './drained.js'
 import { knobOf } from './knobs.js'
 import { openaiError } from './openai-chat.js'
 
@@ -343,10 +344,10 @@ async function respond(behaviour: Behaviour, received: ReceivedRequest, response
     }
     if (sent > 0) await (behaviour.gapMs === undefined ? turn() : sleep(behaviour.gapMs))
     if (response.destroyed) return
-    const drained = response.write(write)
+    const free = response.write(write)
     received.bytesWritten += write.length
     sent++
-    if (!drained) await drain(response)
+    if (!free) await drained(response)
   }
   if (sent === behaviour.stallAfter) {
     if (!behaviour.resume) return
@@ -367,18 +368,6 @@ function breakOff(received: ReceivedRequest, response: ServerResponse): void {
   setImmediate(() => {
     if (socket.writableLength === 0) socket.destroy()
     else socket.write('', () => socket.destroy())
-  })
-}
-
-function drain(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off('drain', done)
-      response.off('close', done)
-      resolve()
-    }
-    response.on('drain', done)
-    response.on('close', done)
   })
 }
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { Gateway, parseConfig } from '../../gateway/index.js'
-import { createLogger } from '../../gateway/telemetry/log.js'
+import { startQuietGateway } from '../../gateway/fixtures/quiet-gateway.js'
+import type { Gateway } from '../../gateway/index.js'
 import { driveCommand } from './drive.js'
 
 const KEY = 'sk-drive-command-0123456789'
@@ -22,18 +22,12 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bursar-drive-command-'))
   writeFileSync(join(folder, 'served.jsonl'), row('right'))
   writeFileSync(join(folder, 'changed.jsonl'), row('wrong'))
-  const config = {
-    server: { port: 0 },
-    ledger: { store: 'memory' },
+  const started = await startQuietGateway({
     keys: [{ name: 'test', key: KEY }],
     providers: { recorded: { type: 'recorded', file: join(folder, 'served.jsonl') } },
-  }
-  gateway = await Gateway.create({
-    config: parseConfig(JSON.stringify(config), {}).config,
-    version: 'test',
-    log: createLogger({ level: 'error', destination: { write: () => undefined } }),
   })
-  url = (await gateway.listen()).url
+  gateway = started.gateway
+  url = started.url
 })
 afterAll(async () => {
   await gateway.close()

@@ -12,6 +12,7 @@ import { createMemoryLedger, type CallRecord, type MemoryLedger, type StoreSetti
 import { noUsage, usd } from '../../quantities/index.js'
 import { textWidth } from '../table.js'
 import type { UsageDependencies } from '../usage/process.js'
+import { plannedCall } from '../../ledger/fixtures/records.js'
 import { callOfSimulated, simulatedTraffic } from '../../evaluation/proof/fixtures/simulated-trials.js'
 import { exportCommand } from './export.js'
 import { reportCommand } from './report.js'
@@ -28,18 +29,14 @@ let ledger: MemoryLedger
 
 function call(index: number, fields: Partial<CallRecord> = {}): CallRecord {
   return {
+    ...plannedCall,
     callId: `call-${index}`,
     requestId: `request-${index}`,
     decisionId: `decision-${index}`,
     at: now - 1 - index * 3600,
     key: 'ci',
     requestedModel: 'fast',
-    provider: 'openai',
-    deployment: 'openai/gpt-5-mini',
-    model: 'gpt-5-mini',
-    operation: 'generate',
     stream: false,
-    attempt: 1,
     end: 'complete',
     status: 200,
     usage: { ...noUsage, inputTokens: 3000, cacheReadTokens: 1000, outputTokens: 200 },

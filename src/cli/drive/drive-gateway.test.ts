@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Gateway, parseConfig } from '../../gateway/index.js'
-import { createLogger } from '../../gateway/telemetry/log.js'
+import { startQuietGateway } from '../../gateway/fixtures/quiet-gateway.js'
+import type { Gateway } from '../../gateway/index.js'
 import { drive } from './drive.js'
 import { driveFormats } from './formats.js'
 
@@ -37,18 +37,12 @@ beforeAll(async () => {
   file = join(folder, 'table.jsonl.gz')
   writeFileSync(file, gzipSync(rows.map((row) => JSON.stringify(row)).join('\n')))
   writeFileSync(join(folder, 'table.prices.json'), JSON.stringify({ priced: { input: 0.0375, output: 0.15 } }))
-  const config = {
-    server: { port: 0 },
-    ledger: { store: 'memory' },
+  const started = await startQuietGateway({
     keys: [{ name: 'test', key: KEY }],
     providers: { recorded: { type: 'recorded', file, speed: 'instant' } },
-  }
-  gateway = await Gateway.create({
-    config: parseConfig(JSON.stringify(config), {}).config,
-    version: 'test',
-    log: createLogger({ level: 'error', destination: { write: () => undefined } }),
   })
-  url = (await gateway.listen()).url
+  gateway = started.gateway
+  url = started.url
 })
 afterAll(async () => {
   await gateway.close()

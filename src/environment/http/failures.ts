@@ -1,6 +1,6 @@
-import { BursarError, type ErrorCode } from '../../errors/index.js'
+import { BursarError } from '../../errors/index.js'
 import type { OutboundCodec, WireFormat } from '../../protocol/index.js'
-import { UpstreamFailure, type FailurePhase } from '../upstream-failure.js'
+import { meaningOfStatus, UpstreamFailure, type FailurePhase } from '../upstream-failure.js'
 import { UndecodableBody } from './decoding.js'
 import { LimitExpired, type Exchange } from './exchange.js'
 
@@ -105,7 +105,8 @@ export function statusFailure(
   } catch {
     // An HTML page of a proxy in between, or nothing: the status speaks for itself.
   }
-  const [code, status, retryable] = meaningOf(upstreamStatus, told.code)
+  const [code, status, retryable] =
+    told.code === 'context_length_exceeded' ? (['context_length_exceeded', 400, false] as const) : meaningOfStatus(upstreamStatus)
   const said = told.message === '' ? '' : `: ${told.message}`
   return new UpstreamFailure(
     code === 'upstream_auth_failed'
@@ -123,19 +124,6 @@ export function statusFailure(
       path: told.param,
     },
   )
-}
-
-function meaningOf(status: number, code: string | undefined): [ErrorCode, number, boolean] {
-  if (code === 'context_length_exceeded') return ['context_length_exceeded', 400, false]
-  if (status === 401 || status === 403) return ['upstream_auth_failed', 502, true]
-  if (status === 404) return ['upstream_rejected', 404, true]
-  if (status === 408) return ['upstream_timeout', 504, true]
-  // A quota that is used up does not come back by waiting a second, but another deployment may have one.
-  if (status === 429) return ['upstream_rate_limited', 429, true]
-  if (status === 409 || status === 425) return ['upstream_error', 502, true]
-  if (status >= 500) return ['upstream_error', status === 503 || status === 529 ? 503 : status === 504 ? 504 : 502, true]
-  if (status >= 400) return ['upstream_rejected', status, false]
-  return ['upstream_error', 502, false]
 }
 
 /** `Retry-After` in seconds or as a date, `retry-after-ms`, or the words "try again in 1.2s" in the message. */

@@ -1,5 +1,5 @@
 import { BudgetExceeded, type BursarError, toBursarError } from '../../errors/index.js'
-import type { CallBound, CallEnd, CallRecord, Held, PlannedCall } from '../../ledger/index.js'
+import type { CallBound, CallEnd, CallRecord, Held, PlannedCall, Whole } from '../../ledger/index.js'
 import type { CostReport, Delta, EmbeddingRequest, ReportedUsage, Request } from '../../protocol/index.js'
 import { type Budget, type Cost, type Money, noUsage, totalOutputTokens, type Usage, zeroMoney } from '../../quantities/index.js'
 import { modelFamily } from '../../understanding/index.js'
@@ -329,9 +329,6 @@ export class Attempt {
     return cost
   }
 }
-
-/** All fields, also those that may be absent: a new one must be named where each is. */
-type Whole<Fields> = { readonly [Field in keyof Required<Fields>]: Fields[Field] }
 
 /**
  * A provider that is told to stop has written more than has arrived: what comes in this time at the rate so far, and a little.

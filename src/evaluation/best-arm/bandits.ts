@@ -1,4 +1,4 @@
-import { Board, type Cell, type Leader, type Search, type SearchSize } from './search.js'
+import { Board, type Leader, type Search, type SearchSize } from './search.js'
 
 /** Every method as often as every other: what the others are measured against. */
 export function uniform(size: SearchSize): Search {
@@ -47,16 +47,7 @@ export function successiveHalving(size: SearchSize, { cells }: { readonly cells:
 function over(id: string, board: Board, pick: () => number): Search {
   return {
     id,
-    next(count) {
-      const cells: Cell[] = []
-      while (cells.length < count) {
-        const method = pick()
-        const cell = method < 0 ? undefined : board.take(method)
-        if (!cell) break
-        cells.push(cell)
-      }
-      return cells
-    },
+    next: (count) => board.takePicked(count, pick),
     observe: (cell, score) => board.observe(cell, score),
     forget: (cell) => void board.forget(cell),
     leader(): Leader {

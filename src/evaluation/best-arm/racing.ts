@@ -1,5 +1,5 @@
 import { FactorModel } from './factor-model.js'
-import { Board, type Cell, type Search, type SearchSize } from './search.js'
+import { Board, type Search, type SearchSize } from './search.js'
 
 export interface RacingOptions {
   /** Items that every method is scored on first. */
@@ -76,17 +76,7 @@ export function bayesianRacing(size: SearchSize, { warmUp = 5, draws = 400 }: Ra
 
   return {
     id: 'racing',
-    next(count) {
-      const cells: Cell[] = []
-      while (cells.length < count) {
-        const method = pick()
-        const cell = method < 0 ? undefined : board.take(method)
-        if (!cell) break
-        given[method] = (given[method] ?? 0) + 1
-        cells.push(cell)
-      }
-      return cells
-    },
+    next: (count) => board.takePicked(count, pick, (method) => (given[method] = (given[method] ?? 0) + 1)),
     observe(cell, score) {
       board.observe(cell, score)
       model.observe(cell, score)

@@ -94,6 +94,19 @@ export class Board {
     return undefined
   }
 
+  /** Gives out cells of one picked method after the other; fewer than `count` when the pick is -1 or has none left. */
+  takePicked(count: number, pick: () => number, taken?: (method: number) => void): Cell[] {
+    const cells: Cell[] = []
+    while (cells.length < count) {
+      const method = pick()
+      const cell = method < 0 ? undefined : this.take(method)
+      if (!cell) break
+      taken?.(method)
+      cells.push(cell)
+    }
+    return cells
+  }
+
   /** Gives out this very cell; `undefined` when it was given out before. */
   takeCell(cell: Cell): Cell | undefined {
     return this.given[cell.method]?.[cell.item] === 0 ? this.give(cell) : undefined

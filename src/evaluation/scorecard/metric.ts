@@ -76,3 +76,16 @@ export interface Metric extends MetricCard {
 export function ratioOf(top: number | undefined, bottom: number | undefined): number | null {
   return top === undefined || bottom === undefined || bottom === 0 ? null : top / bottom
 }
+
+/** The inside of a metric that takes an arm's quality beside that of the reference, request by request where both are known. */
+export function besideReference(term: (quality: number, reference: number) => number): Pick<Metric, 'needs' | 'asks' | 'width' | 'terms'> {
+  return {
+    needs: ['quality'],
+    asks: 'reference',
+    width: 1,
+    terms({ quality = NaN }, arm, row, settings) {
+      const other = row.outcomes.get(settings.reference ?? '')
+      return arm === settings.reference || other?.quality === undefined ? null : [term(quality, other.quality)]
+    },
+  }
+}

@@ -4,33 +4,19 @@ import { parseBody } from '../../protocol/index.js'
 import { didYouMean } from '../config/closest.js'
 import { findingsOf } from '../config/issues.js'
 import { pathText } from '../config/problem.js'
+import { readWithin } from '../http/body.js'
 
 const MAX_BODY_BYTES = 256 * 1024
 const MAX_DEPTH = 12
 
 /** The JSON object of a request; an empty body is an empty object. Throws `InvalidRequest`; reads at most `MAX_BODY_BYTES`. */
 export async function readObject(request: Request): Promise<Readonly<Record<string, unknown>>> {
-  const bytes = await readBytes(request)
+  const bytes = await readWithin(request, MAX_BODY_BYTES, 'The body has')
   if (bytes.length === 0) return {}
   const type = request.headers.get('content-type')
   if (type === null || !/^application\/([\w.+-]*\+)?json\b/i.test(type))
     throw new InvalidRequest('Send the body as content-type: application/json.', { code: 'unsupported_media_type', status: 415 })
   return parseBody(bytes, { maxDepth: MAX_DEPTH }).json
-}
-
-async function readBytes(request: Request): Promise<Buffer> {
-  const parts: Uint8Array[] = []
-  let size = 0
-  const reader = request.body?.getReader()
-  for (let step = await reader?.read(); step && !step.done; step = await reader?.read()) {
-    size += step.value.length
-    if (size > MAX_BODY_BYTES) {
-      await reader?.cancel()
-      throw new InvalidRequest(`The body has at most ${MAX_BODY_BYTES} bytes.`, { code: 'body_too_large', status: 413 })
-    }
-    parts.push(step.value)
-  }
-  return Buffer.concat(parts, size)
 }
 
 /**

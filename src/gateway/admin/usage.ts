@@ -1,8 +1,7 @@
 import type { Account, BudgetLevel, Counters, Dimension, KeyAccount, LedgerReader } from '../../ledger/index.js'
 import { chainOf, isBroken, usageOfLevel } from '../../ledger/index.js'
-import { inUnit } from '../../quantities/index.js'
 import type { Keyring } from '../keys.js'
-import { momentJson, rulesJson, totalsJson } from './views.js'
+import { limitJson, momentJson, totalsJson } from './views.js'
 
 const DAY = 86_400
 
@@ -48,16 +47,7 @@ async function budgetsJson(
   now: number,
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
   if (level.rules.length === 0) return []
-  return (await usageOfLevel(level, counters(), now)).map(({ rule, used, windowEnd }) => ({
-    level: level.kind,
-    id: level.id,
-    ...rulesJson([rule])[0],
-    unit: rule.unit,
-    limit: inUnit(rule.unit, rule.limit),
-    used: inUnit(rule.unit, used),
-    left: inUnit(rule.unit, rule.limit > used ? rule.limit - used : 0n),
-    resets_at: momentJson(windowEnd),
-  }))
+  return (await usageOfLevel(level, counters(), now)).map((usage) => limitJson(level, usage))
 }
 
 /** The subject's own level, with those above it before it. Of a subject whose accounts are not there only its own. */

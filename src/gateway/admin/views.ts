@@ -2,12 +2,14 @@ import {
   plainRule,
   type Account,
   type AuditEntry,
+  type BudgetLevel,
   type BudgetRule,
   type KeyAccount,
   type RateRules,
   type ReportTotals,
+  type RuleUsage,
 } from '../../ledger/index.js'
-import { formatUsd, totalInputTokens, totalOutputTokens } from '../../quantities/index.js'
+import { formatUsd, inUnit, totalInputTokens, totalOutputTokens } from '../../quantities/index.js'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -91,8 +93,22 @@ function levelJson({
   }
 }
 
-export function rulesJson(rules: readonly BudgetRule[] | undefined): readonly Json[] {
+function rulesJson(rules: readonly BudgetRule[] | undefined): readonly Json[] {
   return (rules ?? []).map(plainRule)
+}
+
+/** How full a limit is. */
+export function limitJson(level: Pick<BudgetLevel, 'kind' | 'id'>, { rule, used, windowEnd }: RuleUsage): Json {
+  return {
+    level: level.kind,
+    id: level.id,
+    ...plainRule(rule),
+    unit: rule.unit,
+    limit: inUnit(rule.unit, rule.limit),
+    used: inUnit(rule.unit, used),
+    left: inUnit(rule.unit, rule.limit > used ? rule.limit - used : 0n),
+    resets_at: momentJson(windowEnd),
+  }
 }
 
 function ratesJson({ requestsPerMinute, tokensPerMinute, parallel }: RateRules): Json {

@@ -1,7 +1,7 @@
 import { usageOfLevel, type Account, type BudgetLevel, type KeyAccount, type RuleUsage } from '../../ledger/index.js'
 import { inUnit } from '../../quantities/index.js'
 import { levelsOver } from '../admin/usage.js'
-import { momentJson, rulesJson, statusOf } from '../admin/views.js'
+import { limitJson, momentJson, statusOf } from '../admin/views.js'
 import type { GatewayState } from '../state.js'
 
 export interface BudgetsAsked {
@@ -36,7 +36,7 @@ export async function budgetsJson(parts: Parts, { kind, limit, after }: BudgetsA
     return {
       ...subjectJson(subject, now),
       budgets: (
-        await Promise.all(levels.map(async (level) => (await usageOf(level)).map((usage) => limitJson(level, usage, owner, parts))))
+        await Promise.all(levels.map(async (level) => (await usageOf(level)).map((usage) => heldLimitJson(level, usage, owner, parts))))
       ).flat(),
     }
   })
@@ -55,25 +55,19 @@ function subjectJson(subject: Account | KeyAccount, now: number) {
   return { ...common, kind: 'key', user: subject.user ?? null, status: statusOf(subject, now), expires: momentJson(subject.expiresAt) }
 }
 
-function limitJson(
+function heldLimitJson(
   level: BudgetLevel,
-  { rule, counter, used, windowEnd }: RuleUsage,
+  usage: RuleUsage,
   owner: Pick<BudgetLevel, 'kind' | 'id'>,
   { budgets }: Parts,
 ) {
+  const { rule, counter, used } = usage
   const left = rule.limit > used ? rule.limit - used : 0n
   const held = budgets.heldHere(counter)
   return {
-    level: level.kind,
-    id: level.id,
-    ...rulesJson([rule])[0],
-    unit: rule.unit,
-    limit: inUnit(rule.unit, rule.limit),
-    used: inUnit(rule.unit, used),
+    ...limitJson(level, usage),
     // What other processes count may have been settled since this one last held.
     held: inUnit(rule.unit, held < used ? held : used),
-    left: inUnit(rule.unit, left),
     regime: rule.hard ? budgets.regimeOf(owner, rule.unit, left, rule.limit) : null,
-    resets_at: momentJson(windowEnd),
   }
 }

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { BursarError, toBursarError } from '../../errors/index.js'
+import { plannedCall } from '../../ledger/fixtures/records.js'
 import { createMemoryLedger, type CallRecord, type DecisionRecord, type Ledger } from '../../ledger/index.js'
 import { noUsage, zeroMoney } from '../../quantities/index.js'
 import { addFeedbackRoutes } from './feedback.js'
@@ -50,21 +51,9 @@ function decision(decisionId: string, key: string): DecisionRecord {
 }
 
 function callOf(key: string, run: string): CallRecord {
-  const planned = {
-    callId: `call_${run}`,
-    requestId: 'r',
-    decisionId: 'd',
-    at: 1,
-    requestedModel: 'm',
-    provider: 'p',
-    deployment: 'p/m',
-    model: 'm',
-    operation: 'generate',
-    stream: false,
-    attempt: 1,
-  } as const
   return {
-    ...planned,
+    ...plannedCall,
+    callId: `call_${run}`,
     key,
     run,
     end: 'complete',

@@ -3,6 +3,7 @@ import type { Context, Hono } from 'hono'
 import { BursarError, InvalidRequest } from '../../errors/index.js'
 import type { Ledger, OutcomeRecord } from '../../ledger/index.js'
 import { parseBody } from '../../protocol/index.js'
+import { readWithin } from '../http/body.js'
 
 /** Longest comment that is kept; characters. */
 const MAX_COMMENT_LENGTH = 4_000
@@ -173,18 +174,5 @@ async function readJson(request: globalThis.Request): Promise<Readonly<Record<st
   const type = request.headers.get('content-type')
   if (type === null || !/^application\/([\w.+-]*\+)?json\b/i.test(type))
     throw new InvalidRequest('Send the feedback as application/json.', { code: 'unsupported_media_type', status: 415 })
-  const tooLarge = () => new InvalidRequest(`Feedback has at most ${MAX_BODY_BYTES} bytes.`, { code: 'body_too_large', status: 413 })
-  if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge()
-  const parts: Uint8Array[] = []
-  let size = 0
-  const reader = request.body?.getReader()
-  for (let step = await reader?.read(); step && !step.done; step = await reader?.read()) {
-    size += step.value.length
-    if (size > MAX_BODY_BYTES) {
-      await reader?.cancel()
-      throw tooLarge()
-    }
-    parts.push(step.value)
-  }
-  return parseBody(Buffer.concat(parts, size), { maxDepth: 8 }).json
+  return parseBody(await readWithin(request, MAX_BODY_BYTES, 'Feedback has'), { maxDepth: 8 }).json
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidRequest } from '../../errors/index.js'
 import { callOfSimulated, simulatedTraffic } from '../../evaluation/proof/fixtures/simulated-trials.js'
+import { plannedCall } from '../../ledger/fixtures/records.js'
 import { createMemoryLedger, type CallRecord, type Ledger } from '../../ledger/index.js'
 import { noUsage, picoUsd, usd } from '../../quantities/index.js'
 import { createUsageApp, type UsageScope } from './usage.js'
@@ -10,18 +11,13 @@ const now = Date.UTC(2026, 10, 20, 15, 30) / 1000
 
 function call(fields: Partial<CallRecord> = {}): CallRecord {
   return {
+    ...plannedCall,
     callId: `c${Math.random()}`,
     requestId: 'r1',
     decisionId: 'd1',
     at: now - 3600,
     key: 'ci',
-    requestedModel: 'openai/gpt-5-mini',
-    provider: 'openai',
-    deployment: 'openai/gpt-5-mini',
-    model: 'gpt-5-mini',
-    operation: 'generate',
     stream: false,
-    attempt: 1,
     end: 'complete',
     status: 200,
     usage: { ...noUsage, inputTokens: 100, cacheReadTokens: 20, outputTokens: 10 },

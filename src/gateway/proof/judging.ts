@@ -3,10 +3,11 @@ import { BursarError } from '../../errors/index.js'
 import type { Request } from '../../protocol/index.js'
 import { addMoney, picoUsd, zeroMoney, type Money } from '../../quantities/index.js'
 import { finish, type Strategy } from '../../strategies/index.js'
+import type { CallingState } from '../own-environment.js'
 import type { WorkResult } from './background.js'
 import type { DailyAllowance } from './daily-allowance.js'
 import { answerText, gradeIn, gradeRequest, gradesIn, pairRequest } from './judge-prompt.js'
-import { mostUsd, withOwnCalls, type CallingState } from './own-calls.js'
+import { mostUsd, withOwnCalls } from './own-calls.js'
 
 export interface JudgingParts {
   /** The newest state of the gateway. */

@@ -3,7 +3,7 @@ import { chainOf, isBroken } from '../../ledger/index.js'
 import type { AdministeredAccounts } from '../admin/administration.js'
 import type { ProofConfig } from '../config/index.js'
 import type { Keyring } from '../keys.js'
-import type { CallingState } from './own-calls.js'
+import type { CallingState } from '../own-environment.js'
 import { Proof, type ProofParts } from './proof.js'
 import { readProofState } from './proof-state.js'
 

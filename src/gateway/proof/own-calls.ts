@@ -1,29 +1,14 @@
-import { randomUUID } from 'node:crypto'
-import { Cancellation, LiveEnvironment, type Deployment, type LiveWorld } from '../../environment/index.js'
-import { toBursarError } from '../../errors/index.js'
-import type { CallBudget } from '../../ledger/index.js'
+import type { Deployment, LiveEnvironment, LiveWorld } from '../../environment/index.js'
 import type { Request } from '../../protocol/index.js'
 import type { Money } from '../../quantities/index.js'
 import type { Key } from '../keys.js'
-import type { Uses } from '../uses.js'
+import { openOwnEnvironment, type CallingState } from '../own-environment.js'
 
 /**
  * In whose name judges and shadow calls are recorded: nobody's who calls, so that they are in no caller's budget, and in reports by
  * themselves.
  */
 export const LEARNER = 'bursar:learning'
-
-/** What of the gateway's state these calls need. */
-export interface CallingState {
-  readonly world: LiveWorld
-  readonly uses: Uses
-  readonly dropUnsupported: boolean | readonly string[]
-  budgetFor(
-    key: Key,
-    labels: Readonly<Record<string, never>>,
-    exchange: { readonly requestId: string; readonly cancellation: Cancellation },
-  ): CallBudget
-}
 
 export type Purpose = 'judge' | 'shadow'
 
@@ -40,31 +25,13 @@ export async function withOwnCalls<T>(
   signal: AbortSignal,
   run: (env: LiveEnvironment) => Promise<T>,
 ): Promise<T> {
-  const state = current()
-  const cancellation = new Cancellation()
-  const leave = () => cancellation.cancel(toBursarError(signal.reason))
   signal.throwIfAborted()
-  signal.addEventListener('abort', leave, { once: true })
-  const id = randomUUID()
-  const requestId = `req_${id}`
-  state.uses.begin()
+  const attribution = { organisation: LEARNER, key: LEARNER, tags: { purpose } }
+  const { env, end } = openOwnEnvironment(current(), keyOf(purpose, perDay), attribution, model, signal)
   try {
-    const env = new LiveEnvironment(state.world, {
-      callIds: `call_${id}`,
-      requestId,
-      decisionId: `dec_${id}`,
-      attribution: { organisation: LEARNER, key: LEARNER, tags: { purpose } },
-      requestedModel: model,
-      budget: state.budgetFor(keyOf(purpose, perDay), {}, { requestId, cancellation }),
-      cancellation,
-      headers: {},
-      streamUsage: 'never',
-      dropUnsupported: state.dropUnsupported,
-    })
     return await run(env)
   } finally {
-    signal.removeEventListener('abort', leave)
-    state.uses.end()
+    end()
   }
 }
 

@@ -1,9 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { Cancellation, LiveEnvironment, type LiveWorld } from '../../environment/index.js'
-import { BursarError, toBursarError } from '../../errors/index.js'
-import type { CallBudget } from '../../ledger/index.js'
+import { BursarError } from '../../errors/index.js'
 import type { Key } from '../keys.js'
-import type { Uses } from '../uses.js'
+import { openOwnEnvironment, type CallingState, type OwnEnvironment } from '../own-environment.js'
 import type { EmbedTexts } from './open-routing.js'
 
 /** In whose name Bursar's own calls are recorded. */
@@ -18,54 +15,12 @@ export const ownKey: Key = {
   requestRules: [],
 }
 
-/** What of the gateway's state its own calls need. */
-interface CallingState {
-  readonly world: LiveWorld
-  readonly uses: Uses
-  readonly dropUnsupported: boolean | readonly string[]
-  budgetFor(
-    key: Key,
-    labels: Readonly<Record<string, never>>,
-    exchange: { readonly requestId: string; readonly cancellation: Cancellation },
-  ): CallBudget
-}
-
-/** An environment for calls of Bursar's own: like any other, recorded under the key `bursar`. `end` is to be called when they are over. */
-export type OwnCalls = (model: string, signal: AbortSignal) => { readonly env: LiveEnvironment; end(): void }
+/** Opens an environment for calls that are recorded under the key `bursar`. */
+export type OwnCalls = (model: string, signal: AbortSignal) => OwnEnvironment
 
 /** Opens them in the configuration of the moment. */
 export function ownCalls(current: () => CallingState): OwnCalls {
-  return (model, signal) => {
-    const state = current()
-    const cancellation = new Cancellation()
-    const leave = () => cancellation.cancel(toBursarError(signal.reason))
-    signal.addEventListener('abort', leave, { once: true })
-    const id = randomUUID()
-    const requestId = `req_${id}`
-    state.uses.begin()
-    const end = () => {
-      signal.removeEventListener('abort', leave)
-      state.uses.end()
-    }
-    try {
-      const env = new LiveEnvironment(state.world, {
-        callIds: `call_${id}`,
-        requestId,
-        decisionId: `dec_${id}`,
-        attribution: { key: ownKey.name },
-        requestedModel: model,
-        budget: state.budgetFor(ownKey, {}, { requestId, cancellation }),
-        cancellation,
-        headers: {},
-        streamUsage: 'never',
-        dropUnsupported: state.dropUnsupported,
-      })
-      return { env, end }
-    } catch (thrown) {
-      end()
-      throw thrown
-    }
-  }
+  return (model, signal) => openOwnEnvironment(current(), ownKey, { key: ownKey.name }, model, signal)
 }
 
 /** Vectors of texts from an embedding model of the configuration. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { plannedCall } from '../../ledger/fixtures/records.js'
 import type { CallRecord } from '../../ledger/index.js'
 import { noUsage, usd, zeroMoney } from '../../quantities/index.js'
 import { createMetrics } from './metrics.js'
@@ -39,18 +40,10 @@ function parse(text: string): { samples: Sample[]; types: Map<string, string> } 
 }
 
 const record = (over: Partial<CallRecord> = {}): CallRecord => ({
-  callId: 'call_1',
-  requestId: 'req_1',
-  decisionId: 'dec_1',
-  at: 1_700_000_000,
+  ...plannedCall,
   key: 'default',
   requestedModel: 'fast',
-  provider: 'openai',
-  deployment: 'openai/gpt-5-mini',
-  model: 'gpt-5-mini',
-  operation: 'generate',
   stream: false,
-  attempt: 1,
   end: 'complete',
   status: 200,
   usage: { ...noUsage, inputTokens: 90, cacheReadTokens: 10, outputTokens: 30, reasoningTokens: 12 },

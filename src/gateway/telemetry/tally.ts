@@ -28,39 +28,34 @@ type LabelRecord<L extends string> = Readonly<Record<L, string>>
 
 /** Registers a counter; returns a function that opens one of its series. Open each once and keep it. */
 export function tallyCounter<L extends string>(registry: Registry, description: Description<L>): (labels: LabelRecord<L>) => CounterSeries {
-  const all: { labels: LabelRecord<L>; series: CounterSeries }[] = []
-  new Counter({
-    name: description.name,
-    help: description.help,
-    labelNames: description.labels,
-    registers: [registry],
-    collect() {
-      this.reset()
-      for (const { labels, series } of all) this.inc(labels, series.value)
-    },
-  })
-  return (labels) => {
-    const series: CounterSeries = { value: 0 }
-    all.push({ labels, series })
-    return series
-  }
+  return tally(registry, description, () => ({ value: 0 }), ({ value }: CounterSeries) => value)
 }
 
 /** As `tallyCounter`, for dollars. */
 export function tallyMoney<L extends string>(registry: Registry, description: Description<L>): (labels: LabelRecord<L>) => MoneySeries {
-  const all: { labels: LabelRecord<L>; series: MoneySeries }[] = []
+  return tally(registry, description, () => ({ picodollars: 0n }), ({ picodollars }: MoneySeries) => Number(picodollars) / 1e12)
+}
+
+/** A counter of series that begin as `begin` makes them and are read when they are scraped. */
+function tally<L extends string, Series>(
+  registry: Registry,
+  { name, help, labels: labelNames }: Description<L>,
+  begin: () => Series,
+  valueOf: (series: Series) => number,
+): (labels: LabelRecord<L>) => Series {
+  const all: { labels: LabelRecord<L>; series: Series }[] = []
   new Counter({
-    name: description.name,
-    help: description.help,
-    labelNames: description.labels,
+    name,
+    help,
+    labelNames,
     registers: [registry],
     collect() {
       this.reset()
-      for (const { labels, series } of all) this.inc(labels, Number(series.picodollars) / 1e12)
+      for (const { labels, series } of all) this.inc(labels, valueOf(series))
     },
   })
   return (labels) => {
-    const series: MoneySeries = { picodollars: 0n }
+    const series = begin()
     all.push({ labels, series })
     return series
   }

@@ -1,8 +1,7 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { CallRecord } from '../../ledger/index.js'
 import { noUsage, usd } from '../../quantities/index.js'
+import { startCollector, type Collector } from './fixtures/collector.js'
 import { createTracing, noTracing, type TracingOptions } from './tracing.js'
 
 interface Value {
@@ -27,32 +26,15 @@ interface OtlpBody {
   resourceSpans: { resource: { attributes: { key: string; value: Value }[] }; scopeSpans: { spans: OtlpSpan[] }[] }[]
 }
 
-let server: Server
-let endpoint: string
-let received: { path: string; type: string; headers: NodeJS.Dict<string | string[]>; body: Buffer }[]
+let collector: Collector
 beforeEach(async () => {
-  received = []
-  server = createServer((request, response) => {
-    const parts: Buffer[] = []
-    request.on('data', (part: Buffer) => parts.push(part))
-    request.on('end', () => {
-      received.push({
-        path: request.url ?? '',
-        type: request.headers['content-type'] ?? '',
-        headers: request.headers,
-        body: Buffer.concat(parts),
-      })
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  collector = await startCollector()
 })
-afterEach(() => new Promise((resolve) => { server.close(resolve); server.closeAllConnections() }))
+afterEach(() => collector.close())
 
-const json = (over: TracingOptions = {}) => createTracing({ endpoint, protocol: 'http/json', serviceName: 'test', version: '1', ...over })
+const json = (over: TracingOptions = {}) => createTracing({ endpoint: collector.endpoint, protocol: 'http/json', serviceName: 'test', version: '1', ...over })
 const spans = () =>
-  received.flatMap(({ body }) =>
+  collector.received.flatMap(({ body }) =>
     (JSON.parse(body.toString()) as OtlpBody).resourceSpans.flatMap((resource) => resource.scopeSpans.flatMap((scope) => scope.spans)),
   )
 const attributes = (span: OtlpSpan | undefined) =>
@@ -222,7 +204,7 @@ describe('context', () => {
     none.requestStarted('req_2', {})
     none.requestEnded('req_2', end)
     await none.close()
-    expect(received).toEqual([])
+    expect(collector.received).toEqual([])
   })
 
   for (const broken of ['', 'x', '00-0-0-01', `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`, incoming.slice(0, -1), '\u0000'.repeat(55)])
@@ -238,18 +220,17 @@ describe('context', () => {
 
 describe('the collector', () => {
   it('gets protobuf by default, at /v1/traces, with its headers', async () => {
-    const tracing = await createTracing({ endpoint: `${endpoint}/base/`, headers: { 'x-team': 'one' } })
+    const tracing = await createTracing({ endpoint: `${collector.endpoint}/base/`, headers: { 'x-team': 'one' } })
     tracing.requestStarted('req_1', {})
     tracing.requestEnded('req_1', end)
     await tracing.close()
-    expect(received[0]).toMatchObject({ path: '/base/v1/traces', type: 'application/x-protobuf' })
-    expect(received[0]?.headers['x-team']).toBe('one')
-    expect(received[0]?.body.includes('POST /v1/chat/completions')).toBe(true)
+    expect(collector.received[0]).toMatchObject({ path: '/base/v1/traces', type: 'application/x-protobuf' })
+    expect(collector.received[0]?.headers['x-team']).toBe('one')
+    expect(collector.received[0]?.body.includes('POST /v1/chat/completions')).toBe(true)
   })
 
   it('may be away: requests go on and the fault is told', async () => {
-    server.close()
-    server.closeAllConnections()
+    await collector.close()
     const faults: unknown[] = []
     const tracing = await json({ timeoutSeconds: 0.2, onFault: (fault) => faults.push(fault) })
     tracing.requestStarted('req_1', {})

@@ -1,16 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import pg from 'pg'
 import { connect, type Connection } from '../store/connect.js'
+import { embeddedDatabase, serverDatabase, serverIsThere } from '../store/fixtures/databases.js'
 import { migrate } from '../store/migrate.js'
 import { migrations } from '../store/migrations/index.js'
 import { accountStoreContract, type TestAccounts } from './account-store-contract.js'
 import { SqlAccountStore } from './sql-account-store.js'
 import type { AccountTables } from './tables.js'
-
-const SERVER = 'postgres://root@127.0.0.1:5432/test'
 
 async function testAccounts(first: Connection, second: Connection, close: () => Promise<void>): Promise<TestAccounts> {
   await migrate(first, migrations)
@@ -34,39 +28,23 @@ async function testAccounts(first: Connection, second: Connection, close: () => 
 }
 
 async function embedded(): Promise<TestAccounts> {
-  const folder = mkdtempSync(join(tmpdir(), 'bursar-accounts-'))
+  const { settings, drop } = embeddedDatabase()
   // One process has an embedded database, through one connection: two of them in one thread would wait for each other.
-  const connection = await connect({ file: join(folder, 'test.db') })
+  const connection = await connect(settings)
   return testAccounts(connection, connection, async () => {
     await connection.close()
-    rmSync(folder, { recursive: true })
+    await drop()
   })
 }
 
 async function server(): Promise<TestAccounts> {
-  const schema = `accounts_${randomBytes(6).toString('hex')}`
-  const admin = new pg.Client(SERVER)
-  await admin.connect()
-  await admin.query(`create schema ${schema}`)
-  const url = `${SERVER}?options=-c%20search_path%3D${schema}`
-  const [first, second] = [await connect({ url }), await connect({ url })]
+  const { settings, drop } = await serverDatabase()
+  const [first, second] = [await connect(settings), await connect(settings)]
   return testAccounts(first, second, async () => {
     await Promise.all([first.close(), second.close()])
-    await admin.query(`drop schema ${schema} cascade`)
-    await admin.end()
+    await drop()
   })
 }
 
-async function reachable(): Promise<boolean> {
-  const client = new pg.Client({ connectionString: SERVER, connectionTimeoutMillis: 2000 })
-  try {
-    await client.connect()
-    await client.end()
-    return true
-  } catch {
-    return false
-  }
-}
-
 accountStoreContract('accounts in an embedded database', embedded)
-accountStoreContract('accounts in PostgreSQL (skipped where there is none on 127.0.0.1:5432)', server, !(await reachable()))
+accountStoreContract('accounts in PostgreSQL (skipped where there is none on 127.0.0.1:5432)', server, !(await serverIsThere()))

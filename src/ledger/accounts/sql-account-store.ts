@@ -29,6 +29,9 @@ import type { AccountTables } from './tables.js'
 
 type Tx = Kysely<AccountTables>
 
+/** What the audit tells of every change. */
+type Change = Pick<AuditEntry, 'revision' | 'at' | 'by'>
+
 /** Most rows of one page. */
 const MAX_PAGE = 1000
 
@@ -71,7 +74,7 @@ export class SqlAccountStore implements AccountStore {
   }
 
   createAccount(account: NewAccount, by: string): Promise<Account> {
-    return this.changing(async (tx, revision, at) => {
+    return this.changing(by, async (tx, change) => {
       const { kind, id } = account
       const known = await tx.selectFrom('accounts').select('deleted_at').where('kind', '=', kind).where('id', '=', id).executeTakeFirst()
       if (known)
@@ -81,56 +84,28 @@ export class SqlAccountStore implements AccountStore {
             : `There was a ${kind} "${id}", and what it spent is counted under that id; take another one.`,
           'id',
         )
+      const { revision, at } = change
       const made: Account = { ...account, createdAt: at, source: 'store' }
       await tx
         .insertInto('accounts')
         .values({ kind, id, ...accountColumns(made), created_at: at, deleted_at: null, created_revision: revision, revision })
         .execute()
-      await note(tx, {
-        revision,
-        at,
-        by,
-        action: 'create',
-        subject: { kind, id },
-        name: made.name,
-        changes: changesBetween({}, described(made)),
-      })
+      await note(tx, change, 'create', made, changesBetween({}, described(made)))
       return made
     })
   }
 
   updateAccount(kind: AccountKind, id: string, patch: AccountPatch, by: string): Promise<Account> {
-    return this.changing(async (tx, revision, at) => {
-      const before = await requireAccount(tx, kind, id)
-      const after = patched(before, patch)
-      await this.writeAccount(tx, after, revision)
-      await note(tx, {
-        revision,
-        at,
-        by,
-        action: 'update',
-        subject: { kind, id },
-        name: after.name,
-        changes: changesBetween(described(before), described(after)),
-      })
-      return after
-    })
+    return this.changing(by, (tx, change) => changeAccount(tx, change, 'update', kind, id, (account) => patched(account, patch)))
   }
 
   deleteAccount(kind: AccountKind, id: string, by: string): Promise<void> {
-    return this.changing(async (tx, revision, at) => {
+    return this.changing(by, async (tx, change) => {
       const before = await requireAccount(tx, kind, id)
       await refuseWhileUsed(tx, kind, id)
+      const { revision, at } = change
       await tx.updateTable('accounts').set({ deleted_at: at, revision }).where('kind', '=', kind).where('id', '=', id).execute()
-      await note(tx, {
-        revision,
-        at,
-        by,
-        action: 'delete',
-        subject: { kind, id },
-        name: before.name,
-        changes: changesBetween(described(before), {}),
-      })
+      await note(tx, change, 'delete', before, changesBetween(described(before), {}))
     })
   }
 
@@ -152,7 +127,7 @@ export class SqlAccountStore implements AccountStore {
   }
 
   createKey(key: NewKey, by: string): Promise<KeyAccount> {
-    return this.changing(async (tx, revision, at) => {
+    return this.changing(by, async (tx, change) => {
       const { id, name, hash } = key
       const clash = await tx
         .selectFrom('keys')
@@ -167,41 +142,34 @@ export class SqlAccountStore implements AccountStore {
         )
         .executeTakeFirst()
       if (clash) throw taken(`There is a key "${name}" already; records go by the name, so it has to be another one.`, 'name')
+      const { revision, at } = change
       const made: KeyAccount = { ...key, createdAt: at, createdBy: by, source: 'store' }
       await tx
         .insertInto('keys')
         .values({ id, name, ...keyColumns(made), created_at: at, created_by: by, created_revision: revision, revision })
         .execute()
-      await note(tx, {
-        revision,
-        at,
-        by,
-        action: 'create',
-        subject: { kind: 'key', id },
-        name,
-        changes: changesBetween({}, described(made)),
-      })
+      await note(tx, change, 'create', made, changesBetween({}, described(made)))
       return made
     })
   }
 
   updateKey(id: string, patch: KeyPatch, by: string): Promise<KeyAccount> {
-    return this.changing((tx, revision, at) => this.changeKey(tx, id, 'update', by, revision, at, (key) => patched(key, patch)))
+    return this.changing(by, (tx, change) => changeKey(tx, change, 'update', id, (key) => patched(key, patch)))
   }
 
   rotateKey(id: string, made: { readonly hash: string; readonly prefix: string }, graceSeconds: number, by: string): Promise<KeyAccount> {
-    return this.changing(async (tx, revision, at) => {
+    return this.changing(by, async (tx, change) => {
       const clash = await tx
         .selectFrom('keys')
         .select('id')
         .where((is) => is.or([is('hash', '=', made.hash), is('previous_hash', '=', made.hash)]))
         .executeTakeFirst()
       if (clash) throw taken('This key is in use already.', 'key')
-      return this.changeKey(tx, id, 'rotate', by, revision, at, (key) => ({
+      return changeKey(tx, change, 'rotate', id, (key) => ({
         ...key,
         hash: made.hash,
         prefix: made.prefix,
-        previous: graceSeconds > 0 ? { hash: key.hash, until: at + graceSeconds } : undefined,
+        previous: graceSeconds > 0 ? { hash: key.hash, until: change.at + graceSeconds } : undefined,
       }))
     })
   }
@@ -209,11 +177,11 @@ export class SqlAccountStore implements AccountStore {
   async revokeKey(id: string, by: string): Promise<KeyAccount> {
     const known = await this.key(id)
     if (known?.revokedAt !== undefined) return known
-    return this.changing(async (tx, revision, at) => {
+    return this.changing(by, async (tx, change) => {
       const key = await requireKey(tx, id)
       // Somebody else was quicker.
       if (key.revokedAt !== undefined) return key
-      return this.changeKey(tx, id, 'revoke', by, revision, at, () => ({ ...key, revokedAt: at, previous: undefined }))
+      return changeKey(tx, change, 'revoke', id, () => ({ ...key, revokedAt: change.at, previous: undefined }))
     })
   }
 
@@ -251,21 +219,9 @@ export class SqlAccountStore implements AccountStore {
   }
 
   topUp({ kind, id }: Subject, topUp: TopUp, by: string): Promise<Account | KeyAccount> {
-    return this.changing(async (tx, revision, at): Promise<Account | KeyAccount> => {
-      if (kind === 'key') return this.changeKey(tx, id, 'top_up', by, revision, at, (key) => ({ ...key, rules: raised(key.rules, topUp) }))
-      const before = await requireAccount(tx, kind, id)
-      const after = { ...before, rules: raised(before.rules, topUp) }
-      await this.writeAccount(tx, after, revision)
-      await note(tx, {
-        revision,
-        at,
-        by,
-        action: 'top_up',
-        subject: { kind, id },
-        name: after.name,
-        changes: changesBetween(described(before), described(after)),
-      })
-      return after
+    return this.changing(by, (tx, change): Promise<Account | KeyAccount> => {
+      const toppedUp = <T extends Account | KeyAccount>(subject: T): T => ({ ...subject, rules: raised(subject.rules, topUp) })
+      return kind === 'key' ? changeKey(tx, change, 'top_up', id, toppedUp) : changeAccount(tx, change, 'top_up', kind, id, toppedUp)
     })
   }
 
@@ -279,47 +235,8 @@ export class SqlAccountStore implements AccountStore {
     })
   }
 
-  private async changeKey(
-    tx: Tx,
-    id: string,
-    action: AuditAction,
-    by: string,
-    revision: number,
-    at: number,
-    change: (key: KeyAccount) => KeyAccount,
-  ): Promise<KeyAccount> {
-    const before = await requireKey(tx, id)
-    if (before.revokedAt !== undefined)
-      throw new InvalidRequest(`The key "${before.name}" was revoked, for good; make a new one.`, { path: 'id' })
-    const after = change(before)
-    await tx
-      .updateTable('keys')
-      .set({ ...keyColumns(after), revision })
-      .where('id', '=', id)
-      .execute()
-    await note(tx, {
-      revision,
-      at,
-      by,
-      action,
-      subject: { kind: 'key', id },
-      name: after.name,
-      changes: changesBetween(described(before), described(after)),
-    })
-    return after
-  }
-
-  private async writeAccount(tx: Tx, account: Account, revision: number): Promise<void> {
-    await tx
-      .updateTable('accounts')
-      .set({ ...accountColumns(account), revision })
-      .where('kind', '=', account.kind)
-      .where('id', '=', account.id)
-      .execute()
-  }
-
   /** A change: the revision's row is locked first, so changes are serial and no reader can see a later one before an earlier one. */
-  private async changing<Result>(change: (tx: Tx, revision: number, at: number) => Promise<Result>): Promise<Result> {
+  private async changing<Result>(by: string, make: (tx: Tx, change: Change) => Promise<Result>): Promise<Result> {
     return this.asking(() =>
       inTransaction(this.connection.engine, this.db, async (tx) => {
         const row = await tx
@@ -327,7 +244,7 @@ export class SqlAccountStore implements AccountStore {
           .set({ revision: sql<number>`revision + 1` })
           .returning('revision')
           .executeTakeFirstOrThrow()
-        return change(tx, Number(row.revision), this.clock.now())
+        return make(tx, { revision: Number(row.revision), at: this.clock.now(), by })
       }),
     )
   }
@@ -375,6 +292,46 @@ async function requireKey(tx: Tx, id: string): Promise<KeyAccount> {
   return keyOf(row)
 }
 
+async function changeAccount(
+  tx: Tx,
+  change: Change,
+  action: AuditAction,
+  kind: AccountKind,
+  id: string,
+  changed: (account: Account) => Account,
+): Promise<Account> {
+  const before = await requireAccount(tx, kind, id)
+  const after = changed(before)
+  await tx
+    .updateTable('accounts')
+    .set({ ...accountColumns(after), revision: change.revision })
+    .where('kind', '=', kind)
+    .where('id', '=', id)
+    .execute()
+  await note(tx, change, action, after, changesBetween(described(before), described(after)))
+  return after
+}
+
+async function changeKey(
+  tx: Tx,
+  change: Change,
+  action: AuditAction,
+  id: string,
+  changed: (key: KeyAccount) => KeyAccount,
+): Promise<KeyAccount> {
+  const before = await requireKey(tx, id)
+  if (before.revokedAt !== undefined)
+    throw new InvalidRequest(`The key "${before.name}" was revoked, for good; make a new one.`, { path: 'id' })
+  const after = changed(before)
+  await tx
+    .updateTable('keys')
+    .set({ ...keyColumns(after), revision: change.revision })
+    .where('id', '=', id)
+    .execute()
+  await note(tx, change, action, after, changesBetween(described(before), described(after)))
+  return after
+}
+
 /** An account with something under it stays: without it, the limits of what is under it could not be told. */
 async function refuseWhileUsed(tx: Tx, kind: AccountKind, id: string): Promise<void> {
   const column = kind === 'user' ? 'user_id' : kind
@@ -391,10 +348,17 @@ async function refuseWhileUsed(tx: Tx, kind: AccountKind, id: string): Promise<v
     throw taken(`The ${account.kind} "${account.id}" is under the ${kind} "${id}"; delete it, or put it under another one, first.`, 'id')
 }
 
-async function note(tx: Tx, { revision, at, by, action, subject, name, changes }: AuditEntry): Promise<void> {
+async function note(
+  tx: Tx,
+  { revision, at, by }: Change,
+  action: AuditAction,
+  subject: Account | KeyAccount,
+  changes: AuditEntry['changes'],
+): Promise<void> {
+  const kind = 'kind' in subject ? subject.kind : 'key'
   await tx
     .insertInto('account_audit')
-    .values({ revision, at, by, action, kind: subject.kind, subject: subject.id, name, changes: JSON.stringify(changes) })
+    .values({ revision, at, by, action, kind, subject: subject.id, name: subject.name, changes: JSON.stringify(changes) })
     .execute()
 }
 

@@ -1,6 +1,6 @@
 import { inUnit, picoUsd, spendOf, type Regime, type Remaining, type Spend, type Unit } from '../../quantities/index.js'
 import type { Line } from '../counters/contract.js'
-import type { IntentRecord, PlannedCall } from '../record.js'
+import type { IntentRecord, PlannedCall, Whole } from '../record.js'
 import type { BudgetLevel, CallBound, CallBudget, Held, HoldOptions } from './contract.js'
 import { budgetHeaders, rateHeaders } from './headers.js'
 import { HeldCall, OwnUse, uncounted, type OwnAmount, type Taken } from './held-call.js'
@@ -349,9 +349,6 @@ function intentOf(plan: PlannedCall, { usage, cost }: CallBound, taken: readonly
     held: taken.map(({ line }) => heldOf(line)),
   } satisfies Whole<IntentRecord>
 }
-
-/** All fields, also those that may be absent. */
-type Whole<Fields> = { readonly [Field in keyof Required<Fields>]: Fields[Field] }
 
 function heldOf({ counter, amount, transient }: Line): IntentRecord['held'][number] {
   return transient ? { counter, amount, transient } : { counter, amount }

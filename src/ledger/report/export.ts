@@ -1,4 +1,4 @@
-import { formatUsd, totalInputTokens, toDollars, zeroMoney, addMoney, type Money, type Usage } from '../../quantities/index.js'
+import { formatUsd, inputBuckets, totalInputTokens, toDollars, zeroMoney, addMoney, type Money, type Usage } from '../../quantities/index.js'
 import type { LedgerReader } from '../ledger.js'
 import type { CallRecord, DecisionRecord, OutcomeRecord } from '../record.js'
 import { eachPage } from './pages.js'
@@ -82,14 +82,7 @@ function outcomeRow({ at, ...rest }: OutcomeRecord): Row {
 }
 
 const usageColumns: readonly (keyof Usage)[] = [
-  'inputTokens',
-  'inputAudioTokens',
-  'inputImageTokens',
-  'inputVideoTokens',
-  'cacheReadTokens',
-  'cacheReadAudioTokens',
-  'cacheWrite5mTokens',
-  'cacheWrite1hTokens',
+  ...inputBuckets,
   'outputTokens',
   'reasoningTokens',
   'outputAudioTokens',

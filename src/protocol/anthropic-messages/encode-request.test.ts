@@ -1,22 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { InvalidRequest, UnsupportedParameter } from '../../errors/index.js'
-import type { DropPolicy } from '../codec.js'
+import { InvalidRequest } from '../../errors/index.js'
 import type { Message, Request } from '../conversation.js'
+import { noting, refusing } from '../fixtures/drop-policies.js'
 import { decodeMessagesRequest } from './decode-request.js'
 import { encodeMessagesRequest } from './encode-request.js'
 import { createAnthropicMessages } from './index.js'
-
-const refuse: DropPolicy = {
-  unsupported(path, why) {
-    throw new UnsupportedParameter(`${path}: ${why}`, path)
-  },
-}
-
-function noting(): DropPolicy & { readonly dropped: string[]; readonly noted: string[] } {
-  const dropped: string[] = []
-  const noted: string[] = []
-  return { dropped, noted, unsupported: (path) => void dropped.push(path), adjusted: (path) => void noted.push(path) }
-}
 
 function request(changes: Partial<Request>): Request {
   return {
@@ -65,7 +53,7 @@ describe('a request to Anthropic', () => {
         temperature: 0.5,
       }),
       old,
-      refuse,
+      refusing,
     )
     expect(body).toEqual({
       model: old,
@@ -154,7 +142,7 @@ describe('a request to Anthropic', () => {
     ['reasoning', { reasoning: { effort: 'low' }, maxOutputTokens: 1200 }],
     ['tool_choice', { toolChoice: 'required', tools: [{ type: 'function', name: 'f' }] }, 'claude-sonnet-5-5'],
   ])('refuses %s when it cannot be said: %j', (path, changes, model = old) => {
-    expect(() => encodeMessagesRequest(request(changes), model, refuse)).toThrow(
+    expect(() => encodeMessagesRequest(request(changes), model, refusing)).toThrow(
       expect.objectContaining({ code: 'unsupported_parameter', path }),
     )
     const drop = noting()
@@ -173,7 +161,7 @@ describe('a request to Anthropic', () => {
       store: false,
       responseFormat: { type: 'text' },
     }
-    expect(encodeMessagesRequest(request(changes), current, refuse)).toEqual({
+    expect(encodeMessagesRequest(request(changes), current, refusing)).toEqual({
       model: current,
       max_tokens: 1000,
       messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
@@ -201,7 +189,7 @@ describe('a request to Anthropic', () => {
     ]
 
     it('follow the user message that they belong to, where the model takes them', () => {
-      expect(encodeMessagesRequest(request({ messages }), current, refuse)['messages']).toMatchObject([
+      expect(encodeMessagesRequest(request({ messages }), current, refusing)['messages']).toMatchObject([
         { role: 'user' },
         { role: 'assistant' },
         { role: 'user', content: [{ text: 'D' }] },
@@ -235,7 +223,7 @@ describe('a request to Anthropic', () => {
         at: 'messages[1]',
         parts: [{ type: 'image', source: { kind: 'url', url: 'https://x/y.png' } }],
       }
-      expect(() => encodeMessagesRequest(request({ messages: [text('user', 'A'), picture] }), current, refuse)).toThrow(
+      expect(() => encodeMessagesRequest(request({ messages: [text('user', 'A'), picture] }), current, refusing)).toThrow(
         expect.objectContaining({ path: 'messages[1].content[0]' }),
       )
     })
@@ -243,7 +231,7 @@ describe('a request to Anthropic', () => {
 
   it('merges answers in a row', () => {
     const messages = [text('user', 'A'), text('assistant', 'B'), text('assistant', 'C'), text('assistant', ''), text('user', 'D')]
-    expect(encodeMessagesRequest(request({ messages }), old, refuse)['messages']).toMatchObject([
+    expect(encodeMessagesRequest(request({ messages }), old, refusing)['messages']).toMatchObject([
       { role: 'user' },
       { role: 'assistant', content: [{ text: 'B' }, { text: 'C' }] },
       { role: 'user' },
@@ -428,7 +416,7 @@ describe('a request to Anthropic', () => {
       expect(drop).toMatchObject({ dropped: [], noted: ['reasoning', 'reasoning'] })
     })
 
-    it('stands back in a tool loop that came without thinking, for models that refuse it', () => {
+    it('stands back in a tool loop that came without thinking, for models that refusing it', () => {
       const loop = request({
         maxOutputTokens: 9000,
         reasoning: { effort: 'low' },
@@ -441,14 +429,14 @@ describe('a request to Anthropic', () => {
       const drop = noting()
       expect(encodeMessagesRequest(loop, old, drop)).not.toHaveProperty('thinking')
       expect(drop.noted).toEqual(['reasoning'])
-      expect(encodeMessagesRequest(loop, current, refuse)).toHaveProperty('thinking', { type: 'adaptive' })
+      expect(encodeMessagesRequest(loop, current, refusing)).toHaveProperty('thinking', { type: 'adaptive' })
     })
   })
 
   it('asks the catalog for the maximum', () => {
     const codec = createAnthropicMessages({ defaultMaxTokens: (model) => (model === old ? 64_000 : undefined) })
-    expect(codec.encodeRequest(request({ maxOutputTokens: undefined }), old, refuse)['max_tokens']).toBe(64_000)
-    expect(codec.encodeRequest(request({ maxOutputTokens: undefined }), current, refuse)['max_tokens']).toBe(4096)
+    expect(codec.encodeRequest(request({ maxOutputTokens: undefined }), old, refusing)['max_tokens']).toBe(64_000)
+    expect(codec.encodeRequest(request({ maxOutputTokens: undefined }), current, refusing)['max_tokens']).toBe(4096)
   })
 
   it('closes the schema of structured output and tells limits in words', () => {
@@ -504,6 +492,6 @@ describe('a request to Anthropic', () => {
       thinking: { type: 'adaptive', display: 'summarized' },
       mcp_servers: [],
     }
-    expect(encodeMessagesRequest(decodeMessagesRequest(body), current, refuse)).toEqual(body)
+    expect(encodeMessagesRequest(decodeMessagesRequest(body), current, refusing)).toEqual(body)
   })
 })

@@ -1,19 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { noUsage, zeroMoney, type Usage } from '../../quantities/index.js'
-import type { DropPolicy } from '../codec.js'
 import type { CacheMark, Message, Part, ReasoningPart, Request, TextPart, Tool, ToolCallPart, WireFormat } from '../conversation.js'
+import { refusing } from '../fixtures/drop-policies.js'
 import { ReplyCollector } from '../reply-collector.js'
 import type { Choice, Delta, FinishReason, Reply } from '../reply.js'
 import { SseParser } from '../sse.js'
 import { createAnthropicMessages } from './index.js'
 
 const codec = createAnthropicMessages({ now: () => 5 })
-const refuse: DropPolicy = {
-  unsupported(path, why) {
-    throw new Error(`${path}: ${why}`)
-  },
-}
 
 /** Absent and undefined are the same, and where a part stood is no part of what it says. */
 function plain(value: unknown): unknown {
@@ -143,13 +138,13 @@ describe('a canonical request to Anthropic and back', () => {
   it('says the same', () => {
     fc.assert(
       fc.property(request, (canonical) => {
-        const body = codec.encodeRequest(canonical, canonical.model, refuse)
+        const body = codec.encodeRequest(canonical, canonical.model, refusing)
         const wire = JSON.parse(JSON.stringify(body)) as Record<string, unknown>
         const { paths: _paths, ...back } = codec.decodeRequest(wire)
         const { paths: _none, ...sent } = canonical
         expect(plain(back)).toEqual(plain(sent))
         // And a second time byte for byte: nothing drifts.
-        expect(JSON.stringify(codec.encodeRequest(codec.decodeRequest(wire), canonical.model, refuse))).toBe(JSON.stringify(body))
+        expect(JSON.stringify(codec.encodeRequest(codec.decodeRequest(wire), canonical.model, refusing))).toBe(JSON.stringify(body))
       }),
       { numRuns: 150 },
     )

@@ -1,20 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { InvalidRequest, UnsupportedParameter } from '../../errors/index.js'
-import type { DropPolicy } from '../codec.js'
+import { InvalidRequest } from '../../errors/index.js'
 import type { Message, Request } from '../conversation.js'
+import { noting, refusing } from '../fixtures/drop-policies.js'
 import { encodeGeminiRequest } from './encode-request.js'
-
-const refuse: DropPolicy = {
-  unsupported(path, why) {
-    throw new UnsupportedParameter(`${path}: ${why}`, path)
-  },
-}
-
-function noting(): DropPolicy & { readonly dropped: string[]; readonly noted: string[] } {
-  const dropped: string[] = []
-  const noted: string[] = []
-  return { dropped, noted, unsupported: (path) => void dropped.push(path), adjusted: (path) => void noted.push(path) }
-}
 
 function text(role: Message['role'], value: string, at?: string): Message {
   return { role, at, parts: [{ type: 'text', text: value, at }] }
@@ -98,7 +86,7 @@ describe('a request to Gemini', () => {
         serviceTier: 'flex',
       }),
       third,
-      refuse,
+      refusing,
     )
     expect(body).toEqual({
       systemInstruction: { parts: [{ text: 'Rules.' }, { text: 'More.' }] },
@@ -181,7 +169,7 @@ describe('a request to Gemini', () => {
     ['reasoning', { reasoning: { effort: 'none' } }, 'gemini-2.5-pro'],
     ['reasoning', { reasoning: { effort: 'low' } }, 'gemini-2.0-flash'],
   ])('refuses %s when it cannot be said: %j', (path, changes, model = second) => {
-    expect(() => encodeGeminiRequest(request(changes), model, refuse)).toThrow(
+    expect(() => encodeGeminiRequest(request(changes), model, refusing)).toThrow(
       expect.objectContaining({ code: 'unsupported_parameter', path }),
     )
     const drop = noting()
@@ -240,11 +228,11 @@ describe('a request to Gemini', () => {
       { role: 'assistant', parts: ['c1', 'c2'].map((id) => ({ type: 'tool_call' as const, id, name: 'f', arguments: '{}' })) },
     ]
     const call = (id: string): unknown => ({ functionCall: { id, name: 'f', args: {} } })
-    expect(encodeGeminiRequest(request({ messages }), third, refuse)['contents']).toMatchObject([
+    expect(encodeGeminiRequest(request({ messages }), third, refusing)['contents']).toMatchObject([
       {},
       { parts: [{ functionCall: { id: 'c1', name: 'f', args: {} }, thoughtSignature: 'skip_thought_signature_validator' }, call('c2')] },
     ])
-    expect(encodeGeminiRequest(request({ messages }), second, refuse)['contents']).toEqual([
+    expect(encodeGeminiRequest(request({ messages }), second, refusing)['contents']).toEqual([
       { role: 'user', parts: [{ text: 'a' }] },
       { role: 'model', parts: [call('c1'), call('c2')] },
     ])
@@ -264,7 +252,7 @@ describe('a request to Gemini', () => {
         ],
       },
     ]
-    expect(encodeGeminiRequest(request({ messages }), third, refuse)['contents']).toMatchObject([
+    expect(encodeGeminiRequest(request({ messages }), third, refusing)['contents']).toMatchObject([
       {},
       {
         parts: [
@@ -299,7 +287,7 @@ describe('a request to Gemini', () => {
     ['required', true, { functionCallingConfig: { mode: 'ANY' } }],
   ])('chooses tools: %j, strict %j', (toolChoice, strict, expected) => {
     expect(
-      encodeGeminiRequest(request({ toolChoice, tools: [{ type: 'function', name: 'f', strict }] }), second, refuse)['toolConfig'],
+      encodeGeminiRequest(request({ toolChoice, tools: [{ type: 'function', name: 'f', strict }] }), second, refusing)['toolConfig'],
     ).toEqual(expected)
   })
 
@@ -326,7 +314,7 @@ describe('a request to Gemini', () => {
       role: 'user',
       parts: [{ type: 'image', source: { kind: 'url', url } }],
     }))
-    const body = encodeGeminiRequest(request({ messages: links }), third, refuse)
+    const body = encodeGeminiRequest(request({ messages: links }), third, refusing)
     expect(body['contents']).toMatchObject([
       {
         parts: [

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { noUsage, zeroMoney } from '../../quantities/index.js'
 import { anthropicMessages } from '../anthropic-messages/index.js'
-import type { DropPolicy, InboundCodec } from '../codec.js'
+import type { InboundCodec } from '../codec.js'
 import type { Request } from '../conversation.js'
 import { deltasOf } from '../deltas-of.js'
+import { refusing } from '../fixtures/drop-policies.js'
 import { openaiChat } from '../openai-chat/index.js'
 import { SseParser } from '../sse.js'
 import { createGemini } from './index.js'
@@ -11,11 +12,6 @@ import { createGemini } from './index.js'
 /** A tool loop with Gemini behind a client of another format: the thought signatures must come home, or Gemini refuses the second call. */
 
 const gemini = createGemini({ now: () => 5 })
-const refuse: DropPolicy = {
-  unsupported(path, why) {
-    throw new Error(`${path}: ${why}`)
-  },
-}
 const parts = [
   { text: 'Two calls.', thought: true, thoughtSignature: 'dGhvdWdodA==' },
   { text: 'Let me look.' },
@@ -28,7 +24,7 @@ const money = { usage: noUsage, cost: { usd: zeroMoney, details: {} } }
 
 function contentsOfNextTurn(codec: InboundCodec, messages: unknown[]): unknown {
   const request = codec.decodeRequest({ model: 'm', max_tokens: 100, messages })
-  return gemini.encodeRequest(request, 'gemini-3-flash', refuse)['contents']
+  return gemini.encodeRequest(request, 'gemini-3-flash', refusing)['contents']
 }
 
 const expected = [
@@ -61,7 +57,7 @@ describe('a tool loop with Gemini', () => {
     const elsewhere = anthropicMessages.encodeRequest(
       anthropicMessages.decodeRequest({ model: 'm', max_tokens: 100, messages }),
       'claude-opus-4-8',
-      refuse,
+      refusing,
     )
     expect(JSON.stringify(elsewhere)).not.toContain('c2ln')
   })

@@ -1,6 +1,7 @@
 import { InvalidRequest } from '../../errors/index.js'
 import type { AudioPart, CacheMark, FilePart, ImagePart, Message, Part, TextPart, ToolResultPart } from '../conversation.js'
 import { sourceOfUrl } from '../data-url.js'
+import type { ExtraCollector } from '../extra-fields.js'
 import { isObject } from '../json-value.js'
 import { cacheMark, type Extras } from './extras.js'
 import { reasoningParts } from './reasoning-details.js'
@@ -181,14 +182,7 @@ function contentPart(part: ChatContentPart, at: string, extras: Extras): Part {
   }
   if (is(part, 'input_audio')) {
     extras.unknown(part, audioFields, at)
-    extras.unknown(part.input_audio, inputAudioFields, `${at}.input_audio`)
-    const { data, format } = part.input_audio
-    const audio: AudioPart = {
-      type: 'audio',
-      source: { kind: 'base64', mediaType: format === 'mp3' ? 'audio/mpeg' : `audio/${format}`, data },
-      at,
-    }
-    return withMark(audio, part.cache_control)
+    return withMark(inputAudio(part.input_audio, at, extras), part.cache_control)
   }
   if (is(part, 'file')) {
     extras.unknown(part, fileFields, at)
@@ -206,6 +200,13 @@ function contentPart(part: ChatContentPart, at: string, extras: Extras): Part {
   }
   if (is(part, 'refusal')) return { type: 'refusal', text: part.refusal, at }
   return { type: 'native', format: 'openai-chat', value: part, at }
+}
+
+/** Sound as both of OpenAI's formats write it; `at` is the path of its part. */
+export function inputAudio(sound: PartOf['input_audio']['input_audio'], at: string, extras: ExtraCollector): AudioPart {
+  extras.unknown(sound, inputAudioFields, `${at}.input_audio`)
+  const { data, format } = sound
+  return { type: 'audio', source: { kind: 'base64', mediaType: format === 'mp3' ? 'audio/mpeg' : `audio/${format}`, data }, at }
 }
 
 function withMark<P extends Part>(part: P, control: unknown): P {

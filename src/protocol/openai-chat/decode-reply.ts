@@ -57,7 +57,7 @@ export class ChatStreamDecoder implements StreamDecoder {
       this.#done = true
       return []
     }
-    const chunk = parseChunk(event.data)
+    const chunk = parseEvent(event.data)
     throwIfError(chunk)
     if (event.event === 'error') throw upstreamError(chunk)
     const out: Delta[] = []
@@ -91,7 +91,8 @@ export class ChatStreamDecoder implements StreamDecoder {
   }
 }
 
-function parseChunk(data: string): JsonObject {
+/** The JSON object that an event of a stream holds. Throws `upstream_malformed`. */
+export function parseEvent(data: string): JsonObject {
   let json: unknown
   try {
     json = JSON.parse(data)
@@ -115,7 +116,7 @@ export function upstreamError(json: unknown): BursarError {
   })
 }
 
-function malformed(what: string, cause?: unknown): BursarError {
+export function malformed(what: string, cause?: unknown): BursarError {
   return new BursarError(`The provider's answer can't be read: ${what}.`, { code: 'upstream_malformed', status: 502, cause })
 }
 

@@ -196,14 +196,18 @@ function functionTool(
   extras.unknown(definition, functionFields, path)
   // LiteLLM's clients put the mark beside the name.
   const cache = cacheMark(mark ?? definition['cache_control'])
+  return { ...definedFunction(definition, at), ...(cache ? { cache } : undefined) }
+}
+
+/** A function as both of OpenAI's formats define one. */
+export function definedFunction({ name, description, parameters, strict }: WireFunctionTool['function'], at: string): FunctionTool {
   return {
     type: 'function',
-    name: definition.name,
+    name,
     at,
-    ...(definition.description == null ? undefined : { description: definition.description }),
-    ...(definition.parameters == null ? undefined : { parameters: definition.parameters }),
-    ...(definition.strict == null ? undefined : { strict: definition.strict }),
-    ...(cache ? { cache } : undefined),
+    ...(description == null ? undefined : { description }),
+    ...(parameters == null ? undefined : { parameters }),
+    ...(strict == null ? undefined : { strict }),
   }
 }
 

@@ -1,10 +1,10 @@
-import { BursarError, InvalidRequest } from '../../errors/index.js'
+import { InvalidRequest } from '../../errors/index.js'
 import { totalInputTokens, type Usage } from '../../quantities/index.js'
 import type { CostReport } from '../codec.js'
 import type { EmbeddingRequest, ExtraField, WireBody } from '../conversation.js'
 import { costFields } from '../cost-fields.js'
 import { arrayOf, numberOf, objectOf, stringOf } from '../json-value.js'
-import { decodeError, upstreamError } from '../openai-chat/decode-reply.js'
+import { decodeError, malformed, upstreamError } from '../openai-chat/decode-reply.js'
 import { encodeError } from '../openai-chat/encode-error.js'
 import type { ReportedUsage } from '../reply.js'
 import { invalidField } from '../schema-issues.js'
@@ -176,8 +176,4 @@ function base64(vector: readonly number[]): string {
   const bytes = Buffer.allocUnsafe(vector.length * 4)
   vector.forEach((value, index) => bytes.writeFloatLE(value, index * 4))
   return bytes.toString('base64')
-}
-
-function malformed(what: string): BursarError {
-  return new BursarError(`The provider's answer can't be read: ${what}.`, { code: 'upstream_malformed', status: 502 })
 }

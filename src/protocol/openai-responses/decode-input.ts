@@ -1,6 +1,5 @@
 import { InvalidRequest } from '../../errors/index.js'
 import type {
-  AudioPart,
   CacheMark,
   FilePart,
   ImagePart,
@@ -13,6 +12,7 @@ import type {
   ToolResultPart,
 } from '../conversation.js'
 import { sourceOfUrl } from '../data-url.js'
+import { inputAudio } from '../openai-chat/decode-messages.js'
 import type { Extras } from './extras.js'
 import type { ContentPart, InputItem, ItemOf, PartOf } from './schema.js'
 import { readEncryptedContent } from './seal.js'
@@ -168,7 +168,6 @@ const refusalFields = new Set(['type', 'refusal'])
 const imageFields = new Set(['type', 'image_url', 'file_id', 'detail', 'prompt_cache_breakpoint'])
 const fileFields = new Set(['type', 'file_data', 'file_url', 'file_id', 'filename', 'prompt_cache_breakpoint'])
 const audioFields = new Set(['type', 'input_audio'])
-const inputAudioFields = new Set(['data', 'format'])
 
 function isPart<T extends keyof PartOf>(part: ContentPart, type: T): part is PartOf[T] {
   return part.type === type
@@ -196,14 +195,7 @@ function contentPart(part: ContentPart, at: string, extras: Extras): Part {
   if (isPart(part, 'input_file')) return file(part, at, extras)
   if (isPart(part, 'input_audio')) {
     extras.unknown(part, audioFields, at)
-    extras.unknown(part.input_audio, inputAudioFields, `${at}.input_audio`)
-    const { data, format } = part.input_audio
-    const audio: AudioPart = {
-      type: 'audio',
-      source: { kind: 'base64', mediaType: format === 'mp3' ? 'audio/mpeg' : `audio/${format}`, data },
-      at,
-    }
-    return audio
+    return inputAudio(part.input_audio, at, extras)
   }
   return { type: 'native', format: 'openai-responses', value: part, at }
 }

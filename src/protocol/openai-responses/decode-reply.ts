@@ -1,7 +1,7 @@
 import { BursarError } from '../../errors/index.js'
 import type { Part } from '../conversation.js'
 import { arrayOf, isObject, numberOf, objectOf, stringOf, textOf, type JsonObject } from '../json-value.js'
-import { decodeError } from '../openai-chat/decode-reply.js'
+import { decodeError, malformed } from '../openai-chat/decode-reply.js'
 import type { Choice, FinishReason, Reply, ReportedUsage, TokenLogprob } from '../reply.js'
 import { responsesUsage, withSearches } from '../usage.js'
 import { reasoningText } from './decode-input.js'
@@ -57,10 +57,6 @@ export function failure(json: unknown): BursarError {
   if (code !== undefined && /^(?:invalid_|image_|unsupported_image|empty_image|failed_to_download_image)/.test(code))
     return new BursarError(text, { code: 'upstream_rejected', status: 400 })
   return new BursarError(text, { code: 'upstream_error', status: 502 })
-}
-
-export function malformed(what: string, cause?: unknown): BursarError {
-  return new BursarError(`The provider's answer can't be read: ${what}.`, { code: 'upstream_malformed', status: 502, cause })
 }
 
 export function readOutput(response: JsonObject): Choice {

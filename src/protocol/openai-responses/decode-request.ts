@@ -2,6 +2,7 @@ import type * as z from 'zod'
 import { InvalidRequest } from '../../errors/index.js'
 import type { Message, Request, ResponseFormat, Tool, ToolChoice, WireBody } from '../conversation.js'
 import { isObject } from '../json-value.js'
+import { definedFunction } from '../openai-chat/decode-request.js'
 import { invalidField } from '../schema-issues.js'
 import { decodeInput } from './decode-input.js'
 import { Extras } from './extras.js'
@@ -108,14 +109,7 @@ function tools(body: ResponsesBody, paths: Paths, extras: Extras): Fields | unde
     const at = `tools[${index}]`
     if (!isFunctionTool(tool)) return { type: 'native', format: 'openai-responses', value: tool, at }
     extras.unknown(tool, toolFields, at)
-    return {
-      type: 'function',
-      name: tool.name,
-      at,
-      ...(tool.description == null ? undefined : { description: tool.description }),
-      ...(tool.parameters == null ? undefined : { parameters: tool.parameters }),
-      ...(tool.strict == null ? undefined : { strict: tool.strict }),
-    }
+    return definedFunction(tool, at)
   })
   return plain(paths, 'tools', 'tools', list)
 }

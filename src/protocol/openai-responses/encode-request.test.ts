@@ -1,19 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { UnsupportedParameter } from '../../errors/index.js'
-import type { DropPolicy } from '../codec.js'
 import { edit, type Message, type Request } from '../conversation.js'
+import { noting, refusing } from '../fixtures/drop-policies.js'
 import { openaiResponses } from './index.js'
 
-function noting(): DropPolicy & { readonly refused: string[]; readonly changed: string[] } {
-  const refused: string[] = []
-  const changed: string[] = []
-  return { refused, changed, unsupported: (path) => void refused.push(path), adjusted: (path) => void changed.push(path) }
-}
-const strict: DropPolicy = {
-  unsupported(path, why) {
-    throw new UnsupportedParameter(`${path}: ${why}`, path)
-  },
-}
 function ask(messages: readonly Message[], more: Partial<Request> = {}): Request {
   return { model: 'm', messages, stream: false, paths: {}, extra: [], ...more }
 }
@@ -21,7 +10,7 @@ const user: Message = { role: 'user', parts: [{ type: 'text', text: 'hi' }] }
 
 describe('a canonical request as a Responses body', () => {
   it('says the simplest thing simply, and asks OpenAI to keep nothing', () => {
-    expect(openaiResponses.encodeRequest(ask([user]), 'gpt-4o', strict)).toEqual({
+    expect(openaiResponses.encodeRequest(ask([user]), 'gpt-4o', refusing)).toEqual({
       model: 'gpt-4o',
       input: [{ type: 'message', role: 'user', content: 'hi' }],
       store: false,
@@ -29,9 +18,9 @@ describe('a canonical request as a Responses body', () => {
   })
 
   it('asks for sealed reasoning where the model reasons, so that a tool loop keeps it', () => {
-    expect(openaiResponses.encodeRequest(ask([user]), 'gpt-5-mini', strict)['include']).toEqual(['reasoning.encrypted_content'])
-    expect(openaiResponses.encodeRequest(ask([user]), 'gpt-5-chat-latest', strict)['include']).toBeUndefined()
-    expect(openaiResponses.encodeRequest(ask([user], { store: true }), 'gpt-5-mini', strict)['include']).toBeUndefined()
+    expect(openaiResponses.encodeRequest(ask([user]), 'gpt-5-mini', refusing)['include']).toEqual(['reasoning.encrypted_content'])
+    expect(openaiResponses.encodeRequest(ask([user]), 'gpt-5-chat-latest', refusing)['include']).toBeUndefined()
+    expect(openaiResponses.encodeRequest(ask([user], { store: true }), 'gpt-5-mini', refusing)['include']).toBeUndefined()
   })
 
   it('says a whole tool loop of another format', () => {
@@ -72,7 +61,7 @@ describe('a canonical request as a Responses body', () => {
         },
       ]),
       'gpt-4o',
-      strict,
+      refusing,
     )
     expect(body['input']).toEqual([
       { type: 'message', role: 'system', content: 'Be terse.' },
@@ -135,13 +124,13 @@ describe('a canonical request as a Responses body', () => {
   ] as const)("refuses %s with the caller's path", (_name, more, path) => {
     const drop = noting()
     openaiResponses.encodeRequest(ask([user], more), 'gpt-4o', drop)
-    expect(drop.refused).toEqual([path])
+    expect(drop.dropped).toEqual([path])
   })
 
   it('passes over what asks for nothing', () => {
     const drop = noting()
     openaiResponses.encodeRequest(ask([user], { n: 1, stop: [], frequencyPenalty: 0, presencePenalty: 0, logitBias: {} }), 'gpt-4o', drop)
-    expect(drop.refused).toEqual([])
+    expect(drop.dropped).toEqual([])
   })
 
   it('gives back what it took: every field, known or not, where it stood', () => {
@@ -200,14 +189,14 @@ describe('a canonical request as a Responses body', () => {
     }
     const drop = noting()
     expect(openaiResponses.encodeRequest(edit(openaiResponses.decodeRequest(body), {}), 'gpt-5', drop)).toEqual(body)
-    expect(drop.refused).toEqual([])
-    expect(drop.changed).toEqual([])
+    expect(drop.dropped).toEqual([])
+    expect(drop.noted).toEqual([])
   })
 
   it('tells when an unknown field lost its place', () => {
     const request = openaiResponses.decodeRequest({ model: 'm', input: [{ role: 'user', content: 'x', shiny: 1 }] })
     const drop = noting()
     openaiResponses.encodeRequest(edit(request, { messages: [user] }), 'm', drop)
-    expect(drop.refused).toEqual(['input[0].shiny'])
+    expect(drop.dropped).toEqual(['input[0].shiny'])
   })
 })

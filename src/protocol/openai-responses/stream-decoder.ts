@@ -1,6 +1,7 @@
 import type { StreamDecoder } from '../codec.js'
 import { deltasOf } from '../deltas-of.js'
 import { arrayOf, isObject, numberOf, objectOf, stringOf, textOf, type JsonObject } from '../json-value.js'
+import { malformed, parseEvent } from '../openai-chat/decode-reply.js'
 import type { Delta } from '../reply.js'
 import type { ServerSentEvent } from '../sse.js'
 import {
@@ -11,7 +12,6 @@ import {
   finishReason,
   isCallItem,
   itemReasoning,
-  malformed,
   readLogprobs,
   readOutput,
   throwIfFailed,
@@ -47,7 +47,7 @@ export class ResponsesStreamDecoder implements StreamDecoder {
 
   push(event: ServerSentEvent): Delta[] {
     if (event.data === '' || event.data === '[DONE]') return []
-    const data = parse(event.data)
+    const data = parseEvent(event.data)
     const type = stringOf(data['type']) ?? event.event
     const out: Delta[] = []
     switch (type) {
@@ -243,15 +243,4 @@ export class ResponsesStreamDecoder implements StreamDecoder {
     const reported = usageOf(response)
     if (reported) out.push({ type: 'usage', reported })
   }
-}
-
-function parse(data: string): JsonObject {
-  let json: unknown
-  try {
-    json = JSON.parse(data)
-  } catch (cause) {
-    throw malformed('an event is no JSON', cause)
-  }
-  if (!isObject(json)) throw malformed('an event is no JSON object')
-  return json
 }

@@ -1,21 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { memoryBudget, recordedEnvironment, type Environment, type OutcomeRow, type RecordedOptions } from '../../environment/index.js'
 import type { Delta, Request } from '../../protocol/index.js'
-import { acceptanceThreshold, acceptByAll, acceptByCheck, acceptByEvidence, acceptByPrediction, acceptByScore, cascade, judge, jsonCheck, logprobScorer, selfConsistency, single, type Answer, type Scorer, type Strategy } from '../index.js'
+import { ran } from '../fixtures/ran.js'
+import { acceptanceThreshold, acceptByAll, acceptByCheck, acceptByEvidence, acceptByPrediction, acceptByScore, cascade, judge, jsonCheck, logprobScorer, selfConsistency, single, type Scorer, type Strategy } from '../index.js'
 
 const request: Request = { model: 'auto', messages: [{ role: 'user', parts: [{ type: 'text', text: 'How many?' }] }], stream: true, paths: {}, extra: [] }
 const says = (answers: readonly string[]) => ({ samples: answers.map((answer) => ({ answer, outputTokens: 10, inputTokens: 5, usd: 0.001 })) })
 const world = (outcomes: OutcomeRow['outcomes'], options?: RecordedOptions) => recordedEnvironment({ id: 'q', request: { messages: [{ role: 'user', content: 'How many?' }] }, outcomes }, options)
 
-async function run(strategy: Strategy, env: Environment, asked: Request = request): Promise<{ answer: Answer; deltas: Delta[] }> {
-  const deltas: Delta[] = []
-  const running = strategy.run(asked, env)
-  for (;;) {
-    const step = await running.next()
-    if (step.done) return { answer: step.value, deltas }
-    deltas.push(step.value)
-  }
-}
+const run = (strategy: Strategy, env: Environment, asked: Request = request) => ran(strategy.run(asked, env))
 const textIn = (deltas: readonly Delta[]) => deltas.flatMap((delta) => (delta.type === 'text' ? [delta.text] : [])).join('')
 const vote = (model: string) => selfConsistency({ model, most: 3, stop: { rule: 'none' } })
 const two = (accept = acceptByEvidence(1)) => cascade({ rungs: [{ strategy: vote('small'), accept }, { strategy: single('large') }] })

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { BudgetExceeded } from '../../errors/index.js'
-import type { Delta } from '../../protocol/index.js'
 import { textOf } from '../calls.js'
+import { ran } from '../fixtures/ran.js'
 import { single } from '../single.js'
-import type { Answer } from '../strategy.js'
 import { createFeatures } from '../thinking/fixtures/plain-features.js'
 import { question, scriptedEnvironment, type Said } from '../thinking/fixtures/scripted-environment.js'
 import { createEffortController, withEffort, type EffortController, type EffortTarget } from './index.js'
@@ -15,15 +14,6 @@ function known(tokens: number): EffortController {
   const controller = createEffortController()
   for (let index = 0; index < 10; index++) controller.observe(features, target, { resolved: controller.resolve(1, features, target), outputTokens: tokens })
   return controller
-}
-
-async function ran(running: AsyncGenerator<Delta, Answer>): Promise<{ deltas: Delta[]; answer: Answer }> {
-  const deltas: Delta[] = []
-  for (;;) {
-    const step = await running.next()
-    if (step.done) return { deltas, answer: step.value }
-    deltas.push(step.value)
-  }
 }
 
 const told = (text: string): Said => ({ text })

@@ -3,21 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { BudgetExceeded, BursarError } from '../../errors/index.js'
 import { memoryBudget, recordedEnvironment, type Environment, type OutcomeRow, type RecordedOptions } from '../../environment/index.js'
 import type { Delta, Request } from '../../protocol/index.js'
-import { agreementArm, AgreementCalibration, bestOfN, byDifficulty, learnLoopTable, loopFor, modelSwitch, readLoopTable, revise, sampleRequest, Saturation, selfConsistency, single, valueOfSample, worthwhileSamples, type Answer, type LoopOutcome, type Scorer, type Strategy } from '../index.js'
+import { ran } from '../fixtures/ran.js'
+import { agreementArm, AgreementCalibration, bestOfN, byDifficulty, learnLoopTable, loopFor, modelSwitch, readLoopTable, revise, sampleRequest, Saturation, selfConsistency, single, valueOfSample, worthwhileSamples, type LoopOutcome, type Scorer, type Strategy } from '../index.js'
 
 const request: Request = { model: 'auto', messages: [{ role: 'user', parts: [{ type: 'text', text: 'How many?' }] }], stream: true, paths: {}, extra: [] }
 const says = (answers: readonly (string | number)[]) => ({ samples: answers.map((answer) => ({ answer: typeof answer === 'number' ? `The answer is ${answer}.` : answer, outputTokens: 10, inputTokens: 5, usd: 0.001 })) })
 const row = (outcomes: OutcomeRow['outcomes']): OutcomeRow => ({ id: 'q', request: { messages: [{ role: 'user', content: 'How many?' }] }, outcomes })
 
-async function run(strategy: Strategy, env: Environment, asked: Request = request): Promise<{ answer: Answer; deltas: Delta[] }> {
-  const deltas: Delta[] = []
-  const running = strategy.run(asked, env)
-  for (;;) {
-    const step = await running.next()
-    if (step.done) return { answer: step.value, deltas }
-    deltas.push(step.value)
-  }
-}
+const run = (strategy: Strategy, env: Environment, asked: Request = request) => ran(strategy.run(asked, env))
 const world = (outcomes: OutcomeRow['outcomes'], options?: RecordedOptions) => recordedEnvironment(row(outcomes), options)
 /** The same world, noting what is asked of it. */
 function watched(env: Environment): { env: Environment; asked: { model: string; request: Request; sample: number | undefined }[] } {

@@ -3,7 +3,7 @@ import { recordedEnvironment } from '../../environment/index.js'
 import type { Delta } from '../../protocol/index.js'
 import { picoUsd } from '../../quantities/index.js'
 import { textOf } from '../calls.js'
-import type { Answer } from '../strategy.js'
+import { ran } from '../fixtures/ran.js'
 import { cutThinking, type CutEvent } from './cut-thinking.js'
 import { outcomeEfficiency, processEfficiency, validThinkingRate } from './efficiency.js'
 import { question, scriptedEnvironment } from './fixtures/scripted-environment.js'
@@ -101,14 +101,6 @@ describe('rounds and efficiency', () => {
   })
 })
 
-async function ran(running: AsyncGenerator<Delta, Answer>): Promise<{ deltas: Delta[]; answer: Answer }> {
-  const deltas: Delta[] = []
-  for (;;) {
-    const step = await running.next()
-    if (step.done) return { deltas, answer: step.value }
-    deltas.push(step.value)
-  }
-}
 const counted = (deltas: readonly Delta[], type: Delta['type']) => deltas.filter((delta) => delta.type === type).length
 
 describe('cutThinking', () => {

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { BudgetExceeded } from '../../errors/index.js'
-import type { Delta } from '../../protocol/index.js'
 import { childRandom, seededRandom } from '../../statistics/index.js'
 import { textOf } from '../calls.js'
+import { ran } from '../fixtures/ran.js'
 import { single } from '../single.js'
-import type { Answer } from '../strategy.js'
 import { createFeatures } from './fixtures/plain-features.js'
 import { question, scriptedEnvironment } from './fixtures/scripted-environment.js'
 import { answerForm } from './gate-inputs.js'
@@ -127,15 +126,6 @@ describe('think gate', () => {
     ['a b c d e f g h', 'text 3'],
   ])('the form of %j is %s', (text, form) => expect(answerForm(text)).toBe(form))
 })
-
-async function ran(running: AsyncGenerator<Delta, Answer>): Promise<{ deltas: Delta[]; answer: Answer }> {
-  const deltas: Delta[] = []
-  for (;;) {
-    const step = await running.next()
-    if (step.done) return { deltas, answer: step.value }
-    deltas.push(step.value)
-  }
-}
 
 describe('thinkIfNeeded', () => {
   const gate = taught()

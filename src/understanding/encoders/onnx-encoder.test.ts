@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { installed } from './fixtures/installed.js'
 import { onnxEncoder } from './onnx-encoder.js'
 import { pooled } from './onnx-model.js'
 import { createWordPiece } from './wordpiece.js'
@@ -75,12 +75,3 @@ describe('the ONNX encoder', () => {
     rmSync(folder, { recursive: true })
   })
 })
-
-function installed(name: string): boolean {
-  try {
-    createRequire(import.meta.url).resolve(name)
-    return true
-  } catch {
-    return false
-  }
-}

@@ -1,8 +1,8 @@
-import { createRequire } from 'node:module'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Encoder } from '../features.js'
 import { cosine } from '../lexical/cosine.js'
 import { embeddedEncoder } from './embedded-encoder.js'
+import { installed } from './fixtures/installed.js'
 import { besides, threadedEncoder, type ThreadedEncoderOptions } from './threaded-encoder.js'
 
 const open: Encoder[] = []
@@ -106,12 +106,3 @@ describe.skipIf(!installed('@energetic-ai/embeddings'))('the embedded encoder', 
     expect(empty).toHaveLength(512)
   })
 })
-
-function installed(name: string): boolean {
-  try {
-    createRequire(import.meta.url).resolve(name)
-    return true
-  } catch {
-    return false
-  }
-}

@@ -1,9 +1,8 @@
-import type { ErrorCode } from '../../../errors/index.js'
-import { UpstreamFailure, type FailurePhase } from '../../upstream-failure.js'
+import { meaningOfStatus, UpstreamFailure, type FailurePhase } from '../../upstream-failure.js'
 
 /** The failure that an HTTP provider would have been read as, had it answered this status. */
 export function statusFault(provider: string, status: number, retryAfterSeconds: number | undefined): UpstreamFailure {
-  const [code, callerStatus, retryable] = meaningOf(status)
+  const [code, callerStatus, retryable] = meaningOfStatus(status)
   return new UpstreamFailure(`The provider "${provider}" answered HTTP ${status}: a simulated failure.`, {
     code,
     status: callerStatus,
@@ -12,16 +11,6 @@ export function statusFault(provider: string, status: number, retryAfterSeconds:
     phase: 'request',
     retryAfterSeconds,
   })
-}
-
-function meaningOf(status: number): [ErrorCode, number, boolean] {
-  if (status === 401 || status === 403) return ['upstream_auth_failed', 502, true]
-  if (status === 404) return ['upstream_rejected', 404, true]
-  if (status === 408) return ['upstream_timeout', 504, true]
-  if (status === 429) return ['upstream_rate_limited', 429, true]
-  if (status === 409 || status === 425) return ['upstream_error', 502, true]
-  if (status >= 500) return ['upstream_error', status === 503 || status === 529 ? 503 : status === 504 ? 504 : 502, true]
-  return ['upstream_rejected', status, false]
 }
 
 export function malformedFault(provider: string): UpstreamFailure {

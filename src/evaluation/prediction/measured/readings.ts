@@ -1,4 +1,5 @@
 import { InvalidRequest } from '../../../errors/index.js'
+import { inputBuckets } from '../../../quantities/index.js'
 import type { ShotPoint } from '../adaptation/shot-law.js'
 import type { TaskExample } from '../adaptation/proxy-head.js'
 import type { PastRun, RunStep } from '../agent-run/past-run.js'
@@ -161,16 +162,7 @@ export function readSyntheticPoints(file: string): readonly SyntheticPoint[] {
 }
 
 /** Of Bursar's export the parts of the input; elsewhere one number is the whole of it. */
-const exportedInput = [
-  'inputTokens',
-  'inputAudioTokens',
-  'inputImageTokens',
-  'inputVideoTokens',
-  'cacheReadTokens',
-  'cacheReadAudioTokens',
-  'cacheWrite5mTokens',
-  'cacheWrite1hTokens',
-].map((name) => `usage.${name}`)
+const exportedInput = inputBuckets.map((name) => `usage.${name}`)
 const exportedCached = ['usage.cacheReadTokens', 'usage.cacheReadAudioTokens']
 
 /**

@@ -1,4 +1,4 @@
-import type { Metric } from '../metric.js'
+import { besideReference, type Metric } from '../metric.js'
 
 /** Quality less the reference's, over requests that both answered. */
 export const qualityDifference: Metric = {
@@ -8,12 +8,6 @@ export const qualityDifference: Metric = {
   formula: 'mean of (quality - quality of --reference), pair by pair',
   source: 'the table itself',
   better: 'higher',
-  needs: ['quality'],
-  asks: 'reference',
-  width: 1,
-  terms({ quality = NaN }, arm, row, settings) {
-    const other = row.outcomes.get(settings.reference ?? '')
-    return arm === settings.reference || other?.quality === undefined ? null : [quality - other.quality]
-  },
+  ...besideReference((quality, reference) => quality - reference),
   of: ([difference = NaN]) => difference,
 }
