@@ -39,25 +39,34 @@ const resources = ['usd', 'seconds', 'joules'] as const
 type Resource = (typeof resources)[number]
 const amounts = z.object({ usd: z.number().nonnegative(), seconds: z.number().nonnegative(), joules: z.number().nonnegative() })
 const savedForm = z.object({
-  version: z.literal(1),
+  version: z.literal(2),
   policy: z.string(),
-  shared: amounts,
-  scales: amounts,
-  seen: z.int().nonnegative(),
+  tenants: z.array(z.tuple([z.string(), z.object({ prices: amounts, scales: amounts, seen: z.int().nonnegative() })])),
   conversations: z.array(z.tuple([z.string(), z.object({ turns: z.int().nonnegative(), spent: amounts, prices: amounts })])),
 })
+/** What all turns of one tenant have led to. */
+interface TenantState {
+  readonly prices: Readonly<Record<Resource, number>>
+  /** Running means of what the reference arm was expected to take. */
+  readonly scales: Readonly<Record<Resource, number>>
+  readonly seen: number
+}
+
+/** Tenants that are remembered; the one not heard of for longest is forgotten. */
+const mostTenants = 1_024
+
 const nothing: Readonly<Record<Resource, number>> = { usd: 0, seconds: 0, joules: 0 }
 
 export interface ConstrainedPolicy extends Policy {
   /** What is known of a conversation now; for tests and the explanation. */
-  state(conversation?: string): DualState
+  state(conversation?: string, tenant?: string): DualState
 }
 
 /**
  * Choice under long-run limits (158): argmax q̂ − Σ λᵣ·cᵣ/sᵣ over the feasible arms, with a dual price λᵣ for each limited resource. After every turn
  * λᵣ ← max(0, λᵣ + η·(spent − allowed)/sᵣ), allowed = remaining/turns left (pacing). sᵣ, the scale, is the running mean of what the reference arm is expected to take, so that η means the
- * same for dollars, seconds and joules. A conversation starts at the prices that all turns so far have led to; a request without one belongs to a
- * window of `turns` requests, after which the limits are fresh and the prices stay.
+ * same for dollars, seconds and joules. A conversation starts at the prices that all turns of its tenant so far have led to; a request without one belongs to its
+ * tenant's window of `turns` requests, after which the limits are fresh and the prices stay.
  *
  * Limits of dollars and joules are hard: an arm that doesn't fit what is left isn't feasible, and `BudgetExceeded` is thrown when none is. Of what is left, the cheapest arm's cost is
  * kept back for each turn to come, so that the last turns can be answered at all; only where nothing fits beside that it may be used. Seconds only have a price, since how long
@@ -73,26 +82,26 @@ export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
   }
   const limited = resources.filter((resource) => limits[resource] !== undefined)
   const states = new Map<string, DualState>()
-  /** Prices over all turns, and the running mean of the reference's costs. */
-  let shared: Readonly<Record<Resource, number>> = each((resource) => finite(start[resource]) ?? 0)
-  let scales: Readonly<Record<Resource, number>> = nothing
-  let seen = 0
+  const tenants = new Map<string, TenantState>()
+  const fresh: TenantState = { prices: each((resource) => finite(start[resource]) ?? 0), scales: nothing, seen: 0 }
 
-  const stateOf = (conversation = ''): DualState => states.get(conversation) ?? { turns: 0, spent: nothing, prices: shared }
+  const tenantOf = (tenant = '') => tenants.get(tenant) ?? fresh
+  const stateOf = (conversation?: string, tenant?: string): DualState =>
+    states.get(nameOf(conversation, tenant)) ?? { turns: 0, spent: nothing, prices: tenantOf(tenant).prices }
   const left = (state: DualState, resource: Resource) => Math.max(0, (limits[resource] ?? 0) - state.spent[resource])
-  const scaleOf = (resource: Resource, reference: Estimate | undefined) => {
-    const mean = scales[resource]
+  const scaleOf = (resource: Resource, reference: Estimate | undefined, tenant: string | undefined) => {
+    const mean = tenantOf(tenant).scales[resource]
     return mean > 0 ? mean : (amountOf(reference, resource) ?? 0)
   }
 
-  const score = (option: Option, state: DualState, reference: Estimate | undefined): number | null => {
+  const score = (option: Option, state: DualState, reference: Estimate | undefined, tenant: string | undefined): number | null => {
     const quality = option.estimate.quality?.mean
     if (quality === undefined) return null
     let total = quality
     for (const resource of limited) {
       const amount = amountOf(option.estimate, resource)
       if (amount === null) return null
-      const scale = scaleOf(resource, reference)
+      const scale = scaleOf(resource, reference, tenant)
       if (scale > 0) total -= (state.prices[resource] * amount) / scale
     }
     return total
@@ -118,12 +127,11 @@ export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
 
   const id = 'constrained'
   const memory: PolicyMemory = {
-    serialize: () => encoded({ version: 1, policy: id, shared, scales, seen, conversations: [...states] }),
+    serialize: () => encoded({ version: 2, policy: id, tenants: [...tenants], conversations: [...states] }),
     load(bytes) {
       const saved = decoded(bytes, savedForm, id)
-      shared = saved.shared
-      scales = saved.scales
-      seen = saved.seen
+      tenants.clear()
+      for (const [tenant, state] of saved.tenants.slice(-mostTenants)) tenants.set(tenant, state)
       states.clear()
       for (const [conversation, state] of saved.conversations.slice(-mostConversations)) states.set(conversation, state)
     },
@@ -133,11 +141,11 @@ export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
     memory,
     state: stateOf,
     choose(situation: Situation) {
-      const state = stateOf(situation.conversation)
+      const state = stateOf(situation.conversation, situation.tenant)
       const feasible = feasibleWithin(situation, state)
       const choice = (option: Option, why: string) => decided(id, situation, { option, why, feasible, exchange: { lambda: 1, usdPerJoule: 0, usdPerSecond: 0 } })
       const scored = feasible.options
-        .map((option) => ({ option, score: score(option, state, feasible.reference) }))
+        .map((option) => ({ option, score: score(option, state, feasible.reference, situation.tenant) }))
         .filter((one): one is { option: Option; score: number } => one.score !== null)
       const [first, ...rest] = scored
       if (!first) return choice(feasible.referenceOption ?? feasible.options[0], 'too little is known of the arms to compare them')
@@ -149,13 +157,13 @@ export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
       // A word on an answer is no further turn.
       const { quality, usd: paid, seconds, joules, outputTokens } = observation
       if (quality !== undefined && (paid ?? seconds ?? joules ?? outputTokens) === undefined) return
-      const key = decision.conversation ?? ''
-      const state = stateOf(key)
-      const reference = decision.reference
-      seen++
-      scales = each((resource) => {
+      const { conversation, tenant, reference } = decision
+      const state = stateOf(conversation, tenant)
+      const before = tenantOf(tenant)
+      const seen = before.seen + 1
+      const scales = each((resource) => {
         const amount = amountOf(reference, resource)
-        return amount === null ? scales[resource] : scales[resource] + (amount - scales[resource]) / Math.min(seen, 1000)
+        return amount === null ? before.scales[resource] : before.scales[resource] + (amount - before.scales[resource]) / Math.min(seen, 1000)
       })
       const took = each((resource) => finite(observation[resource]) ?? amountOf(decision.expected, resource) ?? scales[resource])
       const moved = (prices: Readonly<Record<Resource, number>>) =>
@@ -167,14 +175,25 @@ export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
           const excess = Math.min(2, Math.max(-2, (took[resource] - allowed) / scale))
           return Math.max(0, prices[resource] + step * excess)
         })
-      shared = moved(shared)
+      remember(tenants, tenant ?? '', { prices: moved(before.prices), scales, seen }, mostTenants)
       const next = { turns: state.turns + 1, spent: each((resource) => state.spent[resource] + took[resource]), prices: moved(state.prices) }
-      states.delete(key)
-      states.set(key, key === '' && next.turns >= turns ? { turns: 0, spent: nothing, prices: next.prices } : next)
-      const oldest = states.keys().next()
-      if (states.size > mostConversations && !oldest.done) states.delete(oldest.value)
+      const windowIsOver = conversation === undefined && next.turns >= turns
+      remember(states, nameOf(conversation, tenant), windowIsOver ? { turns: 0, spent: nothing, prices: next.prices } : next, mostConversations)
     },
   }
+}
+
+/** What a state is kept under. Names of conversations are unique over all tenants; what belongs to none belongs to its tenant. */
+function nameOf(conversation: string | undefined, tenant = ''): string {
+  return conversation ?? (tenant === '' ? '' : `\0${tenant}`)
+}
+
+/** Puts a value last, and forgets the first of too many. */
+function remember<Value>(kept: Map<string, Value>, name: string, value: Value, most: number): void {
+  kept.delete(name)
+  kept.set(name, value)
+  const oldest = kept.keys().next()
+  if (kept.size > most && !oldest.done) kept.delete(oldest.value)
 }
 
 /** The request's own budget, and what is left of the limits in dollars and joules. */

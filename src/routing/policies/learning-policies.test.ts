@@ -204,11 +204,11 @@ describe('sticky', () => {
 })
 
 describe('constrained', () => {
-  const run = (policy: ReturnType<typeof constrained>, rounds: number, conversation?: string) => {
+  const run = (policy: ReturnType<typeof constrained>, rounds: number, conversation?: string, tenant?: string) => {
     let spent = 0
     let larges = 0
     for (let round = 0; round < rounds; round++) {
-      const situation = scene([large, small], { conversation })
+      const situation = scene([large, small], { conversation, tenant })
       const decision = policy.choose(situation)
       const took = toDollars(decision.expected?.cost.usd ?? usd(0))
       spent += took
@@ -252,6 +252,18 @@ describe('constrained', () => {
     run(policy, 1, 'two')
     run(policy, 1, 'three')
     expect([policy.state('one').turns, policy.state('three').turns]).toEqual([0, 1])
+  })
+
+  it('keeps the prices and the windows of tenants apart', () => {
+    const policy = constrained({ limits: { usd: 0.2 }, turns: 100 })
+    run(policy, 30, 'one', 'a')
+    expect(policy.state('new', 'a').prices.usd).toBeGreaterThan(0)
+    expect(policy.state('new', 'b').prices.usd).toBe(0)
+    run(policy, 3, undefined, 'a')
+    expect([policy.state(undefined, 'a').turns, policy.state(undefined, 'b').turns, policy.state().turns]).toEqual([3, 0, 0])
+    const other = constrained({ limits: { usd: 0.2 }, turns: 100 })
+    other.memory?.load(policy.memory?.serialize() ?? new Uint8Array())
+    for (const tenant of ['a', 'b']) expect(other.state(undefined, tenant)).toEqual(policy.state(undefined, tenant))
   })
 
   it('starts a window anew without a conversation', () => {

@@ -1,6 +1,7 @@
 import { lexicalDimensions, type Features } from '../../understanding/index.js'
 import { sureCategory } from './arm-means.js'
 import type { ByteReader, ByteWriter } from './bytes.js'
+import { asciiKinds, figuresOf, isAscii, shapeOf, signKind, wordKind } from './text-shape.js'
 
 /**
  * A request as the row of a design matrix: words and pairs of words with every sign of punctuation a word of its own (how a question is put tells
@@ -146,22 +147,10 @@ function wordCounts(given: string): Map<number, number> {
 
 const hashStart = 0x811c9dc5
 const hashPrime = 0x01000193
-const wordKind = 1
-const signKind = 2
-/** What `wordPattern` says of each ASCII character: part of a word, a sign by itself, or space (0). */
-const asciiKinds = Uint8Array.from({ length: 128 }, (_, unit) => {
-  const character = String.fromCharCode(unit)
-  return /[\p{L}\p{N}]/u.test(character) ? wordKind : /\s/.test(character) ? 0 : signKind
-})
-
-function isAscii(text: string): boolean {
-  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7f) return false
-  return true
-}
-
 /** Facts of a request, each brought to about [-1, 1] by fixed scales, so that nothing has to be fitted before the first prediction. */
 export function traitValues({ traits, difficulty, text }: Features): readonly number[] {
   const { words, lines, numbers, sentences, capitals, signs } = shapeOf(text)
+  const { decimals, money, percents, long, largest, commas } = figuresOf(text)
   return [
     (Math.log1p(traits.inputTokens) - 4.5) / 2,
     (Math.log1p(traits.characters) - 6) / 2,
@@ -187,65 +176,13 @@ export function traitValues({ traits, difficulty, text }: Features): readonly nu
     flag(/\b(all|none|both|neither) of\b/i.test(text)),
     Math.min(1, capitals / 20),
     Math.min(1, signs / 10),
+    Math.min(1, decimals / 3),
+    Math.min(1, money / 4),
+    Math.min(1, percents / 3),
+    Math.min(1, Math.log1p(largest) / 12),
+    Math.min(1, commas / 8),
+    Math.min(1, long / 4),
   ]
-}
-
-interface Shape {
-  /** Texts between spaces, at most 2,000; lines, at most 500. */
-  readonly words: number
-  readonly lines: number
-  /** In the first 4,096 characters: numbers, ends of sentences, words with a capital, signs of formulas. */
-  readonly numbers: number
-  readonly sentences: number
-  readonly capitals: number
-  readonly signs: number
-}
-
-function shapeOf(text: string): Shape {
-  if (text.length > shapeLength || !isAscii(text)) {
-    return {
-      words: text.length === 0 ? 1 : text.split(/\s+/, 2000).length,
-      lines: text.length === 0 ? 1 : text.split('\n', 500).length,
-      numbers: countOf(text, /\d+/g),
-      sentences: countOf(text, /[.?!](\s|$)/g),
-      capitals: countOf(text, /\b[A-Z][a-z]+/g),
-      signs: countOf(text, /[$\\^=+*/%]/g),
-    }
-  }
-  // One pass counts the same in a short ASCII text.
-  let [words, lines, numbers, sentences, capitals, signs] = [1, 1, 0, 0, 0, 0]
-  let before = 0x20
-  let spaceBefore = false
-  for (let at = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at)
-    const space = asciiKinds[unit] === 0
-    if (space && !spaceBefore) words += 1
-    if (unit === 0x0a) lines += 1
-    if (isDigit(unit) && !isDigit(before)) numbers += 1
-    if (unit === 0x2e || unit === 0x3f || unit === 0x21) {
-      if (at + 1 === text.length || asciiKinds[text.charCodeAt(at + 1)] === 0) sentences += 1
-    } else if (unit >= 0x41 && unit <= 0x5a && asciiKinds[before] !== wordKind && before !== 0x5f) {
-      const next = text.charCodeAt(at + 1)
-      if (next >= 0x61 && next <= 0x7a) capitals += 1
-    } else if (formulaSigns.has(unit)) signs += 1
-    before = unit
-    spaceBefore = space
-  }
-  return { words: Math.min(2000, words), lines: Math.min(500, lines), numbers, sentences, capitals, signs }
-}
-
-const shapeLength = 4096
-const formulaSigns = new Set([...'$\\^=+*/%'].map((sign) => sign.charCodeAt(0)))
-
-function isDigit(unit: number): boolean {
-  return unit >= 0x30 && unit <= 0x39
-}
-
-/** Matches in the first 4,096 characters. */
-function countOf(text: string, pattern: RegExp): number {
-  let found = 0
-  for (const _ of text.slice(0, 4096).matchAll(pattern)) found++
-  return found
 }
 
 function flag(value: boolean): number {

@@ -23,8 +23,15 @@ export interface LinearSettings {
 
 type Loss = 'ridge' | 'logistic'
 
-const version = 1
+const version = 2
 const shrinkage = 5
+/**
+ * Scales of the traits that are tried where none is told. How a question is put (its length, its numbers) tells nearly all on one kind of work and
+ * misleads on another, so that the training rows must say.
+ */
+const triedTraits = [defaultScales.traits, 0.5] as const
+/** Requests on which scales are compared: one fifth after the other is held out until there are so many. */
+const comparedRequests = 1_000
 /** Penalties that are tried; the middle one where there is too little to choose by. */
 const tried = [3, 10, 30] as const
 const defaultPenalty = 10
@@ -47,23 +54,28 @@ function linearKind(loss: Loss): PredictorKind<LinearSettings> {
     train(observations, arms, settings, seed) {
       const all = [...observations]
       const penalties = choosePenalties(all, arms, loss, settings, seed)
-      return create(loss, arms, settings, { penalties, observations: all, seed })
+      const traits = chooseTraits(all, arms, loss, settings, penalties, seed)
+      return create(loss, arms, settings, { penalties, traits, observations: all, seed })
     },
     load(bytes, arms, settings) {
       const from = openReader(bytes, loss, version)
-      const [shared = 0, own = 0] = from.f64(2)
-      if (!(shared > 0 && own > 0)) throw new BursarError('The predictor\'s penalties are no positive numbers. Train it again.', { code: 'invalid_configuration', status: 500 })
-      return create(loss, arms, settings, { penalties: { shared, own }, from })
+      const [shared = 0, own = 0, traits = -1] = from.f64(3)
+      if (!(shared > 0 && own > 0 && traits >= 0)) throw new BursarError('The predictor\'s penalties and scales are no positive numbers. Train it again.', { code: 'invalid_configuration', status: 500 })
+      return create(loss, arms, settings, { penalties: { shared, own }, traits, from })
     },
   }
 }
 
-type Beginning =
-  | { readonly penalties: Penalties; readonly from: ByteReader }
-  | { readonly penalties: Penalties; readonly observations: readonly Observation[]; readonly seed: number }
+interface Chosen {
+  readonly penalties: Penalties
+  /** Scale of the traits. */
+  readonly traits: number
+}
+
+type Beginning = Chosen & ({ readonly from: ByteReader } | { readonly observations: readonly Observation[]; readonly seed: number })
 
 function create(loss: Loss, facts: readonly ArmFacts[], settings: LinearSettings, beginning: Beginning): Predictor {
-  const scales = scalesOf(settings.scales)
+  const scales = { ...scalesOf(settings.scales), traits: beginning.traits }
   const cards = new Map(facts.map(({ id, card }) => [id, card]))
   const from = 'from' in beginning ? beginning.from : undefined
   const means = createArmMeans(facts, shrinkage, from)
@@ -126,7 +138,7 @@ function create(loss: Loss, facts: readonly ArmFacts[], settings: LinearSettings
     },
     serialize() {
       const writer = createWriter(loss, version)
-      writer.f64(Float64Array.of(beginning.penalties.shared, beginning.penalties.own))
+      writer.f64(Float64Array.of(beginning.penalties.shared, beginning.penalties.own, beginning.traits))
       means.write(writer)
       costs.write(writer)
       familiarity.write(writer)
@@ -137,13 +149,12 @@ function create(loss: Loss, facts: readonly ArmFacts[], settings: LinearSettings
   }
 }
 
-function scalesOf(told: LinearSettings['scales']): BlockScales {
-  const { words, lexical, dense, traits, category } = { ...told }
+function scalesOf(told: LinearSettings['scales']): Omit<BlockScales, 'traits'> {
+  const { words, lexical, dense, category } = { ...told }
   return {
     words: words ?? defaultScales.words,
     lexical: lexical ?? defaultScales.lexical,
     dense: dense ?? defaultScales.dense,
-    traits: traits ?? defaultScales.traits,
     category: category ?? defaultScales.category,
   }
 }
@@ -218,22 +229,55 @@ function choosePenalties(all: readonly Observation[], arms: readonly ArmFacts[],
     if (value !== undefined && !(value > 0 && value < Infinity)) throw new BursarError(`${name}Penalty must be a number above 0, not ${value}.`, { code: 'invalid_configuration', status: 500, path: `${name}Penalty` })
   }
   if (told.shared !== undefined && told.own !== undefined) return { shared: told.shared, own: told.own }
-  const texts = [...new Set(all.filter(({ quality }) => quality !== undefined).map(({ features }) => features))]
+  const texts = answered(all)
   const fallback = { shared: told.shared ?? defaultPenalty, own: told.own ?? defaultPenalty }
   if (texts.length < leastToChoose) return fallback
-  const order = shuffled(texts.length, childRandom(seed, 'held out'))
-  const heldOut = new Set([...order.subarray(0, Math.floor(texts.length / 5))].flatMap((at) => texts[at] ?? []))
-  const learned = all.filter(({ features }) => !heldOut.has(features))
-  const tested = new Map<Features, Observation[]>([...heldOut].map((features) => [features, []]))
-  for (const observation of all) if (observation.quality !== undefined) tested.get(observation.features)?.push(observation)
+  const { learned, tested } = heldOutFifth(all, texts, 0, seed)
   const best = { shared: { penalty: fallback.shared, error: Infinity }, own: { penalty: fallback.own, error: Infinity } }
   for (const penalty of tried) {
-    const predictor = create(loss, arms, { ...settings, passes: 8 }, { penalties: { shared: penalty, own: penalty }, observations: learned, seed })
+    const predictor = create(loss, arms, { ...settings, passes: 8 }, { penalties: { shared: penalty, own: penalty }, traits: settings.scales?.traits ?? defaultScales.traits, observations: learned, seed })
     const errors = splitError(predictor, tested)
     if (errors.shared < best.shared.error) best.shared = { penalty, error: errors.shared }
     if (errors.own < best.own.error) best.own = { penalty, error: errors.own }
   }
   return { shared: told.shared ?? best.shared.penalty, own: told.own ?? best.own.penalty }
+}
+
+/** The scale under which differences between arms are foretold with the least squared error on rows held out. */
+function chooseTraits(all: readonly Observation[], arms: readonly ArmFacts[], loss: Loss, settings: LinearSettings, penalties: Penalties, seed: number): number {
+  const told = settings.scales?.traits
+  if (told !== undefined) {
+    if (told >= 0 && told < Infinity) return told
+    throw new BursarError(`scales.traits must be a number of at least 0, not ${told}.`, { code: 'invalid_configuration', status: 500, path: 'scales.traits' })
+  }
+  const texts = answered(all)
+  if (texts.length < leastToChoose) return defaultScales.traits
+  const errors = new Float64Array(triedTraits.length)
+  const fifths = Math.min(5, Math.ceil(comparedRequests / (texts.length / 5)))
+  for (let fifth = 0; fifth < fifths; fifth++) {
+    const { learned, tested } = heldOutFifth(all, texts, fifth, seed)
+    triedTraits.forEach((traits, at) => {
+      const predictor = create(loss, arms, { ...settings, passes: 8 }, { penalties, traits, observations: learned, seed })
+      errors[at] = (errors[at] ?? 0) + splitError(predictor, tested).own
+    })
+  }
+  return triedTraits[errors.indexOf(Math.min(...errors))] ?? defaultScales.traits
+}
+
+/** The requests of which some outcome is known. */
+function answered(all: readonly Observation[]): readonly Features[] {
+  return [...new Set(all.filter(({ quality }) => quality !== undefined).map(({ features }) => features))]
+}
+
+/** One of five parts of the requests, and what is left to learn from. */
+function heldOutFifth(all: readonly Observation[], texts: readonly Features[], fifth: number, seed: number) {
+  const order = shuffled(texts.length, childRandom(seed, 'held out'))
+  const size = Math.floor(texts.length / 5)
+  const heldOut = new Set([...order.subarray(fifth * size, (fifth + 1) * size)].flatMap((at) => texts[at] ?? []))
+  const learned = all.filter(({ features }) => !heldOut.has(features))
+  const tested = new Map<Features, Observation[]>([...heldOut].map((features) => [features, []]))
+  for (const observation of all) if (observation.quality !== undefined) tested.get(observation.features)?.push(observation)
+  return { learned, tested }
 }
 
 function splitError(predictor: Predictor, tested: ReadonlyMap<Features, readonly Observation[]>): { shared: number; own: number } {
