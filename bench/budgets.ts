@@ -4,7 +4,14 @@
  */
 import { Command, InvalidArgumentError } from 'commander'
 import { createMemoryCounters } from '../src/ledger/counters/memory-counters.js'
-import { createCallBudget, SharedBudgets, type BudgetLevel, type BudgetRule, type CallBound, type RateRules } from '../src/ledger/budgets/index.js'
+import {
+  createCallBudget,
+  SharedBudgets,
+  type BudgetLevel,
+  type BudgetRule,
+  type CallBound,
+  type RateRules,
+} from '../src/ledger/budgets/index.js'
 import { durablyNoted, type PlannedCall } from '../src/ledger/index.js'
 import { noCost, noUsage, systemClock, usd } from '../src/quantities/index.js'
 import { commandLine, median, packageVersion, table, writeReport } from './report.js'
@@ -44,10 +51,19 @@ const plan: Omit<PlannedCall, 'callId'> = {
   stream: true,
   attempt: 1,
 }
-const bound: CallBound = { usage: { ...noUsage, inputTokens: 900, outputTokens: 400 }, cost: { ...noCost, usd: usd('0.0123'), seconds: 600 }, likelyTokens: 1000 }
+const bound: CallBound = {
+  usage: { ...noUsage, inputTokens: 900, outputTokens: 400 },
+  cost: { ...noCost, usd: usd('0.0123'), seconds: 600 },
+  likelyTokens: 1000,
+}
 const end = { usage: { ...noUsage, inputTokens: 300, outputTokens: 120 }, cost: { ...noCost, usd: usd('0.0041'), seconds: 2 } }
 
-const cases: readonly { readonly name: string; readonly levels: readonly BudgetLevel[]; readonly fresh?: boolean; readonly headers?: boolean }[] = [
+const cases: readonly {
+  readonly name: string
+  readonly levels: readonly BudgetLevel[]
+  readonly fresh?: boolean
+  readonly headers?: boolean
+}[] = [
   { name: 'no limit at any level', levels: levels([]) },
   { name: 'usd and calls at four levels', levels: levels(dollarsAndCalls) },
   { name: '… and a new run each request', levels: levels(dollarsAndCalls), fresh: true },
@@ -63,7 +79,9 @@ async function round(one: (typeof cases)[number]): Promise<number> {
   const shared = new SharedBudgets({ counters, ledger: { recordIntent: () => noted }, clock: systemClock })
   const before = process.cpuUsage()
   for (let call = 0; call < settings.calls; call++) {
-    const all = one.fresh ? [...one.levels, { kind: 'run' as const, id: `key_1/${call % 1000}`, name: 'run', rules: dollarsAndCalls }] : one.levels
+    const all = one.fresh
+      ? [...one.levels, { kind: 'run' as const, id: `key_1/${call % 1000}`, name: 'run', rules: dollarsAndCalls }]
+      : one.levels
     const budget = createCallBudget(all, { shared })
     const held = await budget.hold({ ...plan, callId: String(call) }, bound)
     if (one.headers) budget.headers()

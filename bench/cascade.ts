@@ -38,7 +38,9 @@ const options = command.opts<Options>()
 try {
   await bench(options)
 } catch (thrown) {
-  process.stderr.write(`bench:cascade: ${thrown instanceof DataProblem ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
+  process.stderr.write(
+    `bench:cascade: ${thrown instanceof DataProblem ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}\n`,
+  )
   process.exitCode = 1
 }
 
@@ -46,9 +48,17 @@ async function bench({ train, test, seed, json, only }: Options): Promise<void> 
   const started = performance.now()
   const sources: DataSource[] = []
   const sections: Section[] = []
-  const how = test === undefined ? 'five-fold cross-validation by question: no row is measured by anything that was learned from it' : `learned from ${train}, measured on ${test}`
-  console.log(`bench:cascade, seed ${seed}; ${how}.\nIntervals: bootstrap over questions, 95 %. Every accuracy is a mean over orders of the recorded samples.\n`)
-  const load = <Rows extends LoadedRows>(folder: string, loader: (folder: string) => Rows): { readonly train: Rows; readonly test: Rows | undefined } => {
+  const how =
+    test === undefined
+      ? 'five-fold cross-validation by question: no row is measured by anything that was learned from it'
+      : `learned from ${train}, measured on ${test}`
+  console.log(
+    `bench:cascade, seed ${seed}; ${how}.\nIntervals: bootstrap over questions, 95 %. Every accuracy is a mean over orders of the recorded samples.\n`,
+  )
+  const load = <Rows extends LoadedRows>(
+    folder: string,
+    loader: (folder: string) => Rows,
+  ): { readonly train: Rows; readonly test: Rows | undefined } => {
     const loaded = { train: loader(join(train, folder)), test: test === undefined ? undefined : loader(join(test, folder)) }
     sources.push(loaded.train.source, ...(loaded.test === undefined ? [] : [loaded.test.source]))
     return loaded
@@ -65,8 +75,17 @@ async function bench({ train, test, seed, json, only }: Options): Promise<void> 
   const parts: Readonly<Record<(typeof names)[number], () => Promise<void>>> = {
     date: () => mot('date', 'DATE: GPT-3.5 → GPT-4, at most 25 % escalated', /^GPT3\//, { escalated: 0.25 }),
     mot: async () => {
-      for (const [name, label] of [['date', 'DATE'], ['gsm', 'GSM8K'], ['crepe', 'CREPE']] as const)
-        await mot(name, `${label}: Llama-2-13B → GPT-4, accuracy − 0.05 × cost (a strong call costs ${strongPrice} cheap samples)`, /^llama2_13B\//, { costWeight: 0.05 })
+      for (const [name, label] of [
+        ['date', 'DATE'],
+        ['gsm', 'GSM8K'],
+        ['crepe', 'CREPE'],
+      ] as const)
+        await mot(
+          name,
+          `${label}: Llama-2-13B → GPT-4, accuracy − 0.05 × cost (a strong call costs ${strongPrice} cheap samples)`,
+          /^llama2_13B\//,
+          { costWeight: 0.05 },
+        )
     },
     letters: async () => {
       const data = load('multi_sample', loadLastLetters)
@@ -118,8 +137,17 @@ async function bench({ train, test, seed, json, only }: Options): Promise<void> 
 
 function print({ name, baselines, results, notes }: Section): void {
   console.log(`## ${name}`)
-  const cells = (kind: string) => (one: Line) => [kind, one.policy, interval(one.accuracy), one.escalated ? percent(one.escalated) : '', one.samples ? one.samples.value.toFixed(2) : '', one.note ?? '']
-  console.log(table(['', 'policy', 'accuracy', 'escalated', 'samples', ''], [...baselines.map(cells('baseline')), ...results.map(cells('ours'))]))
+  const cells = (kind: string) => (one: Line) => [
+    kind,
+    one.policy,
+    interval(one.accuracy),
+    one.escalated ? percent(one.escalated) : '',
+    one.samples ? one.samples.value.toFixed(2) : '',
+    one.note ?? '',
+  ]
+  console.log(
+    table(['', 'policy', 'accuracy', 'escalated', 'samples', ''], [...baselines.map(cells('baseline')), ...results.map(cells('ours'))]),
+  )
   for (const note of notes) console.log(`- ${note}`)
   console.log('')
 }

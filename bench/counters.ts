@@ -12,7 +12,14 @@ import pg from 'pg'
 import { settledAmount } from '../src/ledger/counters/decide.js'
 import { aHold } from '../src/ledger/counters/fixtures/holds.js'
 import { createDatabase, hasPostgres, hasRedis, redisUrl, type TestDatabase } from '../src/ledger/counters/fixtures/services.js'
-import { createMemoryCounters, createPostgresCounters, createPostgresSnapshots, createRedisCounters, type Counters, type Line } from '../src/ledger/counters/index.js'
+import {
+  createMemoryCounters,
+  createPostgresCounters,
+  createPostgresSnapshots,
+  createRedisCounters,
+  type Counters,
+  type Line,
+} from '../src/ledger/counters/index.js'
 import { decodeLines } from '../src/ledger/counters/stored-hold.js'
 import { commandLine, figure, median, packageVersion, table, writeReport } from './report.js'
 
@@ -78,7 +85,9 @@ class Applier {
     this.ended = new Map()
     const client = await this.pool.connect()
     await client.query('BEGIN')
-    const { rows } = await client.query<{ id: string; lines: string }>('DELETE FROM holds WHERE id = ANY($1::text[]) RETURNING id, lines', [[...calls.keys()]])
+    const { rows } = await client.query<{ id: string; lines: string }>('DELETE FROM holds WHERE id = ANY($1::text[]) RETURNING id, lines', [
+      [...calls.keys()],
+    ])
     const changes = new Map<string, bigint>()
     for (const { id, lines } of rows)
       decodeLines(lines).forEach(({ counter, amount, transient }, index) => {
@@ -215,7 +224,8 @@ const cpu = Array.from({ length: settings.rounds }, microseconds)
 try {
   for (const concurrency of settings.concurrency) {
     const measured = new Map<string, Measured[]>(subjects.map(({ name }) => [name, []]))
-    for (let round = 0; round < settings.rounds; round++) for (const subject of subjects) measured.get(subject.name)?.push(await measure(subject, concurrency))
+    for (let round = 0; round < settings.rounds; round++)
+      for (const subject of subjects) measured.get(subject.name)?.push(await measure(subject, concurrency))
     for (const [name, rounds] of measured) {
       const middle = (field: keyof Measured): number => median(rounds.map((one) => one[field]))
       results.push({ name, concurrency, callsPerSecond: middle('callsPerSecond'), holdP50: middle('holdP50'), holdP99: middle('holdP99') })
@@ -228,11 +238,25 @@ try {
 }
 
 const cost = { hold: median(cpu.map(({ hold }) => hold)), settle: median(cpu.map(({ settle }) => settle)) }
-console.log(`In memory, five lines: ${figure(cost.hold)} µs a hold, ${figure(cost.settle)} µs a settlement (CPU, median of ${settings.rounds} rounds of 100,000).\n`)
+console.log(
+  `In memory, five lines: ${figure(cost.hold)} µs a hold, ${figure(cost.settle)} µs a settlement (CPU, median of ${settings.rounds} rounds of 100,000).\n`,
+)
 console.log(
   table(
-    ['counters in', { title: 'calls at once', align: 'right' }, { title: 'calls/s', align: 'right' }, { title: 'hold p50, ms', align: 'right' }, { title: 'hold p99, ms', align: 'right' }],
-    results.map(({ name, concurrency, callsPerSecond, holdP50, holdP99 }) => [name, concurrency, figure(callsPerSecond, 0), figure(holdP50, 3), figure(holdP99, 3)]),
+    [
+      'counters in',
+      { title: 'calls at once', align: 'right' },
+      { title: 'calls/s', align: 'right' },
+      { title: 'hold p50, ms', align: 'right' },
+      { title: 'hold p99, ms', align: 'right' },
+    ],
+    results.map(({ name, concurrency, callsPerSecond, holdP50, holdP99 }) => [
+      name,
+      concurrency,
+      figure(callsPerSecond, 0),
+      figure(holdP50, 3),
+      figure(holdP99, 3),
+    ]),
   ),
 )
 if (!database) console.log('\nPostgreSQL and Redis left out: no PostgreSQL at 127.0.0.1:5432.')
@@ -252,7 +276,8 @@ process.exit(0)
 
 async function cleanRedis(): Promise<void> {
   const client = new Redis(redisUrl)
-  for await (const keys of client.scanStream({ match: `${prefix}*`, count: 1000 })) if ((keys as string[]).length > 0) await client.unlink(...(keys as string[]))
+  for await (const keys of client.scanStream({ match: `${prefix}*`, count: 1000 }))
+    if ((keys as string[]).length > 0) await client.unlink(...(keys as string[]))
   await client.quit()
 }
 

@@ -33,7 +33,13 @@ const understood: Features[] = []
 const featureMicros = timed(made.length, (at) => understood.push(understanding.ofText(made[at]?.text ?? '')))
 const observations = made.slice(0, settings.outcomes).map(({ topic }, at): Observation => {
   const arm = Math.floor(random.next() * armCount)
-  return { features: understood[at] as Features, arm: arms[arm] ?? '', quality: random.next() < skill(topic, arm) ? 1 : 0, usd: 0.001 * (arm + 1), outputTokens: 200 }
+  return {
+    features: understood[at] as Features,
+    arm: arms[arm] ?? '',
+    quality: random.next() < skill(topic, arm) ? 1 : 0,
+    usd: 0.001 * (arm + 1),
+    outputTokens: 200,
+  }
 })
 const asked = made.slice(settings.outcomes)
 const askedFeatures = understood.slice(settings.outcomes)
@@ -60,12 +66,27 @@ const compared = Math.min(200, asked.length)
 const exactEstimates = askedFeatures.slice(0, compared).map((features) => exact.predict(features, arms))
 const recalled = askedFeatures.slice(0, Math.min(50, compared))
 const recall = measuresRecall(predictor) ? average(recalled.map((features) => predictor.recall(features))) : NaN
-const updates = timed(Math.min(1000, asked.length), (at) => predictor.update({ features: askedFeatures[at] as Features, arm: 'arm-3', quality: 1, usd: 0.001, outputTokens: 100 }))
+const updates = timed(Math.min(1000, asked.length), (at) =>
+  predictor.update({ features: askedFeatures[at] as Features, arm: 'arm-3', quality: 1, usd: 0.001, outputTokens: 100 }),
+)
 
 const errorOf = (all: readonly (readonly Estimate[])[]) =>
-  Math.sqrt(average(all.slice(0, compared).flatMap((row, at) => row.map(({ quality }, arm) => ((quality?.mean ?? 0.5) - skill(asked[at]?.topic ?? 0, arm)) ** 2))))
+  Math.sqrt(
+    average(
+      all
+        .slice(0, compared)
+        .flatMap((row, at) => row.map(({ quality }, arm) => ((quality?.mean ?? 0.5) - skill(asked[at]?.topic ?? 0, arm)) ** 2)),
+    ),
+  )
 const chosenSkill = (all: readonly (readonly Estimate[])[]) =>
-  average(all.slice(0, compared).map((row, at) => skill(asked[at]?.topic ?? 0, row.reduce((best, one, arm) => ((one.quality?.mean ?? 0) > (row[best]?.quality?.mean ?? 0) ? arm : best), 0))))
+  average(
+    all.slice(0, compared).map((row, at) =>
+      skill(
+        asked[at]?.topic ?? 0,
+        row.reduce((best, one, arm) => ((one.quality?.mean ?? 0) > (row[best]?.quality?.mean ?? 0) ? arm : best), 0),
+      ),
+    ),
+  )
 const results = {
   decisionMicros: { p50: quantile(micros, 0.5), p99: quantile(micros, 0.99) },
   featuresMicros: { p50: quantile(featureMicros, 0.5), p99: quantile(featureMicros, 0.99) },
@@ -76,29 +97,53 @@ const results = {
   serializedMegabytes: bytes.length / 1e6,
   recall,
   error: { bounded: errorOf(estimates), exact: errorOf(exactEstimates) },
-  chosenQuality: { bounded: chosenSkill(estimates), exact: chosenSkill(exactEstimates), bestPossible: average(asked.slice(0, compared).map(({ topic }) => Math.max(...arms.map((_, arm) => skill(topic, arm))))) },
+  chosenQuality: {
+    bounded: chosenSkill(estimates),
+    exact: chosenSkill(exactEstimates),
+    bestPossible: average(asked.slice(0, compared).map(({ topic }) => Math.max(...arms.map((_, arm) => skill(topic, arm))))),
+  },
 }
-console.log(`${commandLine('bench:decision')}; seed ${settings.seed}; ${settings.outcomes} outcomes, ${armCount} arms; CPU time of the process, one thread\n`)
+console.log(
+  `${commandLine('bench:decision')}; seed ${settings.seed}; ${settings.outcomes} outcomes, ${armCount} arms; CPU time of the process, one thread\n`,
+)
 console.log(
   table(
     ['what', 'p50', 'p99'],
     [
-      ['decision over 20 arms (estimates, familiarity, rule), ms CPU', milli(results.decisionMicros.p50), milli(results.decisionMicros.p99)],
+      [
+        'decision over 20 arms (estimates, familiarity, rule), ms CPU',
+        milli(results.decisionMicros.p50),
+        milli(results.decisionMicros.p99),
+      ],
       ['features of the text before it, ms CPU', milli(results.featuresMicros.p50), milli(results.featuresMicros.p99)],
       ['one update, all places taken, ms CPU', milli(results.updateMicros.p50), milli(results.updateMicros.p99)],
     ],
   ),
 )
-console.log(`\ntrained in ${figure(results.trainingCpuSeconds, 1)} s CPU; memory: arrays ${figure(results.arrayMegabytes, 0)} MB, resident ${figure(results.residentMegabytes, 0)} MB; state ${figure(results.serializedMegabytes, 0)} MB`)
+console.log(
+  `\ntrained in ${figure(results.trainingCpuSeconds, 1)} s CPU; memory: arrays ${figure(results.arrayMegabytes, 0)} MB, resident ${figure(results.residentMegabytes, 0)} MB; state ${figure(results.serializedMegabytes, 0)} MB`,
+)
 const { error, chosenQuality } = results
 console.log(`against the exact scan, ${recalled.length} requests: ${figure(100 * recall, 1)} % of its nearest 256 found`)
-console.log(`against the exact scan, ${compared} requests: root mean squared error of quality ${figure(error.bounded, 4)} (exact ${figure(error.exact, 4)});`)
-console.log(`  true quality of the arm expected best ${figure(chosenQuality.bounded, 4)} (exact ${figure(chosenQuality.exact, 4)}, best possible ${figure(chosenQuality.bestPossible, 4)})`)
+console.log(
+  `against the exact scan, ${compared} requests: root mean squared error of quality ${figure(error.bounded, 4)} (exact ${figure(error.exact, 4)});`,
+)
+console.log(
+  `  true quality of the arm expected best ${figure(chosenQuality.bounded, 4)} (exact ${figure(chosenQuality.exact, 4)}, best possible ${figure(chosenQuality.bestPossible, 4)})`,
+)
 if (settings.json !== undefined) {
   const { json: _file, ...kept } = settings
-  writeReport(settings.json, { command: commandLine('bench:decision'), seed: settings.seed, data: [], settings: kept, baselines: { exact: results.error.exact }, results, seconds: (performance.now() - started) / 1000, version: packageVersion() })
+  writeReport(settings.json, {
+    command: commandLine('bench:decision'),
+    seed: settings.seed,
+    data: [],
+    settings: kept,
+    baselines: { exact: results.error.exact },
+    results,
+    seconds: (performance.now() - started) / 1000,
+    version: packageVersion(),
+  })
 }
-
 
 function kind(name: string) {
   const found = predictorKinds[name]

@@ -40,10 +40,29 @@ export async function ledgerAlone(durability: Durability, stream: boolean, calls
     const at = Date.now() / 1000
     const ids = { requestId: `req_${id}`, decisionId: `dec_${id}` }
     const who = { key: 'bench', requestedModel: 'mock' }
-    const plan: PlannedCall = { ...ids, ...who, callId: `call_${id}_1`, at, provider: 'up', deployment: 'up/mock', model: 'mock', operation: 'generate', stream, attempt: 1 }
+    const plan: PlannedCall = {
+      ...ids,
+      ...who,
+      callId: `call_${id}_1`,
+      at,
+      provider: 'up',
+      deployment: 'up/mock',
+      model: 'mock',
+      operation: 'generate',
+      stream,
+      attempt: 1,
+    }
     const cost = { usd: picoUsd(30n), seconds: providerMs / 1000, joules: null, gramsCO2e: null }
     const usage = { ...noUsage, inputTokens: 30, outputTokens: 50 }
-    ledger.recordDecision({ ...ids, ...who, at, arm: 'single(mock)', policy: 'as-named', propensity: 1, reason: 'the caller named the model' })
+    ledger.recordDecision({
+      ...ids,
+      ...who,
+      at,
+      arm: 'single(mock)',
+      policy: 'as-named',
+      propensity: 1,
+      reason: 'the caller named the model',
+    })
     const begun = performance.now()
     const noted = await ledger.recordIntent({ ...plan, usage, cost, held: [{ counter: 'key:bench/usd/total', amount: 100n }] })
     const sent = performance.now()
@@ -67,7 +86,14 @@ export async function ledgerAlone(durability: Durability, stream: boolean, calls
     await ledger.caughtUp()
     const { user, system } = process.cpuUsage(before)
     const [sent, first, last] = waits
-    return { durability, stream, cpuMs: (user + system) / 1000 / calls, writes: writes / calls, syncs: syncs / calls, waits: [median(sent), median(first), median(last)] }
+    return {
+      durability,
+      stream,
+      cpuMs: (user + system) / 1000 / calls,
+      writes: writes / calls,
+      syncs: syncs / calls,
+      waits: [median(sent), median(first), median(last)],
+    }
   } finally {
     await ledger.close()
     rmSync(directory, { recursive: true, force: true })
@@ -76,5 +102,12 @@ export async function ledgerAlone(durability: Durability, stream: boolean, calls
 
 /** The rows of a table: what, durability, CPU, writes, syncs, and the three waits. */
 export function aloneCells({ durability, stream, cpuMs, writes, syncs, waits }: AloneRow): string[] {
-  return [stream ? 'stream' : 'whole answer', durability, figure(cpuMs, 2), figure(writes, 2), figure(syncs, 2), ...waits.map((wait) => figure(wait, 2))]
+  return [
+    stream ? 'stream' : 'whole answer',
+    durability,
+    figure(cpuMs, 2),
+    figure(writes, 2),
+    figure(syncs, 2),
+    ...waits.map((wait) => figure(wait, 2)),
+  ]
 }

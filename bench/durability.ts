@@ -37,7 +37,9 @@ async function main(): Promise<number> {
   const seconds = Number(values.seconds)
   const concurrencies = values.concurrency.split(',').map(Number)
   const modes = values.modes.split(',').map((mode): Mode => (mode === 'sse' ? 'sse' : 'json'))
-  const why = hasWrk() ? missing('bursar') : 'bench:durability needs the load generator wrk, which is not on the PATH. On Debian and Ubuntu: sudo apt-get install wrk'
+  const why = hasWrk()
+    ? missing('bursar')
+    : 'bench:durability needs the load generator wrk, which is not on the PATH. On Debian and Ubuntu: sudo apt-get install wrk'
   if (why !== undefined) {
     say(why)
     return 2
@@ -49,7 +51,9 @@ async function main(): Promise<number> {
     { name: 'file, disk', ledger: { durability: 'disk' } },
     { name: 'file, strict', ledger: { durability: 'strict' } },
     ...(values.database === undefined ? [] : [{ name: 'PostgreSQL', ledger: database }]),
-    ...(values.database === undefined || values.redis === undefined ? [] : [{ name: 'PostgreSQL + Redis', ledger: { ...database, redis_url: values.redis } }]),
+    ...(values.database === undefined || values.redis === undefined
+      ? []
+      : [{ name: 'PostgreSQL + Redis', ledger: { ...database, redis_url: values.redis } }]),
   ]
   const children: Child[] = []
   let runs: readonly Run[]
@@ -72,27 +76,53 @@ async function main(): Promise<number> {
       kinds.map(({ name }) => {
         const own = runs.filter((run) => run.target === name && run.mode === mode && run.concurrency === concurrency)
         // Within a round, since the machine is not the same in the next.
-        const added = own.map((run) => run.p50Ms - (runs.find((other) => other.target === 'memory' && other.mode === mode && other.concurrency === concurrency && other.round === run.round)?.p50Ms ?? Number.NaN))
+        const added = own.map(
+          (run) =>
+            run.p50Ms -
+            (runs.find(
+              (other) => other.target === 'memory' && other.mode === mode && other.concurrency === concurrency && other.round === run.round,
+            )?.p50Ms ?? Number.NaN),
+        )
         const errors = own.reduce((sum, run) => sum + run.errors, 0)
         const more = median(added)
         if (name !== 'memory' && more > 2) kept = false
-        return [mode, String(concurrency), name, figure(median(own.map((run) => run.requestsPerSecond)), 0), figure(median(own.map((run) => run.p50Ms))), name === 'memory' ? '' : figure(more), figure(median(own.map((run) => run.p99Ms))), figure(median(own.map((run) => run.cpuMsPerRequest)), 3), figure(Math.max(...own.map((run) => run.peakRssMb)), 0), String(errors)]
+        return [
+          mode,
+          String(concurrency),
+          name,
+          figure(median(own.map((run) => run.requestsPerSecond)), 0),
+          figure(median(own.map((run) => run.p50Ms))),
+          name === 'memory' ? '' : figure(more),
+          figure(median(own.map((run) => run.p99Ms))),
+          figure(median(own.map((run) => run.cpuMsPerRequest)), 3),
+          figure(Math.max(...own.map((run) => run.peakRssMb)), 0),
+          String(errors),
+        ]
       }),
     ),
   )
   const right = (title: string) => ({ title, align: 'right' as const })
-  console.log(`${commandLine('bench:durability')}   ${packageVersion()}, ${cpus().length} cores, Node ${process.version}; medians of ${rounds} rounds of ${seconds} s`)
-  console.log(`\n${table(['mode', right('connections'), 'ledger', right('requests/s'), right('p50 ms'), right('added p50 ms'), right('p99 ms'), right('CPU ms'), right('peak MB'), right('errors')], rows)}\n`)
-  console.log(kept ? 'Durable records add at most 2 ms to the median everywhere.' : 'Somewhere durable records add more than 2 ms to the median.')
+  console.log(
+    `${commandLine('bench:durability')}   ${packageVersion()}, ${cpus().length} cores, Node ${process.version}; medians of ${rounds} rounds of ${seconds} s`,
+  )
+  console.log(
+    `\n${table(['mode', right('connections'), 'ledger', right('requests/s'), right('p50 ms'), right('added p50 ms'), right('p99 ms'), right('CPU ms'), right('peak MB'), right('errors')], rows)}\n`,
+  )
+  console.log(
+    kept ? 'Durable records add at most 2 ms to the median everywhere.' : 'Somewhere durable records add more than 2 ms to the median.',
+  )
   return kept ? 0 : 1
 }
 
 async function alone(calls: number): Promise<number> {
   const rows: string[][] = []
-  for (const stream of [false, true]) for (const durability of ['process', 'disk', 'strict'] as const) rows.push(aloneCells(await ledgerAlone(durability, stream, calls)))
+  for (const stream of [false, true])
+    for (const durability of ['process', 'disk', 'strict'] as const) rows.push(aloneCells(await ledgerAlone(durability, stream, calls)))
   const right = (title: string) => ({ title, align: 'right' as const })
   const waits = ['waits before it is sent, ms', 'before its first byte', 'before its last'].map(right)
-  console.log(`${commandLine('bench:durability')}   ${packageVersion()}, Node ${process.version}; ${calls} calls one after the other, medians`)
+  console.log(
+    `${commandLine('bench:durability')}   ${packageVersion()}, Node ${process.version}; ${calls} calls one after the other, medians`,
+  )
   console.log(`\n${table(['call', 'durability', right('CPU ms'), right('writes'), right('syncs'), ...waits], rows)}\n`)
   return 0
 }

@@ -110,7 +110,11 @@ const ways = {
 }
 const results: Record<string, unknown>[] = []
 const rows: string[][] = []
-for (const [evaluations, cells] of [[3, 40], [6, 40], [6, 200]] as const) {
+for (const [evaluations, cells] of [
+  [3, 40],
+  [6, 40],
+  [6, 200],
+] as const) {
   const ratios = new Map<string, Outcome[]>()
   for (let draw = 0; draw < seeds; draw++) {
     const jobs = jobsOf(childRandom(seed + draw, 'jobs'), evaluations, cells)

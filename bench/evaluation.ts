@@ -121,7 +121,11 @@ function fewItems(matrix: ScoreMatrix) {
 
 function reliability(matrix: ScoreMatrix) {
   const right = { align: 'right' as const }
-  const decisions = measureReliability(matrix, numbers(values.items).filter((size) => size < matrix.items / 2), seed)
+  const decisions = measureReliability(
+    matrix,
+    numbers(values.items).filter((size) => size < matrix.items / 2),
+    seed,
+  )
   print(`\n## ${matrix.name}: reliability of a decision (DIoR), 40 draws.\n`)
   print(
     table(

@@ -62,7 +62,11 @@ async function main(): Promise<number> {
 
     const rows = summarize(runs)
     const direct = times.get('direct') ?? []
-    const added = new Map(targets.filter((target) => target.name !== 'direct').map((target) => [target.name, medianDifference(times.get(target.name) ?? [], direct)]))
+    const added = new Map(
+      targets
+        .filter((target) => target.name !== 'direct')
+        .map((target) => [target.name, medianDifference(times.get(target.name) ?? [], direct)]),
+    )
     const judged = verdicts(rows, added.get('bursar'))
     console.log(`\n${resultTable(rows)}\n`)
     console.log(
@@ -70,7 +74,12 @@ async function main(): Promise<number> {
         ['time to first token', { title: 'median ms', align: 'right' }, { title: 'added ms', align: 'right' }, '95 %'],
         targets.map(({ name }) => {
           const more = added.get(name)
-          return [name, figure(median(times.get(name) ?? [])), figure(more?.value), more ? `[${figure(more.low)}, ${figure(more.high)}]` : '']
+          return [
+            name,
+            figure(median(times.get(name) ?? [])),
+            figure(more?.value),
+            more ? `[${figure(more.low)}, ${figure(more.high)}]` : '',
+          ]
         }),
       ),
     )
@@ -80,8 +89,21 @@ async function main(): Promise<number> {
         command: commandLine('bench:gateway'),
         seed: null,
         data: [],
-        settings: { rounds, seconds, pairs, concurrencies, modes, targets: names, cores: cpus().length, cpu: cpus()[0]?.model, node: process.version },
-        baselines: { rows: rows.filter((row) => row.target !== 'bursar'), firstToken: Object.fromEntries([...added].filter(([name]) => name !== 'bursar')) },
+        settings: {
+          rounds,
+          seconds,
+          pairs,
+          concurrencies,
+          modes,
+          targets: names,
+          cores: cpus().length,
+          cpu: cpus()[0]?.model,
+          node: process.version,
+        },
+        baselines: {
+          rows: rows.filter((row) => row.target !== 'bursar'),
+          firstToken: Object.fromEntries([...added].filter(([name]) => name !== 'bursar')),
+        },
         results: { rows: rows.filter((row) => row.target === 'bursar'), firstToken: added.get('bursar') ?? null, verdicts: judged, runs },
         seconds: (performance.now() - startedAt) / 1_000,
         version: packageVersion(),
@@ -96,7 +118,8 @@ async function main(): Promise<number> {
 async function preflight(target: Target): Promise<void> {
   const whole = await timeStream(target, 'mock', false)
   const text: unknown = whole.status === 200 ? JSON.parse(whole.body.toString()) : undefined
-  if (!JSON.stringify(text ?? {}).includes('"finish_reason":"stop"')) throw new Error(`${target.name} answered ${whole.status}: ${whole.body.toString().slice(0, 400)}`)
+  if (!JSON.stringify(text ?? {}).includes('"finish_reason":"stop"'))
+    throw new Error(`${target.name} answered ${whole.status}: ${whole.body.toString().slice(0, 400)}`)
   const streamed = await timeStream(target, 'mock')
   const events = streamed.body.toString().match(/^data: \{/gm)?.length ?? 0
   if (streamed.status !== 200 || events < 50 || !streamed.body.includes('data: [DONE]'))

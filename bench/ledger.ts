@@ -60,7 +60,14 @@ async function main(): Promise<number> {
     return 0
   }
   const startedAt = performance.now()
-  const [records, days, keys, piece, repeats, seed] = [values.records, values.days, values.keys, values.piece, values.repeats, values.seed].map(Number)
+  const [records, days, keys, piece, repeats, seed] = [
+    values.records,
+    values.days,
+    values.keys,
+    values.piece,
+    values.repeats,
+    values.seed,
+  ].map(Number)
   if (![records, days, keys, piece, repeats, seed].every((value) => value !== undefined && Number.isInteger(value) && value > 0)) {
     say(`bench:ledger: --records, --days, --keys, --piece, --repeats and --seed are whole numbers above 0\n\n${usage}`)
     return 2
@@ -68,7 +75,9 @@ async function main(): Promise<number> {
   const settings = { seed: seed ?? 1, records: records ?? 0, days: days ?? 1, keys: keys ?? 1, until }
   const { bavail, bsize } = statfsSync(values.directory)
   if (bavail * bsize < freeBytes * settings.records) {
-    say(`bench:ledger: ${values.directory} has ${figure((bavail * bsize) / 1e9, 1)} GB free, and ${settings.records} records ask for ${figure((freeBytes * settings.records) / 1e9, 1)} GB`)
+    say(
+      `bench:ledger: ${values.directory} has ${figure((bavail * bsize) / 1e9, 1)} GB free, and ${settings.records} records ask for ${figure((freeBytes * settings.records) / 1e9, 1)} GB`,
+    )
     return 2
   }
   const engines: Engine[] = []
@@ -86,7 +95,13 @@ async function main(): Promise<number> {
     const answers = await measureQuestions(engines, known, repeats ?? 5)
     const results = {
       calls,
-      writes: written.map(({ engine, seconds, cpuSeconds, tenths, slowest }) => ({ engine: engine.name, seconds, cpuSeconds, tenths, slowest })),
+      writes: written.map(({ engine, seconds, cpuSeconds, tenths, slowest }) => ({
+        engine: engine.name,
+        seconds,
+        cpuSeconds,
+        tenths,
+        slowest,
+      })),
       sizes,
       answers,
     }
@@ -144,8 +159,18 @@ interface Piece {
   readonly records: LedgerRecord[]
 }
 
-async function write(engines: readonly Engine[], settings: TrafficSettings, size: number): Promise<{ readonly written: readonly Written[]; readonly known: Known; readonly calls: number }> {
-  const written = engines.map((engine): Written => ({ engine, seconds: 0, cpuSeconds: 0, tenths: new Array<number>(10).fill(0), slowest: 0 }))
+async function write(
+  engines: readonly Engine[],
+  settings: TrafficSettings,
+  size: number,
+): Promise<{ readonly written: readonly Written[]; readonly known: Known; readonly calls: number }> {
+  const written = engines.map((engine): Written => ({
+    engine,
+    seconds: 0,
+    cpuSeconds: 0,
+    tenths: new Array<number>(10).fill(0),
+    slowest: 0,
+  }))
   let known: Known | undefined
   let [calls, offset] = [0, 0]
   let pieces: Piece[] = []
@@ -158,7 +183,8 @@ async function write(engines: readonly Engine[], settings: TrafficSettings, size
     piece = []
   }
   const feed = async () => {
-    for (const one of written) for (const some of pieces) await applyPiece(one, some, Math.min(9, Math.floor((10 * some.from) / settings.records)))
+    for (const one of written)
+      for (const some of pieces) await applyPiece(one, some, Math.min(9, Math.floor((10 * some.from) / settings.records)))
     pieces = []
     tell(offset, calls)
   }
@@ -168,7 +194,14 @@ async function write(engines: readonly Engine[], settings: TrafficSettings, size
       if (type === 'call') {
         calls++
         if (known === undefined || (record.run !== undefined && offset < settings.records / 2))
-          known = { from: settings.until - settings.days * 86_400, to: settings.until, key: 'key-0', run: record.run, requestId: record.requestId, decisionId: record.decisionId }
+          known = {
+            from: settings.until - settings.days * 86_400,
+            to: settings.until,
+            key: 'key-0',
+            run: record.run,
+            requestId: record.requestId,
+            decisionId: record.decisionId,
+          }
       }
     if (piece.length < size) continue
     cut()
@@ -179,7 +212,16 @@ async function write(engines: readonly Engine[], settings: TrafficSettings, size
   if (known === undefined) throw new Error('no calls were made')
   console.log(
     table(
-      ['engine', 'version', right('calls/s'), right('records/s'), right('calls/s, first tenth'), right('calls/s, last tenth'), right('CPU here, µs a call'), right('slowest piece ms')],
+      [
+        'engine',
+        'version',
+        right('calls/s'),
+        right('records/s'),
+        right('calls/s, first tenth'),
+        right('calls/s, last tenth'),
+        right('CPU here, µs a call'),
+        right('slowest piece ms'),
+      ],
       written.map(({ engine, seconds, cpuSeconds, tenths, slowest }) => [
         engine.name,
         engine.version,
@@ -204,7 +246,9 @@ async function applyPiece(one: Written, { from, to, records }: Piece, tenth: num
       break
     } catch (thrown) {
       // As the gateway does: a piece that failed is given again, and counts once. Its time counts.
-      say(`bench:ledger: ${one.engine.name} did not take a piece (try ${tries}): ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+      say(
+        `bench:ledger: ${one.engine.name} did not take a piece (try ${tries}): ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+      )
       if (tries >= mostTries) throw thrown
     }
   const seconds = (performance.now() - begun) / 1000
@@ -222,15 +266,20 @@ function progress(written: readonly Written[], records: number): (done: number, 
   return (done, calls) => {
     const now = performance.now()
     if (now - told.at < tellEveryMs) return
-    const rates = written.map(({ engine, seconds }, index) => `${engine.name} ${figure((calls - told.calls) / (seconds - (told.seconds[index] ?? 0)), 0)} calls/s`)
+    const rates = written.map(
+      ({ engine, seconds }, index) => `${engine.name} ${figure((calls - told.calls) / (seconds - (told.seconds[index] ?? 0)), 0)} calls/s`,
+    )
     const left = ((now - begun) / 1000) * (records / done - 1)
-    say(`${done} of ${records} records (${figure((100 * done) / records, 1)} %): ${rates.join(', ')}; about ${figure(left / 60, 1)} min to go`)
+    say(
+      `${done} of ${records} records (${figure((100 * done) / records, 1)} %): ${rates.join(', ')}; about ${figure(left / 60, 1)} min to go`,
+    )
     told = { at: now, calls, seconds: written.map(({ seconds }) => seconds) }
   }
 }
 
 async function measureSizes(written: readonly Written[], calls: number) {
-  const sizes: { engine: string; total: number; perCall: number; tables: readonly { readonly table: string; readonly bytes: number }[] }[] = []
+  const sizes: { engine: string; total: number; perCall: number; tables: readonly { readonly table: string; readonly bytes: number }[] }[] =
+    []
   for (const { engine } of written) {
     await engine.settle()
     const { total, tables } = await engine.bytes()
@@ -243,7 +292,9 @@ async function measureSizes(written: readonly Written[], calls: number) {
       ['bytes a call', ...sizes.map(({ engine }) => right(engine))],
       [
         ['all', ...sizes.map(({ perCall }) => figure(perCall, 0))],
-        ...names.filter((name) => sizes.some((size) => bytesOf(size, name) >= calls)).map((name) => [name, ...sizes.map((size) => figure(bytesOf(size, name) / calls, 0))]),
+        ...names
+          .filter((name) => sizes.some((size) => bytesOf(size, name) >= calls))
+          .map((name) => [name, ...sizes.map((size) => figure(bytesOf(size, name) / calls, 0))]),
       ],
     )}`,
   )
@@ -282,7 +333,11 @@ async function measureQuestions(engines: readonly Engine[], known: Known, repeat
   console.log(
     `\n${table(
       ['question', right('rows'), ...engines.flatMap(({ name }) => [right(`${name} p50 ms`), right('p99 ms')])],
-      answers.map(({ name, rows, told, slow, differ }) => [`${name}${slow ? ' (SLOW)' : ''}${differ ? ' (DIFFERENT)' : ''}`, rows[0] ?? 0, ...told.flatMap(({ p50, p99 }) => [figure(p50, 1), figure(p99, 1)])]),
+      answers.map(({ name, rows, told, slow, differ }) => [
+        `${name}${slow ? ' (SLOW)' : ''}${differ ? ' (DIFFERENT)' : ''}`,
+        rows[0] ?? 0,
+        ...told.flatMap(({ p50, p99 }) => [figure(p50, 1), figure(p99, 1)]),
+      ]),
     )}`,
   )
   return answers

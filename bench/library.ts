@@ -6,7 +6,16 @@
  */
 import { Command, InvalidArgumentError } from 'commander'
 import { quantile, seededRandom } from '../src/statistics/index.js'
-import { kindsOf, lambda, oneCall, playFixed, playLibrary, playOracle, selfConsistency, type Played } from '../src/strategies/library/fixtures/puzzles.js'
+import {
+  kindsOf,
+  lambda,
+  oneCall,
+  playFixed,
+  playLibrary,
+  playOracle,
+  selfConsistency,
+  type Played,
+} from '../src/strategies/library/fixtures/puzzles.js'
 import { commandLine, figure, packageVersion, table, writeReport, type Estimate } from './report.js'
 
 interface Settings {
@@ -28,7 +37,9 @@ const settings = new Command('bench:library')
 
 const started = performance.now()
 const { puzzles, windows, seeds } = settings
-console.log(`A library of strategies in a simulated world: ${seeds} seeds from ${settings.seed}, ${puzzles} puzzles each, a right answer worth $${lambda}\n`)
+console.log(
+  `A library of strategies in a simulated world: ${seeds} seeds from ${settings.seed}, ${puzzles} puzzles each, a right answer worth $${lambda}\n`,
+)
 
 const players = ['library', 'self-consistency (6)', 'one call', 'best of each kind (oracle)'] as const
 type Player = (typeof players)[number]
@@ -60,22 +71,41 @@ function sumsOf(played: readonly Played[]): Sums {
 }
 
 function pooled(sums: readonly Sums[]): Sums {
-  return sums.reduce((all, one) => ({ solved: all.solved + one.solved, usd: all.usd + one.usd, played: all.played + one.played }), { solved: 0, usd: 0, played: 0 })
+  return sums.reduce((all, one) => ({ solved: all.solved + one.solved, usd: all.usd + one.usd, played: all.played + one.played }), {
+    solved: 0,
+    usd: 0,
+    played: 0,
+  })
 }
 
 /** A ratio of sums over seeds; its interval by drawing seeds again, 2,000 times. */
 function estimate(sums: readonly Sums[], ratio: (all: Sums) => number): Estimate {
   const random = seededRandom(settings.seed)
-  const draws = Array.from({ length: 2000 }, () => ratio(pooled(sums.map(() => sums[Math.floor(random.next() * sums.length)] ?? { solved: 0, usd: 0, played: 0 }))))
-  return { value: ratio(pooled(sums)), low: quantile(draws, 0.025), high: quantile(draws, 0.975), n: sums.length, method: 'percentile bootstrap over seeds, 95 %' }
+  const draws = Array.from({ length: 2000 }, () =>
+    ratio(pooled(sums.map(() => sums[Math.floor(random.next() * sums.length)] ?? { solved: 0, usd: 0, played: 0 }))),
+  )
+  return {
+    value: ratio(pooled(sums)),
+    low: quantile(draws, 0.025),
+    high: quantile(draws, 0.975),
+    n: sums.length,
+    method: 'percentile bootstrap over seeds, 95 %',
+  }
 }
 
 const milliUsd = ({ solved, usd }: Sums) => (1000 * usd) / solved
 const share = ({ solved, played }: Sums) => solved / played
-const text = ({ value, low, high }: Estimate, digits: number) => `${figure(value, digits)} (${figure(low, digits)} to ${figure(high, digits)})`
+const text = ({ value, low, high }: Estimate, digits: number) =>
+  `${figure(value, digits)} (${figure(low, digits)} to ${figure(high, digits)})`
 
 const size = Math.floor(puzzles / windows)
-const parts = [...Array.from({ length: windows }, (_, index) => [`${index * size + 1} to ${(index + 1) * size}`, index * size, (index + 1) * size] as const), ['all', 0, puzzles] as const]
+const parts = [
+  ...Array.from(
+    { length: windows },
+    (_, index) => [`${index * size + 1} to ${(index + 1) * size}`, index * size, (index + 1) * size] as const,
+  ),
+  ['all', 0, puzzles] as const,
+]
 const results = players.map((player) => ({
   player,
   parts: parts.map(([name, from, to]) => {
@@ -85,14 +115,41 @@ const results = players.map((player) => ({
 }))
 
 console.log('Thousandths of a dollar for each solved puzzle (95 % interval)\n')
-console.log(table(['puzzles', ...players], parts.map(([name], index) => [name, ...results.map(({ parts: found }) => (found[index] === undefined ? '–' : text(found[index].milliUsdPerSolved, 3)))])))
+console.log(
+  table(
+    ['puzzles', ...players],
+    parts.map(([name], index) => [
+      name,
+      ...results.map(({ parts: found }) => (found[index] === undefined ? '–' : text(found[index].milliUsdPerSolved, 3))),
+    ]),
+  ),
+)
 console.log('\nShare of puzzles solved (95 % interval)\n')
-console.log(table(['puzzles', ...players], parts.map(([name], index) => [name, ...results.map(({ parts: found }) => (found[index] === undefined ? '–' : text(found[index].solved, 3)))])))
-console.log(`\nThe guide took ${figure((100 * guideUsd) / allUsd, 1)} % of the library's spending (at most 5 % are allowed); ${figure(entries / seeds, 1)} strategies in the library at the end.`)
+console.log(
+  table(
+    ['puzzles', ...players],
+    parts.map(([name], index) => [
+      name,
+      ...results.map(({ parts: found }) => (found[index] === undefined ? '–' : text(found[index].solved, 3))),
+    ]),
+  ),
+)
+console.log(
+  `\nThe guide took ${figure((100 * guideUsd) / allUsd, 1)} % of the library's spending (at most 5 % are allowed); ${figure(entries / seeds, 1)} strategies in the library at the end.`,
+)
 
 if (settings.json !== undefined) {
   const [library, ...baselines] = results
-  writeReport(settings.json, { command: commandLine('bench:library'), seed: settings.seed, data: [], settings, baselines, results: { library, guideShare: guideUsd / allUsd }, seconds: (performance.now() - started) / 1000, version: packageVersion() })
+  writeReport(settings.json, {
+    command: commandLine('bench:library'),
+    seed: settings.seed,
+    data: [],
+    settings,
+    baselines,
+    results: { library, guideShare: guideUsd / allUsd },
+    seconds: (performance.now() - started) / 1000,
+    version: packageVersion(),
+  })
 }
 
 function whole(value: string): number {

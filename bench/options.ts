@@ -15,11 +15,7 @@ export interface BenchOption {
  * The options of `npm run SCRIPT -- …`. `--help` prints what there is and ends the process with 0; an option that isn't known, or one
  * without its value, is told in one line and ends it with 2.
  */
-export function benchOptions<Options extends Readonly<Record<string, BenchOption>>>(
-  script: string,
-  about: string,
-  options: Options,
-) {
+export function benchOptions<Options extends Readonly<Record<string, BenchOption>>>(script: string, about: string, options: Options) {
   const args = process.argv.slice(2)
   if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(usage(script, about, options))

@@ -80,11 +80,28 @@ const facts: readonly ArmFacts[] = [LARGE, SMALL].map((id) => ({ id, card: {} })
 function estimated(on: readonly RealTask[], rows: readonly RealTask[]): readonly PacedTask[] {
   const kind = predictorKinds['knn']
   if (!kind) throw new Error('there is no knn predictor')
-  const predictor = kind.train(on.flatMap(({ observations }) => observations), facts, {}, seed)
+  const predictor = kind.train(
+    on.flatMap(({ observations }) => observations),
+    facts,
+    {},
+    seed,
+  )
   return rows.flatMap(({ observations, quality, usd }) => {
     const features = observations[0]?.features
     const [large, small] = features ? predictor.predict(features, [LARGE, SMALL]) : []
-    return features && large && small ? [{ features, quality, usd, estimates: [{ ...large, arm: 'large' }, { ...small, arm: 'small' }] as const }] : []
+    return features && large && small
+      ? [
+          {
+            features,
+            quality,
+            usd,
+            estimates: [
+              { ...large, arm: 'large' },
+              { ...small, arm: 'small' },
+            ] as const,
+          },
+        ]
+      : []
   })
 }
 
@@ -109,7 +126,10 @@ function simulatedStream(count: number, hard: (at: number) => number, random: Ra
       features: featuresOf([1]),
       quality: { large: Number(random.next() < chances.large), small: Number(random.next() < chances.small) },
       usd,
-      estimates: [estimateOf('large', noisy(chances.large), 0.01, 0.01 * Math.exp(0.125)), estimateOf('small', noisy(chances.small), 0.01, 0.0004 * Math.exp(0.125))],
+      estimates: [
+        estimateOf('large', noisy(chances.large), 0.01, 0.01 * Math.exp(0.125)),
+        estimateOf('small', noisy(chances.small), 0.01, 0.0004 * Math.exp(0.125)),
+      ],
     }
   })
 }
@@ -144,12 +164,20 @@ for (const [name, byShare] of Object.entries(pacing)) {
   const policies = byShare[0]?.map(({ policy }) => policy) ?? []
   console.log(
     table(
-      ['policy', ...shares.flatMap((share) => [{ title: `quality at ${share * 100} %`, align: 'right' as const }, { title: 'spent', align: 'right' as const }])],
+      [
+        'policy',
+        ...shares.flatMap((share) => [
+          { title: `quality at ${share * 100} %`, align: 'right' as const },
+          { title: 'spent', align: 'right' as const },
+        ]),
+      ],
       policies.map((policy, index) => [
         policy,
         ...byShare.flatMap((rows) => {
           const row = rows[index]
-          return row ? [shown(row.quality), `${(row.spentShare * 100).toFixed(1)} %${row.unanswered > 0 ? `, ${row.unanswered} unanswered` : ''}`] : ['–', '–']
+          return row
+            ? [shown(row.quality), `${(row.spentShare * 100).toFixed(1)} %${row.unanswered > 0 ? `, ${row.unanswered} unanswered` : ''}`]
+            : ['–', '–']
         }),
       ]),
     ),
@@ -161,8 +189,15 @@ for (const [name, byShare] of Object.entries(pacing)) {
 
 const seeds = 10
 const learners = bandits(settings.rounds, seeds, seed)
-console.log(`Bandits in a simulated world: ${settings.rounds} requests, ${seeds} seeds, four arms; value lost a request against the oracle (bootstrap over seeds)`)
-console.log(table(['policy', { title: 'regret', align: 'right' }, { title: 'in the last quarter', align: 'right' }], learners.map(({ policy, regret, lateRegret }) => [policy, shown(regret, 4), shown(lateRegret, 4)])))
+console.log(
+  `Bandits in a simulated world: ${settings.rounds} requests, ${seeds} seeds, four arms; value lost a request against the oracle (bootstrap over seeds)`,
+)
+console.log(
+  table(
+    ['policy', { title: 'regret', align: 'right' }, { title: 'in the last quarter', align: 'right' }],
+    learners.map(({ policy, regret, lateRegret }) => [policy, shown(regret, 4), shown(lateRegret, 4)]),
+  ),
+)
 
 // Poison ---------------------------------------------------------------------------------------------------------------------
 
@@ -171,7 +206,13 @@ console.log('\nAn attack of 2,000 outcomes after 2,000 honest ones (bound stated
 console.log(
   table(
     ['attack', 'predictor', { title: 'shift of predicted quality', align: 'right' }, { title: 'traffic moved', align: 'right' }, 'counted'],
-    attacks.map(({ attack, predictor, shift, trafficMoved, note }) => [attack, predictor, shift.toFixed(3), `${(trafficMoved * 100).toFixed(1)} %`, note]),
+    attacks.map(({ attack, predictor, shift, trafficMoved, note }) => [
+      attack,
+      predictor,
+      shift.toFixed(3),
+      `${(trafficMoved * 100).toFixed(1)} %`,
+      note,
+    ]),
   ),
 )
 
@@ -180,11 +221,18 @@ console.log(
 const sigmas = [0.1, 0.3, 0.6, 1]
 const sales = sigmas.map((sigma) => ({ sigma, rows: auctions(sigma, 4000, seed) }))
 for (const { sigma, rows } of sales) {
-  console.log(`\nAuction simulator, judges' noise σ = ${sigma}, n = ${rows[0]?.success.n ?? 0}; cost relative to the largest agent alone, plans and judges at 4 % of the work they are for`)
+  console.log(
+    `\nAuction simulator, judges' noise σ = ${sigma}, n = ${rows[0]?.success.n ?? 0}; cost relative to the largest agent alone, plans and judges at 4 % of the work they are for`,
+  )
   console.log(
     table(
       ['chooser', { title: 'success', align: 'right' }, { title: 'cost', align: 'right' }, { title: 'use of the largest', align: 'right' }],
-      rows.map(({ chooser, success, cost, shareOfLargest }) => [chooser, shown(success), `${(cost * 100).toFixed(1)} %`, `${(shareOfLargest * 100).toFixed(1)} %`]),
+      rows.map(({ chooser, success, cost, shareOfLargest }) => [
+        chooser,
+        shown(success),
+        `${(cost * 100).toFixed(1)} %`,
+        `${(shareOfLargest * 100).toFixed(1)} %`,
+      ]),
     ),
   )
 }

@@ -40,13 +40,30 @@ const startedAt = performance.now()
 
 try {
   const train = loadLlmRouter(join(values.train, 'llmrouter_9models'))
-  const test = values.test === undefined ? undefined : loadLlmRouter(join(values.test, 'llmrouter_9models'), join(values.train, 'llmrouter_9models'))
+  const test =
+    values.test === undefined ? undefined : loadLlmRouter(join(values.test, 'llmrouter_9models'), join(values.train, 'llmrouter_9models'))
   const splits = test ? [heldOut(train, test)] : crossValidation(train.rows, 2, seed)
   const results = measure(splits, train.arms)
-  console.log(`${commandLine('bench:preference')}; seed ${seed}; ${test ? 'measured on rows of --test' : '2-fold cross-validation'}; ${usersEach * alphas.length} users a part, ${words} words each, ${askedEach} requests each; costs: ${train.notes.join('; ')}`)
-  console.log(table(['who chooses the arm', 'reward', 'of the oracle for each user'], results.map(({ label, reward, ofOracle }) => [label, shown(reward), shown(ofOracle)])))
+  console.log(
+    `${commandLine('bench:preference')}; seed ${seed}; ${test ? 'measured on rows of --test' : '2-fold cross-validation'}; ${usersEach * alphas.length} users a part, ${words} words each, ${askedEach} requests each; costs: ${train.notes.join('; ')}`,
+  )
+  console.log(
+    table(
+      ['who chooses the arm', 'reward', 'of the oracle for each user'],
+      results.map(({ label, reward, ofOracle }) => [label, shown(reward), shown(ofOracle)]),
+    ),
+  )
   if (values.json !== undefined)
-    writeReport(values.json, { command: commandLine('bench:preference'), seed, data: [...train.sources, ...(test?.sources ?? [])], settings: { usersEach, words, askedEach, alphas }, baselines: results.filter(({ baseline }) => baseline), results: results.filter(({ baseline }) => !baseline), seconds: (performance.now() - startedAt) / 1000, version: packageVersion() })
+    writeReport(values.json, {
+      command: commandLine('bench:preference'),
+      seed,
+      data: [...train.sources, ...(test?.sources ?? [])],
+      settings: { usersEach, words, askedEach, alphas },
+      baselines: results.filter(({ baseline }) => baseline),
+      results: results.filter(({ baseline }) => !baseline),
+      seconds: (performance.now() - startedAt) / 1000,
+      version: packageVersion(),
+    })
 } catch (thrown) {
   if (!(thrown instanceof DataProblem)) throw thrown
   process.stderr.write(`bench:preference: ${thrown.message}\n`)
@@ -65,7 +82,10 @@ interface User {
   readonly alpha: number
 }
 
-function measure(splits: readonly { readonly train: readonly RoutingRow[]; readonly test: readonly RoutingRow[] }[], arms: readonly string[]): readonly Result[] {
+function measure(
+  splits: readonly { readonly train: readonly RoutingRow[]; readonly test: readonly RoutingRow[] }[],
+  arms: readonly string[],
+): readonly Result[] {
   const rewards = new Map<string, number[]>()
   const oracles: number[] = []
   const add = (label: string, reward: number) => void (rewards.get(label)?.push(reward) ?? rewards.set(label, [reward]))
@@ -77,8 +97,11 @@ function measure(splits: readonly { readonly train: readonly RoutingRow[]; reado
     // Dollars on a logarithmic scale from the cheapest to the dearest answer of the training rows: a model that costs half is as much nearer wherever it stands.
     const least = Math.min(...train.flatMap(({ outcomes }) => Object.values(outcomes).map(({ usd }) => usd)))
     const costOf = (usd: number) => Math.max(0, Math.min(1, Math.log(usd / least) / Math.log(most / least)))
-    const rewardOf = (row: RoutingRow, arm: string, alpha: number) => alpha * (row.outcomes[arm]?.quality ?? 0) + (1 - alpha) * (1 - costOf(row.outcomes[arm]?.usd ?? most))
-    const users: readonly User[] = alphas.flatMap((alpha) => Array.from({ length: usersEach }, (_, at) => ({ name: `${fold}:${alpha}:${at}`, alpha })))
+    const rewardOf = (row: RoutingRow, arm: string, alpha: number) =>
+      alpha * (row.outcomes[arm]?.quality ?? 0) + (1 - alpha) * (1 - costOf(row.outcomes[arm]?.usd ?? most))
+    const users: readonly User[] = alphas.flatMap((alpha) =>
+      Array.from({ length: usersEach }, (_, at) => ({ name: `${fold}:${alpha}:${at}`, alpha })),
+    )
     const featuresOf = new Map<RoutingRow, Features>()
     const features = (row: RoutingRow) => featuresOf.get(row) ?? (featuresOf.set(row, understanding.ofText(row.text)).get(row) as Features)
     const heard = users.flatMap(({ name, alpha }) =>
@@ -100,20 +123,35 @@ function measure(splits: readonly { readonly train: readonly RoutingRow[]; reado
     const fixedOf = new Map(alphas.map((alpha) => [alpha, best(arms, (arm) => meanOf(arm, alpha))]))
     for (const { name, alpha } of users) {
       const asked = Array.from({ length: askedEach }, () => draw(test))
-      const mean = (pick: (row: RoutingRow) => string) => asked.reduce((sum, row) => sum + rewardOf(row, pick(row), alpha), 0) / asked.length
+      const mean = (pick: (row: RoutingRow) => string) =>
+        asked.reduce((sum, row) => sum + rewardOf(row, pick(row), alpha), 0) / asked.length
       const expected = (predictor: Predictor | undefined, user?: string) => (row: RoutingRow) => {
         const estimates = predictor?.predict(features(row), arms, user) ?? []
         return best(arms, (arm) => estimates[arms.indexOf(arm)]?.quality?.mean ?? 0)
       }
-      add('an arm drawn at random', mean(() => draw(arms)))
-      add('the best arm for all users', mean(() => fixed))
+      add(
+        'an arm drawn at random',
+        mean(() => draw(arms)),
+      )
+      add(
+        'the best arm for all users',
+        mean(() => fixed),
+      )
       for (const kind of bases) add(`${kind}, the same for all users`, mean(expected(shared.get(kind))))
       for (const kind of bases) add(`preference (149) over ${kind}`, mean(expected(personal.get(kind), name)))
-      add('the best arm for each α, told α and all training rows', mean(() => fixedOf.get(alpha) ?? fixed))
+      add(
+        'the best arm for each α, told α and all training rows',
+        mean(() => fixedOf.get(alpha) ?? fixed),
+      )
       oracles.push(mean((row) => best(arms, (arm) => rewardOf(row, arm, alpha))))
     }
   }
-  return [...rewards].map(([label, list]) => ({ label, baseline: !label.startsWith('preference'), reward: bootstrap(list), ofOracle: bootstrap(list, oracles) }))
+  return [...rewards].map(([label, list]) => ({
+    label,
+    baseline: !label.startsWith('preference'),
+    reward: bootstrap(list),
+    ofOracle: bootstrap(list, oracles),
+  }))
 }
 
 function best(arms: readonly string[], value: (arm: string) => number): string {
@@ -138,7 +176,13 @@ function bootstrap(list: readonly number[], of?: readonly number[]): Estimate {
     return top / bottom
   }
   const draws = Array.from({ length: 1000 }, () => ratio(() => Math.floor(random.next() * list.length))).sort((a, b) => a - b)
-  return { value: ratio((at) => at), low: draws[25] ?? NaN, high: draws[975] ?? NaN, n: list.length, method: 'percentile bootstrap of users, 95 %' }
+  return {
+    value: ratio((at) => at),
+    low: draws[25] ?? NaN,
+    high: draws[975] ?? NaN,
+    n: list.length,
+    method: 'percentile bootstrap of users, 95 %',
+  }
 }
 
 function shown({ value, low, high }: Estimate): string {

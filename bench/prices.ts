@@ -145,20 +145,22 @@ function main(): void {
     if (group) group.push(result)
     else groups.set(name, [result])
   }
-  const rows = [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, some]) => {
-    const [provider = '', flavour = ''] = name.split('\t')
-    const either = (verdict: Verdict) => count(some, ({ verdicts }) => verdicts.includes(verdict))
-    const unexplained = count(some, ({ verdicts }) => verdicts.includes('unexplained'))
-    return {
-      provider,
-      flavour,
-      entries: some.length,
-      priced: count(some, ({ entry }) => entry.price !== undefined),
-      agree: either('agrees'),
-      differ: some.length - either('agrees') - unexplained,
-      unexplained,
-    }
-  })
+  const rows = [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, some]) => {
+      const [provider = '', flavour = ''] = name.split('\t')
+      const either = (verdict: Verdict) => count(some, ({ verdicts }) => verdicts.includes(verdict))
+      const unexplained = count(some, ({ verdicts }) => verdicts.includes('unexplained'))
+      return {
+        provider,
+        flavour,
+        entries: some.length,
+        priced: count(some, ({ entry }) => entry.price !== undefined),
+        agree: either('agrees'),
+        differ: some.length - either('agrees') - unexplained,
+        unexplained,
+      }
+    })
   console.log(
     table(
       ['provider', 'flavour', number('entries'), number('priced'), number('agree'), number('case is wrong'), number('unexplained')],

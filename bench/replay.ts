@@ -14,7 +14,9 @@ import { childRandom } from '../src/statistics/index.js'
 import { commandLine, packageVersion, table, writeReport } from './report.js'
 
 const values = new Command('bench:replay')
-  .description('How fast a log replays, in which memory. A row is one request with the outcomes of five models. Takes some minutes on two quiet cores.')
+  .description(
+    'How fast a log replays, in which memory. A row is one request with the outcomes of five models. Takes some minutes on two quiet cores.',
+  )
   .option('--rows <number>', 'rows of the log, which reading and fixed policies take all of', '1000000')
   .option('--predicted <number>', 'rows decided by a predictor that was trained before', '200000')
   .option('--learned <number>', 'rows decided while learning from them', '5000')
@@ -28,7 +30,10 @@ const values = new Command('bench:replay')
   .addOption(new Option('--file <file>').hideHelp())
   .addOption(new Option('--trained <file>').hideHelp())
   .parse()
-  .opts<Record<'rows' | 'predicted' | 'learned' | 'predictors' | 'seed', string> & Partial<Record<'threads' | 'train' | 'test' | 'json' | 'part' | 'file' | 'trained', string>>>()
+  .opts<
+    Record<'rows' | 'predicted' | 'learned' | 'predictors' | 'seed', string> &
+      Partial<Record<'threads' | 'train' | 'test' | 'json' | 'part' | 'file' | 'trained', string>>
+  >()
 const seed = Number(values.seed)
 /** Wanted of the issue: rows a second, and bytes of memory. */
 const wanted = { rowsPerSecond: 50_000, megabytes: 1_000 }
@@ -75,9 +80,20 @@ async function all(): Promise<void> {
       verdictOf(count / seconds, count / cpuSeconds, peakMegabytes),
     ])
     const right = (title: string) => ({ title, align: 'right' as const })
-    process.stdout.write(`${table(['part', right('rows'), right('rows/s'), right('CPU s'), right('rows/CPU s'), right('peak MB'), right('growth MB'), '50,000 rows/s in < 1 GB'], rows)}\n`)
+    process.stdout.write(
+      `${table(['part', right('rows'), right('rows/s'), right('CPU s'), right('rows/CPU s'), right('peak MB'), right('growth MB'), '50,000 rows/s in < 1 GB'], rows)}\n`,
+    )
     if (values.json !== undefined)
-      writeReport(values.json, { command: commandLine('bench:replay'), seed, data: [], settings: { ...values, file: undefined, part: undefined }, baselines: {}, results, seconds: (performance.now() - startedAt) / 1000, version: packageVersion() })
+      writeReport(values.json, {
+        command: commandLine('bench:replay'),
+        seed,
+        data: [],
+        settings: { ...values, file: undefined, part: undefined },
+        baselines: {},
+        results,
+        seconds: (performance.now() - startedAt) / 1000,
+        version: packageVersion(),
+      })
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -95,7 +111,20 @@ function verdictOf(bySeconds: number, byCpu: number, megabytes: number): string 
 }
 
 function run(part: string, file: string, trained: string): Measured {
-  const given = ['--part', part, '--file', file, '--trained', trained, '--predicted', values.predicted, '--learned', values.learned, '--seed', values.seed]
+  const given = [
+    '--part',
+    part,
+    '--file',
+    file,
+    '--trained',
+    trained,
+    '--predicted',
+    values.predicted,
+    '--learned',
+    values.learned,
+    '--seed',
+    values.seed,
+  ]
   const threads = values.threads === undefined ? [] : ['--threads', values.threads]
   const { stdout, status } = spawnSync(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), ...given, ...threads], {
     encoding: 'utf8',
@@ -133,7 +162,12 @@ async function measure(file: string): Promise<Measured> {
   if (partKind === 'read') {
     for await (const batch of log.rows()) look((rows += batch.length))
   } else {
-    const done = await replayLog(log, { ...settings, trainFile, objectives: partKind === 'fixed' ? {} : namedObjectives, onProgress: ({ rows: at }) => look(at) })
+    const done = await replayLog(log, {
+      ...settings,
+      trainFile,
+      objectives: partKind === 'fixed' ? {} : namedObjectives,
+      onProgress: ({ rows: at }) => look(at),
+    })
     rows = done.requests
   }
   const { user, system } = process.cpuUsage(cpu)
@@ -152,11 +186,17 @@ async function measure(file: string): Promise<Measured> {
 async function writeLog(file: string, rows: number, name: string): Promise<void> {
   const random = childRandom(seed, name)
   const models = ['openai/gpt-5', 'openai/gpt-5-mini', 'anthropic/claude-haiku-4-5', 'meta/llama-3.3-70b', 'mistral/small']
-  const words = 'river city model proof integral python function history translate sentence summary table query error account value number matrix graph theorem water energy price market contract patient dose light garden music'.split(' ')
+  const words =
+    'river city model proof integral python function history translate sentence summary table query error account value number matrix graph theorem water energy price market contract patient dose light garden music'.split(
+      ' ',
+    )
   const out = createWriteStream(file)
   for (let row = 0; row < rows; row++) {
     const length = 8 + Math.floor(20 * random.next())
-    const text = Array.from({ length }, () => `${words[Math.floor(random.next() ** 2 * words.length)] ?? ''}${random.next() < 0.05 ? Math.floor(1000 * random.next()) : ''}`).join(' ')
+    const text = Array.from(
+      { length },
+      () => `${words[Math.floor(random.next() ** 2 * words.length)] ?? ''}${random.next() < 0.05 ? Math.floor(1000 * random.next()) : ''}`,
+    ).join(' ')
     const outcomes = Object.fromEntries(
       models.map((model, rank) => [
         model,
@@ -169,7 +209,10 @@ async function writeLog(file: string, rows: number, name: string): Promise<void>
         },
       ]),
     )
-    if (!out.write(`${JSON.stringify({ id: `${name}-${row}`, request: { messages: [{ role: 'user', content: `${text}?` }] }, outcomes })}\n`)) await once(out, 'drain')
+    if (
+      !out.write(`${JSON.stringify({ id: `${name}-${row}`, request: { messages: [{ role: 'user', content: `${text}?` }] }, outcomes })}\n`)
+    )
+      await once(out, 'drain')
   }
   out.end()
   await once(out, 'finish')

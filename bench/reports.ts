@@ -7,7 +7,16 @@
 import { parseArgs } from 'node:util'
 import { forecastSpending, judgeDay, type DaySpend } from '../src/ledger/index.js'
 import { toDollars, usd, type Money } from '../src/quantities/index.js'
-import { costPerSuccess, mean, median, normalDraw, seededRandom, studentQuantile, type Attempt, type Random } from '../src/statistics/index.js'
+import {
+  costPerSuccess,
+  mean,
+  median,
+  normalDraw,
+  seededRandom,
+  studentQuantile,
+  type Attempt,
+  type Random,
+} from '../src/statistics/index.js'
 import { families, type Family } from './reports/families.js'
 import { commandLine, figure, packageVersion, table, writeReport, type Column } from './report.js'
 
@@ -54,7 +63,9 @@ function foretell(family: Family, history: number): Foretold {
     const horizon = 8 + Math.floor(random.next() * 22)
     const days = Array.from({ length: history + horizon + 1 }, (_, index) => next(index + first))
     const begin = monday + first * day
-    const hours = days.flatMap((amount, index) => hourShape.map((weight, hour) => ({ at: begin + index * day + hour * 3600, usd: usd(((amount * weight) / hourSum).toFixed(9)) })))
+    const hours = days.flatMap((amount, index) =>
+      hourShape.map((weight, hour) => ({ at: begin + index * day + hour * 3600, usd: usd(((amount * weight) / hourSum).toFixed(9)) })),
+    )
     const now = begin + history * day + Math.floor(random.next() * 24) * 3600
     const to = begin + days.length * day
     const { total } = forecastSpending({ hours: hours.filter(({ at }) => at < now), now, from: now, to })
@@ -83,17 +94,45 @@ function forecasts() {
   const overall = histories.map((history) => {
     const rows = results.filter((row) => row.history === history)
     const n = sum(rows, (row) => row.n)
-    const plain = history === 1 ? '–' : percent(sum(rows, (row) => row.plainCovered), n)
-    return [String(history), String(n), percent(sum(rows, (row) => row.covered), n), percent(sum(rows, (row) => row.above), n), figure(median(rows.map(({ width }) => width))), figure(median(rows.map(({ error }) => error))), plain, figure(median(rows.map(({ plainError }) => plainError)))]
+    const plain =
+      history === 1
+        ? '–'
+        : percent(
+            sum(rows, (row) => row.plainCovered),
+            n,
+          )
+    return [
+      String(history),
+      String(n),
+      percent(
+        sum(rows, (row) => row.covered),
+        n,
+      ),
+      percent(
+        sum(rows, (row) => row.above),
+        n,
+      ),
+      figure(median(rows.map(({ width }) => width))),
+      figure(median(rows.map(({ error }) => error))),
+      plain,
+      figure(median(rows.map(({ plainError }) => plainError))),
+    ]
   })
-  print('Forecast to the end of the period: the truth lies in the 90 % interval', ['days of history', 'forecasts', 'in it', 'above it', 'width / truth', 'error', 'plain: in it', 'plain: error'], overall)
+  print(
+    'Forecast to the end of the period: the truth lies in the 90 % interval',
+    ['days of history', 'forecasts', 'in it', 'above it', 'width / truth', 'error', 'plain: in it', 'plain: error'],
+    overall,
+  )
   print(
     'The same by kind of spending, share of truths in the interval (plain)',
     ['kind', ...histories.map((history) => `${history} d`)],
-    families.map(({ name, what }) => [`${name}: ${what}`, ...histories.map((history) => {
-      const row = results.find((one) => one.family === name && one.history === history)
-      return row === undefined ? '–' : `${percent(row.covered, row.n)} (${history === 1 ? '–' : percent(row.plainCovered, row.n)})`
-    })]),
+    families.map(({ name, what }) => [
+      `${name}: ${what}`,
+      ...histories.map((history) => {
+        const row = results.find((one) => one.family === name && one.history === history)
+        return row === undefined ? '–' : `${percent(row.covered, row.n)} (${history === 1 ? '–' : percent(row.plainCovered, row.n)})`
+      }),
+    ]),
   )
   return results
 }
@@ -141,9 +180,28 @@ function anomalies() {
     const total = (of: (row: (typeof results)[number]) => number) => rows.reduce((sum, row) => sum + of(row), 0)
     const judged = total((row) => row.judged)
     const rate = (alarms: number) => (alarms === 0 ? `none in ${judged}` : `1 in ${Math.round(judged / alarms)}`)
-    return [name, String(judged), rate(total((row) => row.alarms)), ...factors.map((_, at) => percent(total((row) => row.found[at] ?? 0), total((row) => row.tried[at] ?? 0))), rate(total((row) => row.plainAlarms)), percent(total((row) => row.plainFound[1] ?? 0), total((row) => row.tried[1] ?? 0))]
+    return [
+      name,
+      String(judged),
+      rate(total((row) => row.alarms)),
+      ...factors.map((_, at) =>
+        percent(
+          total((row) => row.found[at] ?? 0),
+          total((row) => row.tried[at] ?? 0),
+        ),
+      ),
+      rate(total((row) => row.plainAlarms)),
+      percent(
+        total((row) => row.plainFound[1] ?? 0),
+        total((row) => row.tried[1] ?? 0),
+      ),
+    ]
   }
-  print('Days out of line: false alarms among usual days, and unusual days found', ['kind', 'days judged', 'false alarms', 'x3 found', 'x5 found', 'x10 found', 'plain: false alarms', 'plain: x5 found'], [...results.map((row) => line(row.family, [row])), line('all', results)])
+  print(
+    'Days out of line: false alarms among usual days, and unusual days found',
+    ['kind', 'days judged', 'false alarms', 'x3 found', 'x5 found', 'x10 found', 'plain: false alarms', 'plain: x5 found'],
+    [...results.map((row) => line(row.family, [row])), line('all', results)],
+  )
   return results
 }
 
@@ -186,7 +244,10 @@ function costs() {
       const truth = Math.exp(spread ** 2 / 2) / rate
       let [ours, byFieller, endless, byBootstrap] = [0, 0, 0, 0]
       for (let round = 0; round < rounds; round++) {
-        const attempts = Array.from({ length: n }, (): Attempt => ({ cost: Math.exp(spread * normalDraw(random)), success: random.next() < rate ? 1 : 0 }))
+        const attempts = Array.from({ length: n }, (): Attempt => ({
+          cost: Math.exp(spread * normalDraw(random)),
+          success: random.next() < rate ? 1 : 0,
+        }))
         if (covers(costPerSuccess(attempts), truth)) ours += 1
         const other = fieller(attempts)
         if (other.high === Infinity) endless += 1
@@ -199,7 +260,14 @@ function costs() {
   print(
     'Cost of a success: the truth lies in the 95 % interval (costs log-normal, spread 0.7)',
     ['attempts', 'success rate', 'ours', 'Fieller', '… without an end', 'percentile bootstrap'],
-    results.map((row) => [String(row.attempts), String(row.rate), percent(row.ours, rounds), percent(row.byFieller, rounds), percent(row.endless, rounds), percent(row.byBootstrap, rounds)]),
+    results.map((row) => [
+      String(row.attempts),
+      String(row.rate),
+      percent(row.ours, rounds),
+      percent(row.byFieller, rounds),
+      percent(row.endless, rounds),
+      percent(row.byBootstrap, rounds),
+    ]),
   )
   return results
 }
@@ -214,4 +282,17 @@ process.stdout.write(`${keys} made-up keys of each kind, seed ${seed}\n\n`)
 const results = { forecast: forecasts(), anomalies: anomalies(), costOfPass: costs() }
 process.stdout.write(`${figure((performance.now() - started) / 1000, 1)} s\n`)
 if (options.json !== undefined)
-  writeReport(options.json, { command: commandLine('bench:reports'), seed, data: [], settings: { keys }, baselines: { forecast: 'mean day times days, Student t', anomalies: 'three times the mean of seven days', costOfPass: 'Fieller; percentile bootstrap' }, results, seconds: (performance.now() - started) / 1000, version: packageVersion() })
+  writeReport(options.json, {
+    command: commandLine('bench:reports'),
+    seed,
+    data: [],
+    settings: { keys },
+    baselines: {
+      forecast: 'mean day times days, Student t',
+      anomalies: 'three times the mean of seven days',
+      costOfPass: 'Fieller; percentile bootstrap',
+    },
+    results,
+    seconds: (performance.now() - started) / 1000,
+    version: packageVersion(),
+  })

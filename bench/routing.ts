@@ -64,13 +64,17 @@ const settings = new Command('bench:routing')
 
 const started = performance.now()
 // A gateway gives up on an encoder that is late; here nothing waits, and the machine may be busy.
-const encoder = settings.dense ? keptVectors(embeddedEncoder({ maxWaiting: 100_000, batchSeconds: 3600, openSeconds: 3600 }), settings.vectors) : undefined
+const encoder = settings.dense
+  ? keptVectors(embeddedEncoder({ maxWaiting: 100_000, batchSeconds: 3600, openSeconds: 3600 }), settings.vectors)
+  : undefined
 try {
   const chosen = chosenContenders(settings.only)
   const names = settings.data ?? Object.keys(loaders)
   const results: Record<string, unknown> = {}
   const sources = []
-  console.log(`${commandLine('bench:routing')}; seed ${settings.seed}; ${settings.test ? `learned from ${settings.train}, measured on ${settings.test}` : `no --test: ${settings.folds}-fold cross-validation`}`)
+  console.log(
+    `${commandLine('bench:routing')}; seed ${settings.seed}; ${settings.test ? `learned from ${settings.train}, measured on ${settings.test}` : `no --test: ${settings.folds}-fold cross-validation`}`,
+  )
   for (const name of names) {
     const load = loaders[name]
     if (!load) throw new DataProblem(`There is no data set "${name}"; there are ${Object.keys(loaders).join(', ')}.`)
@@ -88,10 +92,21 @@ try {
   }
   if (settings.json !== undefined) {
     const { json: _file, ...kept } = settings
-    writeReport(settings.json, { command: commandLine('bench:routing'), seed: settings.seed, data: sources, settings: kept, baselines: chosen.filter(({ baseline }) => baseline), results, seconds: (performance.now() - started) / 1000, version: packageVersion() })
+    writeReport(settings.json, {
+      command: commandLine('bench:routing'),
+      seed: settings.seed,
+      data: sources,
+      settings: kept,
+      baselines: chosen.filter(({ baseline }) => baseline),
+      results,
+      seconds: (performance.now() - started) / 1000,
+      version: packageVersion(),
+    })
   }
 } catch (thrown) {
-  process.stderr.write(`bench:routing: ${thrown instanceof DataProblem ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
+  process.stderr.write(
+    `bench:routing: ${thrown instanceof DataProblem ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}\n`,
+  )
   process.exitCode = 1
 } finally {
   await encoder?.close()
@@ -101,22 +116,44 @@ function chosenContenders(labels: readonly string[] | undefined): readonly Conte
   if (labels === undefined) return contenders
   return labels.map((label) => {
     const found = contenders.find((contender) => contender.label === label)
-    if (!found) throw new DataProblem(`There is no router "${label}"; there are ${contenders.map((contender) => contender.label).join(', ')}.`)
+    if (!found)
+      throw new DataProblem(`There is no router "${label}"; there are ${contenders.map((contender) => contender.label).join(', ')}.`)
     return found
   })
 }
 
-async function measure(train: RoutingProblem, test: RoutingProblem | undefined, dense: Encoder | undefined, chosen: readonly Contender[]): Promise<unknown> {
-  const splits = (test ? [heldOut(train, test)] : crossValidation(train.rows, settings.folds, settings.seed)).map((split) => judgeable(split, train.arms))
+async function measure(
+  train: RoutingProblem,
+  test: RoutingProblem | undefined,
+  dense: Encoder | undefined,
+  chosen: readonly Contender[],
+): Promise<unknown> {
+  const splits = (test ? [heldOut(train, test)] : crossValidation(train.rows, settings.folds, settings.seed)).map((split) =>
+    judgeable(split, train.arms),
+  )
   const rows = splits.flatMap((split) => split.test)
   const unjudged = (test ?? train).rows.length - rows.length
-  if (rows.length === 0) throw new DataProblem(`no row has an outcome of every arm that was learned (${train.arms.join(', ')}), so none can be measured on.`)
+  if (rows.length === 0)
+    throw new DataProblem(`no row has an outcome of every arm that was learned (${train.arms.join(', ')}), so none can be measured on.`)
   const played: (readonly Played[])[] = []
-  for (const split of splits) played.push(play(await understand(split, settings.told, dense), train.arms, train.pair, settings.seed, chosen))
+  for (const split of splits)
+    played.push(play(await understand(split, settings.told, dense), train.arms, train.pair, settings.seed, chosen))
   const merged = chosen.map((_, at) => merge(played.map((all) => all[at] as Played)))
-  const notes = [...train.notes, settings.told ? 'categories of measured rows told' : 'measured rows carry no category', dense ? 'with the embedded encoder' : 'no encoder', ...(unjudged > 0 ? [`${unjudged} rows not measured on: they lack an arm's outcome`] : [])]
+  const notes = [
+    ...train.notes,
+    settings.told ? 'categories of measured rows told' : 'measured rows carry no category',
+    dense ? 'with the embedded encoder' : 'no encoder',
+    ...(unjudged > 0 ? [`${unjudged} rows not measured on: they lack an arm's outcome`] : []),
+  ]
   console.log(`\n## ${train.name}: ${rows.length} rows, ${train.arms.length} arms; ${notes.join('; ')}`)
-  return train.pair ? pairReport(rows, train.pair, merged) : curveReport(rows, splits.map(({ train: learned, test: judged }) => ({ learned, judged })), train.arms, merged)
+  return train.pair
+    ? pairReport(rows, train.pair, merged)
+    : curveReport(
+        rows,
+        splits.map(({ train: learned, test: judged }) => ({ learned, judged })),
+        train.arms,
+        merged,
+      )
 }
 
 function merge(parts: readonly Played[]): Played {
@@ -130,8 +167,14 @@ function merge(parts: readonly Played[]): Played {
     label: first.label,
     // As shares of the part's own rows: each part's router sends the same share to the strong arm, whatever the level of its scores.
     gains: joined(({ gains }) => shares(gains)),
-    points: first.points.map((_, at) => ({ quality: joined(({ points }) => points[at]?.quality ?? new Float64Array(0)), usd: joined(({ points }) => points[at]?.usd ?? new Float64Array(0)) })),
-    expected: first.expected.map((_, at) => ({ quality: weighted(({ expected }) => expected[at]?.quality ?? 0), reference: weighted(({ expected }) => expected[at]?.reference ?? 0) })),
+    points: first.points.map((_, at) => ({
+      quality: joined(({ points }) => points[at]?.quality ?? new Float64Array(0)),
+      usd: joined(({ points }) => points[at]?.usd ?? new Float64Array(0)),
+    })),
+    expected: first.expected.map((_, at) => ({
+      quality: weighted(({ expected }) => expected[at]?.quality ?? 0),
+      reference: weighted(({ expected }) => expected[at]?.reference ?? 0),
+    })),
     calibration: parts.flatMap(({ calibration }) => calibration),
     trainSeconds: parts.reduce((sum, { trainSeconds }) => sum + trainSeconds, 0),
   }
@@ -156,8 +199,25 @@ function pairReport(rows: readonly RoutingRow[], { weak, strong }: { weak: strin
   ]
   const share = (arm: string) => rows.reduce((sum, { outcomes }) => sum + (outcomes[arm]?.quality ?? 0), 0) / rows.length
   console.log(`always ${weak} (cheapest): ${figure(share(weak), 3)}; always ${strong} (best single): ${figure(share(strong), 3)}\n`)
-  const results = scored.map(({ label, scores, played }) => ({ label, ...pairEstimates(gains, ranking(scores, settings.seed), settings.seed), calibration: played && calibrationError(played.calibration), trainCpuSeconds: played?.trainSeconds }))
-  console.log(table(['router', 'APGR', 'CPT(50)', 'CPT(80)', 'calibration error', 'training, CPU s'], results.map(({ label, apgr, cpt50, cpt80, calibration, trainCpuSeconds }) => [label, withInterval(apgr), withInterval(cpt50), withInterval(cpt80), figure(calibration, 3), figure(trainCpuSeconds, 1)])))
+  const results = scored.map(({ label, scores, played }) => ({
+    label,
+    ...pairEstimates(gains, ranking(scores, settings.seed), settings.seed),
+    calibration: played && calibrationError(played.calibration),
+    trainCpuSeconds: played?.trainSeconds,
+  }))
+  console.log(
+    table(
+      ['router', 'APGR', 'CPT(50)', 'CPT(80)', 'calibration error', 'training, CPU s'],
+      results.map(({ label, apgr, cpt50, cpt80, calibration, trainCpuSeconds }) => [
+        label,
+        withInterval(apgr),
+        withInterval(cpt50),
+        withInterval(cpt80),
+        figure(calibration, 3),
+        figure(trainCpuSeconds, 1),
+      ]),
+    ),
+  )
   return results
 }
 
@@ -168,25 +228,43 @@ function hindsight(rows: readonly RoutingRow[], weak: string, strong: string): r
     { label: 'length of the weak answer, in hindsight', lengths: tokens(weak) },
     { label: 'length of the strong answer, in hindsight', lengths: tokens(strong) },
   ]
-  return told.filter(({ lengths }) => lengths.every(Number.isFinite)).map(({ label, lengths }) => ({ label, scores: Float64Array.from(lengths) }))
+  return told
+    .filter(({ lengths }) => lengths.every(Number.isFinite))
+    .map(({ label, lengths }) => ({ label, scores: Float64Array.from(lengths) }))
 }
 
-function curveReport(rows: readonly RoutingRow[], splits: readonly { learned: readonly RoutingRow[]; judged: readonly RoutingRow[] }[], arms: readonly string[], merged: readonly Played[]): unknown {
+function curveReport(
+  rows: readonly RoutingRow[],
+  splits: readonly { learned: readonly RoutingRow[]; judged: readonly RoutingRow[] }[],
+  arms: readonly string[],
+  merged: readonly Played[],
+): unknown {
   const fixed = (pick: (learned: readonly RoutingRow[]) => string): Point => {
     const parts = splits.map(({ learned, judged }) => {
       const arm = pick(learned)
       return pointOf(judged, () => arm)
     })
-    return { quality: Float64Array.from(parts.flatMap(({ quality }) => [...quality])), usd: Float64Array.from(parts.flatMap(({ usd }) => [...usd])) }
+    return {
+      quality: Float64Array.from(parts.flatMap(({ quality }) => [...quality])),
+      usd: Float64Array.from(parts.flatMap(({ usd }) => [...usd])),
+    }
   }
   const reference = fixed((learned) => bestOn(learned, arms))
   const cheapest = fixed((learned) => cheapestOn(learned, arms))
   const random = seededRandom(settings.seed)
   const drawn = pointOf(rows, () => arms[Math.floor(random.next() * arms.length)] ?? '')
-  const oracle = pointOf(rows, (row) => arms.reduce((best, arm) => (better(rows[row]?.outcomes[arm], rows[row]?.outcomes[best]) ? arm : best)))
+  const oracle = pointOf(rows, (row) =>
+    arms.reduce((best, arm) => (better(rows[row]?.outcomes[arm], rows[row]?.outcomes[best]) ? arm : best)),
+  )
   const cut = [...rows.map(({ text }) => text.length)].sort((a, b) => a - b)
   const [cheap, best] = [cheapestOn(rows, arms), bestOn(rows, arms)]
-  const byLength = Array.from({ length: 11 }, (_, share) => pointOf(rows, (row) => ((rows[row]?.text.length ?? 0) >= (cut[Math.min(cut.length - 1, Math.floor((share / 10) * cut.length))] ?? Infinity) || share === 0 ? best : cheap)))
+  const byLength = Array.from({ length: 11 }, (_, share) =>
+    pointOf(rows, (row) =>
+      (rows[row]?.text.length ?? 0) >= (cut[Math.min(cut.length - 1, Math.floor((share / 10) * cut.length))] ?? Infinity) || share === 0
+        ? best
+        : cheap,
+    ),
+  )
   const contestants = [
     { label: 'random', points: [drawn] },
     { label: 'always cheapest', points: [cheapest] },
@@ -199,10 +277,26 @@ function curveReport(rows: readonly RoutingRow[], splits: readonly { learned: re
     const curve = curveEstimates(contestant.points, reference, settings.seed)
     const alone = contestant.points.at(contestant.label === 'oracle' ? 0 : -1) as Point
     const chosen = 'expected' in contestant ? equalByExpectation(contestant) : undefined
-    return { label: contestant.label, ...curve, qualityAlone: pairedEstimates(alone, reference, settings.seed), chosen: chosen && { relativeLambda: chosen.relativeLambda, ...pairedEstimates(chosen.point, reference, settings.seed) } }
+    return {
+      label: contestant.label,
+      ...curve,
+      qualityAlone: pairedEstimates(alone, reference, settings.seed),
+      chosen: chosen && { relativeLambda: chosen.relativeLambda, ...pairedEstimates(chosen.point, reference, settings.seed) },
+    }
   })
-  const shown = results.map(({ label, area, qualityAtCost, saving, savingAt1, savingAt3, qualityAlone, chosen }) => [label, withInterval(area), withInterval(qualityAtCost), withInterval(qualityAlone.quality), withInterval(saving), withInterval(savingAt1), withInterval(savingAt3), chosen ? `${withInterval(chosen.saving)} at ${withInterval(chosen.difference)}` : '–'])
-  console.log(`\n${table(['router', 'area of the curve', 'quality at ≤ best single\'s cost', 'quality alone (λ = ∞)', 'saving at equal quality, on the curve', 'at 1 point less', 'at 3 points less', 'saving, λ by its own expectation: at what difference of quality'], shown)}`)
+  const shown = results.map(({ label, area, qualityAtCost, saving, savingAt1, savingAt3, qualityAlone, chosen }) => [
+    label,
+    withInterval(area),
+    withInterval(qualityAtCost),
+    withInterval(qualityAlone.quality),
+    withInterval(saving),
+    withInterval(savingAt1),
+    withInterval(savingAt3),
+    chosen ? `${withInterval(chosen.saving)} at ${withInterval(chosen.difference)}` : '–',
+  ])
+  console.log(
+    `\n${table(['router', 'area of the curve', "quality at ≤ best single's cost", 'quality alone (λ = ∞)', 'saving at equal quality, on the curve', 'at 1 point less', 'at 3 points less', 'saving, λ by its own expectation: at what difference of quality'], shown)}`,
+  )
   return results
 }
 
@@ -230,6 +324,7 @@ function whole(text: string): number {
 
 function threeNumbers(text: string): readonly [number, number, number] {
   const [a, b, c, ...more] = text.split(/[:,]/).map(Number)
-  if (!(a && b && c && a > 0 && b > 0 && c > 0) || more.length > 0) throw new InvalidArgumentError('expected three numbers above 0, such as 1:3:8.')
+  if (!(a && b && c && a > 0 && b > 0 && c > 0) || more.length > 0)
+    throw new InvalidArgumentError('expected three numbers above 0, such as 1:3:8.')
   return [a, b, c]
 }

@@ -28,7 +28,17 @@ const settings = new Command('bench:simulated')
 const started = performance.now()
 const request = (stream: boolean): Request => ({
   model: 'any',
-  messages: [{ role: 'user', parts: [{ type: 'text', text: 'How many of the numbers below a thousand are the sum of two squares? Think, then say "The answer is" and the number.' }] }],
+  messages: [
+    {
+      role: 'user',
+      parts: [
+        {
+          type: 'text',
+          text: 'How many of the numbers below a thousand are the sum of two squares? Think, then say "The answer is" and the number.',
+        },
+      ],
+    },
+  ],
   stream,
   paths: {},
   extra: [],
@@ -41,7 +51,8 @@ const typical: SimulatedModel = {
   price: { input: 0.1, output: 0.4 },
   text: (answer) => `${'One case after the other is looked at, and counted. '.repeat(14)}The answer is ${answer}.`,
 }
-const world = (question: number, model = typical, seed = settings.seed) => simulatedEnvironment({ models: { m: model }, question: { id: `q${question}` }, seed })
+const world = (question: number, model = typical, seed = settings.seed) =>
+  simulatedEnvironment({ models: { m: model }, question: { id: `q${question}` }, seed })
 
 console.log(`Simulated worlds, seed ${settings.seed}`)
 
@@ -56,7 +67,8 @@ async function* nothing(): AsyncGenerator<Delta, undefined> {
 
 async function inWaves(calls: number, together: number, call: (index: number) => Promise<unknown>): Promise<number> {
   const { user, system } = process.cpuUsage()
-  for (let first = 0; first < calls; first += together) await Promise.all(Array.from({ length: Math.min(together, calls - first) }, (_, index) => call(first + index)))
+  for (let first = 0; first < calls; first += together)
+    await Promise.all(Array.from({ length: Math.min(together, calls - first) }, (_, index) => call(first + index)))
   const after = process.cpuUsage()
   return calls / ((after.user - user + after.system - system) / 1e6)
 }
@@ -72,16 +84,34 @@ function simulatedCalls(stream: boolean): (index: number) => Promise<void> {
 const throughput: { readonly name: string; readonly callsPerCpuSecond: number }[] = []
 const lines = [
   { name: 'baseline: an async generator that gives nothing', calls: settings.calls, scale: 1, call: () => finish(nothing()) },
-  { name: 'whole answers, one call at a time', calls: settings.calls / CALLS_A_QUESTION, scale: CALLS_A_QUESTION, call: simulatedCalls(false) },
-  { name: 'streamed answers of 200 tokens, one call at a time', calls: settings.calls / CALLS_A_QUESTION / 4, scale: CALLS_A_QUESTION, call: simulatedCalls(true) },
+  {
+    name: 'whole answers, one call at a time',
+    calls: settings.calls / CALLS_A_QUESTION,
+    scale: CALLS_A_QUESTION,
+    call: simulatedCalls(false),
+  },
+  {
+    name: 'streamed answers of 200 tokens, one call at a time',
+    calls: settings.calls / CALLS_A_QUESTION / 4,
+    scale: CALLS_A_QUESTION,
+    call: simulatedCalls(true),
+  },
 ]
 for (const { name, calls, scale, call } of lines) {
   await inWaves(Math.ceil(calls / 10), 1, call)
   throughput.push({ name, callsPerCpuSecond: scale * (await inWaves(Math.ceil(calls), 1, call)) })
 }
 const many = simulatedEnvironment({ models: { m: typical }, question: { id: 'many' }, seed: settings.seed })
-throughput.push({ name: 'whole answers, 1,000 calls at the same virtual time', callsPerCpuSecond: await inWaves(settings.calls, 1_000, () => finish(many.call('m', request(false)))) })
-console.log(`\n${table(['calls', { title: 'calls a second of CPU', align: 'right' }], throughput.map(({ name, callsPerCpuSecond }) => [name, Math.round(callsPerCpuSecond).toLocaleString('en-US')]))}`)
+throughput.push({
+  name: 'whole answers, 1,000 calls at the same virtual time',
+  callsPerCpuSecond: await inWaves(settings.calls, 1_000, () => finish(many.call('m', request(false)))),
+})
+console.log(
+  `\n${table(
+    ['calls', { title: 'calls a second of CPU', align: 'right' }],
+    throughput.map(({ name, callsPerCpuSecond }) => [name, Math.round(callsPerCpuSecond).toLocaleString('en-US')]),
+  )}`,
+)
 
 // The same seed, the same everything. -----------------------------------------------------------------------------------------
 
@@ -92,10 +122,17 @@ async function fingerprint(order: 'in turn' | 'one model first' | 'all at once',
   const hash = createHash('sha256')
   for (let question = 0; question < 100; question++) {
     const env = simulatedEnvironment({ models: pair, question: { id: `q${question}` }, seed, correlation: 0.5 })
-    const slots = Array.from({ length: 16 }, (_, index) => (order === 'one model first' ? (index < 8 ? 'a' : 'b') : index % 2 === 0 ? 'a' : 'b'))
+    const slots = Array.from({ length: 16 }, (_, index) =>
+      order === 'one model first' ? (index < 8 ? 'a' : 'b') : index % 2 === 0 ? 'a' : 'b',
+    )
     const said: Record<string, string[]> = { a: [], b: [] }
-    const told = (model: string) => finish(env.call(model, request(false))).then((completion) => `${completion?.callId} ${JSON.stringify(completion?.answer)}`, (thrown: Error) => thrown.message)
-    if (order === 'all at once') for (const [index, text] of (await Promise.all(slots.map(told))).entries()) said[slots[index] ?? '']?.push(text)
+    const told = (model: string) =>
+      finish(env.call(model, request(false))).then(
+        (completion) => `${completion?.callId} ${JSON.stringify(completion?.answer)}`,
+        (thrown: Error) => thrown.message,
+      )
+    if (order === 'all at once')
+      for (const [index, text] of (await Promise.all(slots.map(told))).entries()) said[slots[index] ?? '']?.push(text)
     else for (const model of slots) said[model]?.push(await told(model))
     // A whole reply holds the virtual second at which it was made, which depends on the order, as it should.
     hash.update(JSON.stringify(said).replace(/\\"created\\":\d+/g, ''))
@@ -106,7 +143,9 @@ const orders = ['in turn', 'one model first', 'all at once'] as const
 const prints = await Promise.all([...orders, 'in turn' as const].map((order) => fingerprint(order)))
 const otherSeed = await fingerprint('in turn', settings.seed + 1)
 const same = new Set(prints).size === 1 && otherSeed !== prints[0]
-console.log(`\nThe same seed gives the same: ${same ? 'yes' : 'NO'} (1,600 calls in turn, again, one model first, all at once: ${[...new Set(prints)].join(', ')}; another seed: ${otherSeed})`)
+console.log(
+  `\nThe same seed gives the same: ${same ? 'yes' : 'NO'} (1,600 calls in turn, again, one model first, all at once: ${[...new Set(prints)].join(', ')}; another seed: ${otherSeed})`,
+)
 if (!same) process.exitCode = 1
 
 // Coverage. -------------------------------------------------------------------------------------------------------------------
@@ -118,11 +157,18 @@ const laws = [
   { alpha: 0.4, beta: 1.6 },
   { alpha: 1, beta: 4, solvable: 0.7 },
 ]
-const curves: { readonly law: (typeof laws)[number]; readonly samples: number; readonly closed: number; readonly shared: number; readonly measured: Estimate }[] = []
+const curves: {
+  readonly law: (typeof laws)[number]
+  readonly samples: number
+  readonly closed: number
+  readonly shared: number
+  readonly measured: Estimate
+}[] = []
 for (const [index, law] of laws.entries()) {
   const { alpha, beta, solvable = 1 } = law
   const solvedAt: number[] = []
-  for (let question = 0; question < settings.questions; question++) solvedAt.push(await firstRight(world(question + index * settings.questions, { success: law }), Math.max(...SAMPLES)))
+  for (let question = 0; question < settings.questions; question++)
+    solvedAt.push(await firstRight(world(question + index * settings.questions, { success: law }), Math.max(...SAMPLES)))
   for (const samples of SAMPLES) {
     const solved = solvedAt.filter((at) => at <= samples).length
     const { low, high } = shareInterval(solved, settings.questions)
@@ -135,16 +181,36 @@ for (const [index, law] of laws.entries()) {
     })
   }
 }
-const lawName = ({ alpha, beta, solvable }: (typeof laws)[number]) => `Beta(${alpha}, ${beta})${solvable === undefined ? '' : `, ${solvable} solvable`}`
+const lawName = ({ alpha, beta, solvable }: (typeof laws)[number]) =>
+  `Beta(${alpha}, ${beta})${solvable === undefined ? '' : `, ${solvable} solvable`}`
 console.log(
   `\nCoverage: share of ${settings.questions} questions of which one of N samples is right\n${table(
-    ['sampler', ...['N', 'closed form', 'measured', '95 % interval', 'if all had one p'].map((title) => ({ title, align: 'right' as const }))],
-    curves.map(({ law, samples, closed, shared, measured: { value, low, high } }) => [lawName(law), samples, figure(closed, 3), figure(value, 3), `${figure(low, 3)}–${figure(high, 3)}`, figure(shared, 3)]),
+    [
+      'sampler',
+      ...['N', 'closed form', 'measured', '95 % interval', 'if all had one p'].map((title) => ({ title, align: 'right' as const })),
+    ],
+    curves.map(({ law, samples, closed, shared, measured: { value, low, high } }) => [
+      lawName(law),
+      samples,
+      figure(closed, 3),
+      figure(value, 3),
+      `${figure(low, 3)}–${figure(high, 3)}`,
+      figure(shared, 3),
+    ]),
   )}`,
 )
 const inside = curves.filter(({ closed, measured: { low, high } }) => closed >= low && closed <= high).length
-const worst = (of: (curve: (typeof curves)[number]) => number) => Math.max(...curves.map((curve) => Math.abs(of(curve) - curve.measured.value)))
-console.log(`The closed form lies in ${inside} of ${curves.length} intervals (the points of a curve go together). Largest error: closed form ${figure(worst(({ closed }) => closed), 3)}, one p for all ${figure(worst(({ shared }) => shared), 3)}.`)
+const worst = (of: (curve: (typeof curves)[number]) => number) =>
+  Math.max(...curves.map((curve) => Math.abs(of(curve) - curve.measured.value)))
+console.log(
+  `The closed form lies in ${inside} of ${curves.length} intervals (the points of a curve go together). Largest error: closed form ${figure(
+    worst(({ closed }) => closed),
+    3,
+  )}, one p for all ${figure(
+    worst(({ shared }) => shared),
+    3,
+  )}.`,
+)
 
 // Declared and measured. --------------------------------------------------------------------------------------------------------
 
@@ -155,7 +221,10 @@ for (const [what, share, answer, good] of [
   ['judge: right answers held to be right', judge.sensitivity, judging.truth, 'Score: 9'],
   ['judge: wrong answers held to be wrong', judge.specificity, judging.question.wrong(0), 'Score: 2'],
 ] as const) {
-  const asked: Request = { ...request(false), messages: [{ role: 'user', parts: [{ type: 'text', text: `Judge this: the answer is ${answer}.` }] }] }
+  const asked: Request = {
+    ...request(false),
+    messages: [{ role: 'user', parts: [{ type: 'text', text: `Judge this: the answer is ${answer}.` }] }],
+  }
   let hits = 0
   for (let call = 0; call < settings.questions; call++) if (textOf(await finish(judging.call('m', asked))) === good) hits++
   declared.push({ what, declared: share, measured: shareOf(hits, settings.questions) })
@@ -167,18 +236,37 @@ declared.push({ what: 'calls that fail', declared: 0.2, measured: shareOf(failur
 const logistic: SimulatedModel = { success: { skill: 1, slope: 2 } }
 const mild = simulatedEnvironment({ models: { m: logistic }, question: { id: 'mild', difficulty: 0.5 }, seed: settings.seed })
 let right = 0
-for (let call = 0; call < settings.questions; call++) right += mild.qualityOf((await finish(mild.call('m', request(false)))) ?? { callId: '' }) ?? 0
-declared.push({ what: 'right at skill 1, slope 2, difficulty 0.5', declared: 1 / (1 + Math.exp(-1)), measured: shareOf(right, settings.questions) })
+for (let call = 0; call < settings.questions; call++)
+  right += mild.qualityOf((await finish(mild.call('m', request(false)))) ?? { callId: '' }) ?? 0
+declared.push({
+  what: 'right at skill 1, slope 2, difficulty 0.5',
+  declared: 1 / (1 + Math.exp(-1)),
+  measured: shareOf(right, settings.questions),
+})
 const together = Array.from({ length: settings.questions }, (_, index) => {
-  const env = simulatedEnvironment({ models: { a: { success: { alpha: 1, beta: 1 } }, b: { success: { alpha: 1, beta: 1 } } }, question: { id: `q${index}` }, seed: settings.seed, correlation: 0.6 })
+  const env = simulatedEnvironment({
+    models: { a: { success: { alpha: 1, beta: 1 } }, b: { success: { alpha: 1, beta: 1 } } },
+    question: { id: `q${index}` },
+    seed: settings.seed,
+    correlation: 0.6,
+  })
   return [env.successOf('a'), env.successOf('b')] as const
 })
 // Of a Gaussian copula with uniform margins: 6/π · asin(ρ/2).
-declared.push({ what: 'correlation of two models’ p at ρ = 0.6, uniform p', declared: (6 / Math.PI) * Math.asin(0.3), measured: correlation(together) })
+declared.push({
+  what: 'correlation of two models’ p at ρ = 0.6, uniform p',
+  declared: (6 / Math.PI) * Math.asin(0.3),
+  measured: correlation(together),
+})
 console.log(
   `\n${table(
     ['parameter', ...['declared', 'measured', '95 % interval'].map((title) => ({ title, align: 'right' as const }))],
-    declared.map(({ what, declared: wanted, measured: { value, low, high } }) => [what, figure(wanted, 3), figure(value, 3), `${figure(low, 3)}–${figure(high, 3)}`]),
+    declared.map(({ what, declared: wanted, measured: { value, low, high } }) => [
+      what,
+      figure(wanted, 3),
+      figure(value, 3),
+      `${figure(low, 3)}–${figure(high, 3)}`,
+    ]),
   )}`,
 )
 
@@ -188,8 +276,16 @@ if (settings.json !== undefined)
     seed: settings.seed,
     data: [],
     settings: { calls: settings.calls, questions: settings.questions },
-    baselines: { throughput: throughput.slice(0, 1), onePForAll: curves.map(({ law, samples, shared }) => ({ law, samples, coverage: shared })) },
-    results: { throughput: throughput.slice(1), deterministic: same, coverage: curves.map(({ law, samples, closed, measured }) => ({ law, samples, closed, measured })), declared },
+    baselines: {
+      throughput: throughput.slice(0, 1),
+      onePForAll: curves.map(({ law, samples, shared }) => ({ law, samples, coverage: shared })),
+    },
+    results: {
+      throughput: throughput.slice(1),
+      deterministic: same,
+      coverage: curves.map(({ law, samples, closed, measured }) => ({ law, samples, closed, measured })),
+      declared,
+    },
     seconds: (performance.now() - started) / 1000,
     version: packageVersion(),
   })
@@ -225,7 +321,13 @@ function correlation(pairs: readonly (readonly [number, number])[]): Estimate {
   const moment = (of: (x: number, y: number) => number) => mean(pairs.map(([x, y]) => of(x - a, y - b)))
   const value = moment((x, y) => x * y) / Math.sqrt(moment((x) => x * x) * moment((_x, y) => y * y))
   const margin = 1.959964 / Math.sqrt(pairs.length - 3)
-  return { value, low: Math.tanh(Math.atanh(value) - margin), high: Math.tanh(Math.atanh(value) + margin), n: pairs.length, method: "Fisher's z, 95 %" }
+  return {
+    value,
+    low: Math.tanh(Math.atanh(value) - margin),
+    high: Math.tanh(Math.atanh(value) + margin),
+    n: pairs.length,
+    method: "Fisher's z, 95 %",
+  }
 }
 
 function whole(text: string): number {

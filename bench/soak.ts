@@ -20,10 +20,22 @@ const mix: readonly { readonly name: string; readonly share: number; run(subject
   { name: 'slow stream', share: 1, run: (subject) => call(subject, { body: { ...chat(subject, streamed), model: 'mock-drip-2' } }) },
   { name: 'caller leaves a stream', share: 2, run: leaveStream },
   { name: 'caller leaves at once', share: 1, run: leaveAtOnce },
-  { name: 'upstream cuts the stream', share: 1, run: (subject) => call(subject, { body: { ...chat(subject, streamed), model: 'mock-cut' } }) },
+  {
+    name: 'upstream cuts the stream',
+    share: 1,
+    run: (subject) => call(subject, { body: { ...chat(subject, streamed), model: 'mock-cut' } }),
+  },
   { name: 'malformed JSON', share: 1, run: (subject) => call(subject, { body: Buffer.from('{"model":') }) },
-  { name: 'unknown model', share: 1, run: (subject) => call(subject, { body: { ...chat(subject), model: `nowhere/model-${Math.random()}` } }) },
-  { name: 'wrong key', share: 1, run: (subject) => call(subject, { body: chat(subject), headers: { authorization: `Bearer sk-wrong-${Math.random()}` } }) },
+  {
+    name: 'unknown model',
+    share: 1,
+    run: (subject) => call(subject, { body: { ...chat(subject), model: `nowhere/model-${Math.random()}` } }),
+  },
+  {
+    name: 'wrong key',
+    share: 1,
+    run: (subject) => call(subject, { body: chat(subject), headers: { authorization: `Bearer sk-wrong-${Math.random()}` } }),
+  },
 ]
 
 async function leaveStream(subject: Subject): Promise<Answer> {
@@ -67,7 +79,13 @@ async function main(): Promise<number> {
     // Cut streams are part of the mix: without this their deployment would rest, and the path would hardly be walked.
     const bursar = await startBursar(upstream.url, { config: { cooldown: { after_faults: 1_000, seconds: 0.05 } } })
     children.push(bursar)
-    const subject: Subject = { name: 'bursar', url: bursar.url, headers: { authorization: `Bearer ${benchKey}` }, model: 'mock', hasKeys: true }
+    const subject: Subject = {
+      name: 'bursar',
+      url: bursar.url,
+      headers: { authorization: `Bearer ${benchKey}` },
+      model: 'mock',
+      hasKeys: true,
+    }
 
     let stopping = false
     const counts = new Map<string, number>()
@@ -93,7 +111,8 @@ async function main(): Promise<number> {
     for (let elapsed = 0; elapsed < minutes * 60; elapsed = (performance.now() - measuredFrom) / 1_000) {
       resident.push({ seconds: elapsed, value: residentMb(bursar.pid) })
       heap.push({ seconds: elapsed, value: await heapMb(subject) })
-      if (resident.length % 60 === 1) say(`${figure(elapsed / 60, 1)} min: resident ${figure(resident.at(-1)?.value, 0)} MB, heap ${figure(heap.at(-1)?.value, 0)} MB`)
+      if (resident.length % 60 === 1)
+        say(`${figure(elapsed / 60, 1)} min: resident ${figure(resident.at(-1)?.value, 0)} MB, heap ${figure(heap.at(-1)?.value, 0)} MB`)
       await sleep(1_000)
     }
     const cpu = (cpuSeconds(bursar.pid) - cpuFrom) / ((performance.now() - measuredFrom) / 1_000)
@@ -101,13 +120,33 @@ async function main(): Promise<number> {
     await Promise.all(workers)
 
     const perTenMinutes = 600
-    const results = { resident: growth(resident, windowSeconds(minutes), perTenMinutes, 'middle'), heap: growth(heap, windowSeconds(minutes), perTenMinutes, 'lowest') }
+    const results = {
+      resident: growth(resident, windowSeconds(minutes), perTenMinutes, 'middle'),
+      heap: growth(heap, windowSeconds(minutes), perTenMinutes, 'lowest'),
+    }
     const requests = [...counts.values()].reduce((sum, one) => sum + one, 0)
-    console.log(`\n${table(['what', { title: 'times', align: 'right' }], [...counts].sort((a, b) => a[0].localeCompare(b[0])))}\n`)
+    console.log(
+      `\n${table(
+        ['what', { title: 'times', align: 'right' }],
+        [...counts].sort((a, b) => a[0].localeCompare(b[0])),
+      )}\n`,
+    )
     console.log(
       table(
-        ['memory', { title: 'from MB', align: 'right' }, { title: 'to MB', align: 'right' }, { title: 'growth MB/10 min', align: 'right' }, '95 %', 'verdict'],
-        ([['resident', resident, results.resident], ['heap after collection', heap, results.heap]] as const).map(([name, readings, trend]) => [
+        [
+          'memory',
+          { title: 'from MB', align: 'right' },
+          { title: 'to MB', align: 'right' },
+          { title: 'growth MB/10 min', align: 'right' },
+          '95 %',
+          'verdict',
+        ],
+        (
+          [
+            ['resident', resident, results.resident],
+            ['heap after collection', heap, results.heap],
+          ] as const
+        ).map(([name, readings, trend]) => [
           name,
           figure(readings[0]?.value, 0),
           figure(readings.at(-1)?.value, 0),

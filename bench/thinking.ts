@@ -12,7 +12,21 @@ import { commandLine, figure, packageVersion, table, writeReport, type DataSourc
 import { taskGains, textOnlyScores } from './thinking/baselines.js'
 import { measureCutting, roundTraces, singleTraces, type CutResult, type Trace } from './thinking/cutting.js'
 import { measureEffort } from './thinking/effort.js'
-import { fixedRun, gateOf, itemsOf, pricesFor, rankedRuns, runGate, summarise, trainedGates, variants, type Item, type Run, type Summary, type TrainedGates } from './thinking/gate.js'
+import {
+  fixedRun,
+  gateOf,
+  itemsOf,
+  pricesFor,
+  rankedRuns,
+  runGate,
+  summarise,
+  trainedGates,
+  variants,
+  type Item,
+  type Run,
+  type Summary,
+  type TrainedGates,
+} from './thinking/gate.js'
 
 interface Settings {
   readonly train: string
@@ -38,7 +52,9 @@ const asked = 0.4
 try {
   await bench()
 } catch (thrown) {
-  process.stderr.write(`bench:thinking: ${thrown instanceof DataProblem ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
+  process.stderr.write(
+    `bench:thinking: ${thrown instanceof DataProblem ? thrown.message : thrown instanceof Error ? thrown.stack : String(thrown)}\n`,
+  )
   process.exitCode = 1
 }
 
@@ -53,18 +69,36 @@ async function bench(): Promise<void> {
   const train = itemsOf(trainTable.rows)
   const testTable = settings.test === undefined ? undefined : loadBbh(join(settings.test, 'bbh_direct_vs_cot'))
   const test = testTable ? itemsOf(testTable.rows) : train
-  const how = testTable ? `trained on ${train.length} rows, measured on ${test.length} others` : `${settings.folds}-fold cross-validation by question`
+  const how = testTable
+    ? `trained on ${train.length} rows, measured on ${test.length} others`
+    : `${settings.folds}-fold cross-validation by question`
   console.log(`BIG-Bench-Hard, code-davinci-002: ${how}; seed ${settings.seed}; tokens are characters\n`)
   const { items, ours, baselines, perTask } = await thinkOrNot(train, testTable ? test : undefined)
   printSummaries('without us', baselines)
   printSummaries('the product: the price of a token was set on training rows for the share in brackets', ours)
   printTasks(items, perTask)
   const effort = measureEffort(4_000, settings.seed)
-  console.log(`\nRelative effort on simulated models (500 answers without a budget, 4,000 with one; lengths scatter by 35 %): realised against wanted, over the efforts a model can reach\n`)
+  console.log(
+    `\nRelative effort on simulated models (500 answers without a budget, 4,000 with one; lengths scatter by 35 %): realised against wanted, over the efforts a model can reach\n`,
+  )
   console.log(
     table(
-      ['model', { title: 'R² calibrated', align: 'right' }, { title: 'R² plain', align: 'right' }, { title: 'worst error', align: 'right' }, { title: 'plain', align: 'right' }, { title: 'overshoot', align: 'right' }],
-      effort.map(({ name, r2, r2Uncalibrated, worst, worstUncalibrated, overshoot }) => [name, figure(r2, 3), figure(r2Uncalibrated, 3), figure(worst), figure(worstUncalibrated), figure(overshoot)]),
+      [
+        'model',
+        { title: 'R² calibrated', align: 'right' },
+        { title: 'R² plain', align: 'right' },
+        { title: 'worst error', align: 'right' },
+        { title: 'plain', align: 'right' },
+        { title: 'overshoot', align: 'right' },
+      ],
+      effort.map(({ name, r2, r2Uncalibrated, worst, worstUncalibrated, overshoot }) => [
+        name,
+        figure(r2, 3),
+        figure(r2Uncalibrated, 3),
+        figure(worst),
+        figure(worstUncalibrated),
+        figure(overshoot),
+      ]),
     ),
   )
   const { cutting, sources } = await cutRecorded(settings.test ?? settings.train, test)
@@ -92,12 +126,18 @@ interface TaskRow {
   readonly thinks: number
 }
 
-async function thinkOrNot(train: readonly Item[], test: readonly Item[] | undefined): Promise<{ items: readonly Item[]; ours: readonly Named[]; baselines: readonly Named[]; perTask: readonly TaskRow[] }> {
+async function thinkOrNot(
+  train: readonly Item[],
+  test: readonly Item[] | undefined,
+): Promise<{ items: readonly Item[]; ours: readonly Named[]; baselines: readonly Named[]; perTask: readonly TaskRow[] }> {
   const random = childRandom(settings.seed, 'folds')
   const fold = train.map(() => Math.floor(random.next() * settings.folds))
   const splits = test
     ? [{ learn: train, measure: test }]
-    : Array.from({ length: settings.folds }, (_, k) => ({ learn: train.filter((__, index) => fold[index] !== k), measure: train.filter((__, index) => fold[index] === k) }))
+    : Array.from({ length: settings.folds }, (_, k) => ({
+        learn: train.filter((__, index) => fold[index] !== k),
+        measure: train.filter((__, index) => fold[index] === k),
+      }))
   const items = splits.flatMap(({ measure }) => measure)
   const runs = new Map<string, Run[]>()
   const add = (name: string, more: readonly Run[]): void => void runs.set(name, [...(runs.get(name) ?? []), ...more])
@@ -125,14 +165,26 @@ async function thinkOrNot(train: readonly Item[], test: readonly Item[] | undefi
   const summary = (name: string, list: readonly Run[]): Named => ({ name, summary: summarise(items, list, settings.seed) })
   const coin = items.map(() => random.next())
   const baselines = [
-    summary('always direct', items.map((item) => fixedRun(item, false))),
-    summary('always chain of thought', items.map((item) => fixedRun(item, true))),
+    summary(
+      'always direct',
+      items.map((item) => fixedRun(item, false)),
+    ),
+    summary(
+      'always chain of thought',
+      items.map((item) => fixedRun(item, true)),
+    ),
     summary('random at 0.45', rankedRuns(items, by(coin), 0.45)),
-    summary('longest prompts at 0.45', rankedRuns(items, ({ text }) => text.length, 0.45)),
+    summary(
+      'longest prompts at 0.45',
+      rankedRuns(items, ({ text }) => text.length, 0.45),
+    ),
     summary('text-only logistic on "direct is wrong" at 0.45', rankedRuns(items, by(scores), 0.45)),
     summary('the same at 0.68', rankedRuns(items, by(scores), 0.68)),
     summary('gain per token of the task at 0.45', rankedRuns(items, by(gains), 0.45)),
-    summary('oracle at 0.45', rankedRuns(items, ({ direct, cot }) => (cot.quality - direct.quality) / Math.max(1, cot.output), 0.45)),
+    summary(
+      'oracle at 0.45',
+      rankedRuns(items, ({ direct, cot }) => (cot.quality - direct.quality) / Math.max(1, cot.output), 0.45),
+    ),
   ]
   const ours = [...runs].map(([name, list]) => summary(name, list))
   const shown = runs.get(`${variants[0]?.name ?? ''} (${asked})`) ?? []
@@ -156,7 +208,15 @@ function printSummaries(title: string, rows: readonly Named[]): void {
   console.log(`${title}\n`)
   console.log(
     table(
-      ['who decides', { title: 'accuracy', align: 'right' }, { title: '95 %', align: 'right' }, { title: 'output', align: 'right' }, { title: 'in + out', align: 'right' }, { title: 'in + 4 out', align: 'right' }, { title: 'thinks', align: 'right' }],
+      [
+        'who decides',
+        { title: 'accuracy', align: 'right' },
+        { title: '95 %', align: 'right' },
+        { title: 'output', align: 'right' },
+        { title: 'in + out', align: 'right' },
+        { title: 'in + 4 out', align: 'right' },
+        { title: 'thinks', align: 'right' },
+      ],
       rows.map(({ name, summary: { accuracy, share, withInput, weighted, thinks } }) => [
         name,
         figure(accuracy.value, 3),
@@ -175,13 +235,23 @@ function printTasks(items: readonly Item[], rows: readonly TaskRow[]): void {
   console.log(`by task (${variants[0]?.name} at ${asked}; ${items.length} questions)\n`)
   console.log(
     table(
-      ['task', { title: 'n', align: 'right' }, { title: 'direct', align: 'right' }, { title: 'CoT', align: 'right' }, { title: 'ours', align: 'right' }, { title: 'thinks', align: 'right' }],
+      [
+        'task',
+        { title: 'n', align: 'right' },
+        { title: 'direct', align: 'right' },
+        { title: 'CoT', align: 'right' },
+        { title: 'ours', align: 'right' },
+        { title: 'thinks', align: 'right' },
+      ],
       rows.map(({ task, n, direct, cot, ours, thinks }) => [task, n, figure(direct), figure(cot), figure(ours), figure(thinks)]),
     ),
   )
 }
 
-async function cutRecorded(root: string, bbh: readonly Item[]): Promise<{ cutting: Readonly<Record<string, CutResult>>; sources: readonly DataSource[] }> {
+async function cutRecorded(
+  root: string,
+  bbh: readonly Item[],
+): Promise<{ cutting: Readonly<Record<string, CutResult>>; sources: readonly DataSource[] }> {
   const qwen = orWithout('Qwen2.5 MATH', () => loadQwenSolutions(join(root, 'multi_sample')))
   const gsm8k = orWithout('GSM8K', () => loadGsm8kSolutions(join(root, 'gsm8k')))
   const bbhTraces = bbh.map(({ text, cot }): Trace => ({ question: text, text: cot.answer, judge: () => cot.quality === 1 }))
@@ -195,10 +265,23 @@ async function cutRecorded(root: string, bbh: readonly Item[]): Promise<{ cuttin
   ]
   const results: Record<string, CutResult> = {}
   for (const [name, traces] of sets) if (traces.length > 0) results[name] = await measureCutting(traces)
-  console.log('\nCutting of recorded thoughts (default settings, nothing fitted). A trace of BBH is judged by its own verdict: a cut there changes nothing but length.\n')
+  console.log(
+    '\nCutting of recorded thoughts (default settings, nothing fitted). A trace of BBH is judged by its own verdict: a cut there changes nothing but length.\n',
+  )
   console.log(
     table(
-      ['traces', { title: 'n', align: 'right' }, { title: 'cut', align: 'right' }, { title: 'output saved', align: 'right' }, { title: 'right whole', align: 'right' }, { title: 'right cut', align: 'right' }, { title: 'harmful', align: 'right' }, { title: 'helpful', align: 'right' }, { title: 'ξ_O', align: 'right' }, { title: 'ξ_P', align: 'right' }],
+      [
+        'traces',
+        { title: 'n', align: 'right' },
+        { title: 'cut', align: 'right' },
+        { title: 'output saved', align: 'right' },
+        { title: 'right whole', align: 'right' },
+        { title: 'right cut', align: 'right' },
+        { title: 'harmful', align: 'right' },
+        { title: 'helpful', align: 'right' },
+        { title: 'ξ_O', align: 'right' },
+        { title: 'ξ_P', align: 'right' },
+      ],
       Object.entries(results).map(([name, result]) => [
         name,
         result.traces,

@@ -87,7 +87,10 @@ function measure(loaded: LoadedConversations): Row[] {
     const answers = new Tally()
     const random = childRandom(settings.seed, `${loaded.name}/${format}`)
     for (const conversation of loaded.conversations) {
-      requests.add(safely(() => checkRequest(conversation, format)), conversation.id)
+      requests.add(
+        safely(() => checkRequest(conversation, format)),
+        conversation.id,
+      )
       for (const [index, answer] of conversation.answers.entries())
         answers.add(
           safely(() => checkAnswer(answer, format, random)),
@@ -137,7 +140,10 @@ async function throughGateway(all: readonly LoadedConversations[]): Promise<{ re
         const random = childRandom(settings.seed, `${caller}/${target}`)
         for (const { name, conversations } of all) {
           const step = Math.max(1, Math.floor(conversations.length / settings.gateway))
-          for (const [index, conversation] of conversations.filter((_, index) => index % step === 0).slice(0, settings.gateway).entries()) {
+          for (const [index, conversation] of conversations
+            .filter((_, index) => index % step === 0)
+            .slice(0, settings.gateway)
+            .entries()) {
             const answer = conversation.answers[index % Math.max(1, conversation.answers.length)] ?? { text: 'Yes.', calls: [] }
             for (const stream of [false, true]) {
               const verdict = await bench.check(conversation, answer, caller, target, stream, random).catch(asLoss)

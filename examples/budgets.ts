@@ -14,7 +14,11 @@ const client = new OpenAI({
 for (let step = 1; ; step++)
   try {
     const { response } = await client.chat.completions
-      .create({ model, max_tokens: 60, messages: [{ role: 'user', content: `Step ${step}: name a river that is longer than the last one.` }] })
+      .create({
+        model,
+        max_tokens: 60,
+        messages: [{ role: 'user', content: `Step ${step}: name a river that is longer than the last one.` }],
+      })
       .withResponse()
     const left = (unit: string) => response.headers.get(`x-bursar-budget-remaining-${unit}`)
     console.log(`step ${step}: $${left('usd')} and ${left('calls')} calls left, ${response.headers.get('x-bursar-budget-regime')}`)
@@ -27,6 +31,10 @@ for (let step = 1; ; step++)
 
 // What the run took, and a word on how it went; `bursar report --cost-of-pass` makes use of that.
 const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
-const feedback = await fetch(`${url}/v1/feedback`, { method: 'POST', headers, body: JSON.stringify({ run_id: run, score: 1, comment: 'stopped in time' }) })
+const feedback = await fetch(`${url}/v1/feedback`, {
+  method: 'POST',
+  headers,
+  body: JSON.stringify({ run_id: run, score: 1, comment: 'stopped in time' }),
+})
 const usage = (await (await fetch(`${url}/v1/usage/runs/${run}`, { headers })).json()) as { calls: number; usd: string }
 console.log(`feedback: ${feedback.status}; the run: ${usage.calls} calls, $${usage.usd}`)

@@ -10,7 +10,9 @@ const { data, response } = await client.chat.completions
   .create({ model, messages: [{ role: 'user', content: 'What is 19 * 21?' }] })
   .withResponse()
 console.log(data.choices[0]?.message.content)
-console.log(`${response.headers.get('x-bursar-model')} took ${data.usage?.total_tokens} tokens and $${response.headers.get('x-bursar-cost')}`)
+console.log(
+  `${response.headers.get('x-bursar-model')} took ${data.usage?.total_tokens} tokens and $${response.headers.get('x-bursar-cost')}`,
+)
 
 const stream = await client.chat.completions.create({
   model,

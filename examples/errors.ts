@@ -12,12 +12,16 @@ async function tryOut(what: string, call: () => Promise<unknown>): Promise<void>
     console.log(`${what}: answered`)
   } catch (thrown) {
     if (!(thrown instanceof OpenAI.APIError)) throw thrown
-    console.log(`${what}: ${thrown.constructor.name}, HTTP ${thrown.status ?? 'already 200'}, code ${thrown.code}, field ${thrown.param ?? 'none'}`)
+    console.log(
+      `${what}: ${thrown.constructor.name}, HTTP ${thrown.status ?? 'already 200'}, code ${thrown.code}, field ${thrown.param ?? 'none'}`,
+    )
   }
 }
 
 await tryOut('a misspelt model', () => ask('sandbox/smal', 'Hello?'))
-await tryOut('a bad field', () => client.chat.completions.create({ model: 'sandbox/small', messages: [{ role: 'user', content: 'x' }], temperature: -1 }))
+await tryOut('a bad field', () =>
+  client.chat.completions.create({ model: 'sandbox/small', messages: [{ role: 'user', content: 'x' }], temperature: -1 }),
+)
 await tryOut('a rate limit that lasts', () => ask('sandbox/small', 'Hello? [[sandbox status=429 retry_after=60]]'))
 // Failures that pass are tried again by Bursar; the caller sees none of it.
 await tryOut('two failures, then an answer', () => ask('sandbox/medium', `Hello? [[sandbox fail_first=2 key=${Date.now()}]]`))

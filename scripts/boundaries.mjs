@@ -50,7 +50,8 @@ for (const module of ours) {
     if (from === undefined || to === undefined || from === to) continue
     const allowed = floorOf.get(to) < floorOf.get(from) || sideways.has(`${from}>${to}`)
     if (!allowed) problems.push(`${module.source} imports ${dependency.resolved}: ${from} may not use ${to}`)
-    else if (dependency.resolved !== `src/${to}/index.ts`) problems.push(`${module.source} imports ${dependency.resolved}: go through src/${to}/index.ts`)
+    else if (dependency.resolved !== `src/${to}/index.ts`)
+      problems.push(`${module.source} imports ${dependency.resolved}: go through src/${to}/index.ts`)
   }
 }
 if (problems.length > 0) {

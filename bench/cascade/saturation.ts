@@ -21,8 +21,21 @@ export async function saturationSection(recorded: readonly OutcomeRow[], recorde
     const [mean, concentration] = [0.05 + 0.9 * random.next(), Math.exp(Math.log(0.4) + random.next() * Math.log(15))]
     return { alpha: mean * concentration, beta: (1 - mean) * concentration }
   })
-  const points: { readonly predicted: number; readonly truth: number; readonly shared: number; readonly error: number; readonly sharedError: number }[] = []
-  const regrets: Record<'rule' | 'ruleTrue' | 'fixedBest' | 'fixedPredicted' | 'shared' | 'oracle', number[]> = { rule: [], ruleTrue: [], fixedBest: [], fixedPredicted: [], shared: [], oracle: [] }
+  const points: {
+    readonly predicted: number
+    readonly truth: number
+    readonly shared: number
+    readonly error: number
+    readonly sharedError: number
+  }[] = []
+  const regrets: Record<'rule' | 'ruleTrue' | 'fixedBest' | 'fixedPredicted' | 'shared' | 'oracle', number[]> = {
+    rule: [],
+    ruleTrue: [],
+    fixedBest: [],
+    fixedPredicted: [],
+    shared: [],
+    oracle: [],
+  }
   for (const [category, truth] of truths.entries()) {
     const saturation = new Saturation()
     let right = 0
@@ -36,17 +49,35 @@ export async function saturationSection(recorded: readonly OutcomeRow[], recorde
     const p = Math.min(1 - 1e-6, Math.max(1e-6, right / (QUESTIONS * SEEN)))
     const shared = { alpha: p * 1e6, beta: (1 - p) * 1e6 }
     const errorOf = (mixture: BetaMixture) => average([8, 16, 30].map((n) => Math.abs(coverage(mixture, n) - coverage(truth, n))))
-    points.push({ predicted: saturationPoint(profile.mixture, EPSILON), truth: saturationPoint(truth, EPSILON), shared: saturationPoint(shared, EPSILON), error: errorOf(profile.mixture), sharedError: errorOf(shared) })
+    points.push({
+      predicted: saturationPoint(profile.mixture, EPSILON),
+      truth: saturationPoint(truth, EPSILON),
+      shared: saturationPoint(shared, EPSILON),
+      error: errorOf(profile.mixture),
+      sharedError: errorOf(shared),
+    })
     if (category % 4 === 0) {
       const predictedN = worthwhileSamples(profile, { lambda: WORTH, price: 1 }, MOST)
       const sharedN = worthwhileSamples({ ...profile, mixture: shared }, { lambda: WORTH, price: 1 }, MOST)
       const bestN = worthwhileSamples({ mixture: truth, ceiling: 1, questions: 0 }, { lambda: WORTH, price: 1 }, MOST)
       for (let question = 0; question < 60; question++) {
         const name = `test-${category}-${question}`
-        regrets.rule.push(await utility(truth, name, seed, (scorer) => bestOfN({ model: MODEL, n: MOST, scorer, enough: 1, worth: { profile, lambda: WORTH * PRICE } })))
+        regrets.rule.push(
+          await utility(truth, name, seed, (scorer) =>
+            bestOfN({ model: MODEL, n: MOST, scorer, enough: 1, worth: { profile, lambda: WORTH * PRICE } }),
+          ),
+        )
         const known = { mixture: truth, ceiling: 1, questions: 0 }
-        regrets.ruleTrue.push(await utility(truth, name, seed, (scorer) => bestOfN({ model: MODEL, n: MOST, scorer, enough: 1, worth: { profile: known, lambda: WORTH * PRICE } })))
-        for (const [policy, n] of [['fixedBest', bestN], ['fixedPredicted', predictedN], ['shared', sharedN]] as const)
+        regrets.ruleTrue.push(
+          await utility(truth, name, seed, (scorer) =>
+            bestOfN({ model: MODEL, n: MOST, scorer, enough: 1, worth: { profile: known, lambda: WORTH * PRICE } }),
+          ),
+        )
+        for (const [policy, n] of [
+          ['fixedBest', bestN],
+          ['fixedPredicted', predictedN],
+          ['shared', sharedN],
+        ] as const)
           regrets[policy].push(await utility(truth, name, seed, (scorer) => bestOfN({ model: MODEL, n, scorer, choose: 'best' })))
         regrets.oracle.push(await oracle(truth, name, seed))
       }
@@ -56,7 +87,14 @@ export async function saturationSection(recorded: readonly OutcomeRow[], recorde
   const plain = (pick: 'predicted' | 'truth' | 'shared') => points.map((point) => point[pick])
   const value = (policy: string, list: readonly number[], note: string): Line => ({ policy, accuracy: meanOf(list, seed), note })
   const regret = (of: readonly number[], against: readonly number[]) => {
-    const { value: mean, low, high } = meanOf(against.map((one, index) => one - (of[index] ?? 0)), seed)
+    const {
+      value: mean,
+      low,
+      high,
+    } = meanOf(
+      against.map((one, index) => one - (of[index] ?? 0)),
+      seed,
+    )
     return `${mean.toFixed(2)} (${low.toFixed(2)} – ${high.toFixed(2)})`
   }
   const notes = [
@@ -74,13 +112,20 @@ export async function saturationSection(recorded: readonly OutcomeRow[], recorde
       value('best fixed N, true mixture', regrets.fixedBest, unit),
       value('fixed N by one shared probability', regrets.shared, unit),
     ],
-    results: [value('stop rule, mixture learned from 4 samples', regrets.rule, unit), value('fixed N by the learned mixture', regrets.fixedPredicted, unit)],
+    results: [
+      value('stop rule, mixture learned from 4 samples', regrets.rule, unit),
+      value('fixed N by the learned mixture', regrets.fixedPredicted, unit),
+    ],
     notes,
   }
 }
 
 function world({ alpha, beta }: BetaMixture, id: string, seed: number) {
-  return simulatedEnvironment({ models: { [MODEL]: { success: { alpha, beta }, tokens: { median: 10, sigma: 0 }, price: { input: 0, output: PRICE * 1e5 } } }, question: { id }, seed })
+  return simulatedEnvironment({
+    models: { [MODEL]: { success: { alpha, beta }, tokens: { median: 10, sigma: 0 }, price: { input: 0, output: PRICE * 1e5 } } },
+    question: { id },
+    seed,
+  })
 }
 
 async function finished(strategy: Strategy, env: ReturnType<typeof world>) {
@@ -110,7 +155,11 @@ async function drawn(truth: BetaMixture, id: string, samples: number, seed: numb
 
 async function utility(truth: BetaMixture, id: string, seed: number, strategyFor: (scorer: Scorer) => Strategy): Promise<number> {
   const env = world(truth, id, seed)
-  const scorer: Scorer = { id: 'verifier', plan: [], score: (_request, completion) => Promise.resolve({ value: env.qualityOf(completion) ?? 0, note: '' }) }
+  const scorer: Scorer = {
+    id: 'verifier',
+    plan: [],
+    score: (_request, completion) => Promise.resolve({ value: env.qualityOf(completion) ?? 0, note: '' }),
+  }
   const answer = await finished(strategyFor(scorer), env)
   return WORTH * (env.qualityOf(answer.completion) ?? 0) - env.spent().calls
 }
@@ -118,7 +167,9 @@ async function utility(truth: BetaMixture, id: string, seed: number, strategyFor
 /** Draws until it is right where p · worth > 1; else asks once. */
 async function oracle(truth: BetaMixture, id: string, seed: number): Promise<number> {
   const p = world(truth, id, seed).successOf(MODEL)
-  return utility(truth, id, seed, (scorer) => (p * WORTH > 1 ? bestOfN({ model: MODEL, n: MOST, scorer, enough: 1 }) : selfConsistency({ model: MODEL, most: 1 })))
+  return utility(truth, id, seed, (scorer) =>
+    p * WORTH > 1 ? bestOfN({ model: MODEL, n: MOST, scorer, enough: 1 }) : selfConsistency({ model: MODEL, most: 1 }),
+  )
 }
 
 /** Foretells recorded coverage from the first four samples. */

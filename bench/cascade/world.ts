@@ -15,14 +15,24 @@ export interface Played {
 /** The request of an outcome row, as the gateway would hand it to a strategy. */
 export function requestOf(row: OutcomeRow): Request {
   const content = row.request.messages.at(-1)?.content
-  return { model: 'auto', messages: [{ role: 'user', parts: [{ type: 'text', text: typeof content === 'string' ? content : JSON.stringify(content) }] }], stream: false, paths: {}, extra: [] }
+  return {
+    model: 'auto',
+    messages: [{ role: 'user', parts: [{ type: 'text', text: typeof content === 'string' ? content : JSON.stringify(content) }] }],
+    stream: false,
+    paths: {},
+    extra: [],
+  }
 }
 
 /** Steps that take no call. */
 const NOTES = /(?:^|: )(?:accept|escalate|stop|skip|vote|failed|score)$/
 
 /** Runs a strategy on a row with its samples in one shuffled order. */
-export async function runOn(row: OutcomeRow, strategy: Strategy, seed: number): Promise<{ readonly answer: Answer; readonly env: RecordedEnvironment }> {
+export async function runOn(
+  row: OutcomeRow,
+  strategy: Strategy,
+  seed: number,
+): Promise<{ readonly answer: Answer; readonly env: RecordedEnvironment }> {
   const env = recordedEnvironment(row, { order: 'shuffled', seed })
   const running = strategy.run(requestOf(row), env)
   for (;;) {
@@ -62,7 +72,11 @@ export function meanOf(values: readonly number[], seed: number): Estimate {
 }
 
 /** Of rows, as parts to measure on: each with the rows that anything may be fitted on. With only one set: five folds, by a seeded shuffle. */
-export function folds(train: readonly OutcomeRow[], test: readonly OutcomeRow[] | undefined, seed: number): readonly { readonly fit: readonly OutcomeRow[]; readonly measure: readonly OutcomeRow[] }[] {
+export function folds(
+  train: readonly OutcomeRow[],
+  test: readonly OutcomeRow[] | undefined,
+  seed: number,
+): readonly { readonly fit: readonly OutcomeRow[]; readonly measure: readonly OutcomeRow[] }[] {
   if (test !== undefined) return [{ fit: train, measure: test }]
   const random = childRandom(seed, 'folds')
   const order = train.map((row) => ({ row, at: random.next() })).sort((a, b) => a.at - b.at)
@@ -101,7 +115,12 @@ export interface Section {
   readonly notes: readonly string[]
 }
 
-export function line(policy: string, played: readonly Played[], seed: number, options: { readonly cheap?: RegExp; readonly strong?: RegExp; readonly note?: string } = {}): Line {
+export function line(
+  policy: string,
+  played: readonly Played[],
+  seed: number,
+  options: { readonly cheap?: RegExp; readonly strong?: RegExp; readonly note?: string } = {},
+): Line {
   const { cheap, strong, note } = options
   return {
     policy,

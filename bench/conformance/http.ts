@@ -49,7 +49,9 @@ export const httpChecks: readonly Check[] = [
     group: 'http',
     expects: 'content-length beside transfer-encoding: refused, nothing sent on',
     async run(subject, upstream) {
-      const key = Object.entries(subject.headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+      const key = Object.entries(subject.headers)
+        .map(([name, value]) => `${name}: ${value}\r\n`)
+        .join('')
       const { text } = await raw(
         subject,
         `POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\n${key}content-type: application/json\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: gateway\r\n\r\n`,

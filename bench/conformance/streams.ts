@@ -104,7 +104,11 @@ export const streamChecks: readonly Check[] = [
       const answer = await call(subject, { body: chat(subject, streamed) })
       const received = answer.body.toString()
       if (received === odd.join('')) return pass('identical')
-      const noUsage = (text: string) => text.split(/(?<=\n\n)/).filter((event) => !/"usage":\{/.test(event)).join('')
+      const noUsage = (text: string) =>
+        text
+          .split(/(?<=\n\n)/)
+          .filter((event) => !/"usage":\{/.test(event))
+          .join('')
       if (noUsage(received) === noUsage(odd.join(''))) return pass('identical apart from usage')
       return fail(
         streamedText(answer.body) === streamedText(Buffer.from(odd.join('')))
@@ -248,7 +252,7 @@ export const streamChecks: readonly Check[] = [
       if (!(await under.until((body) => body.length > 1_000, 5_000))) return fail('the answer did not begin')
       under.pause()
       let taken = -1
-      for (let quiet = 0; quiet < 4; ) {
+      for (let quiet = 0; quiet < 4;) {
         await sleep(250)
         const now = upstream.last.bytesWritten
         quiet = now === taken ? quiet + 1 : 0

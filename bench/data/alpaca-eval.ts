@@ -64,7 +64,8 @@ export function loadAlpacaEval(folder: string): LoadedTable {
           ...(preference === undefined ? {} : { quality: preference }),
         }
       }
-      if (Object.keys(outcomes).length > 0) yield { id: `alpaca-${id}`, request: { messages: [{ role: 'user', content: instruction }] }, category: dataset, outcomes }
+      if (Object.keys(outcomes).length > 0)
+        yield { id: `alpaca-${id}`, request: { messages: [{ role: 'user', content: instruction }] }, category: dataset, outcomes }
     }
   }
 

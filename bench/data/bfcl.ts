@@ -36,7 +36,11 @@ const FILES = /^(?:live_|simple|multiple|parallel|irrelevance|multi_turn).*\.jso
  * Types that are Python's become JSON Schema's, and dots in names become underscores, as every client of these providers must do.
  */
 export function loadBfcl(folder: string): LoadedConversations {
-  const files = existsSync(folder) ? readdirSync(folder).filter((name) => FILES.test(name)).sort() : []
+  const files = existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => FILES.test(name))
+        .sort()
+    : []
   if (files.length === 0) throw new DataProblem(`${folder}: expected files like ${FILES.source}, found none.`)
   const conversations: RecordedConversation[] = []
   const sources: DataSource[] = []

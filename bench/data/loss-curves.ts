@@ -45,7 +45,10 @@ export function loadLossMatrix(folder: string, name: string): LossMatrix {
     throw new DataProblem(
       `${file} doesn't exist. Clone github.com/linhaowei1/Fine-tuning-Scaling-Law and give its folder benchmark with --curves.`,
     )
-  const [head = [], ...rows] = readFileSync(file, 'utf8').trim().split(/\r?\n/).map((line) => line.split(','))
+  const [head = [], ...rows] = readFileSync(file, 'utf8')
+    .trim()
+    .split(/\r?\n/)
+    .map((line) => line.split(','))
   const family = head.indexOf('family')
   const curves = rows.map((cells, row): LossCurve => ({
     model: cells[0] ?? '',

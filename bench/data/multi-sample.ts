@@ -49,7 +49,6 @@ export function loadLastLetters(folder: string): LoadedRows {
   }
 }
 
-
 /** Qwen2.5-Math's eight samples of MATH questions, with the reward model's scores. */
 export function loadQwenMath(folder: string): LoadedRows & { readonly rewards: ReadonlyMap<string, ReadonlyMap<string, number>> } {
   const { rows, source } = readRows(oneFile(folder, /^qwen25_math.*\.jsonl(\.gz)?$/), qwen)
@@ -76,4 +75,3 @@ export function loadQwenMath(folder: string): LoadedRows & { readonly rewards: R
 function boxed(answer: string): string {
   return `\\boxed{${answer}}`
 }
-

@@ -94,7 +94,11 @@ const answerSchema = {
 
 /** Questions to two databases, with the schema in the instructions and an answer held to a JSON schema. */
 export function loadText2Sql(folder: string): LoadedConversations {
-  const files = existsSync(folder) ? readdirSync(folder).filter((name) => /_questions.*\.jsonl(\.gz)?$/.test(name)).sort() : []
+  const files = existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => /_questions.*\.jsonl(\.gz)?$/.test(name))
+        .sort()
+    : []
   if (files.length === 0) throw new DataProblem(`${folder}: expected files like *_questions.jsonl, found none.`)
   const loaded = files.map((name) => {
     const database = name.slice(0, name.indexOf('_questions'))
@@ -105,7 +109,10 @@ export function loadText2Sql(folder: string): LoadedConversations {
       conversations: rows.map(({ question, sql }, index): RecordedConversation => ({
         id: `${database}-${index}`,
         body: {
-          messages: [{ role: 'system', content: `Tables:\n${tables}` }, { role: 'user', content: question }],
+          messages: [
+            { role: 'system', content: `Tables:\n${tables}` },
+            { role: 'user', content: question },
+          ],
           response_format: { type: 'json_schema', json_schema: { name: 'query', schema: answerSchema, strict: true } },
         },
         answers: [{ text: JSON.stringify({ sql }), calls: [] }],

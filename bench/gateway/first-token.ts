@@ -13,14 +13,22 @@ const agent = new Agent({ keepAlive: true, maxSockets: 64 })
 
 /** Sends one chat completion and reads it to its end. */
 export function timeStream(target: Pick<Target, 'url' | 'headers'>, model: string, stream = true): Promise<TimedStream> {
-  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Why do rivers bend?' }], ...(stream && { stream: true, stream_options: { include_usage: true } }) })
+  const body = JSON.stringify({
+    model,
+    messages: [{ role: 'user', content: 'Why do rivers bend?' }],
+    ...(stream && { stream: true, stream_options: { include_usage: true } }),
+  })
   return new Promise((resolve, reject) => {
     let firstByteMs = NaN
     const parts: Buffer[] = []
     const startedAt = performance.now()
     const sent = request(
       `${target.url}/v1/chat/completions`,
-      { method: 'POST', agent, headers: { ...target.headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } },
+      {
+        method: 'POST',
+        agent,
+        headers: { ...target.headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      },
       (answer) => {
         answer.on('data', (part: Buffer) => {
           if (parts.length === 0) firstByteMs = performance.now() - startedAt

@@ -6,7 +6,11 @@ import { parseArgs } from 'node:util'
 import { Pool } from 'undici'
 
 const { values } = parseArgs({
-  options: { client: { type: 'string', default: 'http' }, upstream: { type: 'string', default: 'http://127.0.0.1:9901' }, port: { type: 'string', default: '0' } },
+  options: {
+    client: { type: 'string', default: 'http' },
+    upstream: { type: 'string', default: 'http://127.0.0.1:9901' },
+    port: { type: 'string', default: '0' },
+  },
 })
 const upstream = new URL(values.upstream)
 const agent = new HttpAgent({ keepAlive: true, maxSockets: Infinity })

@@ -67,7 +67,11 @@ export interface Rounds {
  * Loads every target in interleaved rounds, every other one backwards, so that what else the machine does meets them alike; before the
  * first, each is warmed up.
  */
-export async function loadInRounds(targets: readonly Target[], { rounds, modes, concurrencies, seconds }: Rounds, say: (text: string) => void): Promise<Run[]> {
+export async function loadInRounds(
+  targets: readonly Target[],
+  { rounds, modes, concurrencies, seconds }: Rounds,
+  say: (text: string) => void,
+): Promise<Run[]> {
   for (const target of targets) for (const mode of modes) await load(target, mode, 16, Math.min(3, seconds), -1)
   const runs: Run[] = []
   for (let round = 0; round < rounds; round++)
@@ -76,21 +80,29 @@ export async function loadInRounds(targets: readonly Target[], { rounds, modes, 
         for (const target of round % 2 === 0 ? targets : [...targets].reverse()) {
           const run = await load(target, mode, concurrency, seconds, round)
           runs.push(run)
-          say(`round ${round + 1}/${rounds}  ${mode}  c=${concurrency}  ${target.name}: ${figure(run.requestsPerSecond, 0)} req/s, p50 ${figure(run.p50Ms)} ms, ${figure(run.cpuMsPerRequest, 3)} CPU ms${run.errors > 0 ? `, ${run.errors} ERRORS` : ''}`)
+          say(
+            `round ${round + 1}/${rounds}  ${mode}  c=${concurrency}  ${target.name}: ${figure(run.requestsPerSecond, 0)} req/s, p50 ${figure(run.p50Ms)} ms, ${figure(run.cpuMsPerRequest, 3)} CPU ms${run.errors > 0 ? `, ${run.errors} ERRORS` : ''}`,
+          )
         }
   return runs
 }
 
 function wrk(target: Target, mode: Mode, concurrency: number, seconds: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn('wrk', ['-t1', `-c${concurrency}`, `-d${seconds}s`, '--timeout', '10s', '-s', script, `${target.url}/v1/chat/completions`], {
-      env: {
-        ...process.env,
-        BENCH_STREAM: mode === 'sse' ? '1' : '0',
-        BENCH_MODEL: target.model ?? 'mock',
-        BENCH_HEADERS: Object.entries(target.headers).map(([name, value]) => `${name}: ${value}`).join('\n'),
+    const child = spawn(
+      'wrk',
+      ['-t1', `-c${concurrency}`, `-d${seconds}s`, '--timeout', '10s', '-s', script, `${target.url}/v1/chat/completions`],
+      {
+        env: {
+          ...process.env,
+          BENCH_STREAM: mode === 'sse' ? '1' : '0',
+          BENCH_MODEL: target.model ?? 'mock',
+          BENCH_HEADERS: Object.entries(target.headers)
+            .map(([name, value]) => `${name}: ${value}`)
+            .join('\n'),
+        },
       },
-    })
+    )
     const abandon = () => child.kill('SIGKILL')
     process.once('exit', abandon)
     let output = ''
@@ -122,5 +134,12 @@ function parse(output: string): WrkResult {
     if (typeof found !== 'number') throw new Error(`wrk's result has no number "${name}"`)
     return found
   }
-  return { requests: read('requests'), seconds: read('seconds'), p50Ms: read('p50Ms'), p99Ms: read('p99Ms'), badStatus: read('badStatus'), socketErrors: read('socketErrors') }
+  return {
+    requests: read('requests'),
+    seconds: read('seconds'),
+    p50Ms: read('p50Ms'),
+    p99Ms: read('p99Ms'),
+    badStatus: read('badStatus'),
+    socketErrors: read('socketErrors'),
+  }
 }

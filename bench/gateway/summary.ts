@@ -20,7 +20,9 @@ export function summarize(runs: readonly Run[]): readonly Row[] {
   }
   const within = (group: readonly Run[], other: string, compare: (run: Run, against: Run) => number): number | undefined => {
     const values = group.flatMap((run) => {
-      const against = runs.find((one) => one.round === run.round && one.mode === run.mode && one.concurrency === run.concurrency && one.target === other)
+      const against = runs.find(
+        (one) => one.round === run.round && one.mode === run.mode && one.concurrency === run.concurrency && one.target === other,
+      )
       return against ? [compare(run, against)] : []
     })
     return values.length === 0 ? undefined : median(values)
@@ -52,7 +54,21 @@ export function summarize(runs: readonly Run[]): readonly Row[] {
 export function resultTable(rows: readonly Row[]): string {
   const right = (title: string) => ({ title, align: 'right' as const })
   return table(
-    ['mode', right('conc'), 'target', right('req/s'), right('p50 ms'), right('p99 ms'), right('added p50'), right('CPU ms/req'), right('RSS MB'), right('of direct'), right('of floor'), right('of Portkey'), right('errors')],
+    [
+      'mode',
+      right('conc'),
+      'target',
+      right('req/s'),
+      right('p50 ms'),
+      right('p99 ms'),
+      right('added p50'),
+      right('CPU ms/req'),
+      right('RSS MB'),
+      right('of direct'),
+      right('of floor'),
+      right('of Portkey'),
+      right('errors'),
+    ],
     rows.map((row) => [
       row.mode,
       row.concurrency,
@@ -73,7 +89,10 @@ export function resultTable(rows: readonly Row[]): string {
 
 /** Median of paired differences with a distribution-free interval of at least 95 % from order statistics. */
 export function medianDifference(values: readonly number[], against: readonly number[]): Estimate {
-  const differences = values.slice(0, against.length).map((value, index) => value - (against[index] ?? NaN)).sort((a, b) => a - b)
+  const differences = values
+    .slice(0, against.length)
+    .map((value, index) => value - (against[index] ?? NaN))
+    .sort((a, b) => a - b)
   const n = differences.length
   // The largest rank k with P(Binomial(n, 1/2) < k) <= 2.5 %.
   let below = 0.5 ** n
@@ -103,7 +122,14 @@ export function verdicts(rows: readonly Row[], firstToken: Estimate | undefined)
   const at = (row: Row | undefined) => (row ? ` (${row.mode}, concurrency ${row.concurrency})` : '')
   const worst = (among: readonly Row[], value: (row: Row) => number | undefined, sign: 1 | -1) =>
     [...among].filter((row) => value(row) !== undefined).sort((a, b) => sign * ((value(b) ?? 0) - (value(a) ?? 0)))[0]
-  const judge = (target: string, limit: string, row: Row | undefined, value: number | undefined, digits: number, met: (value: number) => boolean): Verdict =>
+  const judge = (
+    target: string,
+    limit: string,
+    row: Row | undefined,
+    value: number | undefined,
+    digits: number,
+    met: (value: number) => boolean,
+  ): Verdict =>
     row === undefined || value === undefined
       ? { target, limit, measured: 'not measured', met: undefined }
       : { target, limit, measured: `${figure(value, digits)}${at(row)}`, met: met(value) }
@@ -111,8 +137,16 @@ export function verdicts(rows: readonly Row[], firstToken: Estimate | undefined)
   const json = worst(of('json'), (row) => row.cpuMsPerRequest, 1)
   const sse = worst(of('sse'), (row) => row.cpuMsPerRequest, 1)
   const slowest = worst(ours, (row) => row.ofPortkey, -1)
-  const single = worst(ours.filter((row) => row.concurrency === 1), (row) => row.addedP50Ms, 1)
-  const heaviest = worst(ours.filter((row) => row.concurrency === 256), (row) => row.peakRssMb, 1)
+  const single = worst(
+    ours.filter((row) => row.concurrency === 1),
+    (row) => row.addedP50Ms,
+    1,
+  )
+  const heaviest = worst(
+    ours.filter((row) => row.concurrency === 256),
+    (row) => row.peakRssMb,
+    1,
+  )
   const errors = ours.reduce((sum, row) => sum + row.errors, 0)
   return [
     judge('CPU per JSON request', '≤ 0.15 ms', json, json?.cpuMsPerRequest, 3, (value) => value <= 0.15),
@@ -120,16 +154,31 @@ export function verdicts(rows: readonly Row[], firstToken: Estimate | undefined)
     judge("requests/s of Portkey's", '≥ 5 ×, everywhere', slowest, slowest?.ofPortkey, 1, (value) => value >= 5),
     judge('p50 added at concurrency 1', '≤ 0.3 ms', single, single?.addedP50Ms, 2, (value) => value <= 0.3),
     firstToken
-      ? { target: 'added time to first token', limit: '< 1 ms', measured: `${figure(firstToken.value)} [${figure(firstToken.low)}, ${figure(firstToken.high)}], n = ${firstToken.n}`, met: firstToken.high < 1 }
+      ? {
+          target: 'added time to first token',
+          limit: '< 1 ms',
+          measured: `${figure(firstToken.value)} [${figure(firstToken.low)}, ${figure(firstToken.high)}], n = ${firstToken.n}`,
+          met: firstToken.high < 1,
+        }
       : { target: 'added time to first token', limit: '< 1 ms', measured: 'not measured', met: undefined },
     judge('memory at concurrency 256', '< 150 MB', heaviest, heaviest?.peakRssMb, 0, (value) => value < 150),
-    { target: 'errors', limit: 'none', measured: ours.length === 0 ? 'not measured' : String(errors), met: ours.length === 0 ? undefined : errors === 0 },
+    {
+      target: 'errors',
+      limit: 'none',
+      measured: ours.length === 0 ? 'not measured' : String(errors),
+      met: ours.length === 0 ? undefined : errors === 0,
+    },
   ]
 }
 
 export function verdictTable(all: readonly Verdict[]): string {
   return table(
     ['target', 'limit', 'measured', 'verdict'],
-    all.map((verdict) => [verdict.target, verdict.limit, verdict.measured, verdict.met === undefined ? '–' : verdict.met ? 'met' : 'MISSED']),
+    all.map((verdict) => [
+      verdict.target,
+      verdict.limit,
+      verdict.measured,
+      verdict.met === undefined ? '–' : verdict.met ? 'met' : 'MISSED',
+    ]),
   )
 }

@@ -27,7 +27,8 @@ const portkeyMain = join(root, 'bench/peers/portkey/node_modules/@portkey-ai/gat
 
 /** Why a target can't be measured here, or `undefined` when it can. */
 export function missing(name: TargetName): string | undefined {
-  if (name === 'portkey' && !existsSync(portkeyMain)) return 'portkey: not installed under bench/peers/portkey; `npm run bench:peers:install` installs it (needs the registry)'
+  if (name === 'portkey' && !existsSync(portkeyMain))
+    return 'portkey: not installed under bench/peers/portkey; `npm run bench:peers:install` installs it (needs the registry)'
   if (name === 'bursar' && !existsSync(bursarMain)) return 'bursar: dist/cli/main.js is not built; `npm run build` builds it'
   return undefined
 }
@@ -37,14 +38,21 @@ export function startUpstreamProcess(port = 0): Promise<Child> {
 }
 
 /** Starts a target in front of the upstream. */
-export async function startTarget(name: TargetName, upstream: Pick<Child, 'url' | 'pid'>): Promise<{ readonly target: Target; readonly child: Child | undefined }> {
+export async function startTarget(
+  name: TargetName,
+  upstream: Pick<Child, 'url' | 'pid'>,
+): Promise<{ readonly target: Target; readonly child: Child | undefined }> {
   switch (name) {
     case 'direct':
       return { target: { name, url: upstream.url, pid: upstream.pid, headers: authorization }, child: undefined }
     case 'floor':
     case 'floor-undici': {
       const client = name === 'floor' ? 'http' : 'undici'
-      const child = await startNode({ name, args: tsx('floor-process.ts', '--client', client, '--upstream', upstream.url), ready: /listening on (http:\S+)/ })
+      const child = await startNode({
+        name,
+        args: tsx('floor-process.ts', '--client', client, '--upstream', upstream.url),
+        ready: /listening on (http:\S+)/,
+      })
       return { target: { name, url: child.url, pid: child.pid, headers: authorization }, child }
     }
     case 'portkey': {
@@ -62,7 +70,12 @@ export async function startTarget(name: TargetName, upstream: Pick<Child, 'url' 
 /** Portkey's own server, as its package starts it. It has no host option and no port 0, so a free port is looked up first. */
 export async function startPortkey(): Promise<Child> {
   const port = await freePort()
-  return startNode({ name: 'portkey', args: [portkeyMain, '--headless', `--port=${port}`], ready: /running|ready|listening|http:\/\//i, url: `http://127.0.0.1:${port}` })
+  return startNode({
+    name: 'portkey',
+    args: [portkeyMain, '--headless', `--port=${port}`],
+    ready: /running|ready|listening|http:\/\//i,
+    url: `http://127.0.0.1:${port}`,
+  })
 }
 
 /**
@@ -77,7 +90,18 @@ export function startBursar(upstreamUrl: string, more: BursarSettings = {}): Pro
   return startNode({
     name: 'bursar',
     // The same flag as in the first line of the command, which `npx bursar` and `npm start` run it with.
-    args: ['--max-semi-space-size=8', ...(more.nodeArgs ?? []), bursarMain, 'serve', '--config', config, '--port', '0', '--host', '127.0.0.1'],
+    args: [
+      '--max-semi-space-size=8',
+      ...(more.nodeArgs ?? []),
+      bursarMain,
+      'serve',
+      '--config',
+      config,
+      '--port',
+      '0',
+      '--host',
+      '127.0.0.1',
+    ],
     ready: /bursar listening on (http:\S+)/,
     stderrFile: join(folder, 'bursar.log'),
     ...(more.port !== undefined && { url: `http://127.0.0.1:${more.port}` }),
@@ -95,7 +119,14 @@ export interface BursarSettings {
 export const benchPrices = { input: 0.25, cache_read: 0.025, output: 2 }
 
 function bursarConfig(upstreamUrl: string, more: BursarSettings): Record<string, unknown> {
-  const models = ['mock', 'mock-cut', ...[1, 2, 5, 20, 40, 60].map((ms) => `mock-drip-${ms}`), ...[50, 200, 3000].map((ms) => `mock-slow-${ms}`), 'mock-429-1', 'mock-500-1']
+  const models = [
+    'mock',
+    'mock-cut',
+    ...[1, 2, 5, 20, 40, 60].map((ms) => `mock-drip-${ms}`),
+    ...[50, 200, 3000].map((ms) => `mock-slow-${ms}`),
+    'mock-429-1',
+    'mock-500-1',
+  ]
   return {
     providers: { up: { type: 'openai-compatible', base_url: `${upstreamUrl}/v1`, api_key: benchKey } },
     models: Object.fromEntries(models.map((model) => [model, { deployments: [{ provider: 'up', model }], prices: benchPrices }])),

@@ -16,7 +16,10 @@ export function growth(readings: readonly Reading[], windowSeconds: number, per:
     const index = Math.floor(seconds / windowSeconds)
     windows.set(index, [...(windows.get(index) ?? []), value])
   }
-  const points = [...windows].map(([index, values]) => ({ x: (index + 0.5) * windowSeconds, y: take === 'lowest' ? Math.min(...values) : median(values) }))
+  const points = [...windows].map(([index, values]) => ({
+    x: (index + 0.5) * windowSeconds,
+    y: take === 'lowest' ? Math.min(...values) : median(values),
+  }))
   const n = points.length
   const method = `least squares over ${take} values of ${windowSeconds} s windows, 95 % t-interval`
   if (n < 3) return { value: NaN, low: -Infinity, high: Infinity, n, method }

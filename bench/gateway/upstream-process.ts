@@ -53,7 +53,9 @@ async function behave(response: ServerResponse, stream: boolean, model: string, 
     if (done >= knob.times) return send(response, stream)
     failures.set(model, done + 1)
     const error = { error: { message: `scripted ${knob.status}`, type: 'scripted', param: null, code: String(knob.status) } }
-    return void response.writeHead(knob.status, { 'content-type': 'application/json', ...(knob.status === 429 && { 'retry-after': '1' }) }).end(JSON.stringify(error))
+    return void response
+      .writeHead(knob.status, { 'content-type': 'application/json', ...(knob.status === 429 && { 'retry-after': '1' }) })
+      .end(JSON.stringify(error))
   }
   if (knob.kind === 'slow') await sleep(knob.ms)
   if (response.destroyed) return
@@ -81,7 +83,9 @@ function control(path: string, response: ServerResponse): void {
     return void response.end('ok')
   }
   if (path.endsWith('/models'))
-    return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ object: 'list', data: [{ id: 'mock', object: 'model', created: 0, owned_by: 'upstream' }] }))
+    return void response
+      .writeHead(200, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ object: 'list', data: [{ id: 'mock', object: 'model', created: 0, owned_by: 'upstream' }] }))
   response.writeHead(404).end()
 }
 

@@ -31,7 +31,10 @@ export async function embeddedEngine(directory: string): Promise<Engine> {
     store: new SqlStore(connection),
     async bytes() {
       await sql`pragma wal_checkpoint(truncate)`.execute(connection.bare)
-      const { rows: pages } = await sql<{ readonly table: string; readonly bytes: number | bigint }>`select coalesce(t.tbl_name, s.name) as "table", sum(s.pgsize) as bytes
+      const { rows: pages } = await sql<{
+        readonly table: string
+        readonly bytes: number | bigint
+      }>`select coalesce(t.tbl_name, s.name) as "table", sum(s.pgsize) as bytes
         from dbstat as s left join sqlite_schema as t on t.name = s.name group by 1 order by 2 desc`.execute(connection.bare)
       return { total: statSync(file).size, tables: pages.map(({ table, bytes }) => ({ table, bytes: Number(bytes) })) }
     },
@@ -72,9 +75,17 @@ export async function serverEngine(server: string): Promise<Engine> {
     where: url.href,
     store: new SqlStore(connection),
     async bytes() {
-      const { rows: tables } = await sql<{ readonly table: string; readonly bytes: bigint }>`select c.relname as table, pg_total_relation_size(c.oid) as bytes
-        from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace where n.nspname = 'public' and c.relkind = 'r' order by 2 desc`.execute(connection.bare)
-      return { total: tables.reduce((sum, { bytes }) => sum + Number(bytes), 0), tables: tables.map(({ table, bytes }) => ({ table, bytes: Number(bytes) })) }
+      const { rows: tables } = await sql<{
+        readonly table: string
+        readonly bytes: bigint
+      }>`select c.relname as table, pg_total_relation_size(c.oid) as bytes
+        from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace where n.nspname = 'public' and c.relkind = 'r' order by 2 desc`.execute(
+        connection.bare,
+      )
+      return {
+        total: tables.reduce((sum, { bytes }) => sum + Number(bytes), 0),
+        tables: tables.map(({ table, bytes }) => ({ table, bytes: Number(bytes) })),
+      }
     },
     async settle() {
       const client = new pg.Client({ connectionString: url.href })

@@ -27,7 +27,9 @@ export function questions({ from, to, key, run, requestId, decisionId }: Known):
   const last = (days: number) => ({ from: to - days * day })
   return [
     report('nothing', []),
-    ...(['organisation', 'team', 'user', 'key', 'model', 'provider', 'deployment', 'requested_model', 'day'] as const).map((dimension) => report(dimension, [dimension])),
+    ...(['organisation', 'team', 'user', 'key', 'model', 'provider', 'deployment', 'requested_model', 'day'] as const).map((dimension) =>
+      report(dimension, [dimension]),
+    ),
     report('hour, last 7 days', ['hour'], last(7)),
     report('hour, all of it', ['hour']),
     report('day and model', ['day', 'model']),
@@ -45,12 +47,17 @@ export function questions({ from, to, key, run, requestId, decisionId }: Known):
     report('run, of one key', ['run'], { where: { key }, limit: 100 }),
     report('session, the 20 dearest', ['session'], { limit: 20 }),
     ...(run === undefined ? [] : [report('model, of one run', ['model'], { where: { run } })]),
-    { name: 'outcomes by model and arm', ask: async (store) => (await store.outcomeReport({ unit: 'decision', from, to, by: ['requested_model', 'arm'] })).length },
+    {
+      name: 'outcomes by model and arm',
+      ask: async (store) => (await store.outcomeReport({ unit: 'decision', from, to, by: ['requested_model', 'arm'] })).length,
+    },
     { name: 'totals of all', ask: async (store) => (await store.totals({})).calls },
     { name: 'totals of a key', ask: async (store) => (await store.totals({ key })).calls },
     { name: 'calls of a request', ask: async (store) => (await store.calls({ requestId, limit: 100 })).length },
     { name: 'last 100 calls of a key', ask: async (store) => (await store.calls({ key, limit: 100 })).length },
-    ...(run === undefined ? [] : [{ name: 'calls of a run', ask: async (store: SqlStore) => (await store.calls({ run, limit: 1000 })).length }]),
+    ...(run === undefined
+      ? []
+      : [{ name: 'calls of a run', ask: async (store: SqlStore) => (await store.calls({ run, limit: 1000 })).length }]),
     { name: 'last 100 lost calls', ask: async (store) => (await store.calls({ end: 'lost', limit: 100 })).length },
     { name: 'a decision', ask: async (store) => ((await store.decision(decisionId)) === undefined ? 0 : 1) },
   ]

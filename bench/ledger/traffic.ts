@@ -79,7 +79,16 @@ function requestOf(caller: Caller, at: number, random: Random): LedgerRecord[] {
   const records: LedgerRecord[] = [
     {
       type: 'decision',
-      record: { ...ids, at, key: caller.key, requestedModel: name, arm: `single:${name}`, policy: 'as-named', propensity: 1, reason: 'the caller named this model' },
+      record: {
+        ...ids,
+        at,
+        key: caller.key,
+        requestedModel: name,
+        arm: `single:${name}`,
+        policy: 'as-named',
+        propensity: 1,
+        reason: 'the caller named this model',
+      },
     },
   ]
   const attempts = random.next() < 0.05 ? 2 : 1
@@ -111,10 +120,15 @@ function requestOf(caller: Caller, at: number, random: Random): LedgerRecord[] {
       outputTokens: end === 'failed' ? 0 : Math.ceil(1500 * random.next() ** 2),
       reasoningTokens: random.next() < 0.2 ? Math.ceil(2000 * random.next()) : 0,
     }
-    const usd = price * BigInt(usage.inputTokens + 8 * (usage.outputTokens + usage.reasoningTokens)) + (price / 10n) * BigInt(usage.cacheReadTokens)
+    const usd =
+      price * BigInt(usage.inputTokens + 8 * (usage.outputTokens + usage.reasoningTokens)) + (price / 10n) * BigInt(usage.cacheReadTokens)
     const seconds = 0.2 + (usage.outputTokens + usage.reasoningTokens) / (40 + 60 * random.next())
     const bound = 3n * usd
-    const counters = [`organisation:${caller.organisation}/usd/month:2026-11`, `team:${caller.team}/usd/month:2026-11`, `key:${caller.key}/usd/day:2026-11-21`]
+    const counters = [
+      `organisation:${caller.organisation}/usd/month:2026-11`,
+      `team:${caller.team}/usd/month:2026-11`,
+      `key:${caller.key}/usd/day:2026-11-21`,
+    ]
     const intent: IntentRecord = {
       ...plan,
       usage: { ...usage, outputTokens: 4096 },
@@ -138,7 +152,17 @@ function requestOf(caller: Caller, at: number, random: Random): LedgerRecord[] {
     records.push({ type: 'intent', record: intent }, { type: 'call', record: call })
   }
   if (random.next() < 0.05)
-    records.push({ type: 'outcome', record: { outcomeId: `out_${uuid}`, at: at + 30, decisionId: ids.decisionId, key: caller.key, source: random.next() < 0.5 ? 'user' : 'verifier:json_schema', score: random.next() < 0.8 ? 1 : 0 } })
+    records.push({
+      type: 'outcome',
+      record: {
+        outcomeId: `out_${uuid}`,
+        at: at + 30,
+        decisionId: ids.decisionId,
+        key: caller.key,
+        source: random.next() < 0.5 ? 'user' : 'verifier:json_schema',
+        score: random.next() < 0.8 ? 1 : 0,
+      },
+    })
   return records
 }
 

@@ -24,7 +24,9 @@ export async function totalSpend(url: string): Promise<bigint> {
 
 /** What counts against the first limit of a key, reservations included; picodollars. */
 export async function keyUsed(url: string, key: string): Promise<bigint> {
-  const { budgets } = (await getJson(`${url}/admin/keys/${encodeURIComponent(key)}/usage`)) as { budgets?: { unit?: string; used?: number }[] }
+  const { budgets } = (await getJson(`${url}/admin/keys/${encodeURIComponent(key)}/usage`)) as {
+    budgets?: { unit?: string; used?: number }[]
+  }
   const [first] = budgets ?? []
   if (first?.unit !== 'usd' || first.used === undefined) throw new Error(`the usage of key ${key} tells of no limit in dollars`)
   return BigInt(Math.round(first.used * 1e12))
@@ -32,10 +34,18 @@ export async function keyUsed(url: string, key: string): Promise<bigint> {
 
 /** Every call since a moment (Unix seconds), by the export. */
 export async function readCalls(url: string, from: number): Promise<readonly RecordedCall[]> {
-  const response = await ask(`${url}/v1/usage/export/calls?format=jsonl&from=${encodeURIComponent(new Date(Math.floor(from * 1000)).toISOString())}`)
+  const response = await ask(
+    `${url}/v1/usage/export/calls?format=jsonl&from=${encodeURIComponent(new Date(Math.floor(from * 1000)).toISOString())}`,
+  )
   const lines = (await response.text()).split('\n').filter((line) => line !== '')
   return lines.map((line) => {
-    const { callId, requestId, session, end, usd } = JSON.parse(line) as { callId: string; requestId: string; session?: string; end: string; usd: string | null }
+    const { callId, requestId, session, end, usd } = JSON.parse(line) as {
+      callId: string
+      requestId: string
+      session?: string
+      end: string
+      usd: string | null
+    }
     return { callId, requestId, session, end, cost: usd === null ? undefined : picoOf(usd) }
   })
 }

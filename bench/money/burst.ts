@@ -57,19 +57,28 @@ export function burst(settings: BurstSettings): Promise<Findings> {
       for (let index = 0; index < settings.processes; index++) {
         const own = join(folder, `gateway-${index}`)
         mkdirSync(own)
-        const ledger = { store: 'sql', journal: join(own, 'journal'), ...(database === undefined ? { path: join(own, 'bursar.db') } : { database_url: database }), ...(redis && { redis_url: redis.url }) }
+        const ledger = {
+          store: 'sql',
+          journal: join(own, 'journal'),
+          ...(database === undefined ? { path: join(own, 'bursar.db') } : { database_url: database }),
+          ...(redis && { redis_url: redis.url }),
+        }
         writeConfig(own, { upstreamUrl: upstream.url, prices, keys, ledger })
       }
       // All at once: they find an empty database and migrate it together.
-      const started = await Promise.allSettled(Array.from({ length: settings.processes }, (_, index) => GatewayProcess.start(settings.program, join(folder, `gateway-${index}`))))
+      const started = await Promise.allSettled(
+        Array.from({ length: settings.processes }, (_, index) => GatewayProcess.start(settings.program, join(folder, `gateway-${index}`))),
+      )
       for (const start of started) if (start.status === 'fulfilled') gateways.push(start.value)
       for (const start of started) if (start.status === 'rejected') throw start.reason
       for (let run = 0; run < settings.runs; run++) tell(run + 1, await oneRun(run, settings, upstream, gateways, findings))
       const allFaults = gateways.flatMap((gateway) => gateway.faults())
       const faultLines = allFaults.filter((line) => !line.includes('ledger_unavailable'))
       // A machine that is starved makes the disk and the database late: told, and no broken promise.
-      if (allFaults.length > faultLines.length) settings.say(`${allFaults.length - faultLines.length} lines of the logs tell of a ledger that was late`)
-      if (faultLines.length > 0) findings.violations.push(`${faultLines.length} errors in the logs, the first: ${(faultLines[0] ?? '').slice(0, 400)}`)
+      if (allFaults.length > faultLines.length)
+        settings.say(`${allFaults.length - faultLines.length} lines of the logs tell of a ledger that was late`)
+      if (faultLines.length > 0)
+        findings.violations.push(`${faultLines.length} errors in the logs, the first: ${(faultLines[0] ?? '').slice(0, 400)}`)
       for (const gateway of gateways.splice(0)) if (!(await gateway.stop())) findings.violations.push('a gateway did not stop in order')
       return findings
     } finally {
@@ -83,7 +92,13 @@ export function burst(settings: BurstSettings): Promise<Findings> {
 
 const keyOf = (run: number): string => `sk-burst-${String(run).padStart(4, '0')}-0123456789`
 
-async function oneRun(run: number, settings: BurstSettings, upstream: BillingUpstream, gateways: readonly GatewayProcess[], findings: Findings): Promise<string> {
+async function oneRun(
+  run: number,
+  settings: BurstSettings,
+  upstream: BillingUpstream,
+  gateways: readonly GatewayProcess[],
+  findings: Findings,
+): Promise<string> {
   const { callers, seed } = settings
   const random = childRandom(seed, `burst ${run}`)
   const prices = pricesFor(callers)
@@ -105,7 +120,14 @@ async function oneRun(run: number, settings: BurstSettings, upstream: BillingUps
     underWay -= planned.bound
     outcomes.push(outcome)
     if (outcome.end !== 'refused') accounted += outcome.end === 'complete' ? (outcome.cost ?? planned.bound) : planned.bound
-    if (isBudgetRefusal(outcome)) firstRefusal ??= { spent: spent(), accounted, underWay, callsBefore: outcomes.length, unavailable: outcomes.filter(isUnavailable).length }
+    if (isBudgetRefusal(outcome))
+      firstRefusal ??= {
+        spent: spent(),
+        accounted,
+        underWay,
+        callsBefore: outcomes.length,
+        unavailable: outcomes.filter(isUnavailable).length,
+      }
     return outcome
   }
 
@@ -149,7 +171,8 @@ async function oneRun(run: number, settings: BurstSettings, upstream: BillingUps
     20_000,
     200,
   )
-  if (used !== recorded) violation(`all calls are over, and ${dollars(used, 9)} count against the budget where ${dollars(recorded, 9)} were spent`)
+  if (used !== recorded)
+    violation(`all calls are over, and ${dollars(used, 9)} count against the budget where ${dollars(recorded, 9)} were spent`)
   const seconds = (performance.now() - startedAt) / 1000
   findings.rows.push({
     run,

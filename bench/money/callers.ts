@@ -50,15 +50,25 @@ export interface CallShape {
 /** Draws a call of random size. */
 export function planCall(shape: CallShape, random: Random): PlannedCall {
   const id = randomUUID()
-  const filler = Array.from({ length: Math.floor(random.next() * (shape.promptWords + 1)) }, () => vocabulary[Math.floor(random.next() * vocabulary.length)]).join(' ')
+  const filler = Array.from(
+    { length: Math.floor(random.next() * (shape.promptWords + 1)) },
+    () => vocabulary[Math.floor(random.next() * vocabulary.length)],
+  ).join(' ')
   const maxTokens = Math.max(1, Math.ceil(shape.maxTokens * (0.25 + 0.75 * random.next())))
   const stream = random.next() < shape.streams
-  const json = { model: shape.model, messages: [{ role: 'user', content: `${id} ${filler}` }], max_tokens: maxTokens, ...(stream && { stream }) }
+  const json = {
+    model: shape.model,
+    messages: [{ role: 'user', content: `${id} ${filler}` }],
+    max_tokens: maxTokens,
+    ...(stream && { stream }),
+  }
   return {
     id,
     body: Buffer.from(JSON.stringify(json)),
     stream,
-    bound: BigInt(sureTokenBound(openaiChat.decodeRequest(json))) * perToken(shape.prices.input) + BigInt(maxTokens) * perToken(shape.prices.output),
+    bound:
+      BigInt(sureTokenBound(openaiChat.decodeRequest(json))) * perToken(shape.prices.input) +
+      BigInt(maxTokens) * perToken(shape.prices.output),
     leaveAfterMs: random.next() < shape.leaving ? random.next() * shape.leaveWithinMs : undefined,
   }
 }
@@ -74,7 +84,13 @@ export interface CallOptions {
 }
 
 /** Makes a call. Never throws; gives up after `patienceMs`. */
-export function makeCall(url: string, key: string, planned: PlannedCall, agent: Agent, { patienceMs = 60_000, headers: more = {} }: CallOptions = {}): Promise<Outcome> {
+export function makeCall(
+  url: string,
+  key: string,
+  planned: PlannedCall,
+  agent: Agent,
+  { patienceMs = 60_000, headers: more = {} }: CallOptions = {},
+): Promise<Outcome> {
   const startedAt = performance.now()
   return new Promise((resolve) => {
     let status = 0
@@ -98,7 +114,11 @@ export function makeCall(url: string, key: string, planned: PlannedCall, agent: 
     }
     const sent = request(
       `${url}/v1/chat/completions`,
-      { method: 'POST', agent, headers: { ...more, authorization: `Bearer ${key}`, 'content-type': 'application/json', 'content-length': planned.body.length } },
+      {
+        method: 'POST',
+        agent,
+        headers: { ...more, authorization: `Bearer ${key}`, 'content-type': 'application/json', 'content-length': planned.body.length },
+      },
       (response) => {
         status = response.statusCode ?? 0
         headers = response.headers

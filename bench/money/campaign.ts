@@ -33,7 +33,9 @@ export function progressOf(name: string, runs: number, say: Say): (done: number,
   const begun = performance.now()
   return (done, text) => {
     const left = ((performance.now() - begun) / done) * (runs - done)
-    say(`${new Date().toISOString().slice(11, 19)} ${name} ${done} of ${runs}${done < runs ? `, about ${Math.ceil(left / 60_000)} min left` : ''}: ${text}`)
+    say(
+      `${new Date().toISOString().slice(11, 19)} ${name} ${done} of ${runs}${done < runs ? `, about ${Math.ceil(left / 60_000)} min left` : ''}: ${text}`,
+    )
   }
 }
 
@@ -74,5 +76,8 @@ export function tally(outcomes: Iterable<Outcome>): string {
     const name = end === 'refused' ? `${status} ${errorCode ?? ''}`.trim() : end
     counts.set(name, (counts.get(name) ?? 0) + 1)
   }
-  return [...counts].sort((a, b) => b[1] - a[1]).map(([name, count]) => `${name} ${count}`).join(', ')
+  return [...counts]
+    .sort((a, b) => b[1] - a[1])
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ')
 }

@@ -74,12 +74,23 @@ export class GatewayProcess {
   }
 
   /** Starts it without waiting, so that it can be killed while it starts. */
-  static spawn(program: Program, folder: string, name = 'bursar'): { readonly child: ChildProcess; readonly listening: Promise<GatewayProcess> } {
+  static spawn(
+    program: Program,
+    folder: string,
+    name = 'bursar',
+  ): { readonly child: ChildProcess; readonly listening: Promise<GatewayProcess> } {
     const startedAt = performance.now()
     const logFile = join(folder, `${name}.log`)
     const log = openSync(logFile, 'a')
-    const command = 'sources' in program ? ['--import', join(root, 'node_modules/tsx/dist/loader.mjs'), join(root, 'src/cli/main.ts')] : ['--max-semi-space-size=8', program.built]
-    const child = spawn(process.execPath, [...command, 'serve', '--config', join(folder, 'bursar.yaml')], { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder }, stdio: ['ignore', 'pipe', log] })
+    const command =
+      'sources' in program
+        ? ['--import', join(root, 'node_modules/tsx/dist/loader.mjs'), join(root, 'src/cli/main.ts')]
+        : ['--max-semi-space-size=8', program.built]
+    const child = spawn(process.execPath, [...command, 'serve', '--config', join(folder, 'bursar.yaml')], {
+      cwd: folder,
+      env: { PATH: process.env['PATH'], HOME: folder },
+      stdio: ['ignore', 'pipe', log],
+    })
     closeSync(log)
     endsWithUs(child)
     const listening = new Promise<GatewayProcess>((resolve, reject) => {
@@ -128,6 +139,8 @@ export class GatewayProcess {
 
   /** Lines of the log of level error and above. */
   faults(): readonly string[] {
-    return readFileSync(this.logFile, 'utf8').split('\n').filter((line) => /"level":"?(error|fatal|50|60)"?/.test(line))
+    return readFileSync(this.logFile, 'utf8')
+      .split('\n')
+      .filter((line) => /"level":"?(error|fatal|50|60)"?/.test(line))
   }
 }

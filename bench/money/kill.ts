@@ -57,7 +57,12 @@ export function kill(settings: KillSettings): Promise<Findings> {
         upstreamUrl: upstream.url,
         prices,
         keys: [{ name: 'kill', key: KEY, budget_usd: 1_000 }],
-        ledger: { store: 'sql', journal: join(own, 'journal'), lease_seconds: 2, ...(database === undefined ? { path: join(own, 'bursar.db') } : { database_url: database }) },
+        ledger: {
+          store: 'sql',
+          journal: join(own, 'journal'),
+          lease_seconds: 2,
+          ...(database === undefined ? { path: join(own, 'bursar.db') } : { database_url: database }),
+        },
       })
       const begun = Date.now() / 1000
       let since = begun
@@ -83,7 +88,10 @@ export function kill(settings: KillSettings): Promise<Findings> {
           shown: dollars(shown),
           answers: tally(outcomes),
         })
-        tell(number, `${outcomes.length} calls (${tally(outcomes)}), ${interrupted} starts cut short, up after ${Math.round(gateway.startMs)} ms, ${lost} lost calls, billed ${dollars(upstream.spent)}, shown ${dollars(shown)}`)
+        tell(
+          number,
+          `${outcomes.length} calls (${tally(outcomes)}), ${interrupted} starts cut short, up after ${Math.round(gateway.startMs)} ms, ${lost} lost calls, billed ${dollars(upstream.spent)}, shown ${dollars(shown)}`,
+        )
       }
       findings.violations.push(...(await compareAll(gateway.url, begun)))
       const faultLines = gateway.faults()
@@ -142,7 +150,11 @@ async function interruptStarts({ program }: KillSettings, folder: string, random
 }
 
 /** Compares the books of one round, once they are as they should be or the time for it is over. */
-async function compare(url: string, upstream: BillingUpstream, round: Round): Promise<{ readonly faults: readonly string[]; readonly shown: bigint; readonly lost: number }> {
+async function compare(
+  url: string,
+  upstream: BillingUpstream,
+  round: Round,
+): Promise<{ readonly faults: readonly string[]; readonly shown: bigint; readonly lost: number }> {
   let shown = 0n
   let calls: readonly RecordedCall[] = []
   let faults: readonly string[] = []
@@ -151,14 +163,19 @@ async function compare(url: string, upstream: BillingUpstream, round: Round): Pr
       calls = await readCalls(url, round.since - 1)
       shown = await totalSpend(url)
       faults = faultsOf(calls, upstream, round)
-      if (shown < upstream.spent) faults = [...faults, `the ledger shows ${dollars(shown, 9)} in all, the upstream billed ${dollars(upstream.spent, 9)}`]
+      if (shown < upstream.spent)
+        faults = [...faults, `the ledger shows ${dollars(shown, 9)} in all, the upstream billed ${dollars(upstream.spent, 9)}`]
       return faults.length === 0
     },
     RECONCILED_MS,
     100,
   )
   const ours = new Set(round.outcomes.map(({ planned }) => planned.id))
-  return { faults: faults.slice(0, 5), shown, lost: calls.filter(({ end, session }) => end === 'lost' && session !== undefined && ours.has(session)).length }
+  return {
+    faults: faults.slice(0, 5),
+    shown,
+    lost: calls.filter(({ end, session }) => end === 'lost' && session !== undefined && ours.has(session)).length,
+  }
 }
 
 function faultsOf(calls: readonly RecordedCall[], upstream: BillingUpstream, { outcomes, billed }: Round): string[] {
@@ -178,7 +195,8 @@ function faultsOf(calls: readonly RecordedCall[], upstream: BillingUpstream, { o
     const shown = sum(records.map(({ cost }) => cost ?? 0n))
     const name = `request ${requestId ?? planned.id} (${end}, ${records.map((record) => record.end).join(' + ') || 'no record'})`
     if (shown < owed) faults.push(`${name}: the ledger shows ${dollars(shown, 9)}, the upstream billed ${dollars(owed, 9)}`)
-    if (shown > planned.bound * BigInt(records.length)) faults.push(`${name}: the ledger shows ${dollars(shown, 9)}, and it could have cost ${dollars(planned.bound, 9)} an attempt`)
+    if (shown > planned.bound * BigInt(records.length))
+      faults.push(`${name}: the ledger shows ${dollars(shown, 9)}, and it could have cost ${dollars(planned.bound, 9)} an attempt`)
     const complete = records.filter((record) => record.end === 'complete')
     if (complete.length > 1) faults.push(`${name}: ${complete.length} complete calls`)
     if (end !== 'complete') continue
@@ -186,7 +204,9 @@ function faultsOf(calls: readonly RecordedCall[], upstream: BillingUpstream, { o
     const told = outcome.cost
     if (complete.length === 0) faults.push(`${name}: its answer had come to its end, and no record says so`)
     else if (!last || told !== upstream.costOf(last) || complete[0]?.cost !== told)
-      faults.push(`${name}: the caller was told ${textOf(told)}, the ledger shows ${textOf(complete[0]?.cost)}, the upstream billed ${textOf(last && upstream.costOf(last))}`)
+      faults.push(
+        `${name}: the caller was told ${textOf(told)}, the ledger shows ${textOf(complete[0]?.cost)}, the upstream billed ${textOf(last && upstream.costOf(last))}`,
+      )
   }
   return faults
 }

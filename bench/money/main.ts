@@ -40,7 +40,10 @@ async function main(): Promise<number> {
   const callers = (usual: number) => whole('--callers', values.callers ?? String(usual))
   const runs = (usual: number) => whole('--runs', values.runs ?? String(usual))
   const kind = oneOf('--outage', values.outage, outages)
-  const why = store === 'embedded' && !kind.startsWith('postgres') ? undefined : (missingPostgres() ?? (store === 'redis' ? missingRedis() : undefined))
+  const why =
+    store === 'embedded' && !kind.startsWith('postgres')
+      ? undefined
+      : (missingPostgres() ?? (store === 'redis' ? missingRedis() : undefined))
   if (why !== undefined && (store !== 'embedded' || values.campaign === 'outage')) {
     say(`skipped: ${why}`)
     return 2
@@ -74,15 +77,51 @@ async function main(): Promise<number> {
   function run(campaign: string | undefined): Promise<Findings> {
     switch (campaign) {
       case 'burst':
-        return burst({ store, program, runs: runs(50), callers: callers(1_000), processes: whole('--processes', values.processes ?? (store === 'embedded' ? '1' : '4')), seed, say, findings: gathered })
+        return burst({
+          store,
+          program,
+          runs: runs(50),
+          callers: callers(1_000),
+          processes: whole('--processes', values.processes ?? (store === 'embedded' ? '1' : '4')),
+          seed,
+          say,
+          findings: gathered,
+        })
       case 'kill':
         if (store === 'redis') throw new Error('--campaign kill takes --store embedded or postgres')
-        return kill({ store, program, kills: runs(200), callers: callers(64), loadMs: whole('--load-ms', values['load-ms']), seed, say, findings: gathered })
+        return kill({
+          store,
+          program,
+          kills: runs(200),
+          callers: callers(64),
+          loadMs: whole('--load-ms', values['load-ms']),
+          seed,
+          say,
+          findings: gathered,
+        })
       case 'outage':
-        return outage({ kind, program, runs: runs(3), callers: callers(32), partMs: whole('--load-ms', values['load-ms']), seed, say, findings: gathered })
+        return outage({
+          kind,
+          program,
+          runs: runs(3),
+          callers: callers(32),
+          partMs: whole('--load-ms', values['load-ms']),
+          seed,
+          say,
+          findings: gathered,
+        })
       case 'replica':
         if (store === 'embedded') throw new Error('--campaign replica takes --store postgres or redis')
-        return replica({ store, program, runs: runs(10), callers: callers(32), loadMs: whole('--load-ms', values['load-ms']), seed, say, findings: gathered })
+        return replica({
+          store,
+          program,
+          runs: runs(10),
+          callers: callers(32),
+          loadMs: whole('--load-ms', values['load-ms']),
+          seed,
+          say,
+          findings: gathered,
+        })
       default:
         throw new Error(`--campaign is one of burst, kill, outage, replica${campaign === undefined ? '' : `, not "${campaign}"`}`)
     }
@@ -93,7 +132,12 @@ function report(findings: Findings, campaign: string | undefined): void {
   const { rows, violations } = findings
   const names = Object.keys(rows[0] ?? {})
   if (names.length > 0)
-    console.log(`\n${table(names.map((title) => ({ title, align: typeof rows[0]?.[title] === 'number' ? 'right' : 'left' })), rows.map((row) => names.map((name) => row[name] ?? '')))}\n`)
+    console.log(
+      `\n${table(
+        names.map((title) => ({ title, align: typeof rows[0]?.[title] === 'number' ? 'right' : 'left' })),
+        rows.map((row) => names.map((name) => row[name] ?? '')),
+      )}\n`,
+    )
   if (campaign === 'burst') console.log(burstSummary(findings))
   if (campaign === 'kill') console.log(killSummary(findings))
   for (const violation of violations) console.log(`VIOLATION: ${violation}`)

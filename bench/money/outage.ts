@@ -49,14 +49,25 @@ export function outage(settings: OutageSettings): Promise<Findings> {
     const findings = settings.findings ?? noFindings()
     const made = await outageOf(settings.kind, folder)
     if ('skipped' in made) return { ...findings, skipped: made.skipped }
-    const upstream = await new BillingUpstream({ prices, faults: { ...noFaults, cutStreams: 0.02 }, seed: settings.seed, paceMs: 3 }).start()
+    const upstream = await new BillingUpstream({
+      prices,
+      faults: { ...noFaults, cutStreams: 0.02 },
+      seed: settings.seed,
+      paceMs: 3,
+    }).start()
     let gateway: GatewayProcess | undefined
     try {
       const own = join(folder, 'gateway')
       mkdirSync(own)
       // A budget that is nearly reached at once (soft), so that there is something to tell a webhook; and a hard one that never is.
       const budgets = [{ usd: 1_000 }, { usd: 0.001, per: 'minute', hard: false }]
-      writeConfig(own, { upstreamUrl: upstream.url, prices, keys: [{ name: 'outage', key: KEY, budgets }], ledger: made.ledger, config: made.config })
+      writeConfig(own, {
+        upstreamUrl: upstream.url,
+        prices,
+        keys: [{ name: 'outage', key: KEY, budgets }],
+        ledger: made.ledger,
+        config: made.config,
+      })
       gateway = await GatewayProcess.start(settings.program, own)
       const running = gateway
       let ended = false
@@ -74,12 +85,25 @@ export function outage(settings: OutageSettings): Promise<Findings> {
   })
 }
 
-async function oneRun(run: number, settings: OutageSettings, made: Outage, gateway: GatewayProcess, upstream: BillingUpstream, findings: Findings): Promise<void> {
+async function oneRun(
+  run: number,
+  settings: OutageSettings,
+  made: Outage,
+  gateway: GatewayProcess,
+  upstream: BillingUpstream,
+  findings: Findings,
+): Promise<void> {
   const random = childRandom(settings.seed, `outage ${settings.kind} ${run}`)
   const violation = (text: string) => void findings.violations.push(`run ${run}: ${text}`)
   const agent = createAgent(settings.callers)
   // Calls by when they were made: `going` and `coming` are those that met the beginning or the end of the outage, where anything orderly is right.
-  const parts: Record<'before' | 'going' | 'during' | 'coming' | 'after', Outcome[]> = { before: [], going: [], during: [], coming: [], after: [] }
+  const parts: Record<'before' | 'going' | 'during' | 'coming' | 'after', Outcome[]> = {
+    before: [],
+    going: [],
+    during: [],
+    coming: [],
+    after: [],
+  }
   let part: keyof typeof parts = 'before'
   let stopping = false
   let slowest = 0
@@ -124,7 +148,9 @@ async function oneRun(run: number, settings: OutageSettings, made: Outage, gatew
     if (refused.length > 0) violation(`calls were refused: ${tally(refused)}`)
   } else {
     if (answered > 0) violation(`${answered} calls that began during the outage were answered`)
-    const other = parts.during.filter((outcome) => outcome.end === 'refused' && !(outcome.status === 503 && outcome.errorCode === 'ledger_unavailable'))
+    const other = parts.during.filter(
+      (outcome) => outcome.end === 'refused' && !(outcome.status === 503 && outcome.errorCode === 'ledger_unavailable'),
+    )
     if (other.length > 0) violation(`refused with something else than ledger_unavailable: ${tally(other)}`)
     if (parts.during.length === 0) violation('no call was refused either: they hang')
   }
@@ -133,15 +159,21 @@ async function oneRun(run: number, settings: OutageSettings, made: Outage, gatew
     if (odd.length > 0) violation(`${name} the outage calls were refused: ${tally(odd)}`)
     if (!parts[name].some((outcome) => outcome.end === 'complete')) violation(`${name} the outage no call was answered`)
   }
-  const strange = [...parts.going, ...parts.coming].filter((outcome) => outcome.end === 'refused' && outcome.errorCode !== 'ledger_unavailable')
+  const strange = [...parts.going, ...parts.coming].filter(
+    (outcome) => outcome.end === 'refused' && outcome.errorCode !== 'ledger_unavailable',
+  )
   if (strange.length > 0) violation(`as it began or ended: ${tally(strange)}`)
-  const complete = Object.values(parts).flat().filter((outcome) => outcome.end === 'complete')
+  const complete = Object.values(parts)
+    .flat()
+    .filter((outcome) => outcome.end === 'complete')
   let shown = 0n
   let lost: readonly Outcome[] = complete
   await eventually(
     async () => {
       shown = await totalSpend(gateway.url)
-      const recorded = new Map((await readCalls(gateway.url, since)).filter((call) => call.end === 'complete').map((call) => [call.requestId, call.cost]))
+      const recorded = new Map(
+        (await readCalls(gateway.url, since)).filter((call) => call.end === 'complete').map((call) => [call.requestId, call.cost]),
+      )
       lost = complete.filter(({ requestId, cost }) => recorded.get(requestId ?? '') !== cost)
       return shown >= upstream.spent && lost.length === 0
     },
@@ -149,7 +181,8 @@ async function oneRun(run: number, settings: OutageSettings, made: Outage, gatew
     200,
   )
   if (shown < upstream.spent) violation(`the ledger shows ${dollars(shown, 9)}, the upstream billed ${dollars(upstream.spent, 9)}`)
-  if (lost.length > 0) violation(`${lost.length} of ${complete.length} answers that came to their end have no record, or one of another cost`)
+  if (lost.length > 0)
+    violation(`${lost.length} of ${complete.length} answers that came to their end have no record, or one of another cost`)
   findings.rows.push({
     run,
     ...Object.fromEntries(Object.entries(parts).map(([name, outcomes]) => [name, tally(outcomes)])),
@@ -159,7 +192,13 @@ async function oneRun(run: number, settings: OutageSettings, made: Outage, gatew
     'billed in all': dollars(upstream.spent),
     'shown by the ledger': dollars(shown),
   })
-  settings.say(`outage ${settings.kind} run ${run}: ${Object.entries(parts).map(([name, outcomes]) => `${name}: ${tally(outcomes)}`).join('; ')}; slowest ${Math.round(slowest)} ms, answers again after ${Math.round(recoveryMs)} ms; billed ${dollars(upstream.spent)}, shown ${dollars(shown)}`)
+  settings.say(
+    `outage ${settings.kind} run ${run}: ${Object.entries(parts)
+      .map(([name, outcomes]) => `${name}: ${tally(outcomes)}`)
+      .join(
+        '; ',
+      )}; slowest ${Math.round(slowest)} ms, answers again after ${Math.round(recoveryMs)} ms; billed ${dollars(upstream.spent)}, shown ${dollars(shown)}`,
+  )
 }
 
 async function outageOf(kind: OutageKind, folder: string): Promise<Outage | { readonly skipped: string }> {

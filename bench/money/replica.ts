@@ -35,7 +35,12 @@ export function replica(settings: ReplicaSettings): Promise<Findings> {
   return inFolder(`replica-${settings.store}`, settings.say, async (folder) => {
     const findings = settings.findings ?? noFindings()
     const tell = progressOf(`replica ${settings.store}`, settings.runs, settings.say)
-    const upstream = await new BillingUpstream({ prices, faults: { cutStreams: 0.02, cutAnswers: 0.01, refused: 0.01 }, seed: settings.seed, paceMs: 5 }).start()
+    const upstream = await new BillingUpstream({
+      prices,
+      faults: { cutStreams: 0.02, cutAnswers: 0.01, refused: 0.01 },
+      seed: settings.seed,
+      paceMs: 5,
+    }).start()
     const postgres = await PrivatePostgres.create()
     const redis = settings.store === 'redis' ? await PrivateRedis.create() : undefined
     const running = new Set<GatewayProcess>()
@@ -49,7 +54,13 @@ export function replica(settings: ReplicaSettings): Promise<Findings> {
       const folders = ['survivor', 'victim'].map((name) => join(folder, name))
       for (const own of folders) {
         mkdirSync(own)
-        const ledger = { store: 'sql', journal: join(own, 'journal'), lease_seconds: LEASE_SECONDS, database_url: database, ...(redis && { redis_url: redis.url }) }
+        const ledger = {
+          store: 'sql',
+          journal: join(own, 'journal'),
+          lease_seconds: LEASE_SECONDS,
+          database_url: database,
+          ...(redis && { redis_url: redis.url }),
+        }
         writeConfig(own, { upstreamUrl: upstream.url, prices, keys: [{ name: NAME, key: KEY, budget_usd: 1_000 }], ledger })
       }
       const [survivorFolder = '', victimFolder = ''] = folders
@@ -90,12 +101,17 @@ export function replica(settings: ReplicaSettings): Promise<Findings> {
               shown = await totalSpend(survivor.url)
               const used = await keyUsed(survivor.url, NAME)
               if (onlyBudget) {
-                faults = used < upstream.spent ? [`${dollars(used, 9)} count against the budget, the upstream billed ${dollars(upstream.spent, 9)}`] : []
+                faults =
+                  used < upstream.spent
+                    ? [`${dollars(used, 9)} count against the budget, the upstream billed ${dollars(upstream.spent, 9)}`]
+                    : []
                 return faults.length === 0
               }
               faults = faultsOf(calls, outcomes, upstream, billedBefore)
-              if (shown < upstream.spent) faults = [...faults, `the ledger shows ${dollars(shown, 9)}, the upstream billed ${dollars(upstream.spent, 9)}`]
-              if (used !== shown) faults = [...faults, `${dollars(used, 9)} count against the budget, the ledger shows ${dollars(shown, 9)}`]
+              if (shown < upstream.spent)
+                faults = [...faults, `the ledger shows ${dollars(shown, 9)}, the upstream billed ${dollars(upstream.spent, 9)}`]
+              if (used !== shown)
+                faults = [...faults, `${dollars(used, 9)} count against the budget, the ledger shows ${dollars(shown, 9)}`]
               return faults.length === 0
             },
             EXPIRED_MS,
@@ -117,7 +133,10 @@ export function replica(settings: ReplicaSettings): Promise<Findings> {
           'lost then': back.lost,
           answers: tally(outcomes),
         })
-        tell(run + 1, `billed ${dollars(upstream.spent)}, shown ${dollars(away.shown)} (${away.lost} lost) while it was away, ${dollars(back.shown)} (${back.lost} lost) when it was back; ${tally(outcomes)}`)
+        tell(
+          run + 1,
+          `billed ${dollars(upstream.spent)}, shown ${dollars(away.shown)} (${away.lost} lost) while it was away, ${dollars(back.shown)} (${back.lost} lost) when it was back; ${tally(outcomes)}`,
+        )
       }
       for (const gateway of running) if (!(await gateway.stop())) findings.violations.push('a gateway did not stop in order')
       running.clear()
@@ -144,7 +163,8 @@ function faultsOf(calls: readonly RecordedCall[], outcomes: readonly Outcome[], 
     const billed = owed.get(planned.id) ?? 0n
     const name = `call ${planned.id} (${end}, ${records.map((record) => record.end).join(' + ') || 'no record'})`
     if (shown < billed) faults.push(`${name}: the ledger shows ${dollars(shown, 9)}, the upstream billed ${dollars(billed, 9)}`)
-    if (shown > planned.bound * BigInt(records.length)) faults.push(`${name}: the ledger shows ${dollars(shown, 9)}, and it could have cost ${dollars(planned.bound, 9)} an attempt`)
+    if (shown > planned.bound * BigInt(records.length))
+      faults.push(`${name}: the ledger shows ${dollars(shown, 9)}, and it could have cost ${dollars(planned.bound, 9)} an attempt`)
   }
   return faults
 }

@@ -33,8 +33,25 @@ export class PrivatePostgres {
     if (user) chownSync(folder, user.uid, user.gid)
     const cluster = new PrivatePostgres(folder, await freePort())
     process.once('exit', cluster.abandoned)
-    await cluster.run('initdb', ['-D', cluster.data, '-U', 'postgres', '--auth=trust', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions'])
-    const settings = [`port = ${cluster.port}`, "listen_addresses = '127.0.0.1'", `unix_socket_directories = '${folder}'`, 'max_connections = 200', 'shared_buffers = 64MB']
+    await cluster.run('initdb', [
+      '-D',
+      cluster.data,
+      '-U',
+      'postgres',
+      '--auth=trust',
+      '-E',
+      'UTF8',
+      '--locale=C',
+      '--no-sync',
+      '--no-instructions',
+    ])
+    const settings = [
+      `port = ${cluster.port}`,
+      "listen_addresses = '127.0.0.1'",
+      `unix_socket_directories = '${folder}'`,
+      'max_connections = 200',
+      'shared_buffers = 64MB',
+    ]
     writeFileSync(join(cluster.data, 'postgresql.auto.conf'), `${settings.join('\n')}\n`)
     if (user) chownSync(join(cluster.data, 'postgresql.auto.conf'), user.uid, user.gid)
     await cluster.start()
@@ -87,7 +104,9 @@ export class PrivatePostgres {
     await new Promise<void>((resolve, reject) => {
       const child = spawn(command, rest, { cwd: this.folder, stdio: ['ignore', 'ignore', 'ignore'], timeout: 90_000 })
       child.once('error', reject)
-      child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${program} ended with ${String(code)}; its log is ${join(this.folder, 'log')}`))))
+      child.once('exit', (code) =>
+        code === 0 ? resolve() : reject(new Error(`${program} ended with ${String(code)}; its log is ${join(this.folder, 'log')}`)),
+      )
     })
   }
 }
@@ -102,7 +121,11 @@ export class PrivateRedis {
   static async create(): Promise<PrivateRedis> {
     const folder = mkdtempSync(join(tmpdir(), 'bursar-money-redis-'))
     const port = await freePort()
-    const child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder], { stdio: 'ignore' })
+    const child = spawn(
+      'redis-server',
+      ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder],
+      { stdio: 'ignore' },
+    )
     const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
     process.once('exit', () => child.kill('SIGKILL'))
     await listening(port)
@@ -173,7 +196,10 @@ function postgresFolder(): string | undefined {
 let user: { readonly uid: number; readonly gid: number } | undefined
 function postgresUser(): { readonly uid: number; readonly gid: number } | undefined {
   try {
-    return (user ??= { uid: Number(execFileSync('id', ['-u', 'postgres'], { stdio: 'pipe' })), gid: Number(execFileSync('id', ['-g', 'postgres'], { stdio: 'pipe' })) })
+    return (user ??= {
+      uid: Number(execFileSync('id', ['-u', 'postgres'], { stdio: 'pipe' })),
+      gid: Number(execFileSync('id', ['-g', 'postgres'], { stdio: 'pipe' })),
+    })
   } catch {
     return undefined
   }

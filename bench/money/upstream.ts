@@ -99,7 +99,9 @@ export class BillingUpstream {
     if (!asked) return void response.writeHead(400).end('{"error":{"message":"not understood"}}')
     if (this.chance(this.settings.faults.refused)) {
       const status = this.random.next() < 0.5 ? 500 : 429
-      return void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ error: { message: `scripted ${status}`, type: 'server_error', code: null } }))
+      return void response
+        .writeHead(status, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ error: { message: `scripted ${status}`, type: 'server_error', code: null } }))
     }
     this.inFlight++
     try {
@@ -122,7 +124,9 @@ export class BillingUpstream {
     const body = Buffer.from(
       JSON.stringify({
         ...head(asked, 'chat.completion'),
-        choices: [{ index: 0, message: { role: 'assistant', content: words(size) }, finish_reason: size === asked.maxTokens ? 'length' : 'stop' }],
+        choices: [
+          { index: 0, message: { role: 'assistant', content: words(size) }, finish_reason: size === asked.maxTokens ? 'length' : 'stop' },
+        ],
         usage: usageOf(bill),
       }),
     )
@@ -140,10 +144,14 @@ export class BillingUpstream {
       await this.pace()
       if (gone()) return
       response.writeHead(200, { 'content-type': 'text/event-stream' })
-      const send = (fields: Record<string, unknown>) => response.write(`data: ${JSON.stringify({ ...head(asked, 'chat.completion.chunk'), ...fields })}\n\n`)
-      const choice = (delta: Record<string, unknown>, finish: string | null = null) => ({ choices: [{ index: 0, delta, finish_reason: finish }], usage: null })
+      const send = (fields: Record<string, unknown>) =>
+        response.write(`data: ${JSON.stringify({ ...head(asked, 'chat.completion.chunk'), ...fields })}\n\n`)
+      const choice = (delta: Record<string, unknown>, finish: string | null = null) => ({
+        choices: [{ index: 0, delta, finish_reason: finish }],
+        usage: null,
+      })
       send(choice({ role: 'assistant', content: '' }))
-      for (let made = 0; made < size; ) {
+      for (let made = 0; made < size;) {
         if (gone()) return
         if (made >= cutAfter) return void breakOff(response)
         const piece = Math.min(size - made, 1 + Math.floor(this.random.next() * 6))
@@ -193,7 +201,8 @@ export function inputTokensOf(content: string): number {
 /** Picodollars a token at this price. */
 export function perToken(dollarsPerMillion: number): bigint {
   const pico = Math.round(dollarsPerMillion * 1e6)
-  if (Math.abs(pico - dollarsPerMillion * 1e6) > 1e-6) throw new Error(`a price of $${dollarsPerMillion} a million tokens has no whole number of picodollars a token`)
+  if (Math.abs(pico - dollarsPerMillion * 1e6) > 1e-6)
+    throw new Error(`a price of $${dollarsPerMillion} a million tokens has no whole number of picodollars a token`)
   return BigInt(pico)
 }
 
@@ -207,7 +216,14 @@ interface Asked {
 }
 
 function askedOf(body: string): Asked | undefined {
-  const json = JSON.parse(body) as { model?: string; stream?: boolean; max_tokens?: number; max_completion_tokens?: number; stream_options?: { include_usage?: boolean }; messages?: { content?: string }[] }
+  const json = JSON.parse(body) as {
+    model?: string
+    stream?: boolean
+    max_tokens?: number
+    max_completion_tokens?: number
+    stream_options?: { include_usage?: boolean }
+    messages?: { content?: string }[]
+  }
   const content = json.messages?.[0]?.content
   const maxTokens = json.max_tokens ?? json.max_completion_tokens
   if (content === undefined || maxTokens === undefined) return undefined
@@ -230,7 +246,22 @@ function usageOf({ input, output }: Billed): Record<string, unknown> {
 }
 
 /** Each of these, with its space, is one token of o200k. */
-export const vocabulary = ['river', 'carry', 'warm', 'light', 'past', 'quiet', 'town', 'and', 'open', 'field', 'until', 'the', 'sea', 'begin'] as const
+export const vocabulary = [
+  'river',
+  'carry',
+  'warm',
+  'light',
+  'past',
+  'quiet',
+  'town',
+  'and',
+  'open',
+  'field',
+  'until',
+  'the',
+  'sea',
+  'begin',
+] as const
 
 function words(count: number): string {
   let text = ''

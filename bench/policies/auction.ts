@@ -50,14 +50,21 @@ export function auctions(sigma: number, tasks: number, seed: number): readonly A
     const plans = overhead * agents.reduce((sum, { price }) => sum + price, 0) * meanWork
     return {
       chooser,
-      success: bootstrap(tested.map(({ chances, luck }, index) => Number(luck < (chances[choices[index] ?? 0] ?? 0))), seed),
+      success: bootstrap(
+        tested.map(({ chances, luck }, index) => Number(luck < (chances[choices[index] ?? 0] ?? 0))),
+        seed,
+      ),
       cost: (costs.reduce((sum, cost) => sum + cost, 0) / tested.length + plans) / ((agents[largest]?.price ?? 1) * meanWork),
       shareOfLargest: choices.filter((choice) => choice === largest).length / tested.length,
     }
   }
   const bidsOf = (task: (typeof drawn)[number]) => {
     const bids = agents.map(({ price }, agent) => ({ agent, plan, cost: price * task.work, predicted: null }))
-    const jury = juryScores(agents.map(() => task.chances.map((chance) => chance + sigma * normalDraw(random))), agents.map((_, index) => index), bids)
+    const jury = juryScores(
+      agents.map(() => task.chances.map((chance) => chance + sigma * normalDraw(random))),
+      agents.map((_, index) => index),
+      bids,
+    )
     return { bids, jury }
   }
   const auctioned = (weights: AuctionWeights) => (task: (typeof drawn)[number]) => {
@@ -74,7 +81,12 @@ export function auctions(sigma: number, tasks: number, seed: number): readonly A
   const highest = Math.max(...agents.map(({ price }) => price))
   // What a right answer is worth, in costs of the largest agent: that of the scores' own scale.
   const worth = 2.5
-  const best = (chances: readonly number[]) => agents.reduce((top, { price }, index) => (worth * (chances[index] ?? 0) - price / highest > worth * (chances[top] ?? 0) - (agents[top]?.price ?? 0) / highest ? index : top), 0)
+  const best = (chances: readonly number[]) =>
+    agents.reduce(
+      (top, { price }, index) =>
+        worth * (chances[index] ?? 0) - price / highest > worth * (chances[top] ?? 0) - (agents[top]?.price ?? 0) / highest ? index : top,
+      0,
+    )
   return [
     ...agents.map((_, index) => row(`agent ${index + 1} alone`, () => index, 0)),
     row('random', () => Math.floor(random.next() * agents.length), 0),

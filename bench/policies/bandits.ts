@@ -1,5 +1,14 @@
 import { usd } from '../../src/quantities/index.js'
-import { exploring, linUcb, predictorKinds, thompson, valueOfInformation, type Policy, type Predictor, type Situation } from '../../src/routing/index.js'
+import {
+  exploring,
+  linUcb,
+  predictorKinds,
+  thompson,
+  valueOfInformation,
+  type Policy,
+  type Predictor,
+  type Situation,
+} from '../../src/routing/index.js'
 import { childRandom, type Random } from '../../src/statistics/index.js'
 import type { Features } from '../../src/understanding/index.js'
 import type { Estimate } from '../report.js'
@@ -31,12 +40,18 @@ function chance(arm: (typeof names)[number], features: Features): number {
  * Online learning from nothing: the same stream of requests, for each policy with a world of its own; outcomes only of the arm that was chosen. Regret against the arm of the highest true value.
  */
 export function bandits(rounds: number, seeds: number, seed: number): readonly BanditRow[] {
-  const contenders: readonly [string, () => { readonly policy: Policy | ((features: Features, random: Random) => number); readonly predictor?: Predictor }][] = [
+  const contenders: readonly [
+    string,
+    () => { readonly policy: Policy | ((features: Features, random: Random) => number); readonly predictor?: Predictor },
+  ][] = [
     ['reference always', () => ({ policy: () => 0 })],
     ['best fixed arm in hindsight', () => ({ policy: () => bestFixed() })],
     ['random', () => ({ policy: (_features, random) => Math.floor(random.next() * arms.length) })],
     ['value of information, no exploring', () => ({ policy: valueOfInformation({ leastFamiliarity: 0 }), predictor: fresh() })],
-    ['the same, exploring 5 %', () => ({ policy: exploring(valueOfInformation({ leastFamiliarity: 0 }), { share: 0.05, dearest: 100 }), predictor: fresh() })],
+    [
+      'the same, exploring 5 %',
+      () => ({ policy: exploring(valueOfInformation({ leastFamiliarity: 0 }), { share: 0.05, dearest: 100 }), predictor: fresh() }),
+    ],
     ['Thompson, share 0.1', () => ({ policy: thompson({ share: 0.1 }) })],
     ['Thompson, unbounded', () => ({ policy: thompson({ share: 1 }) })],
     ['LinUCB, share 0.1', () => ({ policy: linUcb({ share: 0.1 }) })],
@@ -44,7 +59,17 @@ export function bandits(rounds: number, seeds: number, seed: number): readonly B
   ]
   return contenders.map(([policy, make]) => {
     const runs = Array.from({ length: seeds }, (_, run) => play(make(), rounds, seed + run))
-    return { policy, regret: bootstrap(runs.map(({ all }) => all), seed), lateRegret: bootstrap(runs.map(({ late }) => late), seed) }
+    return {
+      policy,
+      regret: bootstrap(
+        runs.map(({ all }) => all),
+        seed,
+      ),
+      lateRegret: bootstrap(
+        runs.map(({ late }) => late),
+        seed,
+      ),
+    }
   })
 }
 
@@ -54,7 +79,11 @@ function fresh(): Predictor {
   return kind.train([], arms, {}, 1)
 }
 
-function play({ policy, predictor }: { readonly policy: Policy | ((features: Features, random: Random) => number); readonly predictor?: Predictor }, rounds: number, seed: number): { readonly all: number; readonly late: number } {
+function play(
+  { policy, predictor }: { readonly policy: Policy | ((features: Features, random: Random) => number); readonly predictor?: Predictor },
+  rounds: number,
+  seed: number,
+): { readonly all: number; readonly late: number } {
   const requests = childRandom(seed, 'requests')
   const outcomes = childRandom(seed, 'outcomes')
   const choices = childRandom(seed, 'choices')
@@ -67,10 +96,21 @@ function play({ policy, predictor }: { readonly policy: Policy | ((features: Fea
     if (typeof policy === 'function') index = policy(features, choices)
     else {
       const known = predictor?.predict(features, names)
-      const estimates = names.map((arm, at) => ({ arm, quality: known?.[at]?.quality ?? null, cost: { usd: usd(costs[arm]), seconds: 0, joules: null, gramsCO2e: null }, outputTokens: null, support: 0 }))
+      const estimates = names.map((arm, at) => ({
+        arm,
+        quality: known?.[at]?.quality ?? null,
+        cost: { usd: usd(costs[arm]), seconds: 0, joules: null, gramsCO2e: null },
+        outputTokens: null,
+        support: 0,
+      }))
       const decision = policy.choose(situationOf(arms, estimates, features, choices, { objective: { lambda: 1 } }))
       index = arms.findIndex(({ id }) => id === decision.arm.id)
-      const observation = { features, arm: decision.arm.id, quality: Number(outcomes.next() < chance(names[index] ?? 'reference', features)), source: 'verifier' }
+      const observation = {
+        features,
+        arm: decision.arm.id,
+        quality: Number(outcomes.next() < chance(names[index] ?? 'reference', features)),
+        source: 'verifier',
+      }
       predictor?.update(observation)
       policy.observe?.(decision, observation)
     }
@@ -91,6 +131,16 @@ function draw(random: Random): Features {
 function bestFixed(): number {
   // Shares as drawn above.
   const value = (arm: (typeof names)[number]) =>
-    [true, false].reduce((sum, code) => sum + [40, 400].reduce((inner, tokens) => inner + (code ? 0.4 : 0.6) * (tokens === 40 ? 0.3 : 0.7) * (chance(arm, featuresOf([1], { code, inputTokens: tokens })) - costs[arm]), 0), 0)
+    [true, false].reduce(
+      (sum, code) =>
+        sum +
+        [40, 400].reduce(
+          (inner, tokens) =>
+            inner +
+            (code ? 0.4 : 0.6) * (tokens === 40 ? 0.3 : 0.7) * (chance(arm, featuresOf([1], { code, inputTokens: tokens })) - costs[arm]),
+          0,
+        ),
+      0,
+    )
   return names.reduce((best, arm, index) => (value(arm) > value(names[best] ?? 'reference') ? index : best), 0)
 }

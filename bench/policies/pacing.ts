@@ -59,7 +59,13 @@ export function paced(train: readonly PacedTask[], test: readonly PacedTask[], s
   const row = (policy: string, sides: readonly (Side | null)[]): PacedRow => {
     const took = sides.reduce((total, side, index) => total + (side === null ? 0 : (test[index]?.usd[side] ?? 0)), 0)
     const qualities = sides.map((side, index) => (side === null ? 0 : (test[index]?.quality[side] ?? 0)))
-    return { policy, quality: bootstrap(qualities, seed), spentShare: took / allLarge, withinBudget: took <= budget * (1 + 1e-9), unanswered: sides.filter((side) => side === null).length }
+    return {
+      policy,
+      quality: bootstrap(qualities, seed),
+      spentShare: took / allLarge,
+      withinBudget: took <= budget * (1 + 1e-9),
+      unanswered: sides.filter((side) => side === null).length,
+    }
   }
 
   const random = seededRandom(seed)
@@ -77,8 +83,14 @@ export function paced(train: readonly PacedTask[], test: readonly PacedTask[], s
     oracleSides[index] = 'large'
   }
   return [
-    row('small always', test.map(() => 'small')),
-    row('large always (no budget)', test.map(() => 'large')),
+    row(
+      'small always',
+      test.map(() => 'small'),
+    ),
+    row(
+      'large always (no budget)',
+      test.map(() => 'large'),
+    ),
     byRule('random, large with p = share', () => random.next() < share),
     byRule('greedy until empty', () => true),
     byRule('threshold from training rows', (task) => gain(task) >= threshold),

@@ -21,22 +21,43 @@ const prices = { reference: 0.01, small: 0.001 }
 export function poisoned(honest: number, hostile: number, seed: number): readonly PoisonRow[] {
   return ['knn', 'domain'].flatMap((kind) =>
     [false, true].flatMap((guarded) => [
-      attacked(kind, guarded, 'one key says the small arm is always wrong', honest, hostile, seed, () => ({ source: 'attacker', quality: 0 })),
-      attacked(kind, guarded, 'the judge flips', honest, hostile, seed, (random) => ({ source: 'judge', quality: Number(random.next() >= truth.small) })),
+      attacked(kind, guarded, 'one key says the small arm is always wrong', honest, hostile, seed, () => ({
+        source: 'attacker',
+        quality: 0,
+      })),
+      attacked(kind, guarded, 'the judge flips', honest, hostile, seed, (random) => ({
+        source: 'judge',
+        quality: Number(random.next() >= truth.small),
+      })),
     ]),
   )
 }
 
-function attacked(kind: string, guarded: boolean, attack: string, honest: number, hostile: number, seed: number, lie: (random: Random) => { readonly source: string; readonly quality: number }): PoisonRow {
+function attacked(
+  kind: string,
+  guarded: boolean,
+  attack: string,
+  honest: number,
+  hostile: number,
+  seed: number,
+  lie: (random: Random) => { readonly source: string; readonly quality: number },
+): PoisonRow {
   const made = predictorKinds[kind]
   if (!made) throw new Error(`there is no predictor "${kind}"`)
   const inner = made.train([], arms, {}, seed)
   // The judge is the operator's own, so the cap doesn't hold it: being watched must do.
-  const guard = guarded ? learningGuard(inner, { load: (bytes) => made.load(bytes, arms, {}), clock: { now: () => 0 }, trusted: (source) => source === 'judge' }) : undefined
+  const guard = guarded
+    ? learningGuard(inner, {
+        load: (bytes) => made.load(bytes, arms, {}),
+        clock: { now: () => 0 },
+        trusted: (source) => source === 'judge',
+      })
+    : undefined
   const predictor: Predictor = guard ?? inner
   const random = childRandom(seed, attack)
   const questions = Array.from({ length: 200 }, () => draw(random))
-  const tell = (arm: 'reference' | 'small', source: string, quality: number) => predictor.update({ features: draw(random), arm, source, quality })
+  const tell = (arm: 'reference' | 'small', source: string, quality: number) =>
+    predictor.update({ features: draw(random), arm, source, quality })
   for (let at = 0; at < honest; at++) {
     const arm = at % 2 === 0 ? 'reference' : 'small'
     tell(arm, at % 4 < 2 ? 'judge' : `key-${at % 40}`, Number(random.next() < truth[arm]))

@@ -6,14 +6,29 @@ import type { Features, Traits } from '../../src/understanding/index.js'
 import type { Estimate as Interval } from '../report.js'
 
 const noTraits: Traits = {
-  inputTokens: 100, characters: 400, turns: 1, tools: false, toolLoop: false, images: false, structured: false, code: false, personalData: false,
-  fresh: false, dates: false, numeric: 0, stepCues: 0, choices: 0,
+  inputTokens: 100,
+  characters: 400,
+  turns: 1,
+  tools: false,
+  toolLoop: false,
+  images: false,
+  structured: false,
+  code: false,
+  personalData: false,
+  fresh: false,
+  dates: false,
+  numeric: 0,
+  stepCues: 0,
+  choices: 0,
 }
 
 export function featuresOf(words: readonly number[], traits: Partial<Traits> = {}, category?: string): Features {
   return {
     text: '',
-    lexical: { indices: Uint32Array.from([...words].sort((a, b) => a - b)), weights: Float32Array.from(words, () => 1 / Math.sqrt(words.length)) },
+    lexical: {
+      indices: Uint32Array.from([...words].sort((a, b) => a - b)),
+      weights: Float32Array.from(words, () => 1 / Math.sqrt(words.length)),
+    },
     difficulty: { value: 0.5, level: 3, source: 'lexical' },
     traits: { ...noTraits, ...traits },
     ...(category && { category: { name: category, probability: 1 } }),
@@ -25,11 +40,34 @@ export function armOf(id: string, card: ArmCard = {}): Arm {
 }
 
 export function estimateOf(arm: string, quality: number, variance: number, dollars: number): Estimate {
-  return { arm, quality: { mean: Math.min(1, Math.max(0, quality)), variance }, cost: { usd: usd(dollars.toFixed(12)), seconds: 0, joules: null, gramsCO2e: null }, outputTokens: null, support: 0 }
+  return {
+    arm,
+    quality: { mean: Math.min(1, Math.max(0, quality)), variance },
+    cost: { usd: usd(dollars.toFixed(12)), seconds: 0, joules: null, gramsCO2e: null },
+    outputTokens: null,
+    support: 0,
+  }
 }
 
-export function situationOf(arms: Situation['arms'], estimates: readonly Estimate[], features: Features, random: Random, changes: Partial<Situation> = {}): Situation {
-  return { arms, estimates, features, familiarity: 1, reference: arms[0].id, objective: {}, budget: {}, load: { inFlight: () => 0 }, random, ...changes }
+export function situationOf(
+  arms: Situation['arms'],
+  estimates: readonly Estimate[],
+  features: Features,
+  random: Random,
+  changes: Partial<Situation> = {},
+): Situation {
+  return {
+    arms,
+    estimates,
+    features,
+    familiarity: 1,
+    reference: arms[0].id,
+    objective: {},
+    budget: {},
+    load: { inFlight: () => 0 },
+    random,
+    ...changes,
+  }
 }
 
 /** Mean with a percentile bootstrap over the values. */
@@ -43,7 +81,13 @@ export function bootstrap(values: readonly number[], seed: number, resamples = 1
   let at = 0
   const value = meanOf(() => at++)
   const means = Array.from({ length: resamples }, () => meanOf(() => Math.floor(random.next() * values.length))).sort((a, b) => a - b)
-  return { value, low: sortedQuantile(means, 0.025), high: sortedQuantile(means, 0.975), n: values.length, method: 'bootstrap over rows, 95 %' }
+  return {
+    value,
+    low: sortedQuantile(means, 0.025),
+    high: sortedQuantile(means, 0.975),
+    n: values.length,
+    method: 'bootstrap over rows, 95 %',
+  }
 }
 
 export function shown({ value, low, high }: Interval, digits = 3): string {

@@ -39,7 +39,7 @@ const ways: Readonly<Record<string, Way>> = {
     const totals = (same.length >= 4 ? same : past).map(totalOf)
     return { median: median(totals), p90: quantile(totals, 0.9), low: quantile(totals, 0.05), high: quantile(totals, 0.95) }
   },
-  'Bursar': (past) => {
+  Bursar: (past) => {
     const forecaster = createRunForecaster(past, { input: 1e6, output: 1e6 }, { level })
     return (run, done) => forecaster.forecast(run, done).usd
   },

@@ -36,11 +36,34 @@ export function priceOf(_call: CallRecord, { inputTokens, cacheReadTokens, outpu
 }
 
 /** A call of the run, its step being its place in time. */
-function callOf(run: string, step: number, usage: { readonly inputTokens: number; readonly outputTokens: number }, seconds: number, composition?: CallRecord['composition']): CallRecord {
+function callOf(
+  run: string,
+  step: number,
+  usage: { readonly inputTokens: number; readonly outputTokens: number },
+  seconds: number,
+  composition?: CallRecord['composition'],
+): CallRecord {
   const whole = { ...noUsage, ...usage }
   const record: CallRecord = {
-    callId: `${run}/${step}`, requestId: `${run}/${step}`, decisionId: `${run}/${step}`, at: step * 10, key: 'bench', run, requestedModel: 'recorded', provider: 'recorded', deployment: 'recorded/recorded',
-    model: 'recorded', operation: 'generate', stream: false, attempt: 1, end: 'complete', status: 200, usage: whole, usageEstimated: false, cost: { usd: picoUsd(0), seconds, joules: null, gramsCO2e: null }, composition,
+    callId: `${run}/${step}`,
+    requestId: `${run}/${step}`,
+    decisionId: `${run}/${step}`,
+    at: step * 10,
+    key: 'bench',
+    run,
+    requestedModel: 'recorded',
+    provider: 'recorded',
+    deployment: 'recorded/recorded',
+    model: 'recorded',
+    operation: 'generate',
+    stream: false,
+    attempt: 1,
+    end: 'complete',
+    status: 200,
+    usage: whole,
+    usageEstimated: false,
+    cost: { usd: picoUsd(0), seconds, joules: null, gramsCO2e: null },
+    composition,
   }
   return { ...record, cost: { ...record.cost, usd: priceOf(record, whole) } }
 }
@@ -78,12 +101,20 @@ export function tauBenchRuns(root: string): RecordedRuns {
       const composition = memory.compose({ key: 'bench', run: id }, request)
       composeMicroseconds.push(Number(process.hrtime.bigint() - begun) / 1000)
       const inputTokens = toolTokens + tokens.slice(0, end).reduce((sum, count) => sum + count, 0)
-      const outputTokens = o200kTokens(`${answer?.text ?? ''}${(answer?.calls ?? []).map(({ name, arguments: json }) => name + json).join('')}`)
+      const outputTokens = o200kTokens(
+        `${answer?.text ?? ''}${(answer?.calls ?? []).map(({ name, arguments: json }) => name + json).join('')}`,
+      )
       calls.push(callOf(id, calls.length, { inputTokens, outputTokens }, 0, composition))
     }
     return { id, task: id.split('/')[0] ?? '', calls, passed: passed.get(id) === true }
   })
-  return { name: loaded.name, runs, sources: loaded.sources, notes: [...loaded.notes, 'tokens are counted with o200k_base; prices are declared for the benchmark'], composeMicroseconds }
+  return {
+    name: loaded.name,
+    runs,
+    sources: loaded.sources,
+    notes: [...loaded.notes, 'tokens are counted with o200k_base; prices are declared for the benchmark'],
+    composeMicroseconds,
+  }
 }
 
 /** As the gateway reads a request: bytes, scanned and parsed. */
@@ -102,7 +133,20 @@ export function scienceWorldRuns(root: string): RecordedRuns {
     .filter(({ steps }) => steps.length > 0)
     .map(({ run, trajectory_id: id, steps }): RecordedRun => {
       const name = `${run}/${id}`
-      return { id: name, task: String(id), calls: steps.map((one, index) => callOf(name, index, { inputTokens: one.input_tokens, outputTokens: one.output_tokens }, one.llm_seconds)), passed: null }
+      return {
+        id: name,
+        task: String(id),
+        calls: steps.map((one, index) =>
+          callOf(name, index, { inputTokens: one.input_tokens, outputTokens: one.output_tokens }, one.llm_seconds),
+        ),
+        passed: null,
+      }
     })
-  return { name: 'scienceworld_react', runs, sources: [source], notes: ['token counts as recorded; the data says of no run whether it succeeded'], composeMicroseconds: [] }
+  return {
+    name: 'scienceworld_react',
+    runs,
+    sources: [source],
+    notes: ['token counts as recorded; the data says of no run whether it succeeded'],
+    composeMicroseconds: [],
+  }
 }

@@ -59,7 +59,8 @@ export const families: readonly Family[] = [
       const size = 1 + 10 * random.next()
       return () => {
         let total = 0
-        for (let clock = -Math.log(1 - random.next()) / rate; clock < 1; clock -= Math.log(1 - random.next()) / rate) total += size * Math.exp(0.8 * normalDraw(random))
+        for (let clock = -Math.log(1 - random.next()) / rate; clock < 1; clock -= Math.log(1 - random.next()) / rate)
+          total += size * Math.exp(0.8 * normalDraw(random))
         return total
       }
     },

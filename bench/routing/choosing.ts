@@ -4,7 +4,10 @@ import { single } from '../../src/strategies/index.js'
 import type { Features } from '../../src/understanding/index.js'
 
 /** The product's own rule on estimates: which arm a request gets at each of some values of λ. */
-export function chooser(armIds: readonly string[], reference: string): (features: Features, familiarity: number, estimates: readonly Estimate[], lambda: number) => string {
+export function chooser(
+  armIds: readonly string[],
+  reference: string,
+): (features: Features, familiarity: number, estimates: readonly Estimate[], lambda: number) => string {
   const arms = armIds.map(armOf)
   const [first, ...rest] = arms
   if (first === undefined) throw new Error('a routing problem has at least one arm')

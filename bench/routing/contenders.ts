@@ -19,7 +19,12 @@ const members: readonly MemberSettings[] = [
 ]
 
 export const contenders: readonly Contender[] = [
-  { label: 'TF-IDF + ridge', kind: 'ridge', settings: { sharedPenalty: 3, ownPenalty: 3, scales: { words: 0, lexical: 1, dense: 0, traits: 0, category: 0 } }, baseline: true },
+  {
+    label: 'TF-IDF + ridge',
+    kind: 'ridge',
+    settings: { sharedPenalty: 3, ownPenalty: 3, scales: { words: 0, lexical: 1, dense: 0, traits: 0, category: 0 } },
+    baseline: true,
+  },
   { label: 'plain k-NN', kind: 'knn', settings: { neighbours: 64, power: 0, shrinkage: 0.001, denseShare: 0 }, baseline: true },
   { label: 'domain table', kind: 'domain', settings: {}, baseline: true },
   ...members.map(({ kind, settings }) => ({ label: kind, kind, settings: settings ?? {} })),

@@ -8,7 +8,12 @@ const resamples = 300
 export function pairEstimates(gains: Float64Array, order: Uint32Array, seed: number): Readonly<Record<keyof PairMeasures, Estimate>> {
   const value = pairMeasures(gains, order)
   const drawn = bootstrapCounts(gains.length, seed).map((counts) => pairMeasures(gains, order, counts))
-  const of = (key: keyof PairMeasures) => estimate(value[key], drawn.map((one) => one[key]), gains.length)
+  const of = (key: keyof PairMeasures) =>
+    estimate(
+      value[key],
+      drawn.map((one) => one[key]),
+      gains.length,
+    )
   return { apgr: of('apgr'), cpt50: of('cpt50'), cpt80: of('cpt80') }
 }
 
@@ -39,23 +44,49 @@ export function curveEstimates(points: readonly Point[], reference: Point, seed:
     const best = meansOf(reference, counts)
     const curve = hull(points.map((point) => meansOf(point, counts)))
     const saved = (less: number) => 1 - costAt(curve, best.quality - less) / best.usd
-    return { area: areaUpTo(curve, best.usd), qualityAtCost: qualityAt(curve, best.usd), saving: saved(0), savingAt1: saved(0.01), savingAt3: saved(0.03) }
+    return {
+      area: areaUpTo(curve, best.usd),
+      qualityAtCost: qualityAt(curve, best.usd),
+      saving: saved(0),
+      savingAt1: saved(0.01),
+      savingAt3: saved(0.03),
+    }
   }
   const value = measure()
   const drawn = bootstrapCounts(reference.quality.length, seed).map(measure)
-  const of = (key: keyof CurveMeasures) => estimate(value[key], drawn.map((one) => one[key]), reference.quality.length)
-  return { area: of('area'), qualityAtCost: of('qualityAtCost'), saving: of('saving'), savingAt1: of('savingAt1'), savingAt3: of('savingAt3') }
+  const of = (key: keyof CurveMeasures) =>
+    estimate(
+      value[key],
+      drawn.map((one) => one[key]),
+      reference.quality.length,
+    )
+  return {
+    area: of('area'),
+    qualityAtCost: of('qualityAtCost'),
+    saving: of('saving'),
+    savingAt1: of('savingAt1'),
+    savingAt3: of('savingAt3'),
+  }
 }
 
 /** A rule against the reference on the same rows: difference of mean qualities, and the share of its cost saved. */
-export function pairedEstimates(point: Point, reference: Point, seed: number): { readonly quality: Estimate; readonly difference: Estimate; readonly saving: Estimate } {
+export function pairedEstimates(
+  point: Point,
+  reference: Point,
+  seed: number,
+): { readonly quality: Estimate; readonly difference: Estimate; readonly saving: Estimate } {
   const measure = (counts?: Uint16Array) => {
     const [own, other] = [meansOf(point, counts), meansOf(reference, counts)]
     return { quality: own.quality, difference: own.quality - other.quality, saving: 1 - own.usd / other.usd }
   }
   const value = measure()
   const drawn = bootstrapCounts(reference.quality.length, seed).map(measure)
-  const of = (key: 'quality' | 'difference' | 'saving') => estimate(value[key], drawn.map((one) => one[key]), reference.quality.length)
+  const of = (key: 'quality' | 'difference' | 'saving') =>
+    estimate(
+      value[key],
+      drawn.map((one) => one[key]),
+      reference.quality.length,
+    )
   return { quality: of('quality'), difference: of('difference'), saving: of('saving') }
 }
 
@@ -96,7 +127,10 @@ function qualityAt(curve: readonly Mean[], usd: number): number {
   curve.forEach((point, at) => {
     const next = curve[at + 1]
     if (point.usd > usd) return
-    value = next === undefined || next.usd <= usd ? point.quality : point.quality + ((next.quality - point.quality) * (usd - point.usd)) / (next.usd - point.usd)
+    value =
+      next === undefined || next.usd <= usd
+        ? point.quality
+        : point.quality + ((next.quality - point.quality) * (usd - point.usd)) / (next.usd - point.usd)
   })
   return value
 }
@@ -105,7 +139,9 @@ function costAt(curve: readonly Mean[], quality: number): number {
   for (const [at, point] of curve.entries()) {
     if (point.quality < quality) continue
     const before = curve[at - 1]
-    return before === undefined ? point.usd : before.usd + ((point.usd - before.usd) * (quality - before.quality)) / (point.quality - before.quality)
+    return before === undefined
+      ? point.usd
+      : before.usd + ((point.usd - before.usd) * (quality - before.quality)) / (point.quality - before.quality)
   }
   return NaN
 }

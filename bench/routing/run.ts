@@ -21,7 +21,13 @@ export interface Played {
   readonly trainSeconds: number
 }
 
-export function play(understood: Understood, arms: readonly string[], pair: { weak: string; strong: string } | undefined, seed: number, only: readonly Contender[] = contenders): readonly Played[] {
+export function play(
+  understood: Understood,
+  arms: readonly string[],
+  pair: { weak: string; strong: string } | undefined,
+  seed: number,
+  only: readonly Contender[] = contenders,
+): readonly Played[] {
   const reference = bestOn(understood.train, arms)
   return only.map((contender) => {
     const started = process.cpuUsage()
@@ -31,12 +37,22 @@ export function play(understood: Understood, arms: readonly string[], pair: { we
   })
 }
 
-function playOne(label: string, predictor: Predictor, understood: Understood, arms: readonly string[], pair: { weak: string; strong: string } | undefined, reference: string, trainSeconds: number): Played {
+function playOne(
+  label: string,
+  predictor: Predictor,
+  understood: Understood,
+  arms: readonly string[],
+  pair: { weak: string; strong: string } | undefined,
+  reference: string,
+  trainSeconds: number,
+): Played {
   const { test, testFeatures } = understood
   const estimates = testFeatures.map((features) => predictor.predict(features, arms))
   const quality = (row: number, arm: string) => estimates[row]?.[arms.indexOf(arm)]?.quality?.mean ?? 0.5
   const gains = Float64Array.from(pair ? test.map((_, row) => quality(row, pair.strong) - quality(row, pair.weak)) : [])
-  const calibration = test.flatMap(({ outcomes }, row) => Object.entries(outcomes).map(([arm, outcome]) => ({ probability: quality(row, arm), outcome: outcome.quality })))
+  const calibration = test.flatMap(({ outcomes }, row) =>
+    Object.entries(outcomes).map(([arm, outcome]) => ({ probability: quality(row, arm), outcome: outcome.quality })),
+  )
   // A pair is measured by its ranking; the curve is for those with more arms.
   const lambdas = pair ? [] : tradeOffs
   const scale = meanUsd(understood.train, reference)
@@ -45,9 +61,14 @@ function playOne(label: string, predictor: Predictor, understood: Understood, ar
   const points: Point[] = []
   const expected: { quality: number; reference: number }[] = []
   for (const relative of lambdas) {
-    const chosen = testFeatures.map((features, row) => choose(features, familiarity[row] ?? 0, estimates[row] as readonly ArmEstimate[], relative * scale))
+    const chosen = testFeatures.map((features, row) =>
+      choose(features, familiarity[row] ?? 0, estimates[row] as readonly ArmEstimate[], relative * scale),
+    )
     points.push(pointOf(test, (row) => chosen[row] ?? reference))
-    expected.push({ quality: mean(chosen.map((arm, row) => quality(row, arm))), reference: mean(chosen.map((_, row) => quality(row, reference))) })
+    expected.push({
+      quality: mean(chosen.map((arm, row) => quality(row, arm))),
+      reference: mean(chosen.map((_, row) => quality(row, reference))),
+    })
   }
   return { label, gains, points, expected, calibration, trainSeconds }
 }
@@ -61,7 +82,11 @@ export function pointOf(rows: readonly RoutingRow[], armOf: (row: number) => str
 
 /** The arm with the best mean quality on the rows; of equals the cheapest. */
 export function bestOn(rows: readonly RoutingRow[], arms: readonly string[]): string {
-  const scored = arms.map((arm) => ({ arm, quality: mean(rows.flatMap(({ outcomes }) => outcomes[arm]?.quality ?? [])), usd: meanUsd(rows, arm) }))
+  const scored = arms.map((arm) => ({
+    arm,
+    quality: mean(rows.flatMap(({ outcomes }) => outcomes[arm]?.quality ?? [])),
+    usd: meanUsd(rows, arm),
+  }))
   return scored.reduce((best, one) => (one.quality > best.quality || (one.quality === best.quality && one.usd < best.usd) ? one : best)).arm
 }
 

@@ -47,7 +47,13 @@ export async function understand({ train, test }: Split, told: boolean, encoder:
   const trainFeatures = (await vectors(train)).map((features, at) => named(features, train[at]?.category))
   const testFeatures = (await vectors(test)).map((features, at) => named(features, told ? test[at]?.category : undefined))
   const observations = train.flatMap(({ outcomes }, at) =>
-    Object.entries(outcomes).map(([arm, { quality, usd, outputTokens }]): Observation => ({ features: trainFeatures[at] as Features, arm, quality, usd, outputTokens })),
+    Object.entries(outcomes).map(([arm, { quality, usd, outputTokens }]): Observation => ({
+      features: trainFeatures[at] as Features,
+      arm,
+      quality,
+      usd,
+      outputTokens,
+    })),
   )
   return { train, test, trainFeatures, testFeatures, observations }
 }

@@ -31,7 +31,8 @@ export function textOnlyScores(learn: readonly Item[], measure: readonly Item[],
     const error = 1 / (1 + Math.exp(-score(item))) - (1 - item.direct.quality)
     const rate = 1 / (1 + step / (2 * learn.length))
     weights[lexicalDimensions] = (weights[lexicalDimensions] ?? 0) - 0.05 * rate * error
-    for (const [at, index] of item.features.lexical.indices.entries()) weights[index] = (weights[index] ?? 0) - rate * error * (item.features.lexical.weights[at] ?? 0)
+    for (const [at, index] of item.features.lexical.indices.entries())
+      weights[index] = (weights[index] ?? 0) - rate * error * (item.features.lexical.weights[at] ?? 0)
   }
   return measure.map(score)
 }

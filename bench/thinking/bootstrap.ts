@@ -10,5 +10,11 @@ export function bootstrapMean(values: readonly number[], seed: number, draws = 1
     for (let index = 0; index < values.length; index++) sum += values[Math.floor(random.next() * values.length)] ?? 0
     return sum / values.length
   }).sort((a, b) => a - b)
-  return { value: mean(values), low: means[Math.floor(0.025 * draws)] ?? NaN, high: means[Math.ceil(0.975 * draws) - 1] ?? NaN, n: values.length, method: 'bootstrap over questions, 95 %' }
+  return {
+    value: mean(values),
+    low: means[Math.floor(0.025 * draws)] ?? NaN,
+    high: means[Math.ceil(0.975 * draws) - 1] ?? NaN,
+    n: values.length,
+    method: 'bootstrap over questions, 95 %',
+  }
 }

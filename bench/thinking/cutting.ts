@@ -1,6 +1,14 @@
 /** Cutting of recorded thoughts by the product's `cutThinking`: what it saves, and what it changes. */
 import { recordedEnvironment, type OutcomeRow } from '../../src/environment/index.js'
-import { answerKey, cutThinking, outcomeEfficiency, processEfficiency, splitRounds, textOf, type EnoughReason } from '../../src/strategies/index.js'
+import {
+  answerKey,
+  cutThinking,
+  outcomeEfficiency,
+  processEfficiency,
+  splitRounds,
+  textOf,
+  type EnoughReason,
+} from '../../src/strategies/index.js'
 import type { SolvedQuestion } from '../data/solution-texts.js'
 
 /** A text in which a question is thought about. */
@@ -28,7 +36,9 @@ export interface CutResult {
 
 /** One trace for each solution as it is. */
 export function singleTraces(questions: readonly SolvedQuestion[]): readonly Trace[] {
-  return questions.flatMap(({ question, solutions }) => solutions.map(({ text, right }) => ({ question, text, judge: judgeBy([{ text, right }]) })))
+  return questions.flatMap(({ question, solutions }) =>
+    solutions.map(({ text, right }) => ({ question, text, judge: judgeBy([{ text, right }]) })),
+  )
 }
 
 /** Solutions of one question behind each other, as a model that checks itself again and again would write them (083). */
@@ -53,11 +63,25 @@ export async function measureCutting(traces: readonly Trace[]): Promise<CutResul
   const efficiency: { readonly rounds: ReturnType<typeof splitRounds>; readonly right: boolean; readonly target: string }[] = []
   for (const { question, text, judge } of traces) {
     const size = Math.max(1, text.length)
-    const row: OutcomeRow = { id: 't', request: { messages: [{ role: 'user', content: question }] }, outcomes: { m: { samples: [{ answer: text, inputTokens: question.length, outputTokens: size }, { answer: '', outputTokens: 0 }] } } }
+    const row: OutcomeRow = {
+      id: 't',
+      request: { messages: [{ role: 'user', content: question }] },
+      outcomes: {
+        m: {
+          samples: [
+            { answer: text, inputTokens: question.length, outputTokens: size },
+            { answer: '', outputTokens: 0 },
+          ],
+        },
+      },
+    }
     const env = recordedEnvironment(row)
     let reason: EnoughReason | undefined
     const strategy = cutThinking({ model: 'm', audits: 0, onCut: (event) => (reason = event.reason) })
-    const running = strategy.run({ model: 'm', messages: [{ role: 'user', parts: [{ type: 'text', text: question }] }], stream: true, paths: {}, extra: [] }, env)
+    const running = strategy.run(
+      { model: 'm', messages: [{ role: 'user', parts: [{ type: 'text', text: question }] }], stream: true, paths: {}, extra: [] },
+      env,
+    )
     let said = ''
     for (;;) {
       const step = await running.next()
@@ -93,6 +117,9 @@ export async function measureCutting(traces: readonly Trace[]): Promise<CutResul
     harmful,
     helpful,
     outcomeEfficiency: outcomeEfficiency(efficiency),
-    processEfficiency: processEfficiency(efficiency.map(({ rounds }) => rounds), ({ answer, start }) => answer ?? `unstated ${start}`),
+    processEfficiency: processEfficiency(
+      efficiency.map(({ rounds }) => rounds),
+      ({ answer, start }) => answer ?? `unstated ${start}`,
+    ),
   }
 }

@@ -36,7 +36,8 @@ export function measureEffort(answers: number, seed: number): readonly EffortRes
     const random = childRandom(seed, name)
     const controller = createEffortController()
     const draw = (mean: number) => mean * Math.exp(noise * normalDraw(random) - (noise * noise) / 2)
-    for (let index = 0; index < fullEffort; index++) controller.observe(features, target, { resolved: controller.resolve(1, features, target), outputTokens: draw(typical) })
+    for (let index = 0; index < fullEffort; index++)
+      controller.observe(features, target, { resolved: controller.resolve(1, features, target), outputTokens: draw(typical) })
     for (let index = 0; index < answers; index++) {
       const resolved = controller.resolve(0.05 + 0.94 * random.next(), features, target)
       controller.observe(features, target, { resolved, outputTokens: draw(typical * realised((resolved.softTokens ?? typical) / typical)) })
@@ -47,7 +48,15 @@ export function measureEffort(answers: number, seed: number): readonly EffortRes
     const got = efforts.map((r) => realised((controller.resolve(r, features, target).softTokens ?? typical) / typical))
     const plain = efforts.map(realised)
     const worst = (values: readonly number[]) => Math.max(...values.map((value, index) => Math.abs(value - (efforts[index] ?? 0))))
-    return { name, r2: identityR2(efforts, got), r2Uncalibrated: identityR2(efforts, plain), worst: worst(got), worstUncalibrated: worst(plain), least, overshoot: controller.overshoot(features, target) }
+    return {
+      name,
+      r2: identityR2(efforts, got),
+      r2Uncalibrated: identityR2(efforts, plain),
+      worst: worst(got),
+      worstUncalibrated: worst(plain),
+      least,
+      overshoot: controller.overshoot(features, target),
+    }
   })
 }
 

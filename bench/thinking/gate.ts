@@ -2,7 +2,15 @@
 import { recordedEnvironment, type OutcomeRow } from '../../src/environment/index.js'
 import type { Request } from '../../src/protocol/index.js'
 import { childRandom } from '../../src/statistics/index.js'
-import { createThinkGate, loadThinkGate, single, thinkIfNeeded, type ThinkGate, type ThinkGateSettings, type ThinkObservation } from '../../src/strategies/index.js'
+import {
+  createThinkGate,
+  loadThinkGate,
+  single,
+  thinkIfNeeded,
+  type ThinkGate,
+  type ThinkGateSettings,
+  type ThinkObservation,
+} from '../../src/strategies/index.js'
 import { createUnderstanding, type Features } from '../../src/understanding/index.js'
 import { bbhArms } from '../data/bbh.js'
 import { bootstrapMean } from './bootstrap.js'
@@ -56,7 +64,14 @@ export function itemsOf(rows: Iterable<OutcomeRow>): readonly Item[] {
       const { answer = '', quality = 0, inputTokens = 0, outputTokens = 0 } = row.outcomes[arm] ?? {}
       return { answer, quality, input: inputTokens, output: outputTokens }
     }
-    return { row, text, task: row.category ?? '', features: understanding.ofText(text), direct: recorded(bbhArms.instant), cot: recorded(bbhArms.reasoned) }
+    return {
+      row,
+      text,
+      task: row.category ?? '',
+      features: understanding.ofText(text),
+      direct: recorded(bbhArms.instant),
+      cot: recorded(bbhArms.reasoned),
+    }
   })
 }
 
@@ -75,7 +90,12 @@ export interface TrainedGates {
 export function trainedGates(items: readonly Item[], variant: Variant, seed: number): TrainedGates {
   const random = childRandom(seed, 'halves')
   const side = items.map((): 0 | 1 => (random.next() < 0.5 ? 0 : 1))
-  const half = (which: 0 | 1) => trained(items.filter((_, index) => side[index] === which), variant, seed)
+  const half = (which: 0 | 1) =>
+    trained(
+      items.filter((_, index) => side[index] === which),
+      variant,
+      seed,
+    )
   return { whole: trained(items, variant, seed), halves: [half(0), half(1)], side }
 }
 
@@ -103,13 +123,21 @@ function trained(items: readonly Item[], variant: Variant, seed: number): Uint8A
  * The price of a token at which the gate is expected to write each of these shares of always-thinking's output: found on training rows alone, each judged by
  * a gate that was trained on the other half.
  */
-export function pricesFor(items: readonly Item[], shares: readonly number[], variant: Variant, { halves, side }: TrainedGates): readonly number[] {
+export function pricesFor(
+  items: readonly Item[],
+  shares: readonly number[],
+  variant: Variant,
+  { halves, side }: TrainedGates,
+): readonly number[] {
   const gates = [gateOf(halves[1], variant), gateOf(halves[0], variant)]
   const judged = items.map((item, index) => {
     const gate = gates[side[index] ?? 0]
     const answered = variant.look > 0 ? { text: item.direct.answer } : undefined
     const decision = gate?.decide(featuresOf(item, variant), { qualityPerToken: 0, answered })
-    const tokens = Math.max(1, (decision?.estimate.reasoned.outputTokens ?? 1) - (answered ? 0 : (decision?.estimate.instant.outputTokens ?? 0)))
+    const tokens = Math.max(
+      1,
+      (decision?.estimate.reasoned.outputTokens ?? 1) - (answered ? 0 : (decision?.estimate.instant.outputTokens ?? 0)),
+    )
     return { rate: (decision?.netGain ?? 0) / tokens, more: item.cot.output - (variant.look > 0 ? 0 : item.direct.output) }
   })
   const sorted = judged.sort((a, b) => b.rate - a.rate)
@@ -123,7 +151,13 @@ export function pricesFor(items: readonly Item[], shares: readonly number[], var
 }
 
 /** Runs the product's strategy on recorded answers. */
-export async function runGate(items: readonly Item[], gate: ThinkGate, variant: Variant, qualityPerToken: number, seed: number): Promise<readonly Run[]> {
+export async function runGate(
+  items: readonly Item[],
+  gate: ThinkGate,
+  variant: Variant,
+  qualityPerToken: number,
+  seed: number,
+): Promise<readonly Run[]> {
   const runs: Run[] = []
   for (const item of items) {
     const env = recordedEnvironment(item.row, { seed })
@@ -188,7 +222,10 @@ export function summarise(items: readonly Item[], runs: readonly Run[], seed: nu
   const sum = (value: (run: Run) => number) => runs.reduce((total, run) => total + value(run), 0)
   const whole = (value: (cot: Recorded) => number) => items.reduce((total, { cot }) => total + value(cot), 0)
   return {
-    accuracy: bootstrapMean(runs.map(({ quality }) => quality), seed),
+    accuracy: bootstrapMean(
+      runs.map(({ quality }) => quality),
+      seed,
+    ),
     share: sum(({ output }) => output) / whole(({ output }) => output),
     withInput: sum(({ output, input }) => output + input) / whole(({ output, input }) => output + input),
     weighted: sum(({ output, input }) => 4 * output + input) / whole(({ output, input }) => 4 * output + input),

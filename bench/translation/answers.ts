@@ -126,7 +126,7 @@ function throughStream(deltas: Iterable<Delta>, format: Format, random: Random):
   const parser = new SseParser()
   const decoder = outbound(format).createStreamDecoder()
   const collector = new ReplyCollector()
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const next = Math.min(bytes.length, at + 1 + Math.floor(random.next() ** 3 * 4000))
     for (const event of parser.push(bytes.subarray(at, next))) for (const delta of decoder.push(event)) collector.push(delta)
     at = next
@@ -147,7 +147,7 @@ function* cutDeltas(reply: Reply, random: Random): Generator<Delta> {
 
 export function pieces(text: string, random: Random): string[] {
   const cut: string[] = []
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     let next = Math.min(text.length, at + 1 + Math.floor(random.next() * 24))
     const code = text.charCodeAt(next - 1)
     if (next < text.length && code >= 0xd800 && code < 0xdc00) next++

@@ -23,7 +23,13 @@ describe('picoPerToken', () => {
 
 describe('priceSheetFromConfig', () => {
   it('sorts tiers, and leaves out what was not given', () => {
-    const sheet = priceSheetFromConfig({ input: 1, tiers: [{ above_input_tokens: 20, input: 3 }, { above_input_tokens: 10, input: 2 }] })
+    const sheet = priceSheetFromConfig({
+      input: 1,
+      tiers: [
+        { above_input_tokens: 20, input: 3 },
+        { above_input_tokens: 10, input: 2 },
+      ],
+    })
     expect(sheet.input).toEqual({
       base: 1_000_000n,
       tiers: [

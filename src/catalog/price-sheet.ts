@@ -110,7 +110,10 @@ export function priceSheetFromData(model: DataModel, serviceTiers: PriceSheet['s
   if (!isConditional(model.prices)) return sheetOf(model, model.prices, serviceTiers, source)
   // An entry without a condition hides those before it; when none applies the first one does.
   const all = model.prices
-  const base = Math.max(0, all.findLastIndex((entry) => entry.constraint === undefined))
+  const base = Math.max(
+    0,
+    all.findLastIndex((entry) => entry.constraint === undefined),
+  )
   const sheets = all
     .slice(base)
     .map((entry) => ({ constraint: entry.constraint, sheet: sheetOf(model, entry.prices, serviceTiers, source) }))

@@ -233,4 +233,3 @@ function scaled(rate: Money, multiplier: number): number {
   const nearest = Math.round(exact)
   return Math.abs(exact - nearest) <= nearest * 1e-12 ? nearest : Math.ceil(exact)
 }
-

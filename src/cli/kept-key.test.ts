@@ -26,7 +26,8 @@ describe('keys that a folder keeps', () => {
     const { key } = keepKey('admin-key')
     expect(keptKeyFor('http://127.0.0.1:8787', 'admin-key')).toBe(key)
     expect(keptKeyFor('http://localhost:8787', 'admin-key')).toBe(key)
-    for (const url of ['https://bursar.example.com', 'http://127.0.0.1.example.com', 'http://10.0.0.7:8787', 'not an address']) expect([url, keptKeyFor(url, 'admin-key')]).toEqual([url, undefined])
+    for (const url of ['https://bursar.example.com', 'http://127.0.0.1.example.com', 'http://10.0.0.7:8787', 'not an address'])
+      expect([url, keptKeyFor(url, 'admin-key')]).toEqual([url, undefined])
     expect(keptKeyFor('http://127.0.0.1:8787', 'key')).toBeUndefined()
   })
 

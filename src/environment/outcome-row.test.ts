@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { asOutcomeRow, rowBySchema } from './outcome-row.js'
 
 /** Mostly right, so that many rows are right altogether. */
-const mostly = <Value,>(right: fc.Arbitrary<Value>, wrong: fc.Arbitrary<unknown>) =>
+const mostly = <Value>(right: fc.Arbitrary<Value>, wrong: fc.Arbitrary<unknown>) =>
   fc.oneof({ weight: 30, arbitrary: right }, { weight: 1, arbitrary: wrong })
 const amount = mostly(fc.constantFrom(0, 0.25, 1, -0), fc.constantFrom(1.5, -1, 1e400, NaN, '1', null))
 const count = mostly(fc.nat(100), fc.constantFrom(1.5, -1, 2 ** 53, '7', null))

@@ -49,7 +49,12 @@ export function createApp({ state, observer, draining, corsOrigins, metrics, das
     const current = state()
     const problem = current.ledgerProblem()
     const status = draining() ? 'draining' : problem === undefined ? 'ok' : 'degraded'
-    const body = { status, models: current.models().length, providers: [...current.providers.keys()], ...(problem === undefined ? {} : { ledger: problem }) }
+    const body = {
+      status,
+      models: current.models().length,
+      providers: [...current.providers.keys()],
+      ...(problem === undefined ? {} : { ledger: problem }),
+    }
     return c.json(body, status === 'ok' ? 200 : 503)
   })
   if (metrics)
@@ -62,21 +67,30 @@ export function createApp({ state, observer, draining, corsOrigins, metrics, das
   app.get('/v1/models', (c) => {
     const key = keyed(c.req.raw.headers)
     const current = state()
-    const models = current.models().filter((model) => mayName(key, model.id)).map(listed)
+    const models = current
+      .models()
+      .filter((model) => mayName(key, model.id))
+      .map(listed)
     const data = [...models, ...choicesFor(key, current).map(listedChoice)]
     return c.json({ object: 'list', data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: false })
   })
   app.get('/v1/models/:id{.+}', (c) => {
     const key = keyed(c.req.raw.headers)
     const id = c.req.param('id')
-    const model = state().models().find((candidate) => candidate.id === id && mayName(key, id))
+    const model = state()
+      .models()
+      .find((candidate) => candidate.id === id && mayName(key, id))
     if (model) return c.json(listed(model))
     if (choicesFor(key, state()).includes(id)) return c.json(listedChoice(id))
     throw new BursarError(`The model "${id}" doesn't exist here.`, { code: 'model_not_found', status: 404, path: 'model' })
   })
   const now = () => state().clock.now()
   const ledger = () => state().ledger
-  addDecisionRoutes(app, { authorize: (headers) => scopeOf(headers, state()), ledger, stepsOf: (decisionId) => state().routing.stepsOf(decisionId) })
+  addDecisionRoutes(app, {
+    authorize: (headers) => scopeOf(headers, state()),
+    ledger,
+    stepsOf: (decisionId) => state().routing.stepsOf(decisionId),
+  })
   addUsageRoutes(app, {
     authorize: (headers) => scopeOf(headers, state()),
     ledger,
@@ -84,7 +98,14 @@ export function createApp({ state, observer, draining, corsOrigins, metrics, das
     priceOf: (call, usage) => state().priceOf(call, usage),
     margin: () => state().proof?.margin,
   })
-  addAdminRoutes(app, { keyring: () => state().keyring, accounts: () => state().accounts, counters: () => state().counters, lostCalls: () => state().lostCalls, ledger, now })
+  addAdminRoutes(app, {
+    keyring: () => state().keyring,
+    accounts: () => state().accounts,
+    counters: () => state().counters,
+    lostCalls: () => state().lostCalls,
+    ledger,
+    now,
+  })
   addProofRoutes(app, () => state().proof)
   addDashboardRoutes(app, { state, pages: dashboard })
   addFeedbackRoutes(app, {
@@ -99,20 +120,36 @@ export function createApp({ state, observer, draining, corsOrigins, metrics, das
   })
   app.notFound((c) => {
     const { method, path } = c.req
-    const allowed = methods.filter((other) => other !== method && app.router.match(other, path)[0].some(([[, route]]) => route.path !== '*' && route.path !== '/*'))
-    if (allowed.length === 0) return c.json(errorBody(new BursarError(`There is no ${method} ${path} here.`, { code: 'not_found', status: 404 })), 404)
+    const allowed = methods.filter(
+      (other) => other !== method && app.router.match(other, path)[0].some(([[, route]]) => route.path !== '*' && route.path !== '/*'),
+    )
+    if (allowed.length === 0)
+      return c.json(errorBody(new BursarError(`There is no ${method} ${path} here.`, { code: 'not_found', status: 404 })), 404)
     c.header('allow', allowed.join(', '))
-    return c.json(errorBody(new BursarError(`${path} takes ${allowed.join(' or ')}, not ${method}.`, { code: 'method_not_allowed', status: 405 })), 405)
+    return c.json(
+      errorBody(new BursarError(`${path} takes ${allowed.join(' or ')}, not ${method}.`, { code: 'method_not_allowed', status: 405 })),
+      405,
+    )
   })
   app.onError((thrown, c) => {
     const error = toBursarError(thrown)
-    return new Response(JSON.stringify(errorBody(error)), { status: error.status, headers: { 'content-type': 'application/json', 'x-bursar-error': error.code, ...Object.fromEntries(c.res.headers) } })
+    return new Response(JSON.stringify(errorBody(error)), {
+      status: error.status,
+      headers: { 'content-type': 'application/json', 'x-bursar-error': error.code, ...Object.fromEntries(c.res.headers) },
+    })
   })
   return app
 }
 
 function errorBody(error: BursarError): Record<string, unknown> {
-  return { error: { message: error.message, type: error.status >= 500 ? 'server_error' : error.status === 401 ? 'authentication_error' : 'invalid_request_error', param: error.path ?? null, code: error.code } }
+  return {
+    error: {
+      message: error.message,
+      type: error.status >= 500 ? 'server_error' : error.status === 401 ? 'authentication_error' : 'invalid_request_error',
+      param: error.path ?? null,
+      code: error.code,
+    },
+  }
 }
 
 /** The admin key sees everybody's spending, and so does everybody on this machine while there are no keys; a key sees its own. */
@@ -132,7 +169,19 @@ function choicesFor(key: Key, { router }: GatewayState): readonly string[] {
 
 /** Such a name in the same form: nobody knows before which model will answer. */
 function listedChoice(id: string): { id: string } & Record<string, unknown> {
-  return { id, object: 'model', type: 'model', created: 0, created_at: '1970-01-01T00:00:00Z', owned_by: 'bursar', display_name: id, context_length: null, max_output_tokens: null, pricing: null, deployments: [] }
+  return {
+    id,
+    object: 'model',
+    type: 'model',
+    created: 0,
+    created_at: '1970-01-01T00:00:00Z',
+    owned_by: 'bursar',
+    display_name: id,
+    context_length: null,
+    max_output_tokens: null,
+    pricing: null,
+    deployments: [],
+  }
 }
 
 /** A model as OpenAI, Anthropic and OpenRouter clients read it. Prices are dollars a token, as text; unknown is null. */
@@ -150,7 +199,11 @@ function listed({ id, facts, deployments }: ListedModel): { id: string } & Recor
     max_output_tokens: facts.maxOutputTokens ?? null,
     capabilities: facts.capabilities,
     pricing: prices
-      ? { prompt: perToken(prices.input?.base), completion: perToken(prices.output?.base), input_cache_read: perToken(prices.cacheRead?.base) }
+      ? {
+          prompt: perToken(prices.input?.base),
+          completion: perToken(prices.output?.base),
+          input_cache_read: perToken(prices.cacheRead?.base),
+        }
       : null,
     deployments,
   }

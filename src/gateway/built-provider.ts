@@ -115,4 +115,3 @@ export function limitsOf(...layers: readonly (SomeTimeouts | undefined)[]): Call
     totalSeconds: merged['total_seconds'] ?? 600,
   }
 }
-

@@ -26,7 +26,11 @@ describe('checkLedger', () => {
 
   it('tells a server that is not there, without its password', async () => {
     const parts = await look({ database_url: 'postgres://bursar:very-secret@127.0.0.1:1/x', redis_url: 'redis://:very-secret@127.0.0.1:1' })
-    expect(parts.map(({ name, ok }) => [name, ok])).toEqual([['ledger', false], ['journal', true], ['redis', false]])
+    expect(parts.map(({ name, ok }) => [name, ok])).toEqual([
+      ['ledger', false],
+      ['journal', true],
+      ['redis', false],
+    ])
     expect(parts[0]?.message).toContain('ECONNREFUSED')
     expect(JSON.stringify(parts)).not.toContain('very-secret')
   })

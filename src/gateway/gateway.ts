@@ -86,7 +86,9 @@ export class Gateway {
         open,
         priceOf(model, inputTokens, outputTokens) {
           const { world } = current()
-          const prices = (world.route(model)?.deployments ?? []).map((deployment) => world.price(deployment, { usage: { ...noUsage, inputTokens, outputTokens } }).report.usd)
+          const prices = (world.route(model)?.deployments ?? []).map(
+            (deployment) => world.price(deployment, { usage: { ...noUsage, inputTokens, outputTokens } }).report.usd,
+          )
           // The dearest of those that may serve it; unknown where one is.
           return prices.reduce((most, price) => (most === null || price === null ? null : price > most ? price : most), prices[0] ?? null)
         },

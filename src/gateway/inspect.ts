@@ -16,7 +16,10 @@ export interface InspectOptions {
 }
 
 /** What a configuration becomes, without a server around it: for `bursar check`, `bursar models` and `bursar route`. */
-export async function inspectConfig(config: Config, options: InspectOptions = {}): Promise<{
+export async function inspectConfig(
+  config: Config,
+  options: InspectOptions = {},
+): Promise<{
   readonly providers: ReadonlyMap<string, Provider>
   readonly router: Router
   models(): readonly ListedModel[]

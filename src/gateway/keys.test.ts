@@ -90,10 +90,7 @@ describe('Keyring', () => {
     const text = (hours: string) => `bk-${hours}`
     const keyring = new Keyring(
       configured({
-        keys: [
-          key(text('expiring'), { expiresAt: NOW }),
-          key(text('blocked'), { blocked: true }),
-        ],
+        keys: [key(text('expiring'), { expiresAt: NOW }), key(text('blocked'), { blocked: true })],
       }),
     )
     expect(keyring.authenticate(bearer(text('expiring')), NOW - 1).name).toBe('bk-expiring')
@@ -107,11 +104,7 @@ describe('Keyring', () => {
   })
 
   it('refuses a key whose limits can’t be told', () => {
-    const keys = [
-      key('sk-orphan', { team: 'gone' }),
-      key('sk-torn', { team: 'a', user: 'bob' }),
-      key('sk-fine', { user: 'bob' }),
-    ]
+    const keys = [key('sk-orphan', { team: 'gone' }), key('sk-torn', { team: 'a', user: 'bob' }), key('sk-fine', { user: 'bob' })]
     const keyring = new Keyring(
       configured({
         keys,

@@ -179,5 +179,9 @@ export class Routes {
 
 /** A short text that is the same for the same values only. */
 function fingerprintOf(value: unknown): string {
-  return hash('sha256', JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part)), 'base64')
+  return hash(
+    'sha256',
+    JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part)),
+    'base64',
+  )
 }

@@ -57,9 +57,22 @@ describe('an embedded ledger whose process is killed', () => {
     const lines = () => (existsSync(acknowledgements) ? readFileSync(acknowledgements, 'utf8').split('\n').slice(0, -1) : [])
     for (let round = 0; round < rounds; round++) {
       const holder = `holder-${round}`
-      const child = spawn(process.execPath, ['--import', 'tsx', script, join(directory, 'bursar.db'), join(directory, 'journals'), holder, acknowledgements, round % 2 === 0 ? 'process' : 'disk'], {
-        stdio: ['ignore', 'ignore', 'pipe'],
-      })
+      const child = spawn(
+        process.execPath,
+        [
+          '--import',
+          'tsx',
+          script,
+          join(directory, 'bursar.db'),
+          join(directory, 'journals'),
+          holder,
+          acknowledgements,
+          round % 2 === 0 ? 'process' : 'disk',
+        ],
+        {
+          stdio: ['ignore', 'ignore', 'pipe'],
+        },
+      )
       let complaint = ''
       child.stderr.on('data', (data: Buffer) => (complaint += data.toString()))
       const ended = new Promise((resolve) => child.on('exit', (_, signal) => resolve(signal)))
@@ -108,27 +121,49 @@ describe.skipIf(!here)('a ledger in PostgreSQL (skipped without a server at 127.
         await ledger.recordCall(callRecord({ callId: `gate-${index}`, key: 'gate', settled: [1n] }))
         if (index % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 100))
       }
-      await expect.poll(() => ledger.totals({ key: 'gate' }).then(({ calls }) => calls - before, () => undefined), { timeout: 30_000 }).toBe(60)
+      await expect
+        .poll(
+          () =>
+            ledger.totals({ key: 'gate' }).then(
+              ({ calls }) => calls - before,
+              () => undefined,
+            ),
+          { timeout: 30_000 },
+        )
+        .toBe(60)
       expect(ledger.lag()).toEqual({ records: 0, bytes: 0, late: 0 })
     } finally {
       await gate.close()
     }
   })
 
-  it('turns into spend what a process held that said nothing for the lease, and takes it back when its call comes in', { timeout: 60_000 }, async () => {
-    const { ledger: silent } = await open({ store: { url }, journals: journalsOf('silent'), heartbeatSeconds: 1000, leaseSeconds: 1000 })
-    await silent.recordIntent(intentRecord({ callId: 'silent-1', key: 'silent', held: [{ counter: 'silent', amount: 99n }] }))
-    await silent.caughtUp()
-    const { ledger: other } = await open({ store: { url }, journals: journalsOf('other'), heartbeatSeconds: 0.1, leaseSeconds: 1 })
-    expect((await other.calls({ callId: 'silent-1', limit: 1 })).map(({ end }) => end)).toEqual([])
-    await expect.poll(() => other.calls({ callId: 'silent-1', limit: 1 }).then((calls) => calls.map(({ end }) => end)), { timeout: 10_000 }).toEqual(['lost'])
-    expect((await other.totals({ key: 'silent' })).cost.usd).toBe(99n)
-    expect(await other.balances(['silent'])).toEqual([99n])
-    await silent.recordCall(callRecord({ callId: 'silent-1', key: 'silent', cost: { usd: picoUsd(42n), seconds: 0, joules: null, gramsCO2e: null }, settled: [42n] }))
-    await silent.caughtUp()
-    expect((await other.totals({ key: 'silent' })).cost.usd).toBe(42n)
-    expect(await other.balances(['silent'])).toEqual([42n])
-  })
+  it(
+    'turns into spend what a process held that said nothing for the lease, and takes it back when its call comes in',
+    { timeout: 60_000 },
+    async () => {
+      const { ledger: silent } = await open({ store: { url }, journals: journalsOf('silent'), heartbeatSeconds: 1000, leaseSeconds: 1000 })
+      await silent.recordIntent(intentRecord({ callId: 'silent-1', key: 'silent', held: [{ counter: 'silent', amount: 99n }] }))
+      await silent.caughtUp()
+      const { ledger: other } = await open({ store: { url }, journals: journalsOf('other'), heartbeatSeconds: 0.1, leaseSeconds: 1 })
+      expect((await other.calls({ callId: 'silent-1', limit: 1 })).map(({ end }) => end)).toEqual([])
+      await expect
+        .poll(() => other.calls({ callId: 'silent-1', limit: 1 }).then((calls) => calls.map(({ end }) => end)), { timeout: 10_000 })
+        .toEqual(['lost'])
+      expect((await other.totals({ key: 'silent' })).cost.usd).toBe(99n)
+      expect(await other.balances(['silent'])).toEqual([99n])
+      await silent.recordCall(
+        callRecord({
+          callId: 'silent-1',
+          key: 'silent',
+          cost: { usd: picoUsd(42n), seconds: 0, joules: null, gramsCO2e: null },
+          settled: [42n],
+        }),
+      )
+      await silent.caughtUp()
+      expect((await other.totals({ key: 'silent' })).cost.usd).toBe(42n)
+      expect(await other.balances(['silent'])).toEqual([42n])
+    },
+  )
 
   it('brings in first what a process left that died here, so that its calls count as what they were', { timeout: 60_000 }, async () => {
     const gate = await openGate({ host: '127.0.0.1', port: 5432 })

@@ -45,7 +45,17 @@ async function open(settings: Partial<DurableLedgerSettings> = {}) {
 describe('the durable ledger', () => {
   it('answers with everything recorded before, awaited or not', async () => {
     const { ledger } = await open()
-    ledger.recordDecision({ decisionId: 'd', requestId: 'r', at: 1, key: 'k', requestedModel: 'm', arm: 'a', policy: 'p', propensity: 1, reason: '' })
+    ledger.recordDecision({
+      decisionId: 'd',
+      requestId: 'r',
+      at: 1,
+      key: 'k',
+      requestedModel: 'm',
+      arm: 'a',
+      policy: 'p',
+      propensity: 1,
+      reason: '',
+    })
     expect((await ledger.decision('d'))?.decisionId).toBe('d')
     await ledger.recordIntent(intentRecord({ callId: 'a' }))
     void ledger.recordCall(callRecord({ callId: 'a' }))
@@ -65,7 +75,16 @@ describe('the durable ledger', () => {
     expect(ledger.lag().records).toBe(30)
     await expect.poll(() => lags.length, { timeout: 5000 }).toBeGreaterThan(0)
     expect(faults[0]).toMatchObject({ kind: 'store', error: { message: 'connect ECONNREFUSED' } })
-    await expect.poll(() => ledger.totals({}).then(({ calls }) => calls, () => 0), { timeout: 20_000 }).toBe(30)
+    await expect
+      .poll(
+        () =>
+          ledger.totals({}).then(
+            ({ calls }) => calls,
+            () => 0,
+          ),
+        { timeout: 20_000 },
+      )
+      .toBe(30)
     await expect.poll(() => lags.at(-1), { timeout: 5000 }).toEqual({ records: 0, bytes: 0, late: 0 })
   })
 
@@ -86,9 +105,17 @@ describe('the durable ledger', () => {
 
   it('serves one embedded database from one process, and refuses an id that was used before', async () => {
     const { ledger } = await open({ holder: 'first' })
-    await expect(open()).rejects.toMatchObject({ code: 'invalid_configuration', message: expect.stringContaining(`process ${process.pid}`) as string })
-    await expect(open({ holder: 'first', store: { file: join(directory, 'other.db') } })).rejects.toMatchObject({ code: 'invalid_configuration', message: expect.stringContaining('used before') as string })
-    await expect(open({ holder: '../x', store: { file: join(directory, 'other.db') } })).rejects.toMatchObject({ code: 'invalid_configuration' })
+    await expect(open()).rejects.toMatchObject({
+      code: 'invalid_configuration',
+      message: expect.stringContaining(`process ${process.pid}`) as string,
+    })
+    await expect(open({ holder: 'first', store: { file: join(directory, 'other.db') } })).rejects.toMatchObject({
+      code: 'invalid_configuration',
+      message: expect.stringContaining('used before') as string,
+    })
+    await expect(open({ holder: '../x', store: { file: join(directory, 'other.db') } })).rejects.toMatchObject({
+      code: 'invalid_configuration',
+    })
     expect(readdirSync(directory).filter((name) => name.startsWith('other.db'))).toEqual([])
     await ledger.close()
     await open()
@@ -105,7 +132,10 @@ describe('the durable ledger', () => {
 
   it('says what is wrong with a place that it can not use', async () => {
     writeFileSync(join(directory, 'file'), '')
-    await expect(open({ journals: join(directory, 'file', 'journals') })).rejects.toMatchObject({ code: 'invalid_configuration', message: expect.stringContaining('file') as string })
+    await expect(open({ journals: join(directory, 'file', 'journals') })).rejects.toMatchObject({
+      code: 'invalid_configuration',
+      message: expect.stringContaining('file') as string,
+    })
     await expect(open({ store: { file: join(directory, 'file', 'bursar.db') } })).rejects.toMatchObject({ code: 'invalid_configuration' })
     expect(readdirSync(directory)).toEqual(['file'])
     await open({ store: { file: join(directory, 'made', 'bursar.db') } })
@@ -172,23 +202,32 @@ function failing(disk: Disk): FileOperations {
 }
 
 describe('with a journal that can not be written', () => {
-  it.each(['process', 'disk'] as const)('refuses intents, keeps the calls that end meanwhile, and records them in order (%s)', async (durability) => {
-    const disk: Disk = { full: false }
-    const { ledger, faults } = await open({ durability, files: failing(disk), limits: { record: 0.2 } })
-    await ledger.recordIntent(intentRecord({ callId: 'call-0' }))
-    disk.full = true
-    for (const callId of names(3)) await expect(ledger.recordCall(callRecord({ callId }))).rejects.toMatchObject({ code: 'ledger_unavailable', status: 503 })
-    await expect(ledger.recordIntent(intentRecord({ callId: 'refused' }))).rejects.toMatchObject({ code: 'ledger_unavailable', status: 503 })
-    await expect(ledger.recordOutcome({ outcomeId: 'o', at: 1, key: 'k', source: 'user', score: 1 })).rejects.toMatchObject({ code: 'ledger_unavailable' })
-    await expect(ledger.totals({})).rejects.toMatchObject({ code: 'ledger_unavailable' })
-    expect(ledger.lag().late).toBe(3)
-    expect(faults.some(({ kind }) => kind === 'journal')).toBe(true)
-    disk.full = false
-    await expect.poll(() => ledger.lag().late, { timeout: 5000 }).toBe(0)
-    await ledger.recordIntent(intentRecord({ callId: 'call-9' }))
-    await ledger.recordCall(callRecord({ callId: 'call-9' }))
-    expect((await ledger.calls({ limit: 10 })).map(({ callId }) => callId)).toEqual(['call-9', 'call-2', 'call-1', 'call-0'])
-  })
+  it.each(['process', 'disk'] as const)(
+    'refuses intents, keeps the calls that end meanwhile, and records them in order (%s)',
+    async (durability) => {
+      const disk: Disk = { full: false }
+      const { ledger, faults } = await open({ durability, files: failing(disk), limits: { record: 0.2 } })
+      await ledger.recordIntent(intentRecord({ callId: 'call-0' }))
+      disk.full = true
+      for (const callId of names(3))
+        await expect(ledger.recordCall(callRecord({ callId }))).rejects.toMatchObject({ code: 'ledger_unavailable', status: 503 })
+      await expect(ledger.recordIntent(intentRecord({ callId: 'refused' }))).rejects.toMatchObject({
+        code: 'ledger_unavailable',
+        status: 503,
+      })
+      await expect(ledger.recordOutcome({ outcomeId: 'o', at: 1, key: 'k', source: 'user', score: 1 })).rejects.toMatchObject({
+        code: 'ledger_unavailable',
+      })
+      await expect(ledger.totals({})).rejects.toMatchObject({ code: 'ledger_unavailable' })
+      expect(ledger.lag().late).toBe(3)
+      expect(faults.some(({ kind }) => kind === 'journal')).toBe(true)
+      disk.full = false
+      await expect.poll(() => ledger.lag().late, { timeout: 5000 }).toBe(0)
+      await ledger.recordIntent(intentRecord({ callId: 'call-9' }))
+      await ledger.recordCall(callRecord({ callId: 'call-9' }))
+      expect((await ledger.calls({ limit: 10 })).map(({ callId }) => callId)).toEqual(['call-9', 'call-2', 'call-1', 'call-0'])
+    },
+  )
 
   it('lets a call be made when its intent is written, and tells when that is on the disk', async () => {
     const disk: Disk = { full: false }
@@ -223,7 +262,9 @@ describe('with a journal that can not be written', () => {
     const disk: Disk = { full: false }
     const { ledger, control } = await open({ durability: 'strict', files: failing(disk), limits: { record: 0.1 } })
     disk.held = true
-    await expect(ledger.recordIntent(intentRecord({ callId: 'slow', held: [{ counter: 'c', amount: 5n }] }))).rejects.toMatchObject({ code: 'ledger_unavailable' })
+    await expect(ledger.recordIntent(intentRecord({ callId: 'slow', held: [{ counter: 'c', amount: 5n }] }))).rejects.toMatchObject({
+      code: 'ledger_unavailable',
+    })
     disk.held = false
     disk.syncing?.()
     await expect.poll(async () => (await control.pieces()).flatMap(({ ids }) => ids)).toEqual(['slow', 'slow'])

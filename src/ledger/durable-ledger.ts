@@ -109,7 +109,11 @@ export async function openDurableLedger(settings: DurableLedgerSettings, observe
   const limits = { ...defaultLimits, ...settings.limits }
   const journals = resolve(settings.journals)
   const own = journalDirectory(journals, holder)
-  if (existsSync(own)) throw new BursarError(`The id of this process, ${holder}, has been used before; it must be a new one at each start.`, { code: 'invalid_configuration', status: 500 })
+  if (existsSync(own))
+    throw new BursarError(`The id of this process, ${holder}, has been used before; it must be a new one at each start.`, {
+      code: 'invalid_configuration',
+      status: 500,
+    })
   const marks: ProcessMark[] = []
   let worker: StoreWorker | undefined
   try {
@@ -126,12 +130,20 @@ export async function openDurableLedger(settings: DurableLedgerSettings, observe
       await methods.heartbeat(holder)
       if (adopted.length > 0) await methods.expireHolds({ holders: adopted })
     } else await methods.expireHolds({ allBut: holder })
-    return new DurableLedger({ ...settings, holder, leaseSeconds, heartbeatSeconds, limits, own, marks, recovered: adopted.length > 0 }, worker, observer)
+    return new DurableLedger(
+      { ...settings, holder, leaseSeconds, heartbeatSeconds, limits, own, marks, recovered: adopted.length > 0 },
+      worker,
+      observer,
+    )
   } catch (error) {
     await worker?.kill()
     leave(own, marks)
     if (BursarError.is(error)) throw error
-    throw new BursarError(`The ledger can not be opened: ${error instanceof Error ? error.message : String(error)}`, { code: 'invalid_configuration', status: 500, cause: error })
+    throw new BursarError(`The ledger can not be opened: ${error instanceof Error ? error.message : String(error)}`, {
+      code: 'invalid_configuration',
+      status: 500,
+      cause: error,
+    })
   }
 }
 
@@ -174,12 +186,26 @@ export class DurableLedger implements Ledger, OutcomeReader {
     private readonly worker: StoreWorker,
     private readonly observer: DurableLedgerObserver,
   ) {
-    const { own, holder, durability = 'disk', segmentBytes, files, marks, store, leaseSeconds, heartbeatSeconds, retention, limits } = settings
+    const {
+      own,
+      holder,
+      durability = 'disk',
+      segmentBytes,
+      files,
+      marks,
+      store,
+      leaseSeconds,
+      heartbeatSeconds,
+      retention,
+      limits,
+    } = settings
     this.holder = holder
     this.recovered = settings.recovered
     this.limits = limits
     this.isStrict = durability === 'strict'
-    this.recording = new TimeLimit(limits.record, () => ledgerUnavailable('The disk takes too long to write the ledger’s journal. Try again in a moment.'))
+    this.recording = new TimeLimit(limits.record, () =>
+      ledgerUnavailable('The disk takes too long to write the ledger’s journal. Try again in a moment.'),
+    )
     this.all = worker.group<Store & OutcomeReader>('store', slowMethods)
     this.store = this.all
     this.accounts = worker.group<AccountStore>('accounts')
@@ -187,14 +213,22 @@ export class DurableLedger implements Ledger, OutcomeReader {
       { directory: own, holder, durability: durability === 'process' ? 'process' : 'disk', segmentBytes, files },
       {
         onAdvance: (state, records) => worker.advance(state, records),
-        onFault: (error, lostNotes) => this.fault({ kind: 'journal', message: `the journal could not be written${lostNotes > 0 ? `; ${lostNotes} decisions are lost` : ''}`, error }),
+        onFault: (error, lostNotes) =>
+          this.fault({
+            kind: 'journal',
+            message: `the journal could not be written${lostNotes > 0 ? `; ${lostNotes} decisions are lost` : ''}`,
+            error,
+          }),
       },
     )
     this.late = new LateRecords({
       maxRecords: maxLateRecords,
       append: (record) => this.journal.append(record),
       onDropped: (records) =>
-        this.fault({ kind: 'journal', message: `${records} records of calls could not be kept; the next start counts their calls as lost, at what was reserved for them` }),
+        this.fault({
+          kind: 'journal',
+          message: `${records} records of calls could not be kept; the next start counts their calls as lost, at what was reserved for them`,
+        }),
     })
     this.housekeeping = new Housekeeping(
       worker,
@@ -352,8 +386,8 @@ export class DurableLedger implements Ledger, OutcomeReader {
     this.late.giveUp()
     const quiet = this.housekeeping.stop()
     clearInterval(this.lagTimer)
-    await within(limits.close, this.journal.close(), () => ledgerUnavailable('The journal could not be closed in time.')).catch((error: Error) =>
-      this.fault({ kind: 'journal', message: 'the journal was not closed in order', error }),
+    await within(limits.close, this.journal.close(), () => ledgerUnavailable('The journal could not be closed in time.')).catch(
+      (error: Error) => this.fault({ kind: 'journal', message: 'the journal was not closed in order', error }),
     )
     const until = performance.now() + limits.close * 1000
     if ('url' in settings.store) await this.signOff(quiet, until)
@@ -398,7 +432,10 @@ export class DurableLedger implements Ledger, OutcomeReader {
   private fence(): void {
     if (this.refusal !== undefined) return
     this.refusal = 'Another process has taken over this ledger.'
-    this.fault({ kind: 'fenced', message: 'another process has taken over what this one served from; it records nothing any more: start it again' })
+    this.fault({
+      kind: 'fenced',
+      message: 'another process has taken over what this one served from; it records nothing any more: start it again',
+    })
   }
 
   private fault(fault: LedgerFault): void {
@@ -418,12 +455,24 @@ function leave(own: string, marks: readonly ProcessMark[]): void {
 
 /** How a call ended that was planned, and refused before it was made. */
 function neverMade({ held, usage: _, cost: __, ...plan }: IntentRecord): CallRecord {
-  return { ...plan, end: 'failed', status: 0, errorCode: 'ledger_unavailable', usage: noUsage, usageEstimated: false, cost: noCost, settled: held.map(() => 0n) }
+  return {
+    ...plan,
+    end: 'failed',
+    status: 0,
+    errorCode: 'ledger_unavailable',
+    usage: noUsage,
+    usageEstimated: false,
+    cost: noCost,
+    settled: held.map(() => 0n),
+  }
 }
 
 function newHolder(): string {
-  const host = hostname().replace(/[^A-Za-z0-9.-]/g, '-').slice(0, 40)
+  const host = hostname()
+    .replace(/[^A-Za-z0-9.-]/g, '-')
+    .slice(0, 40)
   return `p-${host}-${process.pid}-${randomBytes(5).toString('hex')}`
 }
 
-const ownStoreModule = new URL(import.meta.url.endsWith('.ts') ? './worker/open-groups.ts' : './worker/open-groups.js', import.meta.url).href
+const ownStoreModule = new URL(import.meta.url.endsWith('.ts') ? './worker/open-groups.ts' : './worker/open-groups.js', import.meta.url)
+  .href

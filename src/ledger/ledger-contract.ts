@@ -242,7 +242,11 @@ export function ledgerContract(name: string, make: () => Ledger | Promise<Ledger
       expect((await ledger.calls({ limit: 10 })).map(({ requestId, decisionId, callId }) => ({ requestId, decisionId, callId }))).toEqual(
         ids,
       )
-      for (const { callId } of ids) expect((await ledger.calls({ callId, limit: 10 })).map((call) => call.callId), callId).toEqual([callId])
+      for (const { callId } of ids)
+        expect(
+          (await ledger.calls({ callId, limit: 10 })).map((call) => call.callId),
+          callId,
+        ).toEqual([callId])
       expect(await ledger.calls({ requestId: `req_${uuid}`, limit: 10 })).toHaveLength(3)
       expect(await ledger.calls({ requestId: 'fifteen letters', limit: 10 })).toHaveLength(1)
       expect(await ledger.calls({ callId: `call_${uuid}_2`, limit: 10 })).toEqual([])

@@ -29,7 +29,17 @@ describe('memory ledger', () => {
   it('can keep no records at all', async () => {
     const ledger = createMemoryLedger({ rememberCalls: 0 })
     await ledger.recordCall(callRecord())
-    ledger.recordDecision({ decisionId: 'd', requestId: 'r', at: 1, key: 'k', requestedModel: 'm', arm: 'a', policy: 'p', propensity: 1, reason: '' })
+    ledger.recordDecision({
+      decisionId: 'd',
+      requestId: 'r',
+      at: 1,
+      key: 'k',
+      requestedModel: 'm',
+      arm: 'a',
+      policy: 'p',
+      propensity: 1,
+      reason: '',
+    })
     expect(await ledger.calls({ limit: 10 })).toEqual([])
     expect(await ledger.decision('d')).toBeUndefined()
     expect((await ledger.totals({})).calls).toBe(1)
@@ -45,7 +55,9 @@ describe('memory ledger', () => {
       fc.asyncProperty(fc.array(call), fc.nat(5), async (calls, rememberCalls) => {
         const ledger = createMemoryLedger({ rememberCalls })
         for (const { key, pico } of calls)
-          await ledger.recordCall(callRecord({ key, cost: { usd: pico === null ? null : picoUsd(pico), seconds: 0, joules: 0, gramsCO2e: 0 } }))
+          await ledger.recordCall(
+            callRecord({ key, cost: { usd: pico === null ? null : picoUsd(pico), seconds: 0, joules: 0, gramsCO2e: 0 } }),
+          )
         const parts = await Promise.all(['a', 'b', 'c'].map((key) => ledger.totals({ key })))
         const all = await ledger.totals({})
         const known = calls.reduce((sum, { pico }) => sum + (pico ?? 0n), 0n)

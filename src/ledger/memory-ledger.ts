@@ -80,7 +80,9 @@ export class MemoryLedger implements Ledger {
   }
 
   decisions({ key, from, to, limit }: DecisionFilter): Promise<readonly DecisionRecord[]> {
-    return Promise.resolve(take(this.decisionsKept.newestFirst(), limit, (record) => (key === undefined || record.key === key) && within(record.at, from, to)))
+    return Promise.resolve(
+      take(this.decisionsKept.newestFirst(), limit, (record) => (key === undefined || record.key === key) && within(record.at, from, to)),
+    )
   }
 
   outcomes({ decisionId, run, key, from, to, limit }: OutcomeFilter): Promise<readonly OutcomeRecord[]> {
@@ -111,12 +113,18 @@ export class MemoryLedger implements Ledger {
       if (known) costs.set(name, plusCost(known, cost, calls))
     }
     for (const call of this.remembered.newestFirst()) count(call, call.cost, 1)
-    for (const { call, record } of this.corrections.newestFirst()) count(call, { ...record.cost, usd: record.cost.usd ?? zeroMoney, joules: record.cost.joules ?? 0 }, 0)
+    for (const { call, record } of this.corrections.newestFirst())
+      count(call, { ...record.cost, usd: record.cost.usd ?? zeroMoney, joules: record.cost.joules ?? 0 }, 0)
     const outcomes = new Map<string, OutcomeRecord[]>(chosen.map(({ decisionId }) => [decisionId, []]))
     for (const outcome of this.told.newestFirst()) outcomes.get(outcome.decisionId ?? '')?.push(outcome)
     return Promise.resolve(
       chosen.flatMap(
-        (decision) => evidenceOf(decision, costs.get(`${decision.decisionId}\n${decision.key}`) ?? noTrialCost, outcomes.get(decision.decisionId)?.reverse() ?? []) ?? [],
+        (decision) =>
+          evidenceOf(
+            decision,
+            costs.get(`${decision.decisionId}\n${decision.key}`) ?? noTrialCost,
+            outcomes.get(decision.decisionId)?.reverse() ?? [],
+          ) ?? [],
       ),
     )
   }
@@ -127,10 +135,18 @@ export class MemoryLedger implements Ledger {
     const groups = new Map<string, { readonly group: Record<string, string>; totals: ReportTotals }>()
     const count = (call: CallRecord, totals: ReportTotals) => {
       if (call.at < from || call.at >= to) return
-      if (Object.entries(query.where ?? {}).some(([dimension, value]) => value !== undefined && valueOf(call, dimension as Dimension) !== value)) return
+      if (
+        Object.entries(query.where ?? {}).some(
+          ([dimension, value]) => value !== undefined && valueOf(call, dimension as Dimension) !== value,
+        )
+      )
+        return
       const values = query.by.map((dimension) => valueOf(call, dimension))
       const name = JSON.stringify(values)
-      const known = groups.get(name) ?? { group: Object.fromEntries(query.by.map((dimension, index) => [dimension, values[index] ?? ''])), totals: noTotals }
+      const known = groups.get(name) ?? {
+        group: Object.fromEntries(query.by.map((dimension, index) => [dimension, values[index] ?? ''])),
+        totals: noTotals,
+      }
       groups.set(name, { ...known, totals: addTotals(known.totals, totals) })
     }
     for (const call of this.remembered.newestFirst()) count(call, totalsOfCall(call))

@@ -23,7 +23,9 @@ export async function openLedgerReader(settings: StoreSettings): Promise<LedgerR
     if (newest !== migrations.length)
       throw unreadable(
         `The database has version ${newest} of the ledger's schema, and this program reads version ${migrations.length}. ` +
-          (newest < migrations.length ? 'It is brought up to date when a gateway of this version starts on it.' : 'Use the version of Bursar that serves it.'),
+          (newest < migrations.length
+            ? 'It is brought up to date when a gateway of this version starts on it.'
+            : 'Use the version of Bursar that serves it.'),
       )
     return new SqlStore(connection)
   } catch (thrown) {

@@ -13,7 +13,10 @@ import { callRecord } from './ledger-contract.js'
 import { serverDatabase } from './store/fixtures/databases.js'
 import { Reconciliation, reconciledCall } from './reconcile.js'
 
-const bound = { usage: { ...noUsage, inputTokens: 900, outputTokens: 100 }, cost: { usd: usd('0.5'), seconds: 60, joules: 30, gramsCO2e: null } }
+const bound = {
+  usage: { ...noUsage, inputTokens: 900, outputTokens: 100 },
+  cost: { usd: usd('0.5'), seconds: 60, joules: 30, gramsCO2e: null },
+}
 const lost = callRecord({ callId: 'c', end: 'lost', usageEstimated: true, ...bound })
 
 describe('what the lines of a lost call are settled to', () => {
@@ -32,7 +35,13 @@ describe('what the lines of a lost call are settled to', () => {
   it('by the units that are told; what nobody knows stays reserved', () => {
     const call = reconciledCall(lost, { usd: usd('0.0123'), tokens: { input: 40, output: 2 } }, held)
     expect(call.settled).toEqual([12_300_000_000n, 42n, 1n, 30_000n, 60_000n, 1n, 42n, 0n, 7n])
-    expect(call).toMatchObject({ end: 'complete', usageEstimated: false, priceSource: 'reconciled', usage: { inputTokens: 40, outputTokens: 2 }, cost: { usd: usd('0.0123'), seconds: 60, joules: 30 } })
+    expect(call).toMatchObject({
+      end: 'complete',
+      usageEstimated: false,
+      priceSource: 'reconciled',
+      usage: { inputTokens: 40, outputTokens: 2 },
+      cost: { usd: usd('0.0123'), seconds: 60, joules: 30 },
+    })
   })
 
   it('with dollars alone, tokens stay at their bound, and say so', () => {
@@ -57,10 +66,12 @@ describe('what the lines of a lost call are settled to', () => {
     const counting = fc.constantFrom('minute', 'day', 'month', 'total', 'sliding', 'parallel' as const)
     fc.assert(
       fc.property(kinds, fc.string({ unit: 'binary', minLength: 1 }), unit, counting, (kind, id, named, how) => {
-        for (const window of ['all', '2026-11', '2026-11-21T07:07']) expect(countedBy(counterPrefix(kind, id, named, how) + window)).toEqual({ unit: named, counting: how })
+        for (const window of ['all', '2026-11', '2026-11-21T07:07'])
+          expect(countedBy(counterPrefix(kind, id, named, how) + window)).toEqual({ unit: named, counting: how })
       }),
     )
-    for (const other of ['', 'c', 'key:k/usd', 'key:k/euros/day:2026-11-21', 'key:k/usd/week:1', 'key:k/usd/day:', 'x key:k/usd/day:a']) expect(countedBy(other)).toBeUndefined()
+    for (const other of ['', 'c', 'key:k/usd', 'key:k/euros/day:2026-11-21', 'key:k/usd/week:1', 'key:k/usd/day:', 'x key:k/usd/day:a'])
+      expect(countedBy(other)).toBeUndefined()
   })
 })
 
@@ -75,11 +86,24 @@ afterEach(async () => {
 })
 
 const day = 'key:k/usd/day:2026-11-21'
-const held = [{ counter: day, amount: 500n }, { counter: 'key:k/tokens/total:all', amount: 1000n }]
-const intent = (callId: string) => intentRecord({ callId, key: 'k', held, usage: { ...noUsage, inputTokens: 1000 }, cost: { usd: picoUsd(500n), seconds: 1, joules: null, gramsCO2e: null } })
+const held = [
+  { counter: day, amount: 500n },
+  { counter: 'key:k/tokens/total:all', amount: 1000n },
+]
+const intent = (callId: string) =>
+  intentRecord({
+    callId,
+    key: 'k',
+    held,
+    usage: { ...noUsage, inputTokens: 1000 },
+    cost: { usd: picoUsd(500n), seconds: 1, joules: null, gramsCO2e: null },
+  })
 const billed = { usd: picoUsd(42n), tokens: { input: 5, output: 1 } }
 
-async function open(store: { file: string } | { url: string } = { file: join(directory, 'bursar.db') }, journals = 'journals'): Promise<DurableLedger> {
+async function open(
+  store: { file: string } | { url: string } = { file: join(directory, 'bursar.db') },
+  journals = 'journals',
+): Promise<DurableLedger> {
   const ledger = await openDurableLedger({ journals: join(directory, journals), store, durability: 'process' })
   opened.push(ledger)
   return ledger
@@ -100,7 +124,11 @@ describe('reconciling over an embedded database', () => {
     const reconciliation = new Reconciliation({ ledger, counters })
     expect((await reconciliation.lost({ limit: 10 })).map(({ callId }) => callId).sort()).toEqual(['lost-1', 'lost-2'])
     expect(await counters.used([day])).toEqual([1000n])
-    const outcomes = await Promise.allSettled([reconciliation.reconcile('lost-1', billed), reconciliation.reconcile('lost-1', billed), reconciliation.reconcile('lost-2', 'nothing')])
+    const outcomes = await Promise.allSettled([
+      reconciliation.reconcile('lost-1', billed),
+      reconciliation.reconcile('lost-1', billed),
+      reconciliation.reconcile('lost-2', 'nothing'),
+    ])
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
     expect(outcomes[1]).toMatchObject({ reason: { code: 'not_found', status: 404 } })
     expect(outcomes[0]).toMatchObject({ value: { budgets: 'now', lost: { end: 'lost' }, call: { end: 'complete' } } })
@@ -111,11 +139,15 @@ describe('reconciling over an embedded database', () => {
     await expect(reconciliation.reconcile('nobody', billed)).rejects.toMatchObject({ code: 'not_found' })
     // What came later stays beside it, and the next start finds the same.
     await ledger.recordIntent(intent('later'))
-    await ledger.recordCall(callRecord({ callId: 'later', key: 'k', cost: { usd: picoUsd(7n), seconds: 0, joules: null, gramsCO2e: null }, settled: [7n, 1n] }))
+    await ledger.recordCall(
+      callRecord({ callId: 'later', key: 'k', cost: { usd: picoUsd(7n), seconds: 0, joules: null, gramsCO2e: null }, settled: [7n, 1n] }),
+    )
     await ledger.close()
     const again = await open()
     expect(await again.balances([day])).toEqual([49n])
-    await expect(new Reconciliation({ ledger: again, counters: 'database' }).reconcile('lost-1', billed)).rejects.toMatchObject({ status: 404 })
+    await expect(new Reconciliation({ ledger: again, counters: 'database' }).reconcile('lost-1', billed)).rejects.toMatchObject({
+      status: 404,
+    })
   })
 
   it('counters in memory equal the balances whatever holds and settlements go on meanwhile', async () => {
@@ -146,7 +178,8 @@ describe('reconciling over an embedded database', () => {
     const faulty = {
       store: ledger.store,
       calls: ledger.calls.bind(ledger),
-      recordCall: (record: Parameters<typeof ledger.recordCall>[0]) => (fails ? Promise.reject(new Error('disk')) : ledger.recordCall(record)),
+      recordCall: (record: Parameters<typeof ledger.recordCall>[0]) =>
+        fails ? Promise.reject(new Error('disk')) : ledger.recordCall(record),
     }
     const reconciliation = new Reconciliation({ ledger: faulty, counters })
     await expect(reconciliation.reconcile('lost-1', billed)).rejects.toThrow('disk')

@@ -65,7 +65,12 @@ export class Reconciliation {
    * which it may be tried again. May cost more than was reserved: budgets then show that they are overrun.
    */
   async reconcile(callId: string, billed: Billed): Promise<Reconciled> {
-    if (this.underWay.size >= maxUnderWay) throw new BursarError('Too many calls are being put right at once. Try again in a moment.', { code: 'overloaded', status: 503, retryAfterSeconds: 1 })
+    if (this.underWay.size >= maxUnderWay)
+      throw new BursarError('Too many calls are being put right at once. Try again in a moment.', {
+        code: 'overloaded',
+        status: 503,
+        retryAfterSeconds: 1,
+      })
     // Of two that say it at once, the second finds what the first has said.
     const before = this.underWay.get(callId) ?? Promise.resolve()
     const done = before.then(() => this.putRight(callId, billed))
@@ -83,7 +88,9 @@ export class Reconciliation {
     const [lost] = await ledger.calls({ callId, limit: 1 })
     if (lost?.end !== 'lost')
       throw new BursarError(
-        lost === undefined ? `There is no call "${callId}".` : `The call "${callId}" is not lost: it ended "${lost.end}"${lost.priceSource === reconciledSource ? ', as it was told before' : ''}.`,
+        lost === undefined
+          ? `There is no call "${callId}".`
+          : `The call "${callId}" is not lost: it ended "${lost.end}"${lost.priceSource === reconciledSource ? ', as it was told before' : ''}.`,
         { code: 'not_found', status: 404, path: 'call_id' },
       )
     const held = await ledger.store.expiredHold(callId)
@@ -94,7 +101,10 @@ export class Reconciliation {
       await ledger.recordCall(call)
     } catch (thrown) {
       // It may be written yet. Until the next start tells, the larger of both counts.
-      resumable?.settle(callId, (held ?? []).map((line, index) => larger(settledAmount(line, call.settled?.[index]), line.amount)))
+      resumable?.settle(
+        callId,
+        (held ?? []).map((line, index) => larger(settledAmount(line, call.settled?.[index]), line.amount)),
+      )
       throw thrown
     }
     resumable?.settle(callId, call.settled ?? [])
@@ -108,8 +118,17 @@ export class Reconciliation {
     const [stands] = found ?? []
     // When it can't be read now, what we wrote is durable all the same; and a record that isn't kept can't be compared.
     if (stands === undefined) return
-    const same = stands.end === end && stands.cost.usd === cost.usd && stands.usage.inputTokens === usage.inputTokens && stands.usage.outputTokens === usage.outputTokens
-    if (!same) throw new BursarError(`The call "${callId}" was put right by somebody else at the same moment; what they said counts.`, { code: 'not_found', status: 404, path: 'call_id' })
+    const same =
+      stands.end === end &&
+      stands.cost.usd === cost.usd &&
+      stands.usage.inputTokens === usage.inputTokens &&
+      stands.usage.outputTokens === usage.outputTokens
+    if (!same)
+      throw new BursarError(`The call "${callId}" was put right by somebody else at the same moment; what they said counts.`, {
+        code: 'not_found',
+        status: 404,
+        path: 'call_id',
+      })
   }
 }
 
@@ -119,7 +138,15 @@ export const reconciledSource = 'reconciled'
 /** The record that replaces a lost call. `held` is what the call holds on, in the order of its intent. O(lines). */
 export function reconciledCall(lost: CallRecord, billed: Billed, held: readonly HeldLine[]): CallRecord {
   const base = { ...lost, errorCode: undefined, priceSource: reconciledSource, cacheSavings: undefined }
-  if (billed === 'nothing') return { ...base, end: 'failed', usage: noUsage, usageEstimated: false, cost: noCost, settled: held.map((line) => settledLine(line, undefined)) }
+  if (billed === 'nothing')
+    return {
+      ...base,
+      end: 'failed',
+      usage: noUsage,
+      usageEstimated: false,
+      cost: noCost,
+      settled: held.map((line) => settledLine(line, undefined)),
+    }
   const { usd: cost, tokens } = billed
   const call: CallRecord = {
     ...base,

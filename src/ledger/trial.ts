@@ -43,7 +43,11 @@ export interface TrialReader {
 const usualPage = 500
 
 /** Every trial, the oldest first, in pages: memory stays at one page. Trials that are added meanwhile may be missed, none comes twice. */
-export async function* eachTrial(reader: TrialReader, filter: Omit<TrialFilter, 'after' | 'limit'>, page: number = usualPage): AsyncGenerator<TrialEvidence> {
+export async function* eachTrial(
+  reader: TrialReader,
+  filter: Omit<TrialFilter, 'after' | 'limit'>,
+  page: number = usualPage,
+): AsyncGenerator<TrialEvidence> {
   let after: TrialFilter['after']
   for (;;) {
     const trials = await reader.trials({ ...filter, after, limit: page })

@@ -83,16 +83,7 @@ export interface NativePart extends PartBase {
   readonly format: WireFormat
   readonly value: Readonly<Record<string, unknown>>
 }
-export type Part =
-  | TextPart
-  | ImagePart
-  | AudioPart
-  | FilePart
-  | ReasoningPart
-  | ToolCallPart
-  | ToolResultPart
-  | RefusalPart
-  | NativePart
+export type Part = TextPart | ImagePart | AudioPart | FilePart | ReasoningPart | ToolCallPart | ToolResultPart | RefusalPart | NativePart
 
 export interface Message {
   readonly role: Role

@@ -194,6 +194,11 @@ describe('spanOfObject and splice', () => {
         },
       ),
     )
-    expect(() => splice(bytesOf('abc'), [{ start: 2, end: 3, text: '' }, { start: 1, end: 2, text: '' }])).toThrow(RangeError)
+    expect(() =>
+      splice(bytesOf('abc'), [
+        { start: 2, end: 3, text: '' },
+        { start: 1, end: 2, text: '' },
+      ]),
+    ).toThrow(RangeError)
   })
 })

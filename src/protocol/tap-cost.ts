@@ -31,7 +31,10 @@ export function costEdits(bytes: Buffer, usage: Span, report: CostReport, json: 
   const fields = scanTopLevel(bytes.subarray(usage.start, usage.end), anyDepth)
   const edits: Splice[] = []
   let appended = ''
-  for (const [name, text] of [['cost', cost], ['cost_details', details]] as const) {
+  for (const [name, text] of [
+    ['cost', cost],
+    ['cost_details', details],
+  ] as const) {
     const span = fields.get(name)
     if (span) edits.push({ start: usage.start + span.start, end: usage.start + span.end, text })
     else appended += `,"${name}":${text}`

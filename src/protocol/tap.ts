@@ -148,7 +148,7 @@ class EventTap implements StreamTap {
     let payloadEnd = -1
     let lines = 0
     let interesting = false
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       const feed = text.indexOf('\n', at)
       const after = feed === -1 ? text.length : feed + 1
       let end = feed === -1 ? text.length : feed
@@ -176,7 +176,8 @@ class EventTap implements StreamTap {
             payloadStart = start
           }
           this.#eventBytes += end - start
-          if ((this.#measured < firstMeasured && this.#inVain < mostInVain) || this.#events % laterLooks === 0) this.#lookAt(region, start, end)
+          if ((this.#measured < firstMeasured && this.#inVain < mostInVain) || this.#events % laterLooks === 0)
+            this.#lookAt(region, start, end)
           payloadEnd = end
           lines++
           while (hit < end) {

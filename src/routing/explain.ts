@@ -30,7 +30,10 @@ export function explainDecision(decision: ExplainedDecision, columns = 80): read
     lines.push('Set aside:')
     for (const { arm: id, why } of excluded) lines.push(...wrap(`"${id}": ${why}`, columns, '- '))
   }
-  const chance = propensity < 1 ? `It was drawn with probability ${share(propensity)}${explored ? ', in order to learn' : ''}.` : 'The choice was certain: nothing was drawn.'
+  const chance =
+    propensity < 1
+      ? `It was drawn with probability ${share(propensity)}${explored ? ', in order to learn' : ''}.`
+      : 'The choice was certain: nothing was drawn.'
   lines.push(...wrap(`${chance} Policy: ${decision.policy}.`, columns, ''))
   return lines
 }
@@ -52,7 +55,9 @@ function difference(expected: Estimate | undefined, reference: Estimate): string
   const percent = reference.cost.usd > 0n ? ` (${share(Math.abs(Number(saved)) / Number(reference.cost.usd))})` : ''
   const points = expected.quality && reference.quality ? (expected.quality.mean - reference.quality.mean) * 100 : null
   const quality = points === null ? '' : `, ${Math.abs(points).toFixed(1)} points of quality ${points < 0 ? 'less' : 'more'}`
-  return saved === 0n ? `That is the same price${quality}.` : `That is ${dollars(saved < 0n ? picoUsd(-saved) : saved)}${percent} ${saved < 0n ? 'more' : 'less'}${quality}.`
+  return saved === 0n
+    ? `That is the same price${quality}.`
+    : `That is ${dollars(saved < 0n ? picoUsd(-saved) : saved)}${percent} ${saved < 0n ? 'more' : 'less'}${quality}.`
 }
 
 function share(value: number): string {

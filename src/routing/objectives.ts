@@ -17,7 +17,18 @@ export type NamedObjectives = Readonly<Record<string, Objective>>
 
 /** Fields of an objective as a body's `bursar: {…}` and the configuration write them. */
 export const objectiveFields = [
-  'objective', 'lambda', 'relative_lambda', 'quality_floor', 'max_cost', 'max_latency', 'max_joules', 'usd_per_second', 'usd_per_joule', 'effort', 'explore', 'private',
+  'objective',
+  'lambda',
+  'relative_lambda',
+  'quality_floor',
+  'max_cost',
+  'max_latency',
+  'max_joules',
+  'usd_per_second',
+  'usd_per_joule',
+  'effort',
+  'explore',
+  'private',
 ] as const
 
 /**
@@ -29,7 +40,10 @@ export function parseObjective(value: unknown, path: string, named: NamedObjecti
   if (value == null) return {}
   if (!isRecord(value)) throw wrong(path, 'an object')
   for (const field of Object.keys(value))
-    if (!(objectiveFields as readonly string[]).includes(field)) throw new InvalidRequest(`"${field}" is no field of an objective. There are ${objectiveFields.join(', ')}.`, { path: `${path}.${field}` })
+    if (!(objectiveFields as readonly string[]).includes(field))
+      throw new InvalidRequest(`"${field}" is no field of an objective. There are ${objectiveFields.join(', ')}.`, {
+        path: `${path}.${field}`,
+      })
   const at = (field: (typeof objectiveFields)[number]) => `${path}.${field}`
   const base = value['objective'] == null ? {} : namedObjective(value['objective'], at('objective'), named)
   return mergeObjectives(base, {
@@ -61,7 +75,10 @@ export const objectiveHeaders = {
 } as const satisfies Readonly<Record<string, (typeof objectiveFields)[number]>>
 
 /** Reads an objective from request headers; the error's path is the header's name. `header` gives a header's value by its lower-case name. */
-export function objectiveFromHeaders(header: (name: string) => string | undefined | null, named: NamedObjectives = namedObjectives): Objective {
+export function objectiveFromHeaders(
+  header: (name: string) => string | undefined | null,
+  named: NamedObjectives = namedObjectives,
+): Objective {
   return Object.entries(objectiveHeaders).reduce<Objective>((objective, [name, field]) => {
     const text = header(name)?.trim()
     if (text == null || text === '') return objective
@@ -102,7 +119,10 @@ export function mergeObjectives(...objectives: readonly Objective[]): Objective 
       maxJoules: least(base.maxJoules, next.maxJoules),
       explore: base.explore === false ? false : (next.explore ?? base.explore),
       private: base.private === true ? true : (next.private ?? base.private),
-      maxPrice: priced && { input: least(base.maxPrice?.input, next.maxPrice?.input), output: least(base.maxPrice?.output, next.maxPrice?.output) },
+      maxPrice: priced && {
+        input: least(base.maxPrice?.input, next.maxPrice?.input),
+        output: least(base.maxPrice?.output, next.maxPrice?.output),
+      },
     }
   }, {})
   return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined))
@@ -111,7 +131,10 @@ export function mergeObjectives(...objectives: readonly Objective[]): Objective 
 function namedObjective(name: unknown, path: string, named: NamedObjectives): Objective {
   const found = typeof name === 'string' && Object.hasOwn(named, name) ? named[name] : undefined
   if (found && typeof name === 'string') return { ...found, name }
-  throw new InvalidRequest(`${typeof name === 'string' ? `"${name}"` : 'That'} is no objective. There are ${Object.keys(named).join(', ')}.`, { path })
+  throw new InvalidRequest(
+    `${typeof name === 'string' ? `"${name}"` : 'That'} is no objective. There are ${Object.keys(named).join(', ')}.`,
+    { path },
+  )
 }
 
 function number(value: unknown, path: string, holds: (value: number) => boolean, expected: string): number | undefined {

@@ -87,11 +87,19 @@ function maxPrice(value: unknown): Objective {
   if (!isRecord(value)) throw wrong('provider.max_price', 'an object with "prompt" and "completion"')
   for (const [field, price] of Object.entries(value))
     if (field !== 'prompt' && field !== 'completion' && price != null)
-      throw new InvalidRequest(`provider.max_price.${field} can't be held against arms, which have prices of prompt and completion tokens only. Leave it out.`, {
-        code: 'unsupported_parameter',
-        path: `provider.max_price.${field}`,
-      })
-  return { maxPrice: { input: price(value['prompt'], 'provider.max_price.prompt'), output: price(value['completion'], 'provider.max_price.completion') } }
+      throw new InvalidRequest(
+        `provider.max_price.${field} can't be held against arms, which have prices of prompt and completion tokens only. Leave it out.`,
+        {
+          code: 'unsupported_parameter',
+          path: `provider.max_price.${field}`,
+        },
+      )
+  return {
+    maxPrice: {
+      input: price(value['prompt'], 'provider.max_price.prompt'),
+      output: price(value['completion'], 'provider.max_price.completion'),
+    },
+  }
 }
 
 function price(value: unknown, path: string): number | undefined {
@@ -105,7 +113,9 @@ function autoRouter(plugins: unknown): { readonly objective: Objective; readonly
   const none = { objective: {}, allowedModels: [] }
   if (plugins == null) return none
   if (!Array.isArray(plugins)) throw wrong('plugins', 'a list')
-  const index = plugins.findIndex((plugin: unknown) => isRecord(plugin) && (plugin['id'] === 'auto-router' || plugin['id'] === 'auto-beta-router'))
+  const index = plugins.findIndex(
+    (plugin: unknown) => isRecord(plugin) && (plugin['id'] === 'auto-router' || plugin['id'] === 'auto-beta-router'),
+  )
   const plugin: unknown = plugins[index]
   if (!isRecord(plugin)) return none
   const path = `plugins[${index}]`

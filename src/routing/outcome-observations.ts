@@ -7,13 +7,25 @@ import type { ArmId, Observation } from './contracts.js'
  * where there are no samples. A sample that says neither a quality nor tokens, dollars or seconds teaches nothing. `usd` prices what tells no dollars;
  * absent: it stays unknown. Replay and training both learn by this. O(samples).
  */
-export function outcomeObservations(features: Features, arm: ArmId, outcome: Outcome, weight?: number, usd?: (sample: OutcomeSample) => number | null): readonly Observation[] {
+export function outcomeObservations(
+  features: Features,
+  arm: ArmId,
+  outcome: Outcome,
+  weight?: number,
+  usd?: (sample: OutcomeSample) => number | null,
+): readonly Observation[] {
   if (outcome.samples === undefined) return observed(features, arm, outcome, weight, usd)
   const answered = recordedAnswers(outcome)
   return (answered.length > 0 ? answered : outcome.samples).flatMap((sample) => observed(features, arm, sample, weight, usd))
 }
 
-function observed(features: Features, arm: ArmId, sample: OutcomeSample, weight: number | undefined, priceOf: ((sample: OutcomeSample) => number | null) | undefined): readonly Observation[] {
+function observed(
+  features: Features,
+  arm: ArmId,
+  sample: OutcomeSample,
+  weight: number | undefined,
+  priceOf: ((sample: OutcomeSample) => number | null) | undefined,
+): readonly Observation[] {
   const { quality, inputTokens, outputTokens, reasoningTokens, seconds } = sample
   const usd = sample.usd ?? priceOf?.(sample) ?? undefined
   if (quality === undefined && outputTokens === undefined && usd === undefined && seconds === undefined) return []

@@ -39,7 +39,12 @@ describe('fitIsotonic', () => {
     expect(curveAt(curve, -1)).toBe(0)
     expect(curveAt(curve, 9)).toBe(1)
     expect(curveAt(curve, 4 / 3)).toBeCloseTo(0.5)
-    expect(fitIsotonic([{ x: 1, y: 0 }, { x: 1, y: 1 }])).toEqual({ x: [1], y: [0.5] })
+    expect(
+      fitIsotonic([
+        { x: 1, y: 0 },
+        { x: 1, y: 1 },
+      ]),
+    ).toEqual({ x: [1], y: [0.5] })
   })
 
   it('refuses what is no point', () => {
@@ -66,9 +71,15 @@ describe('calibration', () => {
   })
 
   it('stays finite where scores separate the outcomes, and where there is only one of them', () => {
-    const apart = fitPlatt([{ score: -1, outcome: 0 }, { score: 1, outcome: 1 }])
+    const apart = fitPlatt([
+      { score: -1, outcome: 0 },
+      { score: 1, outcome: 1 },
+    ])
     expect(plattAt(apart, 1)).toBeLessThan(0.99)
-    const always = fitPlatt([{ score: 1, outcome: 1 }, { score: 2, outcome: 1 }])
+    const always = fitPlatt([
+      { score: 1, outcome: 1 },
+      { score: 2, outcome: 1 },
+    ])
     expect(plattAt(always, 1.5)).toBeGreaterThan(0.5)
     expect(plattAt(always, 1.5)).toBeLessThan(1)
     expect(() => fitPlatt([])).toThrow(RangeError)
@@ -76,7 +87,15 @@ describe('calibration', () => {
   })
 
   it('knows the error of a forecast that is off by a constant', () => {
-    expect(calibrationError([{ probability: 0.9, outcome: 1 }, { probability: 0.9, outcome: 0 }], 1)).toBeCloseTo(0.4)
+    expect(
+      calibrationError(
+        [
+          { probability: 0.9, outcome: 1 },
+          { probability: 0.9, outcome: 0 },
+        ],
+        1,
+      ),
+    ).toBeCloseTo(0.4)
     expect(brierScore([{ probability: 0.5, outcome: 1 }])).toBe(0.25)
     expect(brierScore([])).toBeNaN()
   })

@@ -1,6 +1,9 @@
 /** The value below which a share of the values lies, interpolated between neighbours (R's type 7). `NaN` of nothing. O(n log n). */
 export function quantile(values: readonly number[], share: number): number {
-  return sortedQuantile([...values].sort((a, b) => a - b), share)
+  return sortedQuantile(
+    [...values].sort((a, b) => a - b),
+    share,
+  )
 }
 
 /** The same for values that are in ascending order. O(1). */

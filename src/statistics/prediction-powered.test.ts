@@ -36,11 +36,27 @@ describe('predictionPowered', () => {
   })
 
   it('is the mean of the labels where nothing else was judged', () => {
-    expect(predictionPowered([{ label: 0, judged: 1 }, { label: 1, judged: 1 }], [])).toMatchObject({ value: 0.5, lambda: 0, n: 2 })
+    expect(
+      predictionPowered(
+        [
+          { label: 0, judged: 1 },
+          { label: 1, judged: 1 },
+        ],
+        [],
+      ),
+    ).toMatchObject({ value: 0.5, lambda: 0, n: 2 })
   })
 
   it('refuses too few labels, and what is no number', () => {
     expect(() => predictionPowered([{ label: 1, judged: 1 }], [1, 1])).toThrow(RangeError)
-    expect(() => predictionPowered([{ label: 1, judged: NaN }, { label: 1, judged: 1 }], [1])).toThrow(RangeError)
+    expect(() =>
+      predictionPowered(
+        [
+          { label: 1, judged: NaN },
+          { label: 1, judged: 1 },
+        ],
+        [1],
+      ),
+    ).toThrow(RangeError)
   })
 })

@@ -43,7 +43,8 @@ export class Tally {
   /** Counts a whole answer of another strategy; its own steps stand before this one's, named `<name>: <step>`. */
   addAnswer(name: string, answer: Answer, note?: string): void {
     this.#lessons = lessonsOf(this.#lessons, answer.lessons)
-    if (answer.steps === undefined || answer.steps.length === 0) return this.add(name, { model: answer.completion.model, usage: answer.usage, cost: answer.cost }, note)
+    if (answer.steps === undefined || answer.steps.length === 0)
+      return this.add(name, { model: answer.completion.model, usage: answer.usage, cost: answer.cost }, note)
     this.#usage = addUsage(this.#usage, answer.usage)
     this.#cost = addCost(this.#cost, answer.cost)
     for (const [index, step] of answer.steps.entries()) {
@@ -61,8 +62,19 @@ export class Tally {
   }
 
   /** The answer of a strategy: this completion, with the sums and steps so far. */
-  answer(completion: Completion, more: { readonly evidence?: Evidence | undefined; readonly fellBackFrom?: readonly ModelId[] } = {}): Answer {
-    return { completion, usage: this.#usage, cost: this.#cost, fellBackFrom: more.fellBackFrom ?? [], evidence: more.evidence, steps: [...this.#steps], ...(this.#lessons.length === 0 ? {} : { lessons: this.#lessons }) }
+  answer(
+    completion: Completion,
+    more: { readonly evidence?: Evidence | undefined; readonly fellBackFrom?: readonly ModelId[] } = {},
+  ): Answer {
+    return {
+      completion,
+      usage: this.#usage,
+      cost: this.#cost,
+      fellBackFrom: more.fellBackFrom ?? [],
+      evidence: more.evidence,
+      steps: [...this.#steps],
+      ...(this.#lessons.length === 0 ? {} : { lessons: this.#lessons }),
+    }
   }
 }
 
@@ -79,7 +91,13 @@ export async function finish<Result>(running: AsyncGenerator<Delta, Result>): Pr
 }
 
 /** One call whose answer is for the strategy itself, not for the caller: whole, one choice, without tools, formats or streams. */
-export function ask(env: Environment, use: ModelUse, request: Request, changes: { readonly messages: readonly Message[]; readonly maxOutputTokens: number; readonly temperature?: number | undefined }, options?: CallOptions): Promise<Completion> {
+export function ask(
+  env: Environment,
+  use: ModelUse,
+  request: Request,
+  changes: { readonly messages: readonly Message[]; readonly maxOutputTokens: number; readonly temperature?: number | undefined },
+  options?: CallOptions,
+): Promise<Completion> {
   const { temperature } = changes
   return finish(
     env.call(
@@ -214,9 +232,19 @@ export const SAMPLE_TEMPERATURE = 0.6
  * The same request answered so many times at once, each answer whole and held back. A sample that fails is `null`. Throws only when the request
  * is cancelled. Each answer counts as one step named `name`.
  */
-export async function samplesOf(env: Environment, use: ModelUse, request: Request, count: number, name: string, tally: Tally, options?: CallOptions): Promise<readonly (Completion | null)[]> {
+export async function samplesOf(
+  env: Environment,
+  use: ModelUse,
+  request: Request,
+  count: number,
+  name: string,
+  tally: Tally,
+  options?: CallOptions,
+): Promise<readonly (Completion | null)[]> {
   const asked = edit(withThinking(request, use), { temperature: Math.max(SAMPLE_TEMPERATURE, request.temperature ?? 1), seed: undefined })
-  const settled = await Promise.allSettled(Array.from({ length: count }, (_, index) => finish(env.call(use.model, asked, asSample(options, index)))))
+  const settled = await Promise.allSettled(
+    Array.from({ length: count }, (_, index) => finish(env.call(use.model, asked, asSample(options, index)))),
+  )
   env.signal.throwIfAborted()
   return settled.map((one, index) => {
     if (one.status === 'fulfilled') tally.add(`${name} ${index + 1}`, one.value)
@@ -226,7 +254,15 @@ export async function samplesOf(env: Environment, use: ModelUse, request: Reques
 }
 
 /** `ask`, where a failure only means that the strategy goes on without: `null`, noted. Throws only when the request is cancelled. */
-export async function askMaybe(env: Environment, use: ModelUse, request: Request, changes: Parameters<typeof ask>[3], name: string, tally: Tally, options?: CallOptions): Promise<Completion | null> {
+export async function askMaybe(
+  env: Environment,
+  use: ModelUse,
+  request: Request,
+  changes: Parameters<typeof ask>[3],
+  name: string,
+  tally: Tally,
+  options?: CallOptions,
+): Promise<Completion | null> {
   try {
     return await ask(env, use, request, changes, options)
   } catch (thrown) {

@@ -4,7 +4,12 @@ import type { Delta, Request } from '../protocol/index.js'
 import type { Answer, Strategy } from './strategy.js'
 
 /** Failures of Bursar's own that another model may not share. */
-const ELSEWHERE: ReadonlySet<ErrorCode> = new Set(['no_deployment_available', 'context_length_exceeded', 'unsupported_parameter', 'model_not_found'])
+const ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
+  'no_deployment_available',
+  'context_length_exceeded',
+  'unsupported_parameter',
+  'model_not_found',
+])
 
 /**
  * Tries strategies in order: the next one runs when one fails before anything was yielded, for a reason that another may

@@ -3,10 +3,25 @@ import { describe, expect, it } from 'vitest'
 import type { Message, Request, Tool } from '../protocol/index.js'
 import { createRunMemory, likelyTokens, type RunInput } from './index.js'
 
-const request = (messages: readonly Message[], fields: Partial<Request> = {}): Request => ({ model: 'm', messages, stream: false, paths: {}, extra: [], ...fields })
+const request = (messages: readonly Message[], fields: Partial<Request> = {}): Request => ({
+  model: 'm',
+  messages,
+  stream: false,
+  paths: {},
+  extra: [],
+  ...fields,
+})
 const says = (role: Message['role'], text: string): Message => ({ role, parts: [{ type: 'text', text }] })
-const result = (text: string, callId = 'c1'): Message => ({ role: 'tool', parts: [{ type: 'tool_result', callId, content: [{ type: 'text', text }] }] })
-const tool: Tool = { type: 'function', name: 'search', description: 'Finds pages.', parameters: { type: 'object', properties: { q: { type: 'string' } } } }
+const result = (text: string, callId = 'c1'): Message => ({
+  role: 'tool',
+  parts: [{ type: 'tool_result', callId, content: [{ type: 'text', text }] }],
+})
+const tool: Tool = {
+  type: 'function',
+  name: 'search',
+  description: 'Finds pages.',
+  parameters: { type: 'object', properties: { q: { type: 'string' } } },
+}
 const run = { key: 'ci', run: 'r1' }
 
 const sum = ({ systemTokens, toolSchemaTokens, observationTokens, assistantTokens, userTokens }: RunInput) =>
@@ -17,7 +32,10 @@ describe('createRunMemory', () => {
     const system = 'You are an agent. '.repeat(30)
     const answer = 'I will look that up now. '.repeat(10)
     const page = 'A long page of text. '.repeat(100)
-    const input = createRunMemory().compose(run, request([says('system', system), says('user', 'Why?'), says('assistant', answer), result(page)], { tools: [tool] }))
+    const input = createRunMemory().compose(
+      run,
+      request([says('system', system), says('user', 'Why?'), says('assistant', answer), result(page)], { tools: [tool] }),
+    )
     expect(input).toEqual({
       systemTokens: 3 + 4 + system.length / 3,
       toolSchemaTokens: expect.any(Number) as number,
@@ -30,7 +48,13 @@ describe('createRunMemory', () => {
   })
 
   it('counts a tool result that a user message carries (Anthropic) as an observation', () => {
-    const carried: Message = { role: 'user', parts: [{ type: 'tool_result', callId: 'c1', content: [{ type: 'text', text: 'x'.repeat(300) }] }, { type: 'text', text: 'Go on.' }] }
+    const carried: Message = {
+      role: 'user',
+      parts: [
+        { type: 'tool_result', callId: 'c1', content: [{ type: 'text', text: 'x'.repeat(300) }] },
+        { type: 'text', text: 'Go on.' },
+      ],
+    }
     expect(createRunMemory().compose(run, request([carried]))).toMatchObject({ observationTokens: 101, userTokens: 6 })
   })
 
@@ -104,19 +128,27 @@ describe('createRunMemory', () => {
       text.map((value): Message['parts'][number] => ({ type: 'tool_result', callId: 'c', content: [{ type: 'text', text: value }] })),
       fc.constant<Message['parts'][number]>({ type: 'image', source: { kind: 'url', url: 'https://example.com/a.png' } }),
     )
-    const message = fc.record({ role: fc.constantFrom<Message['role']>('system', 'developer', 'user', 'assistant', 'tool'), parts: fc.array(part, { maxLength: 3 }) })
+    const message = fc.record({
+      role: fc.constantFrom<Message['role']>('system', 'developer', 'user', 'assistant', 'tool'),
+      parts: fc.array(part, { maxLength: 3 }),
+    })
     fc.assert(
-      fc.property(fc.array(message, { minLength: 1, maxLength: 6 }), fc.array(message, { maxLength: 6 }), fc.boolean(), (before, more, withTools) => {
-        const memory = createRunMemory()
-        const fields = withTools ? { tools: [tool] } : {}
-        const first = request(before, fields)
-        const second = request([...before, ...more], fields)
-        const one = memory.compose(run, first)
-        const two = memory.compose(run, second)
-        expect(one && sum(one)).toBe(likelyTokens(first))
-        expect(two && sum(two)).toBe(likelyTokens(second))
-        expect(two?.repeatedTokens).toBe(likelyTokens(first))
-      }),
+      fc.property(
+        fc.array(message, { minLength: 1, maxLength: 6 }),
+        fc.array(message, { maxLength: 6 }),
+        fc.boolean(),
+        (before, more, withTools) => {
+          const memory = createRunMemory()
+          const fields = withTools ? { tools: [tool] } : {}
+          const first = request(before, fields)
+          const second = request([...before, ...more], fields)
+          const one = memory.compose(run, first)
+          const two = memory.compose(run, second)
+          expect(one && sum(one)).toBe(likelyTokens(first))
+          expect(two && sum(two)).toBe(likelyTokens(second))
+          expect(two?.repeatedTokens).toBe(likelyTokens(first))
+        },
+      ),
     )
   })
 })

@@ -54,7 +54,10 @@ interface Run {
   messages: number
 }
 
-export function createRunMemory({ runs: mostRuns = defaultRuns, messages: mostMessages = defaultMessages }: RunMemoryOptions = {}): RunMemory {
+export function createRunMemory({
+  runs: mostRuns = defaultRuns,
+  messages: mostMessages = defaultMessages,
+}: RunMemoryOptions = {}): RunMemory {
   // A map keeps the order of insertion: the first is the run that was used least lately.
   const runs = new Map<string, Run>()
   const measured = new WeakMap<Request, RunInput>()
@@ -201,7 +204,9 @@ function addPart(fingerprint: Fingerprint, part: Part): void {
     case 'image':
     case 'audio':
     case 'file':
-      return fingerprint.add(part.source.kind === 'base64' ? part.source.data : part.source.kind === 'url' ? part.source.url : part.source.id)
+      return fingerprint.add(
+        part.source.kind === 'base64' ? part.source.data : part.source.kind === 'url' ? part.source.url : part.source.id,
+      )
     case 'native':
       return fingerprint.add(JSON.stringify(part.value))
   }

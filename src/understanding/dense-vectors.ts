@@ -114,7 +114,11 @@ export function createDenseVectors(encoder: Encoder, { waitSeconds, cacheEntries
 }
 
 /** What comes first: the vector, its failure, the end of the wait, or the caller's leaving. Leaves no timer and no listener behind. */
-async function raced(running: Promise<Float32Array>, seconds: number, signal: AbortSignal | undefined): Promise<Float32Array | 'failed' | 'late' | 'aborted'> {
+async function raced(
+  running: Promise<Float32Array>,
+  seconds: number,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array | 'failed' | 'late' | 'aborted'> {
   let timer: NodeJS.Timeout | undefined
   let leave: (() => void) | undefined
   try {

@@ -125,7 +125,8 @@ function jpegSize(head: Buffer): Size | undefined {
       at++
       continue
     }
-    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) return size(head.readUInt16BE(at + 7), head.readUInt16BE(at + 5))
+    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc)
+      return size(head.readUInt16BE(at + 7), head.readUInt16BE(at + 5))
     at += 2 + head.readUInt16BE(at + 2)
   }
   return undefined

@@ -19,7 +19,10 @@ export function modelFamily(model: string): ModelFamily {
 
 /** OpenAI's vocabulary of a model: the current one unless the model is an old one. */
 export function encodingOf(model: string): Encoding {
-  const last = model.slice(model.lastIndexOf('/') + 1).toLowerCase().replace(/^ft:/, '')
+  const last = model
+    .slice(model.lastIndexOf('/') + 1)
+    .toLowerCase()
+    .replace(/^ft:/, '')
   return /^(?:gpt-4(?!o|\.)|gpt-3|text-embedding-|davinci|babbage)/.test(last) ? 'cl100k_base' : 'o200k_base'
 }
 

@@ -23,7 +23,8 @@ const distributions: Readonly<Record<string, (random: Random) => number>> = {
   'log-normal': (random) => Math.round(Math.exp(5 + 1.3 * normal(random))),
   Pareto: (random) => Math.round(50 / (1 - random.next()) ** (1 / 1.2)),
   geometric: (random) => Math.floor(Math.log(1 - random.next()) / Math.log(1 - 1 / 400)),
-  'short answers and reasoning': (random) => Math.round(random.next() < 0.93 ? 20 + 60 * random.next() : Math.exp(8 + 0.8 * normal(random))),
+  'short answers and reasoning': (random) =>
+    Math.round(random.next() < 0.93 ? 20 + 60 * random.next() : Math.exp(8 + 0.8 * normal(random))),
   'always the same': () => 7,
   'yes or no': (random) => (random.next() < 0.5 ? 1 : 2),
   Weibull: (random) => Math.round(200 * (-Math.log(1 - random.next())) ** (1 / 0.5)),
@@ -177,5 +178,7 @@ describe('createOutputQuantile', () => {
     expect(lengths.most('kept', request())).toBeUndefined()
   })
 
-  it.each([{ quantile: 1 }, { confidence: 0 }, { fading: 0 }, { kinds: 1 }, { quantile: NaN }])('refuses %j', (options) => expect(() => createOutputQuantile(options)).toThrow(RangeError))
+  it.each([{ quantile: 1 }, { confidence: 0 }, { fading: 0 }, { kinds: 1 }, { quantile: NaN }])('refuses %j', (options) =>
+    expect(() => createOutputQuantile(options)).toThrow(RangeError),
+  )
 })

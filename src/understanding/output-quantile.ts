@@ -39,7 +39,8 @@ class LearnedOutputQuantile implements OutputQuantile {
   private readonly kinds: number
 
   constructor({ quantile = 0.99, confidence = 0.95, fading = 5_000, kinds = 2_000 }: OutputQuantileOptions) {
-    if (!(quantile > 0 && quantile < 1) || !(confidence > 0 && confidence < 1)) throw new RangeError('quantile and confidence lie between 0 and 1')
+    if (!(quantile > 0 && quantile < 1) || !(confidence > 0 && confidence < 1))
+      throw new RangeError('quantile and confidence lie between 0 and 1')
     if (!(fading >= 1) || !(kinds >= 2)) throw new RangeError('fading is at least 1 answer, kinds at least 2')
     this.quantile = quantile
     this.confidence = confidence
@@ -87,7 +88,7 @@ function kindOf(model: string, request: Request): string {
 /** Upper edges of the buckets: every number up to 16, then steps of a sixteenth, up to some 17 million tokens. */
 const edges: readonly number[] = (() => {
   const all = [0]
-  for (let edge = 0; edge < 2 ** 24; ) all.push((edge = Math.max(edge + 1, Math.floor(edge * 1.0625))))
+  for (let edge = 0; edge < 2 ** 24;) all.push((edge = Math.max(edge + 1, Math.floor(edge * 1.0625))))
   return all
 })()
 

@@ -12,7 +12,12 @@ import { mostImageTokens } from './image-tokens.js'
  */
 export function sureTokenBound(request: Request): number {
   let tokens = requestOverhead + jsonBytes(request)
-  for (const { name, value } of request.extra) tokens += elsewhere.has(name) ? unknownContext : typeof value === 'object' && value !== null ? remembered(value) : String(value).length * 3
+  for (const { name, value } of request.extra)
+    tokens += elsewhere.has(name)
+      ? unknownContext
+      : typeof value === 'object' && value !== null
+        ? remembered(value)
+        : String(value).length * 3
   for (const message of request.messages) {
     tokens += messageOverhead
     if (message.name !== undefined) tokens += message.name.length * 3
@@ -141,4 +146,3 @@ export function likelyMedia(part: Part): number {
       return 0
   }
 }
-

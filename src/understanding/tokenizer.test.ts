@@ -50,7 +50,7 @@ describe('counting a text', () => {
 
   it('samples what is beyond the limit, upwards, and says so', async () => {
     const text = prose.repeat(Math.ceil((3 * countedCharacters) / prose.length))
-    const whole = text.length / prose.length * o200k(prose)
+    const whole = (text.length / prose.length) * o200k(prose)
     const { tokens, exact } = await countTokens(text, 'o200k_base')
     expect(exact).toBe(false)
     expect(tokens).toBeGreaterThan(whole * 0.98)

@@ -25,7 +25,8 @@ function load(encoding: Encoding): Promise<CountText> {
 }
 
 async function importCounter(encoding: Encoding): Promise<CountText> {
-  const { countTokens: count } = encoding === 'o200k_base' ? await import('gpt-tokenizer/encoding/o200k_base') : await import('gpt-tokenizer/encoding/cl100k_base')
+  const { countTokens: count } =
+    encoding === 'o200k_base' ? await import('gpt-tokenizer/encoding/o200k_base') : await import('gpt-tokenizer/encoding/cl100k_base')
   // What looks like a special token in a caller's text is text: providers take it as such, and the library would throw.
   const options = { disallowedSpecial: new Set<string>() }
   return (text) => count(text, options)
@@ -70,7 +71,7 @@ export class TextCounter {
   async add(text: string): Promise<void> {
     const end = text.length <= this.#left ? text.length : this.#boundary(text, 0, this.#left)
     let tokens = 0
-    for (let at = 0; at < end; ) {
+    for (let at = 0; at < end;) {
       const next = end - at <= slice ? end : this.#boundary(text, at, slice)
       tokens += this.#piece(text.slice(at, next))
       await this.#turn(next - at)

@@ -61,7 +61,12 @@ describe('counting a request', () => {
 
   it('counts tools, schemas, calls and results, and is no longer exact', async () => {
     const plain = await countRequestTokens(ask([text('hi')]), 'gpt-4o')
-    const tool = { type: 'function' as const, name: 'weather', description: 'Weather of a city', parameters: { type: 'object', properties: { city: { type: 'string' } } } }
+    const tool = {
+      type: 'function' as const,
+      name: 'weather',
+      description: 'Weather of a city',
+      parameters: { type: 'object', properties: { city: { type: 'string' } } },
+    }
     const additions: Request[] = [
       ask([text('hi')], { tools: [tool] }),
       ask([text('hi')], { responseFormat: { type: 'json_schema', schema: tool.parameters } }),
@@ -107,10 +112,14 @@ describe('images', () => {
 
   it('never throws, whatever the data', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), fc.constantFrom('', '89504e47', 'ffd8', '474946383961', '52494646000000005745425056503858'), (tail, head) => {
-        const size = imageSize(Buffer.concat([Buffer.from(head, 'hex'), tail]).toString('base64'))
-        expect(size === undefined || (size.width > 0 && size.height > 0)).toBe(true)
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 200 }),
+        fc.constantFrom('', '89504e47', 'ffd8', '474946383961', '52494646000000005745425056503858'),
+        (tail, head) => {
+          const size = imageSize(Buffer.concat([Buffer.from(head, 'hex'), tail]).toString('base64'))
+          expect(size === undefined || (size.width > 0 && size.height > 0)).toBe(true)
+        },
+      ),
     )
   })
 
@@ -142,9 +151,15 @@ describe('bounds without a tokenizer', () => {
     const part = fc.oneof(
       words.map(text),
       fc.record({ type: fc.constant('tool_call' as const), id: fc.constant('call_1'), name: fc.constant('f'), arguments: words }),
-      fc.record({ type: fc.constant('tool_result' as const), callId: fc.constant('call_1'), content: fc.array(fc.record({ type: fc.constant('text' as const), text: words }), { maxLength: 3 }) }),
+      fc.record({
+        type: fc.constant('tool_result' as const),
+        callId: fc.constant('call_1'),
+        content: fc.array(fc.record({ type: fc.constant('text' as const), text: words }), { maxLength: 3 }),
+      }),
     )
-    const tools = fc.array(fc.record({ type: fc.constant('function' as const), name: fc.constant('f'), description: words }), { maxLength: 3 })
+    const tools = fc.array(fc.record({ type: fc.constant('function' as const), name: fc.constant('f'), description: words }), {
+      maxLength: 3,
+    })
     await fc.assert(
       fc.asyncProperty(fc.array(part, { maxLength: 6 }), tools, async (parts, list) => {
         const request = ask(parts, { tools: list })
@@ -155,7 +170,11 @@ describe('bounds without a tokenizer', () => {
   })
 
   it('is likely near the count, and rather above it, for what people write', async () => {
-    for (const words of ['The quick brown fox jumps over the lazy dog. ', 'const total = items.reduce((sum, item) => sum + item.price, 0)\n', '今天天气很好，我们去公园散步吧。']) {
+    for (const words of [
+      'The quick brown fox jumps over the lazy dog. ',
+      'const total = items.reduce((sum, item) => sum + item.price, 0)\n',
+      '今天天气很好，我们去公园散步吧。',
+    ]) {
       const request = ask([text(words.repeat(40))])
       const { tokens } = await countRequestTokens(request, 'gpt-4o')
       expect(likelyTokens(request)).toBeGreaterThanOrEqual(tokens)

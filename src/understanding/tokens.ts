@@ -32,7 +32,12 @@ export async function countRequestTokens(request: Request, model: string): Promi
     exact = false
     // Anthropic adds its own instructions for tools.
     overhead += 12 + tools.length * 8 + (modelFamily(model) === 'claude' ? 350 : 0)
-    for (const tool of tools) await counter.add(JSON.stringify(tool.type === 'native' ? tool.value : { name: tool.name, description: tool.description, parameters: tool.parameters }))
+    for (const tool of tools)
+      await counter.add(
+        JSON.stringify(
+          tool.type === 'native' ? tool.value : { name: tool.name, description: tool.description, parameters: tool.parameters },
+        ),
+      )
   }
   if (responseFormat?.type === 'json_schema') {
     exact = false

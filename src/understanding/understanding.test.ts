@@ -14,7 +14,10 @@ function ask(text: string): Request {
 const never = new AbortController().signal
 
 /** An encoder whose vectors tell a text's length, with what was asked of it. */
-function lengthEncoder(encode?: (texts: readonly string[], signal: AbortSignal) => Promise<Float32Array[]>): { readonly encoder: Encoder; readonly asked: string[][] } {
+function lengthEncoder(encode?: (texts: readonly string[], signal: AbortSignal) => Promise<Float32Array[]>): {
+  readonly encoder: Encoder
+  readonly asked: string[][]
+} {
   const asked: string[][] = []
   const encoder: Encoder = {
     id: 'length',
@@ -46,7 +49,18 @@ describe('understanding without an encoder', () => {
 
   it('takes any text: empty, broken, a megabyte', () => {
     const understanding = createUnderstanding()
-    for (const text of ['', ' ', '\ud83d', '\udc00\ud83d', '👩‍👩‍👧', '\u0000'.repeat(50), 'ﷺ'.repeat(20_000), 'x'.repeat(1_000_000), 'many words '.repeat(100_000), '漢字'.repeat(300_000)]) {
+    for (const text of [
+      '',
+      ' ',
+      '\ud83d',
+      '\udc00\ud83d',
+      '👩‍👩‍👧',
+      '\u0000'.repeat(50),
+      'ﷺ'.repeat(20_000),
+      'x'.repeat(1_000_000),
+      'many words '.repeat(100_000),
+      '漢字'.repeat(300_000),
+    ]) {
       const { lexical, difficulty, traits, text: kept } = understanding.ofText(text)
       expect(kept.length).toBeLessThanOrEqual(longestText)
       expect(difficulty.value >= 0 && difficulty.value < 1).toBe(true)
@@ -68,8 +82,17 @@ describe('understanding without an encoder', () => {
     const idf = fitIdf(['a text'], { salt: 3 })
     expect(createUnderstanding({ idf }).salt).toBe(3)
     expect(() => createUnderstanding({ idf, salt: 4 })).toThrow(/salt/)
-    expect(() => createUnderstanding({ categories: trainCategories([{ text: 'a', label: 'x' }, { text: 'b', label: 'y' }]), salt: 4 })).toThrow(/salt/)
-    for (const encoderWaitSeconds of [0, -1, NaN, Infinity]) expect(() => createUnderstanding({ encoderWaitSeconds })).toThrow(/encoderWaitSeconds/)
+    expect(() =>
+      createUnderstanding({
+        categories: trainCategories([
+          { text: 'a', label: 'x' },
+          { text: 'b', label: 'y' },
+        ]),
+        salt: 4,
+      }),
+    ).toThrow(/salt/)
+    for (const encoderWaitSeconds of [0, -1, NaN, Infinity])
+      expect(() => createUnderstanding({ encoderWaitSeconds })).toThrow(/encoderWaitSeconds/)
     for (const cacheEntries of [-1, 1.5, NaN]) expect(() => createUnderstanding({ cacheEntries })).toThrow(/cacheEntries/)
   })
 
@@ -132,7 +155,9 @@ describe('understanding with an encoder', () => {
   })
 
   it('asks for no more than so many texts at one time', async () => {
-    const { encoder, asked } = lengthEncoder((_, signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))))
+    const { encoder, asked } = lengthEncoder(
+      (_, signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+    )
     const understanding = createUnderstanding({ encoder, encoderWaitSeconds: 30 })
     const waiting = Array.from({ length: 70 }, (_, at) => Promise.resolve(understanding.of(ask(`text ${at}`))))
     await Promise.all([...waiting.slice(64)])

@@ -68,12 +68,21 @@ interface Known {
 export function createUnderstanding(options: UnderstandingOptions = {}): Understanding {
   const { encoder, idf, categories, levels, encoderWaitSeconds = defaultWaitSeconds, cacheEntries = defaultCacheEntries } = options
   const salt = (options.salt ?? idf?.salt ?? 0) >>> 0
-  if (!(encoderWaitSeconds > 0 && encoderWaitSeconds <= 600)) throw new InvalidRequest(`encoderWaitSeconds must be above 0 and at most 600, not ${encoderWaitSeconds}.`, { path: 'encoderWaitSeconds' })
-  if (!Number.isSafeInteger(cacheEntries) || cacheEntries < 0) throw new InvalidRequest(`cacheEntries must be a whole number of 0 or more, not ${cacheEntries}.`, { path: 'cacheEntries' })
-  if (idf !== undefined && idf.salt !== salt) throw new InvalidRequest('The document frequencies were counted under another salt.', { path: 'idf' })
-  if (categories !== undefined && categories.salt !== salt) throw new InvalidRequest('The category model was trained under another salt.', { path: 'categories' })
+  if (!(encoderWaitSeconds > 0 && encoderWaitSeconds <= 600))
+    throw new InvalidRequest(`encoderWaitSeconds must be above 0 and at most 600, not ${encoderWaitSeconds}.`, {
+      path: 'encoderWaitSeconds',
+    })
+  if (!Number.isSafeInteger(cacheEntries) || cacheEntries < 0)
+    throw new InvalidRequest(`cacheEntries must be a whole number of 0 or more, not ${cacheEntries}.`, { path: 'cacheEntries' })
+  if (idf !== undefined && idf.salt !== salt)
+    throw new InvalidRequest('The document frequencies were counted under another salt.', { path: 'idf' })
+  if (categories !== undefined && categories.salt !== salt)
+    throw new InvalidRequest('The category model was trained under another salt.', { path: 'categories' })
   const cache = new TextCache<Known>(cacheEntries, mostCachedCharacters)
-  const dense = encoder === undefined ? undefined : createDenseVectors(encoder, { waitSeconds: encoderWaitSeconds, cacheEntries, cacheCharacters: mostCachedCharacters })
+  const dense =
+    encoder === undefined
+      ? undefined
+      : createDenseVectors(encoder, { waitSeconds: encoderWaitSeconds, cacheEntries, cacheCharacters: mostCachedCharacters })
 
   function know(given: Asked): Known {
     // What was cut away matters to the rules on the safe side, so such a text is remembered by the whole.
@@ -115,9 +124,13 @@ export function createUnderstanding(options: UnderstandingOptions = {}): Underst
       return featuresOf(known, requestOf(text), dense?.known(known.text))
     },
     async withDense(texts, signal) {
-      if (dense === undefined) throw new BursarError('Dense vectors need an encoder, and none is configured.', { code: 'invalid_configuration', status: 500 })
+      if (dense === undefined)
+        throw new BursarError('Dense vectors need an encoder, and none is configured.', { code: 'invalid_configuration', status: 500 })
       const known = texts.map((text) => know(asked(text)))
-      const vectors = await dense.all(known.map(({ text }) => text), signal)
+      const vectors = await dense.all(
+        known.map(({ text }) => text),
+        signal,
+      )
       return known.map((one, at) => featuresOf(one, requestOf(texts[at] ?? ''), vectors[at]))
     },
     faults: () => dense?.faults() ?? { failed: 0, late: 0, refused: 0 },

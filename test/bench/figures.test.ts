@@ -57,7 +57,10 @@ describe('intervals', () => {
     for (let trial = 0; trial < 1_000; trial++) {
       const base = Array.from({ length: 41 }, () => random.next() * 10)
       const noise = Array.from({ length: 41 }, () => Math.log(1 / (1 - random.next())))
-      const { low, high } = medianDifference(base.map((value, index) => value + (noise[index] ?? 0)), base)
+      const { low, high } = medianDifference(
+        base.map((value, index) => value + (noise[index] ?? 0)),
+        base,
+      )
       if (low <= Math.LN2 && Math.LN2 <= high) covered++
     }
     expect(covered).toBeGreaterThan(930)
@@ -69,7 +72,14 @@ describe('intervals', () => {
   })
 
   it('use the right t quantiles', () => {
-    for (const [freedom, exact] of [[1, 12.7062], [2, 4.3027], [4, 2.7764], [10, 2.2281], [30, 2.0423], [120, 1.9799]] as const)
+    for (const [freedom, exact] of [
+      [1, 12.7062],
+      [2, 4.3027],
+      [4, 2.7764],
+      [10, 2.2281],
+      [30, 2.0423],
+      [120, 1.9799],
+    ] as const)
       expect(tQuantile(freedom)).toBeCloseTo(exact, 2)
   })
 

@@ -33,7 +33,10 @@ describe('alpaca_eval as an outcome table', () => {
     { instruction_id: 1, dataset: 'd', instruction: 'Say <|endoftext|> hello' },
     { instruction_id: 2, dataset: 'd', instruction: 'Nobody answered this' },
   ]
-  const outputs = [{ instruction_id: 1, model: 'a', output: 'Hello ✓' }, { instruction_id: 1, model: 'b', output: '' }]
+  const outputs = [
+    { instruction_id: 1, model: 'a', output: 'Hello ✓' },
+    { instruction_id: 1, model: 'b', output: '' },
+  ]
 
   it('joins instructions, answers and scores, and counts tokens', async () => {
     put('instructions_other_split.jsonl.gz', instructions)

@@ -108,7 +108,10 @@ describe('the loaders', () => {
   })
 
   it('read chats of two people as a conversation and as a group chat', () => {
-    const turns = [{ speaker: 'A', text: 'Look', img_url: ['https://x/y.png'] }, { speaker: 'B', text: 'Nice', blip_caption: 'a cat' }]
+    const turns = [
+      { speaker: 'A', text: 'Look', img_url: ['https://x/y.png'] },
+      { speaker: 'B', text: 'Nice', blip_caption: 'a cat' },
+    ]
     writeFileSync(
       join(folder, 'locomo_1.json'),
       JSON.stringify([

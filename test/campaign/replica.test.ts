@@ -6,7 +6,15 @@ import { missingPostgres, missingRedis } from '../../bench/money/services.js'
 // Short versions; `npm run bench:money -- --campaign replica` has the long ones.
 const held = async (store: 'postgres' | 'redis') => {
   const said: string[] = []
-  const { violations, rows } = await replica({ store, program: sources, runs: 1, callers: 8, loadMs: 300, seed: 17, say: (text) => void said.push(text) })
+  const { violations, rows } = await replica({
+    store,
+    program: sources,
+    runs: 1,
+    callers: 8,
+    loadMs: 300,
+    seed: 17,
+    say: (text) => void said.push(text),
+  })
   expect(violations, said.join('\n')).toEqual([])
   expect(rows).toHaveLength(1)
 }

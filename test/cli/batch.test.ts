@@ -103,11 +103,19 @@ describe('bursar batch', () => {
     expect(code).toBe(0)
     const lines = readFileSync(out, 'utf8').trim().split('\n')
     expect(lines).toHaveLength(5)
-    expect(lines.slice(3).map((line) => (JSON.parse(line) as { custom_id: string }).custom_id).sort()).toEqual(['three', 'two'])
+    expect(
+      lines
+        .slice(3)
+        .map((line) => (JSON.parse(line) as { custom_id: string }).custom_id)
+        .sort(),
+    ).toEqual(['three', 'two'])
   })
 
   it('stops at a hard limit, and at once when told to', async () => {
-    const questions = file('s.jsonl', Array.from({ length: 20 }, (_, at) => question(`q${at}`, `What is ${at} * 7?`)))
+    const questions = file(
+      's.jsonl',
+      Array.from({ length: 20 }, (_, at) => question(`q${at}`, `What is ${at} * 7?`)),
+    )
     const { out, code } = await run(going(), questions, '--out', join(folder, 'c.jsonl'), '--alone', '--max-usd', '0.0001')
     expect(out.replace(/\s+/g, ' ')).toContain('It stopped because of a limit: The budget')
     expect(code).toBe(1)

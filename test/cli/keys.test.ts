@@ -54,7 +54,10 @@ describe('bursar keys', () => {
     const { body } = await bench.call('GET', '/admin/keys/app')
     expect(body).toMatchObject({
       team: 'ops',
-      budgets: [{ usd: 500, per: 'total', hard: true }, { usd: 20, per: 'day', hard: false }],
+      budgets: [
+        { usd: 500, per: 'total', hard: true },
+        { usd: 20, per: 'day', hard: false },
+      ],
       rates: { requests_per_minute: 600, parallel: 4 },
       models: ['openai/gpt-5-mini', 'anthropic/*'],
       endpoints: ['/v1/embeddings'],

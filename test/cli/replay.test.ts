@@ -135,7 +135,11 @@ describe('bursar replay', () => {
     await expect(run('--log', log('bad.jsonl', 3), '--reference', 'a/large', ...args)).rejects.toThrow(message)
   })
 
-  it.each([['--margin', '2'], ['--warm-up', 'some'], ['--limit', '-1']])('refuses %s %s', async (option, value) => {
+  it.each([
+    ['--margin', '2'],
+    ['--warm-up', 'some'],
+    ['--limit', '-1'],
+  ])('refuses %s %s', async (option, value) => {
     await expect(run('--log', log('bad.jsonl', 3), '--reference', 'a/large', option, value)).rejects.toMatchObject({
       code: 'commander.invalidArgument',
     })

@@ -127,7 +127,10 @@ describe('bursar score', () => {
   it('ranks by the scores of a router', async () => {
     const file = outcomes('ranked.jsonl', 40)
     const gainful = (index: number) => (index % 5 >= 3 && index % 10 !== 0 ? 1 : 0)
-    const scores = write('scores.jsonl', Array.from({ length: 40 }, (_, index) => ({ id: `q${index}`, score: gainful(index) })))
+    const scores = write(
+      'scores.jsonl',
+      Array.from({ length: 40 }, (_, index) => ({ id: `q${index}`, score: gainful(index) })),
+    )
     const { out } = await run(file, '--strong', large, '--weak', 'b/small', '--scores', scores, '--metric', 'apgr', '--resamples', '0')
     const of = (name: string) => Number(new RegExp(`^${name} +([\\d.]+)$`, 'm').exec(out)?.[1])
     expect(of('--scores')).toBeGreaterThan(of('prompt length'))

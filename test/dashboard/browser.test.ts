@@ -195,7 +195,10 @@ describe.skipIf(executablePath === undefined)('the dashboard in Chromium', { tim
     const page = await open()
     // Only then are answers made up: Chromium may lose requests of a page that is loading when that is turned on.
     await signIn(page)
-    await page.getByText(/^read /).first().waitFor()
+    await page
+      .getByText(/^read /)
+      .first()
+      .waitFor()
     let resumed = ''
     const status = {
       holdout: 0.1,

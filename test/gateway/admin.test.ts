@@ -107,7 +107,10 @@ describe('keys', () => {
       status: 'active',
       source: 'store',
       prefix: key.slice(0, 7),
-      budgets: [{ usd: 5, per: 'total', hard: true }, { calls: 10, per: 'minute', hard: false }],
+      budgets: [
+        { usd: 5, per: 'total', hard: true },
+        { calls: 10, per: 'minute', hard: false },
+      ],
       expires: '2999-01-01T00:00:00.000Z',
       created_by: 'admin',
     })

@@ -165,7 +165,9 @@ describe.each(targets)('messages served in $format', (target) => {
 
   it('a rate limit becomes a RateLimitError', async () => {
     bench.upstream.enqueue(target.error(429, 'slow down', { 'retry-after': '90' }))
-    const error: unknown = await client.messages.create({ model: target.model, max_tokens: 10, messages }).catch((thrown: unknown) => thrown)
+    const error: unknown = await client.messages
+      .create({ model: target.model, max_tokens: 10, messages })
+      .catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(Anthropic.RateLimitError)
     expect(error instanceof Anthropic.APIError ? error.headers?.get('retry-after') : undefined).toBe('90')
   })

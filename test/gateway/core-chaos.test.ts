@@ -15,7 +15,7 @@ it.each([1, 2, 3])(
   'whatever happens: every attempt is recorded once, nothing stays open, reserved or unexplained (seed %i)',
   async (seed) => {
     const random = seededRandom(seed)
-    const pick = <T,>(choices: readonly T[]): T => choices[Math.floor(random.next() * choices.length)] as T
+    const pick = <T>(choices: readonly T[]): T => choices[Math.floor(random.next() * choices.length)] as T
     bench = await startBench((config) => {
       config['server'] = { port: 0, keep_alive_seconds: 0.05, slow_reader_seconds: 0.5, shutdown_seconds: 2 }
       config['timeouts'] = { first_token_seconds: 0.3, idle_seconds: 0.2, total_seconds: 1.5 }

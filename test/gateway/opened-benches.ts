@@ -32,6 +32,12 @@ export function onlySandbox(sections: Readonly<Record<string, unknown>>): (confi
 }
 
 /** One question, as a chat completion. */
-export function ask(bench: Bench, model: string, text: string, headers: Record<string, string> = {}, body: Record<string, unknown> = {}): Promise<Response> {
+export function ask(
+  bench: Bench,
+  model: string,
+  text: string,
+  headers: Record<string, string> = {},
+  body: Record<string, unknown> = {},
+): Promise<Response> {
   return bench.post('/v1/chat/completions', { model, messages: [{ role: 'user', content: text }], ...body }, headers)
 }

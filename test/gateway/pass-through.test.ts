@@ -42,7 +42,7 @@ describe('bytes pass through untouched where caller and provider speak the same'
     expect(got.length).toBe(sent.length)
     const changed = got.filter((event, index) => event !== sent[index])
     expect(changed.length).toBe(1)
-    const usage = (JSON.parse((changed[0] as string).slice(6)) as { choices: unknown[]; usage: { cost: number } })
+    const usage = JSON.parse((changed[0] as string).slice(6)) as { choices: unknown[]; usage: { cost: number } }
     expect(usage.usage.cost).toBe(0.00003)
     expect(usage.choices).toEqual([])
   })

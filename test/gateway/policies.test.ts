@@ -131,7 +131,10 @@ describe('what a user thinks', () => {
         ).json()) as { alternatives: { arm: string; quality: number }[] }
         return Object.fromEntries(told.alternatives.map(({ arm, quality }) => [arm, quality]))
       }
-      for (const [user, score] of [['ann', 1], ['bob', 0]] as const)
+      for (const [user, score] of [
+        ['ann', 1],
+        ['bob', 0],
+      ] as const)
         for (const response of await answers(bench, 30, { 'x-bursar-user': user }, 'auto'))
           expect(
             (await bench.post('/v1/feedback', { decision_id: response.headers.get('x-bursar-decision'), score, source: 'user' })).status,

@@ -244,7 +244,10 @@ describe('the guardrail', () => {
         }),
       )
     const { scopes } = (await admin(bench, '/admin/proof')) as { scopes: { scope: string; rolled_back: unknown }[] }
-    expect(scopes.map(({ scope, rolled_back }) => [scope, rolled_back !== null])).toEqual([['all', true], ['organisation:acme', true]])
+    expect(scopes.map(({ scope, rolled_back }) => [scope, rolled_back !== null])).toEqual([
+      ['all', true],
+      ['organisation:acme', true],
+    ])
     await admin(bench, '/admin/proof/resume', { method: 'POST', body: '{}' })
     expect((await ask(bench, 1)).headers.get('x-bursar-policy')).toBe('rolled-back')
     expect((await ask(bench, 1, { authorization: 'Bearer sk-two-0123456789abcdef' })).headers.get('x-bursar-policy')).not.toBe(

@@ -159,7 +159,14 @@ describe('SIGTERM under load', () => {
     await upstream.received(20)
     served?.process.kill('SIGTERM')
     await served?.says('finishing 20 requests')
-    await expect.poll(() => post(url, chat('fast')).then((answer) => answer.status, () => 'refused')).toBe('refused')
+    await expect
+      .poll(() =>
+        post(url, chat('fast')).then(
+          (answer) => answer.status,
+          () => 'refused',
+        ),
+      )
+      .toBe('refused')
     halfway.open()
     for (const text of await streams) expect(dataOf(text).at(-1)).toBe('[DONE]')
     expect((await served?.exited)?.code).toBe(0)

@@ -222,7 +222,12 @@ describe('what was trained beforehand', () => {
       },
       outcomes: { 'box/small': { quality: index % 2, outputTokens: 20 }, 'box/large': { quality: 1, outputTokens: 60 } },
     })
-    writeFileSync(table, numbers(200).map((index) => `${JSON.stringify(row(index))}\n`).join(''))
+    writeFileSync(
+      table,
+      numbers(200)
+        .map((index) => `${JSON.stringify(row(index))}\n`)
+        .join(''),
+    )
     const bench = await start({ arms: ['box/large', 'box/small'], predictor: { train: table } })
     expect((await ask(bench, 'auto:balanced', 'What is the capital of country 301?')).headers.get('x-bursar-arm')).toBe('box/small')
     expect((await ask(bench, 'auto:balanced', 'Prove theorem 300 about modules over rings.')).headers.get('x-bursar-arm')).toBe('box/large')

@@ -203,7 +203,10 @@ describe('arms of the configuration', () => {
     const calls = decision['calls'] as { cost: number }[]
     expect(calls.length).toBeGreaterThan(1)
     // What the caller is told is the sum of all calls.
-    expect(vote.cost).toBeCloseTo(calls.reduce((sum, { cost }) => sum + cost, 0), 12)
+    expect(vote.cost).toBeCloseTo(
+      calls.reduce((sum, { cost }) => sum + cost, 0),
+      12,
+    )
     expect(((await vote.response.json()) as { usage: { cost: number } }).usage.cost).toBeCloseTo(vote.cost, 12)
   })
 

@@ -23,7 +23,8 @@ interface Told {
 
 const authorization = { authorization: `Bearer ${KEY}` }
 const decisionOf = (response: Response) => response.headers.get('x-bursar-decision') ?? ''
-const told = async (bench: Bench, response: Response) => (await (await fetch(`${bench.url}/v1/decisions/${decisionOf(response)}`, { headers: authorization })).json()) as Told
+const told = async (bench: Bench, response: Response) =>
+  (await (await fetch(`${bench.url}/v1/decisions/${decisionOf(response)}`, { headers: authorization })).json()) as Told
 
 async function feedback(bench: Bench, response: Response, score: number, headers: Record<string, string> = {}): Promise<void> {
   expect((await bench.post('/v1/feedback', { decision_id: decisionOf(response), score }, headers)).status).toBe(201)
@@ -33,7 +34,10 @@ const question = 'What is 2 + 2? Reply with the number only.'
 const modelsAsked = async (bench: Bench, response: Response) => new Set((await told(bench, response)).calls.map(({ model }) => model))
 
 describe('a switch of models', () => {
-  const arms = ['box/large', { name: 'switch', strategy: { kind: 'model_switch', models: ['box/large', 'box/medium'], samples: 2, threshold: 0.75, stop: 'never' } }]
+  const arms = [
+    'box/large',
+    { name: 'switch', strategy: { kind: 'model_switch', models: ['box/large', 'box/medium'], samples: 2, threshold: 0.75, stop: 'never' } },
+  ]
 
   it('passes on what it accepted before, once feedback said that agreement is worth little; also after a restart', async () => {
     const state = join(folder, 'switch.routing')
@@ -57,7 +61,13 @@ describe('a switch of models', () => {
     const other = 'sk-test-other-0123456789'
     const bench = await start(
       { arms, learning: { max_influence: 0.1 } },
-      { organisations: { one: {}, two: {} }, keys: [{ name: 'test', key: KEY, organisation: 'one' }, { name: 'other', key: other, organisation: 'two' }] },
+      {
+        organisations: { one: {}, two: {} },
+        keys: [
+          { name: 'test', key: KEY, organisation: 'one' },
+          { name: 'other', key: other, organisation: 'two' },
+        ],
+      },
     )
     for (let time = 0; time < 25; time++) await feedback(bench, await ask(bench, 'switch', question), 0)
     expect(await modelsAsked(bench, await ask(bench, 'switch', question))).toEqual(new Set(['large']))
@@ -81,14 +91,27 @@ describe('a switch of models', () => {
 })
 
 describe('a library of strategies', () => {
-  const arms = ['box/large', { name: 'improving', strategy: { kind: 'library', lambda: 1, explore: 0, strategies: ['box/small', { kind: 'self_consistency', model: 'box/medium', most: 3 }] } }]
+  const arms = [
+    'box/large',
+    {
+      name: 'improving',
+      strategy: {
+        kind: 'library',
+        lambda: 1,
+        explore: 0,
+        strategies: ['box/small', { kind: 'self_consistency', model: 'box/medium', most: 3 }],
+      },
+    },
+  ]
 
   it('goes over to what feedback says is better, tells why, and keeps it across a restart', async () => {
     const state = join(folder, 'library.routing')
     const bench = await start({ arms, predictor: { state } })
     const first = await ask(bench, 'improving', question)
     expect(await modelsAsked(bench, first)).toEqual(new Set(['small']))
-    expect((await told(bench, first)).steps?.[0]?.note).toMatch(/^"library" chose among 2 strategies, with probability 1\.00: Asks box\/small/)
+    expect((await told(bench, first)).steps?.[0]?.note).toMatch(
+      /^"library" chose among 2 strategies, with probability 1\.00: Asks box\/small/,
+    )
     for (let time = 0; time < 8; time++) await feedback(bench, await ask(bench, 'improving', question), 0)
     const later = await ask(bench, 'improving', question)
     expect(await modelsAsked(bench, later)).toEqual(new Set(['medium']))
@@ -102,7 +125,8 @@ describe('a library of strategies', () => {
     const bench = await start({ arms })
     const response = await ask(bench, 'improving', question, {}, { stream: true })
     expect(await response.text()).toContain('[DONE]')
-    const library = (more: Record<string, unknown>) => start({ arms: [{ name: 'x', strategy: { kind: 'library', strategies: ['box/small'], ...more } }] })
+    const library = (more: Record<string, unknown>) =>
+      start({ arms: [{ name: 'x', strategy: { kind: 'library', strategies: ['box/small'], ...more } }] })
     await expect(library({ strategies: [] })).rejects.toThrow('routing.arms[0].strategy.strategies')
     await expect(library({ lamda: 1 })).rejects.toThrow(/lamda[^]*expected name, strategies, lambda/)
     await expect(library({ explore: 2 })).rejects.toThrow('routing.arms[0].strategy.explore')
@@ -118,7 +142,9 @@ describe('a policy with a memory of its own', () => {
     const bench = await start(routing)
     for (let time = 0; time < 15; time++) await feedback(bench, await ask(bench, 'auto:best', `${question} ${time}`), 0)
     await benches.close(bench)
-    const kept = JSON.parse(readFileSync(`${state}.learned`, 'utf8').split('\n')[2] ?? '{}') as { policy?: { kind?: string; bytes?: string } }
+    const kept = JSON.parse(readFileSync(`${state}.learned`, 'utf8').split('\n')[2] ?? '{}') as {
+      policy?: { kind?: string; bytes?: string }
+    }
     expect(kept.policy?.kind).toBe(kind)
     const posteriors = JSON.parse(Buffer.from(kept.policy?.bytes ?? '', 'base64').toString()) as { posteriors: [string, number][] }
     expect(posteriors.posteriors.reduce((sum, [, observations]) => sum + observations, 0)).toBe(15)
@@ -130,8 +156,14 @@ describe('a policy with a memory of its own', () => {
 
   it('constrained goes on with what a conversation has spent', async () => {
     const state = join(folder, 'constrained.routing')
-    const routing = { policy: { kind: 'constrained', limits: { turns: 4, usd: 0.0005 } }, exploration: { share: 0 }, sticky: false, predictor: { state } }
-    const spent = async (bench: Bench) => Number((await ask(bench, 'auto:best', question, { 'x-bursar-session': 'one' })).headers.get('x-bursar-cost') ?? 0)
+    const routing = {
+      policy: { kind: 'constrained', limits: { turns: 4, usd: 0.0005 } },
+      exploration: { share: 0 },
+      sticky: false,
+      predictor: { state },
+    }
+    const spent = async (bench: Bench) =>
+      Number((await ask(bench, 'auto:best', question, { 'x-bursar-session': 'one' })).headers.get('x-bursar-cost') ?? 0)
     const bench = await start(routing)
     const before = (await spent(bench)) + (await spent(bench))
     await benches.close(bench)
@@ -144,7 +176,11 @@ describe('a policy with a memory of its own', () => {
 
 describe('an auction', () => {
   const arms = ['box/small', 'box/large']
-  const auction = (more: Record<string, unknown> = {}) => ({ arms, exploration: { share: 0 }, policy: { auction: { bidders: arms, times_plans: 1, plan_tokens: 16, ...more } } })
+  const auction = (more: Record<string, unknown> = {}) => ({
+    arms,
+    exploration: { share: 0 },
+    policy: { auction: { bidders: arms, times_plans: 1, plan_tokens: 16, ...more } },
+  })
 
   it('is held for long work whose best arm is not known, paid by the request, and told step by step', async () => {
     const bench = await start(auction())

@@ -21,7 +21,11 @@ afterEach(async () => {
 const startTraced = () =>
   startBench(
     (config) =>
-      void (config['telemetry'] = { otlp_endpoint: collector.endpoint, otlp_headers: { 'x-tenant': 'tenant-secret' }, service_name: 'bursar-test' }),
+      void (config['telemetry'] = {
+        otlp_endpoint: collector.endpoint,
+        otlp_headers: { 'x-tenant': 'tenant-secret' },
+        service_name: 'bursar-test',
+      }),
   )
 
 /** The answer read to its end; nothing is left to send after it. */
@@ -131,7 +135,12 @@ describe('spans at a collector', () => {
     expect(all.length).toBeGreaterThan(15)
     expect(metrics).toContain('bursar_calls_total')
     expect(records).toContain('call_')
-    const places = { spans: Buffer.concat(collector.received.map(({ body }) => body)).toString('latin1'), log: bench.log.join(''), metrics, records }
+    const places = {
+      spans: Buffer.concat(collector.received.map(({ body }) => body)).toString('latin1'),
+      log: bench.log.join(''),
+      metrics,
+      records,
+    }
     for (const [place, text] of Object.entries(places))
       for (const secret of [PROMPT, ANSWER, ARGUMENT, 'sk-upstream-secret', 'sk-ant-secret', 'tenant-secret', 'sk-test-0123456789abcdef'])
         expect(text.includes(secret), `${secret} in ${place}`).toBe(false)

@@ -330,7 +330,11 @@ describe('a request of Codex', () => {
       context_management: [{ type: 'compaction', compact_threshold: 9 }],
     }
     const asked = openaiResponses.decodeRequest({ ...codex, ...more })
-    for (const [codec, model] of [[openaiChat, 'gpt-5'], [anthropicMessages, 'claude-opus-4-8'], [gemini, 'gemini-3-flash']] as const)
+    for (const [codec, model] of [
+      [openaiChat, 'gpt-5'],
+      [anthropicMessages, 'claude-opus-4-8'],
+      [gemini, 'gemini-3-flash'],
+    ] as const)
       expect(send(codec, model, asked).noted).toEqual(
         expect.arrayContaining([
           'truncation',
@@ -349,7 +353,11 @@ describe('a request of Codex', () => {
       ['previous_response_id', { previous_response_id: 'resp_1' }],
       ['tools[0]', { tools: [{ type: 'custom', name: 'apply_patch', format: { type: 'grammar' } }] }],
     ] as const)
-      for (const [codec, model] of [[openaiChat, 'gpt-5'], [anthropicMessages, 'claude-opus-4-8'], [gemini, 'gemini-3-flash']] as const)
+      for (const [codec, model] of [
+        [openaiChat, 'gpt-5'],
+        [anthropicMessages, 'claude-opus-4-8'],
+        [gemini, 'gemini-3-flash'],
+      ] as const)
         expect(() => send(codec, model, openaiResponses.decodeRequest({ ...codex, ...more })), path).toThrow(
           expect.objectContaining({ code: 'unsupported_parameter', path }),
         )

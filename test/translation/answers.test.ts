@@ -278,14 +278,24 @@ describe('a streamed answer', () => {
         }),
         { numRuns: 25 },
       )
-      expect(strip(decodeStream(target, [...bytes].map((byte) => Uint8Array.of(byte))).deltas)).toEqual(whole)
+      expect(
+        strip(
+          decodeStream(
+            target,
+            [...bytes].map((byte) => Uint8Array.of(byte)),
+          ).deltas,
+        ),
+      ).toEqual(whole)
     }
   })
 
   it.each(targets)('from %s that is cut anywhere is not complete', (target) => {
     const bytes = bytesOf(providers[target].stream({ text: ['One ', 'two.'] }))
     // The event that holds the proper end: its own last byte is the blank line's.
-    const events = bytes.toString().split('\n\n').filter((event) => event !== '')
+    const events = bytes
+      .toString()
+      .split('\n\n')
+      .filter((event) => event !== '')
     const ends = events.findIndex((event) => /finish_reason":"stop"|response\.completed|message_stop|finishReason":"STOP"/.test(event))
     expect(ends).toBeGreaterThan(0)
     const before = Buffer.from(events.slice(0, ends).join('\n\n'))

@@ -319,18 +319,12 @@ export const conversations: readonly Conversation[] = [
     bodies: {
       'openai-chat': {
         ...limited,
-        messages: asked(
-          { type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } },
-          { type: 'text', text: 'Who?' },
-        ),
+        messages: asked({ type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } }, { type: 'text', text: 'Who?' }),
       },
       'openai-responses': {
         ...model,
         max_output_tokens: 100,
-        input: asked(
-          { type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } },
-          { type: 'input_text', text: 'Who?' },
-        ),
+        input: asked({ type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } }, { type: 'input_text', text: 'Who?' }),
       },
     },
     refused: {

@@ -102,7 +102,11 @@ const json = (value: unknown): Json => (typeof value === 'object' && value !== n
 /** The same of a body for Gemini, which has no decoder: nobody calls Bursar in its format. Efforts are told by the budget or level. */
 export function meaningOfGemini(body: Json): Meaning {
   const turns: Turn[] = []
-  say(turns, 'system', list(json(body['systemInstruction'])['parts']).map((part) => part['text']))
+  say(
+    turns,
+    'system',
+    list(json(body['systemInstruction'])['parts']).map((part) => part['text']),
+  )
   for (const content of list(body['contents']))
     say(turns, content['role'] === 'model' ? 'assistant' : 'user', list(content['parts']).flatMap(geminiPart))
   const config = json(body['generationConfig'])

@@ -45,7 +45,11 @@ export function messagesStream(answer: Answer = {}): Behaviour {
       ...full.reasoningPieces.map((thinking) => ({ type: 'thinking_delta', thinking })),
       { type: 'signature_delta', signature: 'c2lnbmVk' },
     ])
-  if (full.textPieces.length > 0) block({ type: 'text', text: '' }, full.textPieces.map((text) => ({ type: 'text_delta', text })))
+  if (full.textPieces.length > 0)
+    block(
+      { type: 'text', text: '' },
+      full.textPieces.map((text) => ({ type: 'text_delta', text })),
+    )
   for (const call of full.toolCalls)
     block(
       { type: 'tool_use', id: call.id, name: call.name, input: {} },

@@ -52,8 +52,7 @@ export function chatStream(answer: Answer & { readonly usageIn?: 'finish' | 'own
   })
   if (full.properEnd) {
     events.push(chunk(full, {}, finishReasons[full.finish], ownChunk ? undefined : full.usage))
-    if (ownChunk && full.usage)
-      events.push(dataEvent({ ...chunkBase(full), choices: [], usage: chatUsage(full.usage) }))
+    if (ownChunk && full.usage) events.push(dataEvent({ ...chunkBase(full), choices: [], usage: chatUsage(full.usage) }))
     events.push('data: [DONE]\n\n')
   }
   return { events, ...(full.usage && { bill: full.usage }) }

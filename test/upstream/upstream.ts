@@ -236,8 +236,16 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
       byPath.clear()
       for (const [path, script] of Object.entries(options.byPath ?? {})) byPath.set(path, script)
     },
-    received: (count) => wait(() => requestCount >= count, () => `request ${count}; ${requestCount} came`),
-    aborted: (count) => wait(() => abortCount >= count, () => `abort ${count}; ${abortCount} came`),
+    received: (count) =>
+      wait(
+        () => requestCount >= count,
+        () => `request ${count}; ${requestCount} came`,
+      ),
+    aborted: (count) =>
+      wait(
+        () => abortCount >= count,
+        () => `abort ${count}; ${abortCount} came`,
+      ),
     refuse: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

@@ -29,7 +29,10 @@ export interface AdminClient {
 export function withAdminOptions(command: Command): Command {
   return command
     .option('--url <url>', `the running gateway (default: BURSAR_URL, or ${USUAL_URL})`)
-    .option('--admin-key <key>', 'the admin key (default: BURSAR_ADMIN_KEY, or .bursar/admin-key of this folder; on the command line others on this machine can see it)')
+    .option(
+      '--admin-key <key>',
+      'the admin key (default: BURSAR_ADMIN_KEY, or .bursar/admin-key of this folder; on the command line others on this machine can see it)',
+    )
     .option('--json', 'print what the gateway answers as JSON')
 }
 

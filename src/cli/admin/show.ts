@@ -25,7 +25,10 @@ function budgetsText(rules: unknown): string {
 
 /** What it is under, the nearest first. */
 function parentsText(item: Json): string {
-  return ['user', 'team', 'organisation'].map((kind) => textOf(item[kind])).filter((id) => id !== '').join(', ')
+  return ['user', 'team', 'organisation']
+    .map((kind) => textOf(item[kind]))
+    .filter((id) => id !== '')
+    .join(', ')
 }
 
 /** A line for each key. */

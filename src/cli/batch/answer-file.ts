@@ -60,7 +60,7 @@ export class AnswerFile {
 /** All of a text: the system may take less at once, as on a disk that is nearly full. Throws what writing does. */
 function write(descriptor: number, text: string): void {
   const bytes = Buffer.from(text)
-  for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done)
+  for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done)
 }
 
 type Answer = Exclude<QuestionResult, { readonly fault: BursarError }>

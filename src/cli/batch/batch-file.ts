@@ -127,7 +127,10 @@ const answerBody = z.looseObject({ usage: usage.nullish().catch(null) })
 const answerLine = z.looseObject({
   custom_id: z.string(),
   error: z.unknown(),
-  response: z.looseObject({ body: answerBody.nullish().catch(null) }).nullish().catch(null),
+  response: z
+    .looseObject({ body: answerBody.nullish().catch(null) })
+    .nullish()
+    .catch(null),
 })
 
 function jsonOf(text: string): unknown {

@@ -72,7 +72,11 @@ describe('bursar drive', () => {
     expect(out).toMatch(/wrong: row 1, m: the answer differs from byte 0 on/)
   })
 
-  it.each([['--concurrency', '0'], ['--limit', 'x'], ['--format', 'grpc']])('refuses %s %s', async (...args) => {
+  it.each([
+    ['--concurrency', '0'],
+    ['--limit', 'x'],
+    ['--format', 'grpc'],
+  ])('refuses %s %s', async (...args) => {
     await expect(run('--requests', join(folder, 'served.jsonl'), ...args)).rejects.toMatchObject({ code: 'commander.invalidArgument' })
   })
 })

@@ -85,7 +85,9 @@ describe('bursar evaluate', () => {
       `prompts: ['What is {{n}} + {{n}}?']\nproviders: [sandbox/small]\nsettings:\n  temperature: [0.1, 0.2]\ntests:\n${tests.join('')}`,
     )
     await evaluate(suite ?? '', '-c', config ?? '', '--tune', '--trials', '4', '--no-keep', '--export', table ?? '')
-    const rows = readFileSync(table ?? '', 'utf8').trimEnd().split('\n')
+    const rows = readFileSync(table ?? '', 'utf8')
+      .trimEnd()
+      .split('\n')
     expect(rows).toHaveLength(6)
     expect(rows.filter((row) => row.includes('"sandbox/small":'))).toHaveLength(2)
     expect(rows.every((row) => /"sandbox\/small temperature=0\.[12]":\{"quality":[01]/.test(row))).toBe(true)

@@ -47,7 +47,13 @@ describe('bursar predict', () => {
       join(folder, 'ft.html'),
     )
     expect(text).toContain('Fine-tune slow: its loss on 100,000 examples is forecast at 0.9')
-    expect(json('ft.json')).toMatchObject({ target: 100_000, models: [{ model: 'slow', rank: 1 }, { model: 'fast', rank: 2 }] })
+    expect(json('ft.json')).toMatchObject({
+      target: 100_000,
+      models: [
+        { model: 'slow', rank: 1 },
+        { model: 'fast', rank: 2 },
+      ],
+    })
     expect(readFileSync(join(folder, 'ft.html'), 'utf8')).toMatch(/^<!doctype html>[\s\S]*<svg/i)
     // Too few sizes for an interval: nothing lies within one that isn't known.
     const few = put('few.csv', 'model,examples,loss\na,200,4\na,400,3.9\na,800,3.8\nb,200,4.5\nb,400,4\nb,800,3.6\n')

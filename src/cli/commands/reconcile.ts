@@ -236,7 +236,9 @@ function callsText(calls: number): string {
 }
 
 function paragraph(text: string, width: number): string {
-  return `${wrap(printable(text), width).map((line) => cut(line, width)).join('\n')}\n`
+  return `${wrap(printable(text), width)
+    .map((line) => cut(line, width))
+    .join('\n')}\n`
 }
 
 function jsonText(value: unknown): string {

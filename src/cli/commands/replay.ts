@@ -203,7 +203,10 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 }
 
 function names(text: string): readonly string[] {
-  const found = text.split(',').map((name) => name.trim()).filter((name) => name !== '')
+  const found = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
   if (found.length === 0) throw new InvalidArgumentError('Names of models, separated by commas, were expected.')
   return found
 }

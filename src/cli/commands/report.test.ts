@@ -311,7 +311,10 @@ describe('bursar report savings', () => {
 describe('bursar export', () => {
   it('writes every record once, the same from a gateway and a database', async () => {
     const here = await run('export', [...direct(), '--what', 'calls', '--from', '60d'])
-    const ids = here.out.trimEnd().split('\n').map((line) => (JSON.parse(line) as { callId: string }).callId)
+    const ids = here.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { callId: string }).callId)
     expect(ids).toHaveLength(968)
     expect(new Set(ids).size).toBe(968)
     expect(here.told).toMatch(/^968 lines, \d+kB\n$/)
@@ -327,7 +330,7 @@ describe('bursar export', () => {
     )
   })
 
-  it('says what it has not, and where it can\'t write', async () => {
+  it("says what it has not, and where it can't write", async () => {
     await expect(run('export', [...direct(), '--what', 'outcome-table', '--format', 'csv'])).rejects.toThrow(/JSON Lines/)
     await expect(run('export', [...direct(), '--what', 'calls', '--where', 'model=x'])).rejects.toThrow(/by key only/)
     await expect(run('export', [...direct(), '--what', 'calls', '--output', join(folder, 'none', 'x')])).rejects.toThrow(/broke off/)

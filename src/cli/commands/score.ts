@@ -246,7 +246,13 @@ function whyNot(metrics: readonly ScoredMetric[]): string[] {
     return [...reasons].map(([why, ids]) => `${kind}: ${ids.join(', ')}. ${why}`)
   }
   const isTold = ({ scores }: ScoredMetric) => Object.keys(scores).length > 0
-  return [...told('Not told', metrics.filter((one) => !isTold(one))), ...told('In part', metrics.filter(isTold))]
+  return [
+    ...told(
+      'Not told',
+      metrics.filter((one) => !isTold(one)),
+    ),
+    ...told('In part', metrics.filter(isTold)),
+  ]
 }
 
 function listText(wanted: readonly string[], width: number): string {

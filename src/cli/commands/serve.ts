@@ -1,7 +1,18 @@
 import { existsSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
-import { defaultConfig, Gateway, hasDashboard, loadConfig, parseConfig, watchConfig, withAdminKey, withKey, type Config, type Overrides } from '../../gateway/index.js'
+import {
+  defaultConfig,
+  Gateway,
+  hasDashboard,
+  loadConfig,
+  parseConfig,
+  watchConfig,
+  withAdminKey,
+  withKey,
+  type Config,
+  type Overrides,
+} from '../../gateway/index.js'
 import { keepKey, type Kept } from '../kept-key.js'
 import { version } from '../version.js'
 

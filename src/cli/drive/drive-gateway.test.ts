@@ -20,7 +20,12 @@ const answers = [
 const rows = answers.map((answer, index) => ({
   id: `row ${index}`,
   // Two rows share their messages: only the id tells them apart.
-  request: { messages: [{ role: 'system', content: 'Be exact.' }, { role: 'user', content: `question ${Math.max(1, index)}\r\n` }] },
+  request: {
+    messages: [
+      { role: 'system', content: 'Be exact.' },
+      { role: 'user', content: `question ${Math.max(1, index)}\r\n` },
+    ],
+  },
   outcomes: {
     priced: { answer, inputTokens: 100 + index, outputTokens: index * 333, reasoningTokens: index },
     'with/slash and blank': { answer: `${answer}!`, inputTokens: 7, outputTokens: 1, usd: 0.000000123456 },

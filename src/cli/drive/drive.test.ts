@@ -145,17 +145,23 @@ describe('drive', () => {
   })
 
   it.each([
-    ['anthropic-messages', [
-      { type: 'message_start', message: { usage: { input_tokens: 3, output_tokens: 1 } } },
-      { type: 'content_block_delta', delta: { type: 'thinking_delta', thinking: 'hm' } },
-      ...[...text].map((piece) => ({ type: 'content_block_delta', delta: { type: 'text_delta', text: piece } })),
-      { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 9, cost } },
-      { type: 'message_stop' },
-    ]],
-    ['openai-responses', [
-      ...[...text].map((delta) => ({ type: 'response.output_text.delta', delta })),
-      { type: 'response.completed', response: { usage: { input_tokens: 3, output_tokens: 9, cost } } },
-    ]],
+    [
+      'anthropic-messages',
+      [
+        { type: 'message_start', message: { usage: { input_tokens: 3, output_tokens: 1 } } },
+        { type: 'content_block_delta', delta: { type: 'thinking_delta', thinking: 'hm' } },
+        ...[...text].map((piece) => ({ type: 'content_block_delta', delta: { type: 'text_delta', text: piece } })),
+        { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 9, cost } },
+        { type: 'message_stop' },
+      ],
+    ],
+    [
+      'openai-responses',
+      [
+        ...[...text].map((delta) => ({ type: 'response.output_text.delta', delta })),
+        { type: 'response.completed', response: { usage: { input_tokens: 3, output_tokens: 9, cost } } },
+      ],
+    ],
   ] as const)('reads streams of %s', async (format, events) => {
     const { url } = await gateway((_asked, response) => sse(response, events))
     const report = await run(table([row('1', { m: good })], prices), url, { format })
@@ -209,7 +215,14 @@ describe('drive', () => {
       else if (calls === 2) response.destroy()
       else sse(response, chatStream(text))
     })
-    const report = await run(table([1, 2, 3, 4].map((id) => row(String(id), { m: good })), prices), url, { concurrency: 1 })
+    const report = await run(
+      table(
+        [1, 2, 3, 4].map((id) => row(String(id), { m: good })),
+        prices,
+      ),
+      url,
+      { concurrency: 1 },
+    )
     expect(report.total.toJSON()).toMatchObject({ calls: 4, errors: 2, identical: 2 })
     expect(report.mismatches[0]?.what).toBe('HTTP 429: slow down')
   })
@@ -218,7 +231,10 @@ describe('drive', () => {
     const { url } = await gateway((_asked, response) =>
       sse(response, chatStream('second', { prompt_tokens: 3, completion_tokens: 2, cost: 0.5 })),
     )
-    const samples = [{ answer: 'first', outputTokens: 1, usd: 0.25 }, { answer: 'second', outputTokens: 2, usd: 0.5 }]
+    const samples = [
+      { answer: 'first', outputTokens: 1, usd: 0.25 },
+      { answer: 'second', outputTokens: 2, usd: 0.5 },
+    ]
     const report = await run(table([row('1', { m: { inputTokens: 3, samples } })]), url)
     expect(report.ok, JSON.stringify(report.mismatches)).toBe(true)
     expect(report.total.expected.known).toBe(usd('0.5'))

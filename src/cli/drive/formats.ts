@@ -65,7 +65,10 @@ export class AnswerReader {
         format === 'anthropic-messages'
           ? list(get(body, 'content'))
           : list(get(body, 'output')).flatMap((item) => list(get(item, 'content')))
-      this.text = blocks.map((block) => get(block, 'text')).filter((piece) => typeof piece === 'string').join('')
+      this.text = blocks
+        .map((block) => get(block, 'text'))
+        .filter((piece) => typeof piece === 'string')
+        .join('')
     }
   }
 

@@ -71,7 +71,14 @@ export async function remoteWorld(url: string, key: string | undefined, limits: 
     // Whatever the name stands for is decided over there.
     open: (request, signal) => own.open({ ...request, model: `gateway/${request.model}` }, signal),
   }
-  return { world: worldOf(there, (model) => `${url} ${model}`, (model) => `gateway/${model}`), close: () => gateway.close() }
+  return {
+    world: worldOf(
+      there,
+      (model) => `${url} ${model}`,
+      (model) => `gateway/${model}`,
+    ),
+    close: () => gateway.close(),
+  }
 }
 
 function worldOf(own: OwnRequests, identityOf: (model: string) => string, named: (model: string) => string = (model) => model): TrialWorld {

@@ -68,7 +68,9 @@ export function tunedText(suite: string, { trials, check, tunedOn }: Tuned, cell
 const MOST_TRIALS = 10
 
 export function settingsText(settings: Settings): string {
-  return Object.entries(settings).map(([name, value]) => `${name}=${String(value)}`).join(' ')
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${String(value)}`)
+    .join(' ')
 }
 
 function percent(share: number): string {

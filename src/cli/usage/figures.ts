@@ -21,7 +21,11 @@ function fixed(value: number): string {
 export function count(value: number): string {
   const size = Math.abs(value)
   if (size >= 9.995e11) return value.toExponential(2)
-  for (const [unit, letter] of [[1e9, 'G'], [1e6, 'M'], [1e3, 'k']] as const) {
+  for (const [unit, letter] of [
+    [1e9, 'G'],
+    [1e6, 'M'],
+    [1e3, 'k'],
+  ] as const) {
     const scaled = value / unit
     if (size >= unit * 0.9995) return `${Math.abs(scaled) >= 99.95 ? Math.round(scaled) : Number(scaled.toPrecision(3))}${letter}`
   }

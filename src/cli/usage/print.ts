@@ -40,7 +40,13 @@ export function summaryText({ total, from, to, notes }: UsageAnswer, source: str
     `  tokens    ${count(input)} in${tokens.cache_read > 0 ? ` (${percent(tokens.cache_read / input)} from prompt caches)` : ''}, ${count(output)} out`,
     ...(latency.p50 === null ? [] : [`  latency   half within ${seconds(latency.p50)} s, 95 of 100 within ${seconds(latency.p95)} s`]),
   ]
-  return `${[...lines, ...noteLines(notes.filter((note) => !note.startsWith('Percentiles')), width)].join('\n')}\n`
+  return `${[
+    ...lines,
+    ...noteLines(
+      notes.filter((note) => !note.startsWith('Percentiles')),
+      width,
+    ),
+  ].join('\n')}\n`
 }
 
 const weekdayNames = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
@@ -89,7 +95,12 @@ export function groupsText({ data, others, total }: UsageAnswer, by: readonly st
   ]
   const blank = by.slice(1).map(() => '')
   const rows = [
-    ...data.map(({ group, ...totals }) => cells(by.map((dimension) => named(group[dimension])), totals)),
+    ...data.map(({ group, ...totals }) =>
+      cells(
+        by.map((dimension) => named(group[dimension])),
+        totals,
+      ),
+    ),
     ...(others.groups > 0 ? [cells([`(${plural(others.groups, 'other')})`, ...blank], others)] : []),
     ...(data.length + others.groups > 1 ? [cells(['(all)', ...blank], total)] : []),
   ]
@@ -109,7 +120,12 @@ function narrowed(columns: readonly Column[], rows: readonly (readonly string[])
   const [least, ...others] = spare
   if (least === undefined || text.split('\n').every((line) => textWidth(line) <= width)) return text
   const kept = (_: unknown, index: number) => columns[index]?.title !== least
-  return narrowed(columns.filter(kept), rows.map((row) => row.filter(kept)), others, width)
+  return narrowed(
+    columns.filter(kept),
+    rows.map((row) => row.filter(kept)),
+    others,
+    width,
+  )
 }
 
 export function forecastText({ data, from, to }: ForecastAnswer, by: readonly string[], width: number): string {

@@ -44,7 +44,8 @@ export async function openSource(options: SourceOptions, deps: SourceDependencie
   const { url, database, config, key } = options
   if (url !== undefined && (database !== undefined || config !== undefined))
     throw unusable('Give either --url or a database (--database, --config), not both.')
-  if (url !== undefined) return remote(url, key ?? set(deps.env['BURSAR_ADMIN_KEY']) ?? set(deps.env['BURSAR_KEY']) ?? keptKeyFor(url, 'key'))
+  if (url !== undefined)
+    return remote(url, key ?? set(deps.env['BURSAR_ADMIN_KEY']) ?? set(deps.env['BURSAR_KEY']) ?? keptKeyFor(url, 'key'))
   if (key !== undefined) throw unusable('--key goes with --url: a database is read as it is.')
   // Another database than the configuration's: its margin need not hold for that.
   if (database !== undefined) return local(settingsOf(database), undefined, deps)
@@ -74,11 +75,7 @@ function settingsOf(where: string): StoreSettings {
   return { file }
 }
 
-async function local(
-  settings: StoreSettings,
-  margin: number | undefined,
-  { openReader, now }: SourceDependencies,
-): Promise<UsageSource> {
+async function local(settings: StoreSettings, margin: number | undefined, { openReader, now }: SourceDependencies): Promise<UsageSource> {
   const reader = await openReader(settings)
   const app = createUsageApp({
     authorize: () => 'all',

@@ -12,7 +12,14 @@ function estimated(format: WireFormat, events: readonly Record<string, unknown>[
 }
 const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value)
 const anthropic = (text: string) => ({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } })
-const chat = (content: string) => ({ id: 'chatcmpl-9J7yq3', object: 'chat.completion.chunk', created: 1700000000, model: 'gpt-4.1', choices: [{ index: 0, delta: { content }, logprobs: null, finish_reason: null }], usage: null })
+const chat = (content: string) => ({
+  id: 'chatcmpl-9J7yq3',
+  object: 'chat.completion.chunk',
+  created: 1700000000,
+  model: 'gpt-4.1',
+  choices: [{ index: 0, delta: { content }, logprobs: null, finish_reason: null }],
+  usage: null,
+})
 
 describe('output of a stream without usage', () => {
   it('is never guessed low when several tokens come in one event', () => {

@@ -51,7 +51,12 @@ describe('an exchange', () => {
   it('that is cancelled before it begins never begins', async () => {
     const agent = new UndiciAgent()
     let sent = false
-    const exchange = new Exchange(limits, Cancellation.following(AbortSignal.abort(new BursarError('left', { code: 'client_closed_request', status: 499 }))), new Deadlines(), () => void (sent = true))
+    const exchange = new Exchange(
+      limits,
+      Cancellation.following(AbortSignal.abort(new BursarError('left', { code: 'client_closed_request', status: 499 }))),
+      new Deadlines(),
+      () => void (sent = true),
+    )
     exchange.send(agent, { origin: 'http://127.0.0.1:1', path: '/', method: 'POST', body: 'x' })
     await expect(exchange.head()).rejects.toThrow('left')
     expect(sent).toBe(false)
@@ -66,7 +71,11 @@ describe('an exchange', () => {
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve))
     const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const agent = new UndiciAgent()
-    const exchange = new Exchange({ connectSeconds: 5, firstTokenSeconds: 0.3, idleSeconds: 0.3, totalSeconds: 0.8 }, new Cancellation(), new Deadlines())
+    const exchange = new Exchange(
+      { connectSeconds: 5, firstTokenSeconds: 0.3, idleSeconds: 0.3, totalSeconds: 0.8 },
+      new Cancellation(),
+      new Deadlines(),
+    )
     exchange.send(agent, { origin, path: '/', method: 'GET' })
     await exchange.head()
     await expect(exchange.whole(1_000_000)).rejects.toMatchObject({ limit: 'total' })

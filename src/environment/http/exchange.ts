@@ -143,7 +143,11 @@ export class Exchange implements Dispatcher.DispatchHandler, Expiring {
     if (this.waitDeadline !== Infinity) this.waitDeadline = this.firstDataDeadline
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     if (status < 200) return
     this.status = status
     this.headers = headers

@@ -14,7 +14,8 @@ const LIMIT_TEXTS = {
 /** Turns what an exchange threw into a typed failure. A cancelled call keeps its reason. */
 export function failureOf(thrown: unknown, provider: string, phase: FailurePhase): BursarError {
   if (thrown instanceof UpstreamFailure) return thrown
-  if (thrown instanceof LimitExpired && thrown.limit === 'connect') return unreachable(provider, 'no connection within timeouts.connect_seconds', thrown)
+  if (thrown instanceof LimitExpired && thrown.limit === 'connect')
+    return unreachable(provider, 'no connection within timeouts.connect_seconds', thrown)
   if (thrown instanceof LimitExpired)
     return new UpstreamFailure(`The provider "${provider}" ${LIMIT_TEXTS[thrown.limit]}.`, {
       code: 'upstream_timeout',
@@ -28,7 +29,13 @@ export function failureOf(thrown: unknown, provider: string, phase: FailurePhase
   if (thrown instanceof RangeError) return malformed(provider, 'it is larger than limits.response_bytes', thrown, false)
   if (thrown instanceof UndecodableBody) return malformed(provider, thrown.message, thrown)
   if (BursarError.is(thrown)) {
-    if (thrown.code === 'client_closed_request' || thrown.code === 'shutting_down' || thrown.code === 'unsupported_parameter' || thrown.code === 'invalid_request') return thrown
+    if (
+      thrown.code === 'client_closed_request' ||
+      thrown.code === 'shutting_down' ||
+      thrown.code === 'unsupported_parameter' ||
+      thrown.code === 'invalid_request'
+    )
+      return thrown
     return new UpstreamFailure(thrown.message, {
       code: thrown.code,
       status: thrown.status >= 500 ? thrown.status : 502,
@@ -61,8 +68,18 @@ function unreachable(provider: string, why: string, cause: unknown): UpstreamFai
 }
 
 const CONNECT_CODES = new Set([
-  'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT',
-  'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID',
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
 ])
 
 /** The provider answered with something that is not what its format says. */

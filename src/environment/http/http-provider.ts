@@ -93,7 +93,14 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
   const secrets = secretsOf(description.headers, description.embeddings?.headers)
   const baseHeaders = { 'content-type': 'application/json', 'accept-encoding': 'identity', ...description.headers }
 
-  function open(path: string, body: string | Buffer | Uint8Array | undefined, call: Pick<ProviderCall, 'limits' | 'cancellation' | 'headers'>, accept: string, more?: Readonly<Record<string, string>>, progress?: CallProgress): Exchange {
+  function open(
+    path: string,
+    body: string | Buffer | Uint8Array | undefined,
+    call: Pick<ProviderCall, 'limits' | 'cancellation' | 'headers'>,
+    accept: string,
+    more?: Readonly<Record<string, string>>,
+    progress?: CallProgress,
+  ): Exchange {
     const exchange = new Exchange(call.limits, call.cancellation, shared.deadlines, progress && (() => void (progress.sent = true)))
     const headers: Record<string, string> = { ...baseHeaders, accept, ...more }
     for (const name of forwarded) {
@@ -144,15 +151,29 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
     if (passing && request.wire) {
       format = request.wire.format
       endpoint = same
-      body = passThroughBody(request.wire, call.model, description.injectStreamUsage && request.stream && !request.streamUsage, field !== undefined && outputLimit !== undefined ? { field, tokens: outputLimit } : undefined)
+      body = passThroughBody(
+        request.wire,
+        call.model,
+        description.injectStreamUsage && request.stream && !request.streamUsage,
+        field !== undefined && outputLimit !== undefined ? { field, tokens: outputLimit } : undefined,
+      )
     } else {
       const first = description.formats.entries().next().value
       if (!first) throw malformed(description.id, 'speaks no format that can generate text')
       ;[format, endpoint] = first
       const drop = dropPolicy(call.dropUnsupported, dropped)
-      body = stringifyExact(endpoint.codec.encodeRequest(limitOutput(request, description.maxOutputTokens?.(call.model), drop), call.model, drop))
+      body = stringifyExact(
+        endpoint.codec.encodeRequest(limitOutput(request, description.maxOutputTokens?.(call.model), drop), call.model, drop),
+      )
     }
-    const exchange = open(endpoint.path(call.model, request.stream), body, call, request.stream ? 'text/event-stream' : 'application/json', undefined, call.progress)
+    const exchange = open(
+      endpoint.path(call.model, request.stream),
+      body,
+      call,
+      request.stream ? 'text/event-stream' : 'application/json',
+      undefined,
+      call.progress,
+    )
     try {
       await headOf(exchange, endpoint.codec, format)
       const headers = visibleHeaders(exchange.headers)
@@ -179,7 +200,12 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
     }
   }
 
-  async function* passStream(exchange: Exchange, format: WireFormat, call: ProviderCall, headers: Record<string, string>): AsyncGenerator<Delta, ProviderResult> {
+  async function* passStream(
+    exchange: Exchange,
+    format: WireFormat,
+    call: ProviderCall,
+    headers: Record<string, string>,
+  ): AsyncGenerator<Delta, ProviderResult> {
     const tap = createTap(format, call.tap)
     let forwarded = false
     /** Comments before the first event: they wait for it, since the first byte that goes out rules out another attempt. */
@@ -212,7 +238,12 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
     }
   }
 
-  async function* decodeStream(exchange: Exchange, codec: OutboundCodec, call: ProviderCall, headers: Record<string, string>): AsyncGenerator<Delta, ProviderResult> {
+  async function* decodeStream(
+    exchange: Exchange,
+    codec: OutboundCodec,
+    call: ProviderCall,
+    headers: Record<string, string>,
+  ): AsyncGenerator<Delta, ProviderResult> {
     const parser = new SseParser()
     const decoder = codec.createStreamDecoder()
     const collector = new ReplyCollector()
@@ -286,7 +317,10 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
     try {
       return read()
     } catch (thrown) {
-      throw failed(BursarError.is(thrown) ? thrown : malformed(description.id, thrown instanceof Error ? thrown.message : 'unreadable', thrown), 'first_token')
+      throw failed(
+        BursarError.is(thrown) ? thrown : malformed(description.id, thrown instanceof Error ? thrown.message : 'unreadable', thrown),
+        'first_token',
+      )
     }
   }
 
@@ -300,18 +334,28 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
   return {
     id: description.id,
     kind: description.kind,
-    speaks: (format) => description.formats.get(format)?.passThrough ?? (format === 'openai-embeddings' && description.embeddings !== undefined),
+    speaks: (format) =>
+      description.formats.get(format)?.passThrough ?? (format === 'openai-embeddings' && description.embeddings !== undefined),
     generate,
     embed,
     facts: (): ModelFacts | undefined => undefined,
     async check(signal): Promise<ProviderHealth> {
       const limits = { connectSeconds: 5, firstTokenSeconds: 10, idleSeconds: 10, totalSeconds: 15 }
-      const exchange = open(description.modelList.path, undefined, { limits, cancellation: Cancellation.following(signal), headers: {} }, 'application/json')
+      const exchange = open(
+        description.modelList.path,
+        undefined,
+        { limits, cancellation: Cancellation.following(signal), headers: {} },
+        'application/json',
+      )
       try {
         const codec = description.formats.values().next().value?.codec
         await headOf(exchange, codec ?? { decodeError: () => ({ message: '' }) }, 'openai-chat')
         const ids = description.modelList.ids(JSON.parse((await readWhole(exchange)).toString()) as unknown)
-        if (!ids) return { ok: false, message: `${origin}${prefix}${description.modelList.path} answered, but not with a list of models. Is base_url right?` }
+        if (!ids)
+          return {
+            ok: false,
+            message: `${origin}${prefix}${description.modelList.path} answered, but not with a list of models. Is base_url right?`,
+          }
         return { ok: true, message: `${ids.length} models`, models: ids }
       } catch (thrown) {
         const failure = failed(thrown, 'request')
@@ -341,7 +385,10 @@ export function httpProvider(description: HttpProviderDescription, shared: HttpS
 /** A few servers stream with no content type, or a careless one. */
 function isStream(contentType: string | string[] | undefined, asked: boolean): boolean {
   const type = String(contentType ?? '').toLowerCase()
-  return type.startsWith('text/event-stream') || (asked && (type === '' || type.startsWith('text/plain') || type.startsWith('application/octet-stream')))
+  return (
+    type.startsWith('text/event-stream') ||
+    (asked && (type === '' || type.startsWith('text/plain') || type.startsWith('application/octet-stream')))
+  )
 }
 
 /** Whether the end of the body needn't be waited for. A chat stream may report its usage after the answer's end, but not after `[DONE]`. */
@@ -371,7 +418,11 @@ function result(
  * Output tokens of a stream whose usage never came: at least one a data event, and otherwise by the bytes beyond what stands around
  * the content of an event. Errs upwards, since the ledger may over-count an interrupted call and may not under-count it.
  */
-export function estimateTokens({ events, eventBytes, frameBytes = UNKNOWN_FRAME_BYTES }: Pick<StreamTap, 'events' | 'eventBytes' | 'frameBytes'>): number {
+export function estimateTokens({
+  events,
+  eventBytes,
+  frameBytes = UNKNOWN_FRAME_BYTES,
+}: Pick<StreamTap, 'events' | 'eventBytes' | 'frameBytes'>): number {
   const content = Math.max(0, eventBytes - events * frameBytes)
   return Math.max(events, tokensOfBytes(content, content / Math.max(1, events)))
 }
@@ -389,7 +440,12 @@ function tokensOfBytes(bytes: number, pieceBytes: number): number {
 /** Output tokens that a delta stands for, estimated upwards: one for a short piece, else by its bytes, since other scripts have a token or more a character. */
 function seenTokens(delta: Delta): number {
   if (delta.type === 'tool_call') return 8
-  const text = delta.type === 'text' || delta.type === 'reasoning' || delta.type === 'refusal' ? delta.text : delta.type === 'tool_arguments' ? delta.json : undefined
+  const text =
+    delta.type === 'text' || delta.type === 'reasoning' || delta.type === 'refusal'
+      ? delta.text
+      : delta.type === 'tool_arguments'
+        ? delta.json
+        : undefined
   if (text === undefined) return 0
   const bytes = Buffer.byteLength(text)
   return Math.max(1, tokensOfBytes(bytes, bytes))

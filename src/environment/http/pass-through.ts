@@ -31,5 +31,8 @@ export function passThroughBody(
     else if (named) edits.push({ start: named.end, end: named.end, text: `,${JSON.stringify(outputLimit.field)}:${outputLimit.tokens}` })
   }
   if (edits.length === 0) return wire.bytes
-  return splice(wire.bytes, edits.sort((a, b) => a.start - b.start))
+  return splice(
+    wire.bytes,
+    edits.sort((a, b) => a.start - b.start),
+  )
 }

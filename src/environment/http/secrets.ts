@@ -1,5 +1,14 @@
 /** Headers that say nothing secret, by default; any other that the operator configured may. */
-const PUBLIC = new Set(['content-type', 'accept', 'user-agent', 'anthropic-version', 'anthropic-beta', 'openai-beta', 'http-referer', 'x-title'])
+const PUBLIC = new Set([
+  'content-type',
+  'accept',
+  'user-agent',
+  'anthropic-version',
+  'anthropic-beta',
+  'openai-beta',
+  'http-referer',
+  'x-title',
+])
 
 const SECRET = '[secret]'
 

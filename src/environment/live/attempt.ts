@@ -100,7 +100,8 @@ export class Attempt {
   private earlyWarnings(): string[] {
     const warnings: string[] = []
     if (this.progress.dropped.length > 0) warnings.push(droppedWarning(this.progress.dropped))
-    if (this.outputLimit !== undefined) warnings.push(`the budget has room for ${this.outputLimit} output tokens, so the answer was limited to them`)
+    if (this.outputLimit !== undefined)
+      warnings.push(`the budget has room for ${this.outputLimit} output tokens, so the answer was limited to them`)
     return warnings
   }
 
@@ -161,7 +162,13 @@ export class Attempt {
 
   async succeeded(result: ProviderResult): Promise<Completion> {
     const estimated = result.reported === undefined
-    const reported = result.reported ?? { usage: await this.estimatedUsage(this.mayReasonUnseen ? Math.max(result.estimatedOutputTokens, reservedOutput(this.bound, this.progress)) : result.estimatedOutputTokens) }
+    const reported = result.reported ?? {
+      usage: await this.estimatedUsage(
+        this.mayReasonUnseen
+          ? Math.max(result.estimatedOutputTokens, reservedOutput(this.bound, this.progress))
+          : result.estimatedOutputTokens,
+      ),
+    }
     const report = this.price(reported)
     if (!estimated) this.world.learn(this.deployment, this.request, reported.usage, this.outputLimit)
     this.deployment.finish(this.place, 'ok', { firstToken: this.firstTokenSeconds ?? this.world.clock.monotonic() - this.startedAt })
@@ -193,7 +200,9 @@ export class Attempt {
     if (!this.begun || !this.open) throw failure
     const upstream = thrown instanceof UpstreamFailure ? thrown : undefined
     const end: CallEnd = cancelled ? 'cancelled' : this.yielded ? 'truncated' : 'failed'
-    const { wentToRest } = this.deployment.finish(this.place, cancelled ? 'neutral' : healthOf(upstream), { retryAfter: upstream?.retryAfterSeconds })
+    const { wentToRest } = this.deployment.finish(this.place, cancelled ? 'neutral' : healthOf(upstream), {
+      retryAfter: upstream?.retryAfterSeconds,
+    })
     if (wentToRest && upstream) this.world.observer.rested(this.deployment, upstream)
     await this.settleUnfinished(end, upstream?.upstreamStatus ?? 0, failure.code, upstream)
     return failure
@@ -217,7 +226,10 @@ export class Attempt {
    * is known by what was seen of it and what may have been written since; of anything else nothing is known, so its bound counts.
    */
   private async settleUnfinished(end: CallEnd, status: number, errorCode: string, failure: UpstreamFailure | undefined): Promise<CutCall> {
-    const refused = !this.progress.sent || failure?.phase === 'connect' || (failure !== undefined && failure.upstreamStatus >= 300 && !mayHaveAnswered.has(failure.upstreamStatus))
+    const refused =
+      !this.progress.sent ||
+      failure?.phase === 'connect' ||
+      (failure !== undefined && failure.upstreamStatus >= 300 && !mayHaveAnswered.has(failure.upstreamStatus))
     if (refused) {
       return this.taken(noUsage, await this.record(end, status, { usage: noUsage }, false, zeroMoney, errorCode))
     }
@@ -231,7 +243,11 @@ export class Attempt {
     const settled = { ...reported, usage, serviceTier: tier }
     let { usd } = this.price(settled)
     // The tier that was used may be the ordinary one, and the dearer.
-    if (usd !== null && tier !== reported?.serviceTier) usd = larger(usd, this.world.price(this.deployment, { ...settled, serviceTier: undefined }, { since: this.plan.at, request }).report.usd)
+    if (usd !== null && tier !== reported?.serviceTier)
+      usd = larger(
+        usd,
+        this.world.price(this.deployment, { ...settled, serviceTier: undefined }, { since: this.plan.at, request }).report.usd,
+      )
     // Nobody has said whether this input was written to a cache, which costs more, nor what the provider's own tools added to it.
     const unknown = searches > 0 || (!reported && input.inputTokens >= (bound?.usage.inputTokens ?? Infinity))
     if (bound && usd !== null && unknown && most >= totalOutputTokens(bound.usage)) usd = larger(usd, bound.cost.usd)
@@ -246,7 +262,8 @@ export class Attempt {
   private mostOutputTokens(): number {
     const { request, bound, progress, firstTokenSeconds, deployment, heardAt } = this
     // What was seen is counted upwards: no provider writes, or bills, beyond the limit that it was sent.
-    const limit = 'messages' in request && request.maxOutputTokens !== undefined ? request.maxOutputTokens * (request.n ?? 1) : Number.POSITIVE_INFINITY
+    const limit =
+      'messages' in request && request.maxOutputTokens !== undefined ? request.maxOutputTokens * (request.n ?? 1) : Number.POSITIVE_INFINITY
     const written = Math.min(progress.outputTokens, Math.max(limit, reservedOutput(bound, progress)))
     const seen = Math.max(written, progress.reported ? totalOutputTokens(progress.reported.usage) : 0)
     const reserved = Math.max(seen, reservedOutput(bound, progress))
@@ -265,7 +282,11 @@ export class Attempt {
   /** Reasoning is billed and may not be shown. Claude reasons only when it is asked to. */
   private get mayReasonUnseen(): boolean {
     const { request, deployment } = this
-    return deployment.facts.capabilities.reasoning === true && 'messages' in request && (request.reasoning !== undefined || modelFamily(deployment.model) !== 'claude')
+    return (
+      deployment.facts.capabilities.reasoning === true &&
+      'messages' in request &&
+      (request.reasoning !== undefined || modelFamily(deployment.model) !== 'claude')
+    )
   }
 
   private async estimatedUsage(outputTokens: number): Promise<Usage> {
@@ -282,7 +303,14 @@ export class Attempt {
     return report
   }
 
-  private async record(end: CallEnd, status: number, reported: ReportedUsage, estimated: boolean, usd: Money | null, errorCode?: string): Promise<Cost> {
+  private async record(
+    end: CallEnd,
+    status: number,
+    reported: ReportedUsage,
+    estimated: boolean,
+    usd: Money | null,
+    errorCode?: string,
+  ): Promise<Cost> {
     this.open = false
     const cost: Cost = { usd, seconds: this.world.clock.monotonic() - this.startedAt, joules: null, gramsCO2e: null }
     const { held, plan, world, request } = this
@@ -315,7 +343,10 @@ export class Attempt {
       serviceTier: reported.serviceTier,
       priceSource: this.source,
       firstTokenSeconds: this.firstTokenSeconds,
-      cacheSavings: usage.cacheReadTokens + usage.cacheWrite5mTokens + usage.cacheWrite1hTokens > 0 ? world.cacheSavings(this.deployment, reported, usd) : undefined,
+      cacheSavings:
+        usage.cacheReadTokens + usage.cacheWrite5mTokens + usage.cacheWrite1hTokens > 0
+          ? world.cacheSavings(this.deployment, reported, usd)
+          : undefined,
       composition: plan.run !== undefined && 'messages' in request ? world.compose(plan, request) : undefined,
       settled: held?.settled({ usage, cost, sent: end === 'complete' || this.progress.sent }),
     } satisfies Whole<CallRecord>

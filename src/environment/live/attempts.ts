@@ -41,7 +41,8 @@ export class Attempts {
   /** Returns when another attempt may be made, after its wait; else throws the failure. */
   async afterFailure(deployment: Deployment, failure: BursarError, yielded: boolean): Promise<void> {
     if (yielded || !(failure instanceof UpstreamFailure) || !failure.retryable || this.cancellation.cancelled) throw failure
-    if (failure.upstreamStatus === 401 || failure.upstreamStatus === 403 || failure.upstreamStatus === 404) (this.ruledOut ??= new Set()).add(deployment)
+    if (failure.upstreamStatus === 401 || failure.upstreamStatus === 403 || failure.upstreamStatus === 404)
+      (this.ruledOut ??= new Set()).add(deployment)
     this.last = failure
     const open = this.candidates()
     const elsewhere = open.some((other) => other !== deployment && !this.tried?.has(other))
@@ -65,15 +66,21 @@ export class Attempts {
     if (this.route.deployments.length === 0)
       return new BursarError(`The model "${this.route.model}" has no deployment.`, { code: 'model_not_found', status: 404, path: 'model' })
     const wait = Math.min(...this.route.deployments.map((deployment) => deployment.restSeconds()))
-    return new BursarError(`Every deployment of "${this.route.model}" rests after repeated faults; the next may be tried in ${Math.ceil(wait)} s.`, {
-      code: 'no_deployment_available',
-      status: 503,
-      retryAfterSeconds: Math.max(1, Math.ceil(wait)),
-    })
+    return new BursarError(
+      `Every deployment of "${this.route.model}" rests after repeated faults; the next may be tried in ${Math.ceil(wait)} s.`,
+      {
+        code: 'no_deployment_available',
+        status: 503,
+        retryAfterSeconds: Math.max(1, Math.ceil(wait)),
+      },
+    )
   }
 }
 
 /** The whole time that a deployment allows is over. */
 export function outOfTime(model: ModelId): BursarError {
-  return new BursarError(`The request for "${model}" did not finish within timeouts.total_seconds.`, { code: 'upstream_timeout', status: 504 })
+  return new BursarError(`The request for "${model}" did not finish within timeouts.total_seconds.`, {
+    code: 'upstream_timeout',
+    status: 504,
+  })
 }

@@ -77,7 +77,11 @@ export class Deployment {
    * Notes how a call ended; only the first time for each place. `limited`: the provider asked for patience. `neutral`: nothing is
    * learned of its health (the caller left, or the request was at fault).
    */
-  finish(place: Place, outcome: CallOutcome, seconds?: { readonly firstToken?: number | undefined; readonly retryAfter?: number | undefined }): { readonly wentToRest: boolean } {
+  finish(
+    place: Place,
+    outcome: CallOutcome,
+    seconds?: { readonly firstToken?: number | undefined; readonly retryAfter?: number | undefined },
+  ): { readonly wentToRest: boolean } {
     if (!place.open) return awake
     place.open = false
     this.inFlight--

@@ -1,7 +1,15 @@
 import { Cancellation } from '../cancellation.js'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { BursarError } from '../../errors/index.js'
-import { createCallBudget, createMemoryCounters, createMemoryLedger, SharedBudgets, type CallBound, type CallBudget, type CallRecord } from '../../ledger/index.js'
+import {
+  createCallBudget,
+  createMemoryCounters,
+  createMemoryLedger,
+  SharedBudgets,
+  type CallBound,
+  type CallBudget,
+  type CallRecord,
+} from '../../ledger/index.js'
 import type { Delta, Reply } from '../../protocol/index.js'
 import { noUsage, picoUsd, totalOutputTokens } from '../../quantities/index.js'
 import { seededRandom } from '../../statistics/index.js'
@@ -74,7 +82,11 @@ function deployment(id: string): Deployment {
   return new Deployment(id, provider, 'm', 1, { id: 'm', provider: 'p', capabilities: {} }, limits, { afterFaults: 2, seconds: 50 }, clock)
 }
 
-let bound: CallBound = { usage: { ...noUsage, inputTokens: 4, outputTokens: 6 }, cost: { usd: picoUsd(10n), seconds: 100, joules: null, gramsCO2e: null }, likelyTokens: 5 }
+let bound: CallBound = {
+  usage: { ...noUsage, inputTokens: 4, outputTokens: 6 },
+  cost: { usd: picoUsd(10n), seconds: 100, joules: null, gramsCO2e: null },
+  likelyTokens: 5,
+}
 /** Bounds that a closer look finds. */
 let closer: Awaited<ReturnType<LiveWorld['closerBounds']>> = []
 
@@ -86,7 +98,10 @@ function limited(limit: bigint): CallBudget {
   return createCallBudget([{ kind: 'key', id: 'k', name: 'k', rules: [rule] }], { shared })
 }
 
-function environment(cancellation = new Cancellation(), budget: CallBudget = createCallBudget([], { shared: new SharedBudgets({ counters: createMemoryCounters(), ledger, clock }) })): LiveEnvironment {
+function environment(
+  cancellation = new Cancellation(),
+  budget: CallBudget = createCallBudget([], { shared: new SharedBudgets({ counters: createMemoryCounters(), ledger, clock }) }),
+): LiveEnvironment {
   const world: LiveWorld = {
     route: (model) => ({ model, deployments, balance: 'weighted' }),
     // A picodollar for each token out.
@@ -291,7 +306,9 @@ describe('a call that ends in some other way', () => {
       throw failure({ upstreamStatus: 200, phase: 'stream' })
     }
     plays = [long, long]
-    await expect(read(environment().call('m', { ...request, stream: true, maxOutputTokens: 3, n: 3 }))).rejects.toBeInstanceOf(UpstreamFailure)
+    await expect(read(environment().call('m', { ...request, stream: true, maxOutputTokens: 3, n: 3 }))).rejects.toBeInstanceOf(
+      UpstreamFailure,
+    )
     await expect(read(environment().call('m', { ...request, stream: true }))).rejects.toBeInstanceOf(UpstreamFailure)
     expect(await records()).toMatchObject([{ usage: { outputTokens: 9 } }, { usage: { outputTokens: 40 } }])
   })
@@ -357,7 +374,18 @@ describe('an answer whose usage the provider never told', () => {
     }
     plays = [silent, silent]
     await read(environment().call('m', request))
-    deployments = [new Deployment('r', provider, 'm', 1, { id: 'm', provider: 'p', capabilities: { reasoning: true } }, limits, { afterFaults: 2, seconds: 50 }, clock)]
+    deployments = [
+      new Deployment(
+        'r',
+        provider,
+        'm',
+        1,
+        { id: 'm', provider: 'p', capabilities: { reasoning: true } },
+        limits,
+        { afterFaults: 2, seconds: 50 },
+        clock,
+      ),
+    ]
     await read(environment().call('m', request))
     expect(await records()).toMatchObject([
       { end: 'complete', usageEstimated: true, usage: { outputTokens: 2 } },
@@ -423,7 +451,12 @@ describe('a deployment that has rested', () => {
       },
     ]
     const budget = () => limited(1000n)
-    const calls = Array.from({ length: 5 }, () => read(environment(undefined, budget()).call('m', request)).then(() => 'ok', (thrown: BursarError) => thrown.code))
+    const calls = Array.from({ length: 5 }, () =>
+      read(environment(undefined, budget()).call('m', request)).then(
+        () => 'ok',
+        (thrown: BursarError) => thrown.code,
+      ),
+    )
     await new Promise((resolve) => setImmediate(resolve))
     proceed()
     expect((await Promise.all(calls)).toSorted()).toEqual([...Array.from({ length: 4 }, () => 'no_deployment_available'), 'ok'])

@@ -82,12 +82,25 @@ export class LiveEnvironment implements Environment {
 
   private next(attempts: Attempts, request: Request | EmbeddingRequest, operation: CallRecord['operation']): Attempt {
     const deployment = attempts.next()
-    return (this.attempt = new Attempt(this.world, this.scope, deployment, request, attempts.made, operation, ++this.calls, attempts.secondsLeft(deployment)))
+    return (this.attempt = new Attempt(
+      this.world,
+      this.scope,
+      deployment,
+      request,
+      attempts.made,
+      operation,
+      ++this.calls,
+      attempts.secondsLeft(deployment),
+    ))
   }
 
   private routeOf(model: ModelId): Route {
     const route = this.world.route(model)
     if (route) return route
-    throw new BursarError(`The model "${model}" doesn't exist here. GET /v1/models lists those that do.`, { code: 'model_not_found', status: 404, path: 'model' })
+    throw new BursarError(`The model "${model}" doesn't exist here. GET /v1/models lists those that do.`, {
+      code: 'model_not_found',
+      status: 404,
+      path: 'model',
+    })
   }
 }

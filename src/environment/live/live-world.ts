@@ -38,7 +38,11 @@ export interface LiveWorld {
    * The price of a usage at a deployment; never guessed low, `null` dollars when unknown. `call`: what it was for and since when (epoch
    * seconds), where that is known: prices may have changed on the way, and providers bill some work beside tokens.
    */
-  price(deployment: Deployment, reported: ReportedUsage, call?: { readonly since: number; readonly request: Request | EmbeddingRequest }): { readonly report: CostReport; readonly warning?: string | undefined; readonly source?: string | undefined }
+  price(
+    deployment: Deployment,
+    reported: ReportedUsage,
+    call?: { readonly since: number; readonly request: Request | EmbeddingRequest },
+  ): { readonly report: CostReport; readonly warning?: string | undefined; readonly source?: string | undefined }
   /** An upper bound for one call, to reserve before it; without looking closely, since every call pays for it. */
   bound(deployment: Deployment, request: Request | EmbeddingRequest): CallBound
   /**

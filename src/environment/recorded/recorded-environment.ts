@@ -67,7 +67,10 @@ export function recordedEnvironment(row: OutcomeRow, options: RecordedOptions = 
     if (!outcome) throw unknownModel(row, model)
     const samples = answerless ? everySample(outcome) : recordedAnswers(outcome)
     for (const [index, sample] of samples.entries()) checkSample(sample, `outcomes.${model}${outcome.samples ? `.samples[${index}]` : ''}`)
-    queue = { samples: order === 'shuffled' ? inOrder(samples, shuffled(samples.length, childRandom(seed, `order\0${row.id}\0${model}`))) : samples, next: 0 }
+    queue = {
+      samples: order === 'shuffled' ? inOrder(samples, shuffled(samples.length, childRandom(seed, `order\0${row.id}\0${model}`))) : samples,
+      next: 0,
+    }
     queues.set(model, queue)
     return queue
   }

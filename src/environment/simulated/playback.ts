@@ -240,7 +240,7 @@ function inPieces(delta: Delta): Delta[] {
   const { text } = delta
   const size = Math.max(PIECE_CHARACTERS, Math.ceil(text.length / MOST_PIECES))
   const pieces: Delta[] = []
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const end = wholeCharacters(text, at + size)
     pieces.push({ ...delta, text: text.slice(at, end) })
     at = end

@@ -118,7 +118,10 @@ describe('simulated world', () => {
       const env = simulatedEnvironment({ models, question: { id: 'q' }, seed })
       const seen: Record<string, string[]> = { a: [], b: [] }
       for (const model of order) {
-        const told = await ask(env, model).then(({ text, usage }) => `${text} ${usage.outputTokens}`, (thrown: Error) => thrown.message)
+        const told = await ask(env, model).then(
+          ({ text, usage }) => `${text} ${usage.outputTokens}`,
+          (thrown: Error) => thrown.message,
+        )
         seen[model]?.push(told)
       }
       return seen
@@ -132,7 +135,10 @@ describe('simulated world', () => {
     expect(together.map(({ text, usage }) => `${text} ${usage.outputTokens}`)).toEqual(inTurn.a)
     const spans = together.map(({ cost }) => cost.seconds)
     expect(env.clock.monotonic()).toBeCloseTo(Math.max(...spans), 12)
-    expect(env.spent().cost.seconds).toBeCloseTo(spans.reduce((sum, seconds) => sum + seconds, 0), 12)
+    expect(env.spent().cost.seconds).toBeCloseTo(
+      spans.reduce((sum, seconds) => sum + seconds, 0),
+      12,
+    )
   })
 
   it('at temperature 0 the same words get the same answer, and others another', async () => {
@@ -222,7 +228,12 @@ describe('simulated world', () => {
   it('cuts answers off at the limit on output, reasoning first', async () => {
     const model: SimulatedModel = { success: 1, tokens: { median: 100, sigma: 0 }, reasoningTokens: { median: 50, sigma: 0 } }
     const env = world(model)
-    for (const [limit, visible, reasoning, quality] of [[150, 100, 50, 1], [149, 99, 50, 0], [60, 10, 50, 0], [40, 0, 40, 0]] as const) {
+    for (const [limit, visible, reasoning, quality] of [
+      [150, 100, 50, 1],
+      [149, 99, 50, 0],
+      [60, 10, 50, 0],
+      [40, 0, 40, 0],
+    ] as const) {
       const completion = await ask(env, 'm', { maxOutputTokens: limit })
       expect(completion.usage).toMatchObject({ outputTokens: visible, reasoningTokens: reasoning })
       expect([env.qualityOf(completion), completion.answer]).toMatchObject([
@@ -249,7 +260,10 @@ describe('simulated world', () => {
   it('judges the answer in the last message as well as declared', async () => {
     const judge = { sensitivity: 0.9, specificity: 0.7, says: (right: boolean) => (right ? 'good' : 'bad') }
     const env = world({ success: 0, judge })
-    for (const [answer, share] of [[env.truth, 0.9], [env.question.wrong(0), 0.3]] as const) {
+    for (const [answer, share] of [
+      [env.truth, 0.9],
+      [env.question.wrong(0), 0.3],
+    ] as const) {
       let good = 0
       for (let call = 0; call < 800; call++)
         if (

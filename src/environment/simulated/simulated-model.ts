@@ -84,7 +84,10 @@ export function checkModel(model: SimulatedModel, path: string): void {
     'a whole number above 0',
   )
   check(isAmount(wrong?.exponent ?? 0), wrong?.exponent, `${path}.wrong.exponent`, '0 or more')
-  for (const [name, law] of [['tokens', tokens], ['reasoningTokens', reasoningTokens]] as const) {
+  for (const [name, law] of [
+    ['tokens', tokens],
+    ['reasoningTokens', reasoningTokens],
+  ] as const) {
     check(isAbove(law?.median ?? 1), law?.median, `${path}.${name}.median`, 'above 0')
     check(isAmount(law?.sigma ?? 0), law?.sigma, `${path}.${name}.sigma`, '0 or more')
   }

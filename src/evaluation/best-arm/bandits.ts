@@ -52,7 +52,14 @@ function over(id: string, board: Board, pick: () => number): Search {
     forget: (cell) => void board.forget(cell),
     leader(): Leader {
       const means = board.means()
-      return { method: Math.max(0, board.best((method) => means[method] ?? NaN)), means, probability: null }
+      return {
+        method: Math.max(
+          0,
+          board.best((method) => means[method] ?? NaN),
+        ),
+        means,
+        probability: null,
+      }
     },
   }
 }

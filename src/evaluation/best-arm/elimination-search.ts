@@ -20,7 +20,11 @@ export function eliminationSearch(size: SearchSize, { confidence = 0.95, indiffe
   const elimination = new Elimination(methods, items, 1 - confidence, indifference)
   let alive = Array.from({ length: methods }, (_, method) => method)
   let fresh = 0
-  const lead = () => Math.max(0, board.best((method) => board.mean(method)))
+  const lead = () =>
+    Math.max(
+      0,
+      board.best((method) => board.mean(method)),
+    )
   const drop = () => {
     fresh = 0
     const leader = lead()
@@ -51,7 +55,10 @@ export function eliminationSearch(size: SearchSize, { confidence = 0.95, indiffe
     forget: (cell) => board.forget(cell),
     leader() {
       const means = board.means()
-      const method = Math.max(0, board.best((other) => (alive.includes(other) ? (means[other] ?? NaN) : NaN)))
+      const method = Math.max(
+        0,
+        board.best((other) => (alive.includes(other) ? (means[other] ?? NaN) : NaN)),
+      )
       return { method, means, probability: null }
     },
   }

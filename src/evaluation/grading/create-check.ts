@@ -30,7 +30,9 @@ export async function createCheck(declared: DeclaredCheck, path: string, depth =
     weight,
     // The other way round a check passes with the scores that would not have done.
     threshold: negated ? Math.max(0, 1 - least) : least,
-    fingerprint: createHash('sha256').update(canonical({ version: GRADING_VERSION, negated, kind, ...fingerprint })).digest('hex'),
+    fingerprint: createHash('sha256')
+      .update(canonical({ version: GRADING_VERSION, negated, kind, ...fingerprint }))
+      .digest('hex'),
     grade: async (answer, context) => gradeOf(await grade(answer, context), least, negated),
   }
 }

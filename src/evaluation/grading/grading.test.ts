@@ -159,7 +159,7 @@ describe('sets, weights and thresholds', () => {
     })
     expect(reason).toContain('zz')
     expect((await gradeItem(await item([{ ...yes, weight: 3 }, no], 0.75), 'a', context)).passed).toBe(true)
-    expect((await gradeItem(await item([yes, { ...no, weight: 0 }]), 'a', context))).toMatchObject({ score: 1, passed: true })
+    expect(await gradeItem(await item([yes, { ...no, weight: 0 }]), 'a', context)).toMatchObject({ score: 1, passed: true })
     await expect(gradeItem(await item([]), 'a', context)).rejects.toThrow('has no checks')
   })
 

@@ -3,7 +3,13 @@ export const LONGEST_COMPARED = 1_000_000
 
 /** Words of a text: runs of letters and digits of any script, in lower case. O(length), of the first 1,000,000 characters. */
 export function wordsOf(text: string): readonly string[] {
-  return text.slice(0, LONGEST_COMPARED).normalize('NFKC').toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? []
+  return (
+    text
+      .slice(0, LONGEST_COMPARED)
+      .normalize('NFKC')
+      .toLowerCase()
+      .match(/[\p{L}\p{M}\p{N}]+/gu) ?? []
+  )
 }
 
 /** How often each n-gram of the words comes. O(words · n). */

@@ -50,7 +50,10 @@ describe.skipIf(node?.containment.networkCut !== true)('programs of answers, whe
   })
 
   it('print what is expected, in a share of the cases', async () => {
-    const value = [{ input: '2 3\n', output: '5' }, { input: '1 1', output: '3\n' }]
+    const value = [
+      { input: '2 3\n', output: '5' },
+      { input: '1 1', output: '3\n' },
+    ]
     const program = 'const [a, b] = require("fs").readFileSync(0, "utf8").trim().split(" ").map(Number); console.log(a + b)'
     expect(await grade({ type: 'code', value, config: { language: 'javascript' } }, program)).toMatchObject({ score: 0.5, passed: false })
   })

@@ -29,7 +29,15 @@ function school(random: Random, models: number, items: number) {
   const rows = ability.map((theta) =>
     slope.map((a, item) => (random.next() < 1 / (1 + Math.exp(-(a * theta + (ease[item] ?? 0)))) ? 1 : 0)),
   )
-  return { slope, ease, ability, matrix: itemMatrix(rows, Array.from({ length: items }, (_, item) => (item < items / 2 ? 0 : 1))) }
+  return {
+    slope,
+    ease,
+    ability,
+    matrix: itemMatrix(
+      rows,
+      Array.from({ length: items }, (_, item) => (item < items / 2 ? 0 : 1)),
+    ),
+  }
 }
 
 const correlation = (left: ArrayLike<number>, right: ArrayLike<number>): number => {
@@ -57,7 +65,13 @@ describe('item response', () => {
   it('estimates an unseen model better from items that tell much than by the plain mean of random ones', () => {
     const [own, plain]: [number[], number[]] = [[], []]
     for (let left = 1; left < 40; left += 4) {
-      const trained = fitItems(modelsOf(matrix, [...Array(40).keys()].filter((model) => model !== left)), { rounds: 3 })
+      const trained = fitItems(
+        modelsOf(
+          matrix,
+          [...Array(40).keys()].filter((model) => model !== left),
+        ),
+        { rounds: 3 },
+      )
       const truth = meanOf(matrix, left)
       const scores = (items: readonly number[]) => items.map((item) => ({ item, score: matrix.scores[left * 400 + item] ?? NaN }))
       own.push(Math.abs(estimateMean(trained, scores(anchorItems(trained, 25))).value - truth))
@@ -108,11 +122,20 @@ describe('anchor points', () => {
     const rows = [0, 1, 2].map((model) => [...Array(6).fill(1), ...Array(3).fill(0), model === 0 ? 1 : 0])
     const anchors = clusterAnchors(itemMatrix(rows), 3, childRandom(1, 'clusters'))
     expect([...anchors.weights].sort()).toEqual([0.1, 0.3, 0.6])
-    expect(weightedMean(anchors, anchors.items.map((item) => ({ item, score: rows[0]?.[item] ?? NaN })))).toBeCloseTo(0.7, 12)
+    expect(
+      weightedMean(
+        anchors,
+        anchors.items.map((item) => ({ item, score: rows[0]?.[item] ?? NaN })),
+      ),
+    ).toBeCloseTo(0.7, 12)
   })
 
   it('stratified items have every category by its share', () => {
-    const chosen = stratifiedItems(Array.from({ length: 100 }, (_, item) => (item < 80 ? 0 : 1)), 20, childRandom(2, 'strata'))
+    const chosen = stratifiedItems(
+      Array.from({ length: 100 }, (_, item) => (item < 80 ? 0 : 1)),
+      20,
+      childRandom(2, 'strata'),
+    )
     expect(chosen.filter((item) => item < 80)).toHaveLength(16)
   })
 })
@@ -120,7 +143,10 @@ describe('anchor points', () => {
 describe('competence and difficulty', () => {
   it('follows the formulas of 104 for a first round', () => {
     const state = new CompetenceAlignment(2)
-    state.observe([{ item: 0, passed: 1 }, { item: 1, passed: 0.5 }])
+    state.observe([
+      { item: 0, passed: 1 },
+      { item: 1, passed: 0.5 },
+    ])
     // p̂ = σ(0) = 0.5: d₀ ← 0.5 - 1, d₁ ← 0.5 - 0.5; R ← 0 - (-0.5)/2.
     expect([state.difficulty(0), state.difficulty(1), state.ability]).toEqual([-0.5, 0, 0.25])
     expect(() => state.observe([{ item: 2, passed: 1 }])).toThrow(RangeError)
@@ -195,13 +221,22 @@ describe('tiers', () => {
     Float64Array.from({ length: 400 }, (__, item) => ((item * 7919) % 400 < 40 * (9 - model) ? 1 : 0)),
   )
   const order = Array.from({ length: 400 }, (_, item) => (item * 163) % 400)
-  const tiers = [{ items: 40, place: 5 }, { items: 160, place: 3 }, { items: 400, place: 1 }]
+  const tiers = [
+    { items: 40, place: 5 },
+    { items: 160, place: 3 },
+    { items: 400, place: 1 },
+  ]
 
   it('spend little on a weak model and all on a strong one, and place both', () => {
     const weak = placeByTiers(known, () => 0, order, tiers)
     expect(weak).toEqual({ rank: 10, items: 40, mean: 0 })
     const strong = placeByTiers(known, () => 1, order, tiers)
     expect(strong).toEqual({ rank: 1, items: 400, mean: 1 })
-    expect(() => placeByTiers(known, () => 1, order, [{ items: 40, place: 5 }, { items: 30, place: 1 }])).toThrow('tier 1')
+    expect(() =>
+      placeByTiers(known, () => 1, order, [
+        { items: 40, place: 5 },
+        { items: 30, place: 1 },
+      ]),
+    ).toThrow('tier 1')
   })
 })

@@ -7,7 +7,18 @@ type TableRequest = OutcomeRow['request']
 export const notStored: TableRequest = { messages: [{ role: 'user', content: '' }], contentStored: false }
 
 /** Fields of a request body that are about the call, not about what is asked. */
-const aboutTheCall = new Set(['model', 'stream', 'stream_options', 'user', 'metadata', 'store', 'service_tier', 'api_key', 'api_base', 'litellm_params'])
+const aboutTheCall = new Set([
+  'model',
+  'stream',
+  'stream_options',
+  'user',
+  'metadata',
+  'store',
+  'service_tier',
+  'api_key',
+  'api_base',
+  'litellm_params',
+])
 
 /**
  * The request that a log holds, in the table's form: a chat-completions body as it is (less what is about the call); else what can be read of it as plain
@@ -21,12 +32,15 @@ export function askedRequest(value: unknown): TableRequest | undefined {
   const messages = value['messages']
   if (Array.isArray(messages) && messages.length > 0 && messages.every(isMessage)) {
     const request: TableRequest = { messages }
-    for (const [field, told] of Object.entries(value)) if (field !== 'messages' && !aboutTheCall.has(field) && told !== null) request[field] = told
+    for (const [field, told] of Object.entries(value))
+      if (field !== 'messages' && !aboutTheCall.has(field) && told !== null) request[field] = told
     if (decodes(request)) return request
     if (decodes({ messages })) return { messages }
   }
   const system = textOf(value['system'] ?? value['instructions'] ?? fieldOf(value, 'systemInstruction.parts'))
-  const asked = askedRequest(messages ?? value['prompt'] ?? value['input'] ?? value['contents'] ?? value['query'] ?? value['question'] ?? value['content'])
+  const asked = askedRequest(
+    messages ?? value['prompt'] ?? value['input'] ?? value['contents'] ?? value['query'] ?? value['question'] ?? value['content'],
+  )
   if (asked === undefined || system === '') return asked
   return { ...asked, messages: [{ role: 'system', content: system }, ...asked.messages] }
 }
@@ -43,8 +57,19 @@ export function answerText(value: unknown): string | undefined {
   if (isRecord(choice)) return answerText(choice['message'] ?? choice['text'])
   const candidate = Array.isArray(value['candidates']) ? (value['candidates'][0] as unknown) : undefined
   if (isRecord(candidate)) return answerText(fieldOf(candidate, 'content.parts'))
-  if (Array.isArray(value['output'])) return textOf(value['output'].flatMap((item: unknown) => (isRecord(item) && item['type'] === 'message' ? [item['content']] : []))) || undefined
-  const inner = value['content'] ?? value['output_text'] ?? value['text'] ?? value['completion'] ?? value['output'] ?? value['message'] ?? value['response']
+  if (Array.isArray(value['output']))
+    return (
+      textOf(value['output'].flatMap((item: unknown) => (isRecord(item) && item['type'] === 'message' ? [item['content']] : []))) ||
+      undefined
+    )
+  const inner =
+    value['content'] ??
+    value['output_text'] ??
+    value['text'] ??
+    value['completion'] ??
+    value['output'] ??
+    value['message'] ??
+    value['response']
   return inner === undefined || inner === null ? undefined : answerText(inner)
 }
 
@@ -75,7 +100,11 @@ function plainRole(role: unknown): string {
 /** All text within a content of any shape, a line each. */
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value
-  if (Array.isArray(value)) return value.map(textOf).filter((text) => text !== '').join('\n')
+  if (Array.isArray(value))
+    return value
+      .map(textOf)
+      .filter((text) => text !== '')
+      .join('\n')
   if (!isRecord(value)) return ''
   return textOf(value['text'] ?? value['content'] ?? value['parts'])
 }

@@ -39,7 +39,8 @@ export class CsvSplitter {
       if (to <= from) return
       this.cell += text.slice(from, to)
       this.size += to - from
-      if (this.size > longestRecord) throw new CsvFault(this.begun, `is longer than ${longestRecord / 2 ** 20} MB: is a quotation mark missing?`)
+      if (this.size > longestRecord)
+        throw new CsvFault(this.begun, `is longer than ${longestRecord / 2 ** 20} MB: is a quotation mark missing?`)
     }
     for (let at = 0; at < text.length; at++) {
       const unit = text.charCodeAt(at)

@@ -23,7 +23,8 @@ function write(content: string | Buffer): string {
 const lines = (...records: object[]) => records.map((record) => JSON.stringify(record)).join('\n')
 const csv = (...records: Readonly<Record<string, unknown>>[]) => {
   const names = Object.keys(records[0] ?? {})
-  const cell = (value: unknown) => `"${(typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value)).replaceAll('"', '""')}"`
+  const cell = (value: unknown) =>
+    `"${(typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value)).replaceAll('"', '""')}"`
   return [names.join(','), ...records.map((record) => names.map((name) => cell(record[name])).join(','))].join('\r\n')
 }
 
@@ -59,7 +60,9 @@ const litellm = {
 const litellmRow = {
   id: 'chatcmpl-1',
   request: { messages: asked },
-  outcomes: { 'openai/gpt-4o': { usd: 0.0025, inputTokens: 100, outputTokens: 50, seconds: 4, firstTokenSeconds: 1.5, answer: 'The Rhine.' } },
+  outcomes: {
+    'openai/gpt-4o': { usd: 0.0025, inputTokens: 100, outputTokens: 50, seconds: 4, firstTokenSeconds: 1.5, answer: 'The Rhine.' },
+  },
 }
 
 describe('LiteLLM spend logs', () => {
@@ -75,7 +78,11 @@ describe('LiteLLM spend logs', () => {
 
   it('without stored prompts, and with answers that were not streamed', async () => {
     const { rows } = await read(write(lines({ ...litellm, messages: {}, response: {}, completionStartTime: litellm.endTime })))
-    expect(rows[0]).toEqual({ id: 'chatcmpl-1', request: { messages: [{ role: 'user', content: '' }], contentStored: false }, outcomes: { 'openai/gpt-4o': { usd: 0.0025, inputTokens: 100, outputTokens: 50, seconds: 4 } } })
+    expect(rows[0]).toEqual({
+      id: 'chatcmpl-1',
+      request: { messages: [{ role: 'user', content: '' }], contentStored: false },
+      outcomes: { 'openai/gpt-4o': { usd: 0.0025, inputTokens: 100, outputTokens: 50, seconds: 4 } },
+    })
   })
 })
 
@@ -94,21 +101,55 @@ describe('Langfuse exports', () => {
     calculatedTotalCost: 0.001,
     level: 'DEFAULT',
   }
-  const outcome = { usd: 0.001, inputTokens: 100, cacheReadTokens: 10, outputTokens: 20, seconds: 2, firstTokenSeconds: 0.5, answer: 'The Rhine.' }
+  const outcome = {
+    usd: 0.001,
+    inputTokens: 100,
+    cacheReadTokens: 10,
+    outputTokens: 20,
+    seconds: 2,
+    firstTokenSeconds: 0.5,
+    answer: 'The Rhine.',
+  }
 
   it('observations; only generations that ended well', async () => {
-    const found = await read(write(lines(generation, { ...generation, id: 's', type: 'SPAN', model: null }, { ...generation, id: 'e', level: 'ERROR' })))
-    expect(found).toEqual({ format: 'langfuse', rows: [{ id: 'obs-1', request: { messages: asked }, outcomes: { 'gpt-4o-2024-08-06': outcome } }], faults: [] })
+    const found = await read(
+      write(lines(generation, { ...generation, id: 's', type: 'SPAN', model: null }, { ...generation, id: 'e', level: 'ERROR' })),
+    )
+    expect(found).toEqual({
+      format: 'langfuse',
+      rows: [{ id: 'obs-1', request: { messages: asked }, outcomes: { 'gpt-4o-2024-08-06': outcome } }],
+      faults: [],
+    })
   })
 
   it('a trace with its observations and scores', async () => {
-    const trace = { id: 't1', name: 'chat', observations: [generation, { ...generation, id: 's', type: 'SPAN' }], scores: [{ name: 'helpful', value: 0.5 }, { name: 'right', value: 1, observationId: 'obs-1' }, { name: 'stars', value: 4 }] }
+    const trace = {
+      id: 't1',
+      name: 'chat',
+      observations: [generation, { ...generation, id: 's', type: 'SPAN' }],
+      scores: [
+        { name: 'helpful', value: 0.5 },
+        { name: 'right', value: 1, observationId: 'obs-1' },
+        { name: 'stars', value: 4 },
+      ],
+    }
     const { rows, format } = await read(write(JSON.stringify(trace, null, 1)))
     expect([format, rows[0]?.outcomes]).toEqual(['langfuse', { 'gpt-4o-2024-08-06': { ...outcome, quality: 0.75 } }])
   })
 
   it('a blob-storage export with underscores, as CSV', async () => {
-    const record = { id: 'obs-1', trace_id: 't1', type: 'GENERATION', start_time: '2026-10-01 10:00:00.000000', end_time: '2026-10-01 10:00:02.000000', provided_model_name: 'gpt-4o', input: { messages: asked }, output: 'The Rhine.', usage_details: { input: 90, output: 20 }, total_cost: '0.001' }
+    const record = {
+      id: 'obs-1',
+      trace_id: 't1',
+      type: 'GENERATION',
+      start_time: '2026-10-01 10:00:00.000000',
+      end_time: '2026-10-01 10:00:02.000000',
+      provided_model_name: 'gpt-4o',
+      input: { messages: asked },
+      output: 'The Rhine.',
+      usage_details: { input: 90, output: 20 },
+      total_cost: '0.001',
+    }
     const { rows, faults } = await read(write(csv(record)))
     expect(faults).toEqual([])
     expect(rows[0]?.outcomes).toEqual({ 'gpt-4o': { usd: 0.001, inputTokens: 90, outputTokens: 20, seconds: 2, answer: 'The Rhine.' } })
@@ -129,7 +170,12 @@ describe('Helicone exports', () => {
     completion_tokens: 5,
     costUSD: 0.0001,
     feedback_rating: true,
-    request_body: { model: 'claude-sonnet-4-5', max_tokens: 10, system: 'Be brief.', messages: [{ role: 'user', content: [{ type: 'text', text: 'Which river?' }] }] },
+    request_body: {
+      model: 'claude-sonnet-4-5',
+      max_tokens: 10,
+      system: 'Be brief.',
+      messages: [{ role: 'user', content: [{ type: 'text', text: 'Which river?' }] }],
+    },
     response_body: { role: 'assistant', content: [{ type: 'text', text: 'The Rhine.' }] },
   }
   it.each([
@@ -139,35 +185,115 @@ describe('Helicone exports', () => {
   ])('as %s', async (_what, content) => {
     const { format, rows, faults } = await read(write(content))
     expect([format, faults, rows.length]).toEqual(['helicone', [], 1])
-    expect(rows[0]?.outcomes).toEqual({ 'anthropic/claude-sonnet-4-5': { usd: 0.0001, inputTokens: 10, outputTokens: 5, seconds: 2.5, firstTokenSeconds: 0.3, answer: 'The Rhine.', quality: 1 } })
+    expect(rows[0]?.outcomes).toEqual({
+      'anthropic/claude-sonnet-4-5': {
+        usd: 0.0001,
+        inputTokens: 10,
+        outputTokens: 5,
+        seconds: 2.5,
+        firstTokenSeconds: 0.3,
+        answer: 'The Rhine.',
+        quality: 1,
+      },
+    })
     expect(JSON.stringify(rows[0]?.request)).toContain('Which river?')
   })
 })
 
 describe('OpenRouter', () => {
   it('the CSV of the activity page', async () => {
-    const record = { generation_id: 'gen-1', created_at: '2026-10-01 10:00:00.1', cost_total: '0.0123', cost_cache: '0', tokens_prompt: '100', tokens_completion: '60', tokens_reasoning: '20', tokens_cached: '30', model_permaslug: 'openai/gpt-5-mini-2025-08-07', variant: 'standard', cancelled: 'false', generation_time_ms: '3000', time_to_first_token_ms: '400' }
+    const record = {
+      generation_id: 'gen-1',
+      created_at: '2026-10-01 10:00:00.1',
+      cost_total: '0.0123',
+      cost_cache: '0',
+      tokens_prompt: '100',
+      tokens_completion: '60',
+      tokens_reasoning: '20',
+      tokens_cached: '30',
+      model_permaslug: 'openai/gpt-5-mini-2025-08-07',
+      variant: 'standard',
+      cancelled: 'false',
+      generation_time_ms: '3000',
+      time_to_first_token_ms: '400',
+    }
     expect(await read(write(csv(record, { ...record, generation_id: 'gen-2', cancelled: 'true' })))).toMatchObject({
       format: 'openrouter',
       faults: [],
-      rows: [{ id: 'gen-1', request: { contentStored: false }, outcomes: { 'openai/gpt-5-mini-2025-08-07': { usd: 0.0123, inputTokens: 100, cacheReadTokens: 30, outputTokens: 40, reasoningTokens: 20, seconds: 3, firstTokenSeconds: 0.4 } } }],
+      rows: [
+        {
+          id: 'gen-1',
+          request: { contentStored: false },
+          outcomes: {
+            'openai/gpt-5-mini-2025-08-07': {
+              usd: 0.0123,
+              inputTokens: 100,
+              cacheReadTokens: 30,
+              outputTokens: 40,
+              reasoningTokens: 20,
+              seconds: 3,
+              firstTokenSeconds: 0.4,
+            },
+          },
+        },
+      ],
     })
   })
 
   it('a generation as the API gives it', async () => {
-    const { format, rows } = await read(write(JSON.stringify({ data: { id: 'gen-1', model: 'openai/gpt-5', total_cost: 0.5, native_tokens_prompt: 7, native_tokens_completion: 3, native_tokens_reasoning: 0, generation_time: 1200, latency: 200 } }, null, 2)))
-    expect([format, rows[0]?.outcomes]).toEqual(['openrouter', { 'openai/gpt-5': { usd: 0.5, inputTokens: 7, outputTokens: 3, reasoningTokens: 0, seconds: 1.2, firstTokenSeconds: 0.2 } }])
+    const { format, rows } = await read(
+      write(
+        JSON.stringify(
+          {
+            data: {
+              id: 'gen-1',
+              model: 'openai/gpt-5',
+              total_cost: 0.5,
+              native_tokens_prompt: 7,
+              native_tokens_completion: 3,
+              native_tokens_reasoning: 0,
+              generation_time: 1200,
+              latency: 200,
+            },
+          },
+          null,
+          2,
+        ),
+      ),
+    )
+    expect([format, rows[0]?.outcomes]).toEqual([
+      'openrouter',
+      { 'openai/gpt-5': { usd: 0.5, inputTokens: 7, outputTokens: 3, reasoningTokens: 0, seconds: 1.2, firstTokenSeconds: 0.2 } },
+    ])
   })
 })
 
 describe('OpenAI batches', () => {
-  const body = { id: 'c', model: 'gpt-4o-mini', choices: [{ message: { content: 'The Rhine.' } }], usage: { prompt_tokens: 9, completion_tokens: 6, completion_tokens_details: { reasoning_tokens: 2 } } }
-  const output = lines({ id: 'b1', custom_id: 'one', response: { status_code: 200, body }, error: null }, { id: 'b2', custom_id: 'two', response: null, error: { code: 'expired' } }, { id: 'b3', custom_id: 'three', response: { status_code: 200, body } })
+  const body = {
+    id: 'c',
+    model: 'gpt-4o-mini',
+    choices: [{ message: { content: 'The Rhine.' } }],
+    usage: { prompt_tokens: 9, completion_tokens: 6, completion_tokens_details: { reasoning_tokens: 2 } },
+  }
+  const output = lines(
+    { id: 'b1', custom_id: 'one', response: { status_code: 200, body }, error: null },
+    { id: 'b2', custom_id: 'two', response: null, error: { code: 'expired' } },
+    { id: 'b3', custom_id: 'three', response: { status_code: 200, body } },
+  )
   const input = lines({ custom_id: 'one', method: 'POST', url: '/v1/chat/completions', body: { model: 'gpt-4o-mini', messages: asked } })
 
   it('pairs answers with what was asked', async () => {
     const { format, rows, faults } = await read(write(output), { batchInput: write(input) })
-    expect([format, rows]).toEqual(['openai-batch', [{ id: 'one', request: { messages: asked }, outcomes: { 'gpt-4o-mini': { inputTokens: 9, outputTokens: 4, reasoningTokens: 2, answer: 'The Rhine.' } } }]])
+    expect([format, rows]).toEqual([
+      'openai-batch',
+      [
+        {
+          id: 'one',
+          request: { messages: asked },
+          outcomes: { 'gpt-4o-mini': { inputTokens: 9, outputTokens: 4, reasoningTokens: 2, answer: 'The Rhine.' } },
+        },
+      ],
+    ])
     expect(faults).toEqual([expect.stringMatching(/row 3: custom_id: "three" is not in/)])
   })
 
@@ -180,30 +306,76 @@ describe('OpenAI batches', () => {
 
 describe('pairs of requests and responses', () => {
   it('by whatever usual names', async () => {
-    const response = { id: 'c1', model: 'gpt-4o', choices: [{ message: { content: 'The Rhine.' } }], usage: { prompt_tokens: 9, completion_tokens: 4 } }
-    const { format, rows } = await read(write(lines({ request: { model: 'gpt-4o', messages: asked, temperature: 0 }, response, latency_ms: 1500, cost: 0.1, score: 0.5 }, { request: {}, response: { error: { message: 'no' } } })))
-    expect([format, rows]).toEqual(['openai-pairs', [{ id: 'c1', request: { messages: asked, temperature: 0 }, outcomes: { 'gpt-4o': { usd: 0.1, seconds: 1.5, quality: 0.5, inputTokens: 9, outputTokens: 4, answer: 'The Rhine.' } } }]])
+    const response = {
+      id: 'c1',
+      model: 'gpt-4o',
+      choices: [{ message: { content: 'The Rhine.' } }],
+      usage: { prompt_tokens: 9, completion_tokens: 4 },
+    }
+    const { format, rows } = await read(
+      write(
+        lines(
+          { request: { model: 'gpt-4o', messages: asked, temperature: 0 }, response, latency_ms: 1500, cost: 0.1, score: 0.5 },
+          { request: {}, response: { error: { message: 'no' } } },
+        ),
+      ),
+    )
+    expect([format, rows]).toEqual([
+      'openai-pairs',
+      [
+        {
+          id: 'c1',
+          request: { messages: asked, temperature: 0 },
+          outcomes: { 'gpt-4o': { usd: 0.1, seconds: 1.5, quality: 0.5, inputTokens: 9, outputTokens: 4, answer: 'The Rhine.' } },
+        },
+      ],
+    ])
   })
 })
 
 describe("Bursar's own", () => {
-  const call = { at: '2026-10-01T10:00:00Z', callId: 'call-1', decisionId: 'd1', provider: 'openai', model: 'gpt-5', operation: 'generate', end: 'complete', usd: '0.01', seconds: 2, usage: { inputTokens: 5, cacheReadTokens: 3, outputTokens: 2, reasoningTokens: 1 } }
-  const row = { id: 'call-1', outcomes: { 'openai/gpt-5': { usd: 0.01, inputTokens: 8, cacheReadTokens: 3, outputTokens: 2, reasoningTokens: 1, seconds: 2 } } }
+  const call = {
+    at: '2026-10-01T10:00:00Z',
+    callId: 'call-1',
+    decisionId: 'd1',
+    provider: 'openai',
+    model: 'gpt-5',
+    operation: 'generate',
+    end: 'complete',
+    usd: '0.01',
+    seconds: 2,
+    usage: { inputTokens: 5, cacheReadTokens: 3, outputTokens: 2, reasoningTokens: 1 },
+  }
+  const row = {
+    id: 'call-1',
+    outcomes: { 'openai/gpt-5': { usd: 0.01, inputTokens: 8, cacheReadTokens: 3, outputTokens: 2, reasoningTokens: 1, seconds: 2 } },
+  }
   it('calls, as JSON Lines and CSV with dotted columns', async () => {
-    expect(await read(write(lines(call, { ...call, callId: 'x', end: 'failed' })))).toMatchObject({ format: 'bursar-calls', rows: [row], faults: [] })
+    expect(await read(write(lines(call, { ...call, callId: 'x', end: 'failed' })))).toMatchObject({
+      format: 'bursar-calls',
+      rows: [row],
+      faults: [],
+    })
     const { usage, ...rest } = call
     const flat = { ...rest, ...Object.fromEntries(Object.entries(usage).map(([name, value]) => [`usage.${name}`, value])) }
     expect(await read(write(csv(flat)))).toMatchObject({ format: 'bursar-calls', rows: [row], faults: [] })
   })
 
   it('an outcome table', async () => {
-    expect(await read(write(lines({ id: '1', request: { messages: asked }, outcomes: {} })))).toMatchObject({ format: 'outcome-table', rows: [{ id: '1' }] })
+    expect(await read(write(lines({ id: '1', request: { messages: asked }, outcomes: {} })))).toMatchObject({
+      format: 'outcome-table',
+      rows: [{ id: '1' }],
+    })
   })
 })
 
 describe('what is wrong', () => {
   it('is named by row and field, the rest read', async () => {
-    const { rows, faults } = await read(write(`${lines(litellm, { ...litellm, request_id: '2', prompt_tokens: 'many' })}\n{"request_id": \n${lines({ ...litellm, request_id: '4', startTime: 'noon' }, litellm, { ...litellm, request_id: '6' })}`))
+    const { rows, faults } = await read(
+      write(
+        `${lines(litellm, { ...litellm, request_id: '2', prompt_tokens: 'many' })}\n{"request_id": \n${lines({ ...litellm, request_id: '4', startTime: 'noon' }, litellm, { ...litellm, request_id: '6' })}`,
+      ),
+    )
     expect(rows.map(({ id }) => id)).toEqual(['chatcmpl-1', '6'])
     expect(faults.map((fault) => fault.replace(/^.*, (row)/, '$1'))).toEqual([
       'row 2: prompt_tokens: a number of at least 0 was expected, not "many".',
@@ -221,7 +393,10 @@ describe('what is wrong', () => {
   })
 
   it('is told for files that are nothing of the kind', async () => {
-    await expect(openLog(write(lines({ colour: 'red' })))).rejects.toMatchObject({ path: 'log', message: expect.stringContaining('colour') })
+    await expect(openLog(write(lines({ colour: 'red' })))).rejects.toMatchObject({
+      path: 'log',
+      message: expect.stringContaining('colour'),
+    })
     // Nothing but line feeds: looked at in one pass, where trying again from each would take minutes.
     await expect(openLog(write(`x${'\n'.repeat(600_000)}`))).rejects.toMatchObject({ code: 'invalid_configuration' })
     await expect(openLog(write('a,b\n1,2\n'), { format: 'prose' })).rejects.toMatchObject({ path: 'format' })
@@ -241,13 +416,21 @@ describe('splitters', () => {
   it('give the same whatever the pieces', () => {
     const text = 'a,"b ""x"", y\r\n2",\r\n\r\n"",q,"é"\n'
     const array = ' [ {"a": "]\\"}{"}, [1, [2]], "x,y", 3 ] '
-    const expected = [['a', 'b "x", y\r\n2', ''], ['', 'q', 'é']]
+    const expected = [
+      ['a', 'b "x", y\r\n2', ''],
+      ['', 'q', 'é'],
+    ]
     for (let size = 1; size <= text.length; size++) {
       const splitter = new CsvSplitter()
       const records = (text.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? []).flatMap((piece) => splitter.push(piece))
       expect([...records, ...splitter.end()].map(({ cells }) => cells)).toEqual(expected)
       const elements = new ArraySplitter()
-      expect((array.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? []).flatMap((piece) => elements.push(piece))).toEqual(['{"a": "]\\"}{"}', '[1, [2]]', '"x,y"', '3'])
+      expect((array.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? []).flatMap((piece) => elements.push(piece))).toEqual([
+        '{"a": "]\\"}{"}',
+        '[1, [2]]',
+        '"x,y"',
+        '3',
+      ])
       elements.end()
     }
   })

@@ -59,7 +59,8 @@ export function amountIn(record: LogRecord, ...paths: string[]): number | undefi
 /** As `amountIn`, a whole number. */
 export function countIn(record: LogRecord, ...paths: string[]): number | undefined {
   const number = amountIn(record, ...paths)
-  if (number !== undefined && !Number.isSafeInteger(number)) throw new FieldFault(paths[0] ?? '', `a whole number was expected, not ${number}`)
+  if (number !== undefined && !Number.isSafeInteger(number))
+    throw new FieldFault(paths[0] ?? '', `a whole number was expected, not ${number}`)
   return number
 }
 
@@ -69,7 +70,8 @@ export function momentIn(record: LogRecord, ...paths: string[]): number | undefi
   if (one === undefined) return undefined
   const [value, path] = one
   if (typeof value === 'number') return value > 1e11 ? value / 1000 : value
-  const at = typeof value === 'string' ? Date.parse(/[zZ]$|[+-]\d\d:?\d\d$/.test(value) ? value : `${value.trim().replace(' ', 'T')}Z`) : NaN
+  const at =
+    typeof value === 'string' ? Date.parse(/[zZ]$|[+-]\d\d:?\d\d$/.test(value) ? value : `${value.trim().replace(' ', 'T')}Z`) : NaN
   if (Number.isNaN(at)) throw new FieldFault(path, `a date was expected, not ${kindOf(value)}`)
   return at / 1000
 }

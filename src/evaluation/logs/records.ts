@@ -22,7 +22,11 @@ const recordsLookedAt = 8
 const lookedAtBytes = 1 << 22
 
 /** Records of a file in batches; memory: a batch, and the longest record. Throws `UnreadableFile`. */
-export async function* recordBatches(file: string, container: Container, onBytes?: (bytes: Uint8Array) => void): AsyncGenerator<readonly NumberedRecord[]> {
+export async function* recordBatches(
+  file: string,
+  container: Container,
+  onBytes?: (bytes: Uint8Array) => void,
+): AsyncGenerator<readonly NumberedRecord[]> {
   if (container === 'jsonl') yield* fromLines(file, onBytes)
   else if (container === 'csv') yield* fromCsv(file, onBytes)
   else yield* fromJson(file, onBytes)
@@ -125,7 +129,8 @@ async function* fromCsv(file: string, onBytes?: (bytes: Uint8Array) => void): As
     const batch: NumberedRecord[] = []
     for (const { cells, line } of records) {
       if (header === undefined) header = cells.map((cell) => cell.trim())
-      else if (cells.length !== header.length) batch.push(faulty(line, `${header.length} columns were expected, and there are ${cells.length}`))
+      else if (cells.length !== header.length)
+        batch.push(faulty(line, `${header.length} columns were expected, and there are ${cells.length}`))
       else batch.push({ number: line, record: Object.fromEntries(header.map((name, at) => [name, cells[at] ?? ''])) })
     }
     return batch
@@ -154,7 +159,10 @@ async function* fromJson(file: string, onBytes?: (bytes: Uint8Array) => void): A
       begun = true
       if (document !== undefined) {
         document += text
-        if (document.length > largestDocument) throw new SyntaxError(`a JSON document of more than ${largestDocument / 2 ** 20} MB can't be read whole; make it an array or JSON Lines`)
+        if (document.length > largestDocument)
+          throw new SyntaxError(
+            `a JSON document of more than ${largestDocument / 2 ** 20} MB can't be read whole; make it an array or JSON Lines`,
+          )
         continue
       }
       const batch = splitter.push(text).map((element) => recordOf(element, ++number))

@@ -47,7 +47,9 @@ export async function openLog(file: string, { format, batchInput, signal = new A
   const found = logFormats.find((one) => (format === undefined ? one.recognises(beginning) : one.id === format))
   if (!found)
     throw new InvalidRequest(
-      `${file} is none of the logs that can be read. Its first record has the fields ${Object.keys(beginning.records[0] ?? {}).slice(0, 12).join(', ')}. Say with --format what it is: ${logFormatNames.join(', ')}.`,
+      `${file} is none of the logs that can be read. Its first record has the fields ${Object.keys(beginning.records[0] ?? {})
+        .slice(0, 12)
+        .join(', ')}. Say with --format what it is: ${logFormatNames.join(', ')}.`,
       { path: 'log' },
     )
   const entries = await found.entries({ batchInput, signal })
@@ -58,9 +60,18 @@ function looksLikeTable(record: LogRecord): boolean {
   return 'outcomes' in record && 'request' in record
 }
 
-async function* rowsOf(file: string, container: Container, entries: EntryReader, { onBytes, onFault, after = 0, seen = new SeenTexts(), onLine }: LogReading = {}): AsyncGenerator<readonly OutcomeRow[]> {
+async function* rowsOf(
+  file: string,
+  container: Container,
+  entries: EntryReader,
+  { onBytes, onFault, after = 0, seen = new SeenTexts(), onLine }: LogReading = {},
+): AsyncGenerator<readonly OutcomeRow[]> {
   const faulty = (number: number, what: string) => {
-    const fault = new BursarError(`Log ${file}, row ${number}: ${what}.`, { code: 'invalid_configuration', status: 500, path: `row ${number}` })
+    const fault = new BursarError(`Log ${file}, row ${number}: ${what}.`, {
+      code: 'invalid_configuration',
+      status: 500,
+      path: `row ${number}`,
+    })
     if (!onFault) throw fault
     onFault(fault)
   }

@@ -56,7 +56,10 @@ describe('the guardrail', () => {
       guardrail.add('all', 'judge', { heldOut: turn % 2 === 0, holdout: 0.5, outcome: turn % 2, unit: 'one conversation' }, turn)
     expect(guardrail.evidence('all')).toMatchObject([{ kind: 'judge', trials: 1, verdict: 'not yet' }])
     guardrail.add('all', 'feedback', { heldOut: true, holdout: 0.5, outcome: 1, unit: 'one conversation' }, 0)
-    expect(guardrail.evidence('all').map(({ kind, trials }) => [kind, trials])).toEqual([['judge', 1], ['feedback', 1]])
+    expect(guardrail.evidence('all').map(({ kind, trials }) => [kind, trials])).toEqual([
+      ['judge', 1],
+      ['feedback', 1],
+    ])
     expect(guardrail.evidence('organisation:acme')).toEqual([])
   })
 

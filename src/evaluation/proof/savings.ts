@@ -145,8 +145,14 @@ export class SavingsEstimator {
     const names = [...scopes.keys()]
     const estimates = [...scopes.values()]
     const heads = estimates.map((estimate) => headline(estimate.qualityEstimates(this.margin)))
-    const proven = holm(heads.map((head) => head?.pOfInferior ?? 1), 1 - this.level)
-    const worse = holm(heads.map((head) => head?.pOfNotWorse ?? 1), 1 - this.level)
+    const proven = holm(
+      heads.map((head) => head?.pOfInferior ?? 1),
+      1 - this.level,
+    )
+    const worse = holm(
+      heads.map((head) => head?.pOfNotWorse ?? 1),
+      1 - this.level,
+    )
     return estimates
       .map((estimate, index) => ({
         name: names[index] ?? '',

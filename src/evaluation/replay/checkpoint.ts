@@ -25,7 +25,11 @@ export function replayFingerprint(file: string, settings: unknown): string {
   const handle = openSync(file, 'r')
   try {
     const read = readSync(handle, head, 0, headBytes, 0)
-    return createHash('sha256').update(head.subarray(0, read)).update(`${statSync(file).size}\n`).update(JSON.stringify(settings)).digest('hex')
+    return createHash('sha256')
+      .update(head.subarray(0, read))
+      .update(`${statSync(file).size}\n`)
+      .update(JSON.stringify(settings))
+      .digest('hex')
   } finally {
     closeSync(handle)
   }
@@ -38,7 +42,7 @@ export function writeCheckpoint(file: string, fingerprint: string, { seen, predi
   const sum = createHash('sha256').update(body).digest()
   const handle = openSync(`${file}.new`, 'w', 0o600)
   try {
-    for (let at = 0; at < body.length; ) at += writeSync(handle, body, at)
+    for (let at = 0; at < body.length;) at += writeSync(handle, body, at)
     writeSync(handle, sum)
     fsyncSync(handle)
   } finally {
@@ -54,7 +58,8 @@ export function writeCheckpoint(file: string, fingerprint: string, { seen, predi
 export function readCheckpoint(file: string, fingerprint: string): Checkpoint | undefined {
   if (!existsSync(file)) return undefined
   const bytes = readFileSync(file)
-  const refused = (why: string) => new InvalidRequest(`The checkpoint ${file} ${why}. Delete it to begin anew, or name another file.`, { path: 'checkpoint' })
+  const refused = (why: string) =>
+    new InvalidRequest(`The checkpoint ${file} ${why}. Delete it to begin anew, or name another file.`, { path: 'checkpoint' })
   if (bytes.subarray(0, magic.length).toString('latin1') !== magic) throw refused('is none of a replay')
   const body = bytes.subarray(0, -32)
   if (!createHash('sha256').update(body).digest().equals(bytes.subarray(-32))) throw refused('is damaged')
@@ -81,5 +86,13 @@ interface Head extends Pick<Checkpoint, 'line' | 'leftOut' | 'bytes' | 'state'> 
 
 /** The checksum vouches for the rest: only we write these. */
 function isHead(value: unknown): value is Head {
-  return typeof value === 'object' && value !== null && 'fingerprint' in value && 'line' in value && 'state' in value && 'seen' in value && 'predictor' in value
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'fingerprint' in value &&
+    'line' in value &&
+    'state' in value &&
+    'seen' in value &&
+    'predictor' in value
+  )
 }

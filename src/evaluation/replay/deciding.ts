@@ -17,7 +17,9 @@ export interface DecidingSettings {
 /** Decides requests by every objective of a replay; one prediction serves all of them. */
 export class Decider {
   private readonly ids: readonly ArmId[]
-  private readonly policies: readonly { readonly choose: (situation: Pick<Situation, 'estimates' | 'features' | 'familiarity'>) => number }[]
+  private readonly policies: readonly {
+    readonly choose: (situation: Pick<Situation, 'estimates' | 'features' | 'familiarity'>) => number
+  }[]
 
   constructor(
     { arms: ids, reference, objectives, seed }: DecidingSettings,

@@ -3,7 +3,15 @@ import { pricesFileOf, readArmPrices, SeenTexts, type Outcome, type OutcomeRow, 
 import { priceUsage } from '../../catalog/index.js'
 import { BursarError, InvalidRequest } from '../../errors/index.js'
 import { noUsage, toDollars } from '../../quantities/index.js'
-import { outcomeObservations, predictorKinds, type ArmId, type Objective, type Observation, type Predictor, type PredictorKind } from '../../routing/index.js'
+import {
+  outcomeObservations,
+  predictorKinds,
+  type ArmId,
+  type Objective,
+  type Observation,
+  type Predictor,
+  type PredictorKind,
+} from '../../routing/index.js'
 import type { Interval } from '../../statistics/index.js'
 import type { Features } from '../../understanding/index.js'
 import { openLog, type Log } from '../logs/registry.js'
@@ -119,9 +127,15 @@ export interface ReplaySummary {
 export async function replayLog(given: string | Log, options: LogReplay): Promise<ReplaySummary> {
   const log = typeof given === 'string' ? await openLog(given, { signal: options.signal }) : given
   const kind = Object.hasOwn(predictorKinds, options.predictor) ? predictorKinds[options.predictor] : undefined
-  if (!kind) throw new InvalidRequest(`There is no predictor "${options.predictor}". There are ${Object.keys(predictorKinds).join(', ')}.`, { path: 'predictor' })
+  if (!kind)
+    throw new InvalidRequest(`There is no predictor "${options.predictor}". There are ${Object.keys(predictorKinds).join(', ')}.`, {
+      path: 'predictor',
+    })
   const { arms, reference, trainFile, predictor: name, objectives, warmUp, limit, seed, checkpoint: kept } = options
-  const fingerprint = kept === undefined ? '' : replayFingerprint(log.file, { arms, reference, trainFile, name, objectives, warmUp, limit, seed, format: log.format })
+  const fingerprint =
+    kept === undefined
+      ? ''
+      : replayFingerprint(log.file, { arms, reference, trainFile, name, objectives, warmUp, limit, seed, format: log.format })
   const begun = kept === undefined ? undefined : readCheckpoint(kept, fingerprint)
   const predicts = Object.keys(objectives).length > 0
   const featuresOf = featureReader()
@@ -137,7 +151,15 @@ export async function replayLog(given: string | Log, options: LogReplay): Promis
     options.onFault?.(fault)
   }
   const keep = () => {
-    if (kept !== undefined) writeCheckpoint(kept, fingerprint, { line, leftOut, bytes, state: replay.state(), seen: seen.bytes(), predictor: predictor?.serialize() })
+    if (kept !== undefined)
+      writeCheckpoint(kept, fingerprint, {
+        line,
+        leftOut,
+        bytes,
+        state: replay.state(),
+        seen: seen.bytes(),
+        predictor: predictor?.serialize(),
+      })
     keptAt = replay.seen
   }
   let next = line
@@ -245,7 +267,12 @@ function addRow(replay: Replay, row: OutcomeRow, featuresOf: FeaturesOf, log: Lo
   replay.add(row, features)
 }
 
-async function predictorFor(kind: PredictorKind, { arms, trainFile, seed, signal }: LogReplay, featuresOf: FeaturesOf, begun: Checkpoint | undefined): Promise<Predictor> {
+async function predictorFor(
+  kind: PredictorKind,
+  { arms, trainFile, seed, signal }: LogReplay,
+  featuresOf: FeaturesOf,
+  begun: Checkpoint | undefined,
+): Promise<Predictor> {
   if (begun?.predictor) return kind.load(begun.predictor, factsOf(arms), {})
   const learned: Observation[] = []
   if (trainFile !== undefined) {
@@ -255,14 +282,18 @@ async function predictorFor(kind: PredictorKind, { arms, trainFile, seed, signal
       signal.throwIfAborted()
       for (const row of batch) {
         const features = featuresOf(row.request)
-        for (const [arm, outcome] of Object.entries(row.outcomes)) learned.push(...outcomeObservations(features, arm, outcome, row.weight, (sample) => priceOf(arm, sample)))
+        for (const [arm, outcome] of Object.entries(row.outcomes))
+          learned.push(...outcomeObservations(features, arm, outcome, row.weight, (sample) => priceOf(arm, sample)))
       }
     }
   }
   return kind.train(learned, factsOf(arms), {}, seed)
 }
 
-function summaryOf({ name, quality, usd, seconds, chosen, unknown }: ReplayedPolicy, { arms, margin, reference }: LogReplay): PolicySummary {
+function summaryOf(
+  { name, quality, usd, seconds, chosen, unknown }: ReplayedPolicy,
+  { arms, margin, reference }: LogReplay,
+): PolicySummary {
   // The reference is as good as itself, however few requests there are.
   const same = chosen.every((count, place) => count === 0 || arms[place] === reference)
   const difference = same ? quality.difference() : quality.qualityDifference()

@@ -80,7 +80,12 @@ export class Paired {
   /** 1 - Σ policy / Σ reference, by linearising the ratio (Cochran 1977, 6.3). `NaN` where the reference took nothing. */
   saved(level = 0.95): Interval {
     const ratio = this.plain.reference === 0 ? NaN : this.plain.policy / this.plain.reference
-    return this.around(1 - ratio, this.spread(1, -ratio) / (this.plain.reference * this.plain.reference), level, 'ratio of paired means, normal')
+    return this.around(
+      1 - ratio,
+      this.spread(1, -ratio) / (this.plain.reference * this.plain.reference),
+      level,
+      'ratio of paired means, normal',
+    )
   }
 
   state(): PairedState {
@@ -116,7 +121,13 @@ export class Paired {
 
   private around(value: number, variance: number, level: number, name: string): Interval {
     const reach = this.n < 2 ? Infinity : normalQuantile((1 + level) / 2) * Math.sqrt(variance)
-    return { value: this.n === 0 ? NaN : value, low: value - reach, high: value + reach, n: this.n, method: `${name}, ${Math.round(level * 100)} %` }
+    return {
+      value: this.n === 0 ? NaN : value,
+      low: value - reach,
+      high: value + reach,
+      n: this.n,
+      method: `${name}, ${Math.round(level * 100)} %`,
+    }
   }
 }
 
@@ -124,7 +135,10 @@ function empty(): Moments {
   return { weight: 0, policy: 0, reference: 0, policySquares: 0, referenceSquares: 0, together: 0 }
 }
 
-function fill(moments: Moments, [weight = 0, policy = 0, reference = 0, policySquares = 0, referenceSquares = 0, together = 0]: readonly number[]): void {
+function fill(
+  moments: Moments,
+  [weight = 0, policy = 0, reference = 0, policySquares = 0, referenceSquares = 0, together = 0]: readonly number[],
+): void {
   Object.assign(moments, { weight, policy, reference, policySquares, referenceSquares, together })
 }
 

@@ -18,11 +18,18 @@ function log(rows: number, seed = 1): object[] {
   const random = childRandom(seed, 'log')
   return Array.from({ length: rows }, (_, index) => {
     const hard = random.next() < 0.4
-    const content = hard ? `Prove that the sum of ${index} odd numbers is a square, step by step, by induction.` : `Which river flows through the city number ${index}?`
+    const content = hard
+      ? `Prove that the sum of ${index} odd numbers is a square, step by step, by induction.`
+      : `Which river flows through the city number ${index}?`
     const right = (rate: number) => (random.next() < rate ? 1 : 0)
     return {
       id: `q${index}`,
-      request: { messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content }] },
+      request: {
+        messages: [
+          { role: 'system', content: 'Be brief.' },
+          { role: 'user', content },
+        ],
+      },
       outcomes: {
         small: { quality: hard ? right(0.1) : right(0.95), usd: 0.0001, seconds: 1 },
         large: { quality: right(0.95), usd: 0.01, seconds: 3 },
@@ -88,18 +95,34 @@ describe('replayLog', () => {
   })
 
   it('leaves out what is wrong, counts what is missing, and prices tokens', async () => {
-    const row = (id: string, outcomes: object) => ({ id, request: { messages: [{ role: 'user', content: [{ type: 'text', text: `question ${id}` }] }] }, outcomes })
+    const row = (id: string, outcomes: object) => ({
+      id,
+      request: { messages: [{ role: 'user', content: [{ type: 'text', text: `question ${id}` }] }] },
+      outcomes,
+    })
     const file = write('odd.jsonl', [
       row('1', { large: { quality: 1, inputTokens: 1_000_000, outputTokens: 0 }, small: { quality: 1, usd: 1 } }),
       'no json',
       row('2', { small: { quality: 1, usd: 1 } }),
       row('3', { large: { quality: 2, usd: 1 } }),
       row('4', { large: { quality: 0, usd: 3 } }),
-      row('5', { large: { quality: 0, usd: 3 }, small: { samples: [{ quality: 1, usd: 1, answer: 'a' }, { quality: 0, usd: 2, answer: 'b' }] } }),
+      row('5', {
+        large: { quality: 0, usd: 3 },
+        small: {
+          samples: [
+            { quality: 1, usd: 1, answer: 'a' },
+            { quality: 0, usd: 2, answer: 'b' },
+          ],
+        },
+      }),
     ])
     writeFileSync(join(folder, 'odd.prices.json'), JSON.stringify({ large: { input: 5, output: 5 } }))
     const faults: string[] = []
-    const { policies, requests, incomplete, leftOut } = await replayLog(file, { ...settings, warmUp: 0, onFault: ({ message }) => void faults.push(message) })
+    const { policies, requests, incomplete, leftOut } = await replayLog(file, {
+      ...settings,
+      warmUp: 0,
+      onFault: ({ message }) => void faults.push(message),
+    })
     expect([requests, incomplete, leftOut]).toEqual([3, 1, 2])
     expect(faults[0]).toMatch(/row 2: is not JSON/)
     expect(faults[1]).toMatch(/row 4: outcomes\.large\.quality/)
@@ -110,12 +133,25 @@ describe('replayLog', () => {
 
   it.each(['knn', 'ridge'])('goes on after a break as if there had been none: %s', async (predictor) => {
     // Rows long enough for several batches of reading.
-    const rows = log(240).map((row) => ({ ...row, padding: undefined, request: { messages: [{ role: 'system', content: 'x'.repeat(3_000) }, ...(row as { request: { messages: object[] } }).request.messages] } }))
+    const rows = log(240).map((row) => ({
+      ...row,
+      padding: undefined,
+      request: {
+        messages: [{ role: 'system', content: 'x'.repeat(3_000) }, ...(row as { request: { messages: object[] } }).request.messages],
+      },
+    }))
     const file = write(`break-${predictor}.jsonl`, [...rows.slice(0, 100), 'wrong', ...rows.slice(100), rows[3] ?? {}])
     const whole = await replayLog(file, { ...settings, predictor })
     const checkpoint = join(folder, `break-${predictor}`)
     const stop = new AbortController()
-    const broken = replayLog(file, { ...settings, predictor, checkpoint, checkpointRows: 1, signal: stop.signal, onProgress: ({ rows: done }) => void (done > 80 && stop.abort(new Error('stopped'))) })
+    const broken = replayLog(file, {
+      ...settings,
+      predictor,
+      checkpoint,
+      checkpointRows: 1,
+      signal: stop.signal,
+      onProgress: ({ rows: done }) => void (done > 80 && stop.abort(new Error('stopped'))),
+    })
     await expect(broken).rejects.toThrow('stopped')
     await expect(replayLog(file, { ...settings, predictor, checkpoint, warmUp: 3 })).rejects.toMatchObject({ path: 'checkpoint' })
     const done: number[] = []
@@ -130,7 +166,11 @@ describe('replayLog', () => {
     // Rows long enough for several batches of reading.
     const rows: (object | string)[] = log(360, 3).map((row) => ({ ...row, padding: 'x'.repeat(3_000) }))
     rows.splice(90, 0, 'no json')
-    rows.splice(200, 0, { id: 'odd', request: { messages: [{ role: 'robot', content: 'x' }] }, outcomes: { large: { quality: 1, usd: 1 } } })
+    rows.splice(200, 0, {
+      id: 'odd',
+      request: { messages: [{ role: 'robot', content: 'x' }] },
+      outcomes: { large: { quality: 1, usd: 1 } },
+    })
     const file = write('threads.jsonl', rows)
     const faults: string[] = []
     const onFault = ({ message }: Error) => void faults.push(message)
@@ -149,7 +189,8 @@ describe('replayLog', () => {
   }, 120_000)
 
   it('proves nothing by a few requests that all went alike', async () => {
-    const alike = (rows: number) => log(rows).map((row) => ({ ...row, outcomes: { small: { quality: 1, usd: 1 }, large: { quality: 1, usd: 2 } } }))
+    const alike = (rows: number) =>
+      log(rows).map((row) => ({ ...row, outcomes: { small: { quality: 1, usd: 1 }, large: { quality: 1, usd: 2 } } }))
     const verdicts = async (rows: number) => {
       const { policies } = await replayLog(write(`alike-${rows}.jsonl`, alike(rows)), { ...settings, objectives: {}, warmUp: 0 })
       return Object.fromEntries(policies.map((policy) => [policy.name, policy]))
@@ -177,10 +218,22 @@ describe('replayLog', () => {
   })
 
   it('predicts nothing where no objective is asked for, and reads no request then', async () => {
-    const rows = [...log(20), { id: 'odd', request: { messages: [{ role: 'robot', content: 'x' }] }, outcomes: { large: { quality: 1, usd: 1 }, small: { quality: 1, usd: 1 } } }]
+    const rows = [
+      ...log(20),
+      {
+        id: 'odd',
+        request: { messages: [{ role: 'robot', content: 'x' }] },
+        outcomes: { large: { quality: 1, usd: 1 }, small: { quality: 1, usd: 1 } },
+      },
+    ]
     const file = write('fixed.jsonl', rows)
     const { policies, predictor, leftOut, requests } = await replayLog(file, { ...settings, objectives: {}, warmUp: 0 })
-    expect([policies.map(({ name }) => name), predictor, leftOut, requests]).toEqual([['always large', 'always small', 'random arm', 'oracle'], null, 0, 21])
+    expect([policies.map(({ name }) => name), predictor, leftOut, requests]).toEqual([
+      ['always large', 'always small', 'random arm', 'oracle'],
+      null,
+      0,
+      21,
+    ])
     const faults: string[] = []
     expect((await replayLog(file, { ...settings, onFault: ({ message }) => void faults.push(message) })).leftOut).toBe(1)
     expect(faults).toEqual([expect.stringMatching(/id "odd": request\.messages\[0\]\.role/)])
@@ -232,7 +285,10 @@ describe('Paired', () => {
       weighed.add(value, at, 7)
     }
     expect(weighed.difference().high).toBeCloseTo(plain.difference().high, 12)
-    expect(plain.difference().high - plain.difference().value).toBeCloseTo((1.959963985 * Math.sqrt([1, 3, 0, 5].reduce((sum, one) => sum + (one - 2.25) ** 2, 0) / 3)) / 2, 6)
+    expect(plain.difference().high - plain.difference().value).toBeCloseTo(
+      (1.959963985 * Math.sqrt([1, 3, 0, 5].reduce((sum, one) => sum + (one - 2.25) ** 2, 0) / 3)) / 2,
+      6,
+    )
     expect(Paired.from(JSON.parse(JSON.stringify(weighed.state())) as ReturnType<Paired['state']>).saved()).toEqual(weighed.saved())
   })
 
@@ -250,7 +306,12 @@ describe('Paired', () => {
     expect(free.saved().value).toBeNaN()
     // Qualities lie in [0, 1], and so do their intervals: here the normal one would reach from −1.47.
     const wide = new Paired()
-    for (const [policy, reference] of [[0, 1], [0, 1], [1, 1]] as const) wide.add(policy, reference)
+    for (const [policy, reference] of [
+      [0, 1],
+      [0, 1],
+      [1, 1],
+    ] as const)
+      wide.add(policy, reference)
     expect(wide.difference().low).toBeLessThan(-1)
     expect(wide.qualityDifference()).toMatchObject({ value: expect.closeTo(-2 / 3, 9), low: -1 })
     expect(wide.policyQuality().low).toBe(0)

@@ -48,7 +48,14 @@ export interface ReplayState {
   readonly counted: number
   readonly incomplete: number
   readonly others: number
-  readonly policies: readonly { readonly name: string; readonly quality: PairedState; readonly usd: PairedState; readonly seconds: PairedState; readonly chosen: readonly number[]; readonly unknown: number }[]
+  readonly policies: readonly {
+    readonly name: string
+    readonly quality: PairedState
+    readonly usd: PairedState
+    readonly seconds: PairedState
+    readonly chosen: readonly number[]
+    readonly unknown: number
+  }[]
 }
 
 /**
@@ -72,7 +79,8 @@ export class Replay {
 
   constructor(private readonly options: ReplayOptions) {
     this.reference = options.arms.indexOf(options.reference)
-    if (this.reference < 0) throw new InvalidRequest(`reference: "${options.reference}" is none of the arms (${options.arms.join(', ')}).`, { path: 'reference' })
+    if (this.reference < 0)
+      throw new InvalidRequest(`reference: "${options.reference}" is none of the arms (${options.arms.join(', ')}).`, { path: 'reference' })
     this.ids = options.arms
     this.decider = options.predictor && new Decider(options, options.predictor)
     const objectives = Object.keys(options.objectives)
@@ -82,7 +90,9 @@ export class Replay {
     this.running = [
       ...options.arms.map((arm, place) => running(`always ${arm}`, this.ids.length, () => place)),
       // Drawn by the row's number, so that a run that goes on after a break draws the same.
-      running('random arm', this.ids.length, () => Math.floor(seededRandom(options.seed ^ Math.imul(this.rows + 1, 0x9e3779b1)).next() * this.ids.length)),
+      running('random arm', this.ids.length, () =>
+        Math.floor(seededRandom(options.seed ^ Math.imul(this.rows + 1, 0x9e3779b1)).next() * this.ids.length),
+      ),
       running('oracle', this.ids.length, (outcomes) => oracle(outcomes) ?? reference),
       ...objectives.map((name, at) => running(name, this.ids.length, () => this.places[at] ?? reference)),
     ]
@@ -128,7 +138,8 @@ export class Replay {
     this.rows += 1
     if (learn && predictor && features)
       for (const [arm, outcome] of Object.entries(row.outcomes))
-        for (const observation of outcomeObservations(features, arm, outcome, row.weight, (sample) => this.options.priceOf(arm, sample))) predictor.update(observation)
+        for (const observation of outcomeObservations(features, arm, outcome, row.weight, (sample) => this.options.priceOf(arm, sample)))
+          predictor.update(observation)
   }
 
   /**
@@ -157,13 +168,21 @@ export class Replay {
       counted: this.counted,
       incomplete: this.without,
       others: this.outcomes.others,
-      policies: this.running.map(({ name, quality, usd, seconds, chosen, unknown }) => ({ name, quality: quality.state(), usd: usd.state(), seconds: seconds.state(), chosen: [...chosen], unknown })),
+      policies: this.running.map(({ name, quality, usd, seconds, chosen, unknown }) => ({
+        name,
+        quality: quality.state(),
+        usd: usd.state(),
+        seconds: seconds.state(),
+        chosen: [...chosen],
+        unknown,
+      })),
     }
   }
 
   /** Goes on from a state of a replay with the same options. Throws `RangeError` for another's. */
   restore(state: ReplayState): void {
-    if (state.policies.length !== this.running.length || this.running.some(({ name }, at) => state.policies[at]?.name !== name)) throw new RangeError('the state is that of another replay')
+    if (state.policies.length !== this.running.length || this.running.some(({ name }, at) => state.policies[at]?.name !== name))
+      throw new RangeError('the state is that of another replay')
     this.rows = state.rows
     this.counted = state.counted
     this.without = state.incomplete

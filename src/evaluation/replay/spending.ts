@@ -78,9 +78,14 @@ interface Priced {
  * What can be known of a log in which one model answered each request: what it did cost, by model, and what other models would have cost for the same
  * tokens. What they would have answered can't be known. One pass; memory grows with models only. Throws as the log's reading, and the signal's reason.
  */
-export async function logSpending(log: Log, { candidates = [], signal, catalog = createCatalog(), onProgress, onFault }: SpendingOptions): Promise<LogSpending> {
+export async function logSpending(
+  log: Log,
+  { candidates = [], signal, catalog = createCatalog(), onProgress, onFault }: SpendingOptions,
+): Promise<LogSpending> {
   const tallies = new Map<string, Tally>()
-  const priced = new Map<string, Priced>(candidates.map((model) => [model, { facts: catalogFacts(catalog, model), usd: 0, actual: 0, requests: 0 }]))
+  const priced = new Map<string, Priced>(
+    candidates.map((model) => [model, { facts: catalogFacts(catalog, model), usd: 0, actual: 0, requests: 0 }]),
+  )
   let [requests, leftOut, withContent, bytes] = [0, 0, 0, 0]
   const reading = {
     onBytes: (chunk: Uint8Array) => void (bytes += chunk.byteLength),
@@ -95,7 +100,8 @@ export async function logSpending(log: Log, { candidates = [], signal, catalog =
       requests += 1
       if (request['contentStored'] !== false) withContent += 1
       for (const [model, outcome] of Object.entries(outcomes)) {
-        if (!priced.has(model) && priced.size < mostCandidates) priced.set(model, { facts: catalogFacts(catalog, model), usd: 0, actual: 0, requests: 0 })
+        if (!priced.has(model) && priced.size < mostCandidates)
+          priced.set(model, { facts: catalogFacts(catalog, model), usd: 0, actual: 0, requests: 0 })
         const usd = count(tallies, model, outcome, priced.get(model)?.facts)
         for (const one of priced.values()) {
           const would = one.facts && catalogUsd(one.facts, outcome)
@@ -110,7 +116,9 @@ export async function logSpending(log: Log, { candidates = [], signal, catalog =
   }
   return {
     models: [...tallies].map(([model, tally]) => loggedModel(model, tally)).sort((a, b) => b.usd - a.usd || a.model.localeCompare(b.model)),
-    candidates: [...priced].map(([model, one]) => candidate(model, one)).sort((a, b) => (a.usd ?? Infinity) - (b.usd ?? Infinity) || a.model.localeCompare(b.model)),
+    candidates: [...priced]
+      .map(([model, one]) => candidate(model, one))
+      .sort((a, b) => (a.usd ?? Infinity) - (b.usd ?? Infinity) || a.model.localeCompare(b.model)),
     requests,
     leftOut,
     withContent,
@@ -135,9 +143,18 @@ export function catalogFacts(catalog: Catalog, name: string): ModelFacts | undef
 }
 
 /** Dollars of an outcome's tokens at the catalog's prices; `undefined` where the tokens aren't told, `null` where the price isn't known. */
-function catalogUsd({ prices }: ModelFacts, { inputTokens, cacheReadTokens = 0, outputTokens, reasoningTokens = 0 }: Outcome): number | null | undefined {
+function catalogUsd(
+  { prices }: ModelFacts,
+  { inputTokens, cacheReadTokens = 0, outputTokens, reasoningTokens = 0 }: Outcome,
+): number | null | undefined {
   if (inputTokens === undefined || outputTokens === undefined) return undefined
-  const usage = { ...noUsage, inputTokens: Math.max(0, inputTokens - cacheReadTokens), cacheReadTokens: Math.min(inputTokens, cacheReadTokens), outputTokens, reasoningTokens }
+  const usage = {
+    ...noUsage,
+    inputTokens: Math.max(0, inputTokens - cacheReadTokens),
+    cacheReadTokens: Math.min(inputTokens, cacheReadTokens),
+    outputTokens,
+    reasoningTokens,
+  }
   const { usd } = priceUsage(prices, usage, { at: 0 }).report
   return usd === null ? null : toDollars(usd)
 }
@@ -145,7 +162,22 @@ function catalogUsd({ prices }: ModelFacts, { inputTokens, cacheReadTokens = 0, 
 /** Counts a call; gives its dollars. */
 function count(tallies: Map<string, Tally>, model: string, outcome: Outcome, facts: ModelFacts | undefined): number | undefined {
   let tally = tallies.get(model)
-  if (!tally) tallies.set(model, (tally = { requests: 0, usd: 0, unpriced: 0, estimated: 0, inputTokens: 0, outputTokens: 0, seconds: 0, timed: 0, quality: 0, scored: 0 }))
+  if (!tally)
+    tallies.set(
+      model,
+      (tally = {
+        requests: 0,
+        usd: 0,
+        unpriced: 0,
+        estimated: 0,
+        inputTokens: 0,
+        outputTokens: 0,
+        seconds: 0,
+        timed: 0,
+        quality: 0,
+        scored: 0,
+      }),
+    )
   const usd = outcome.usd ?? (facts ? (catalogUsd(facts, outcome) ?? undefined) : undefined)
   tally.requests += 1
   if (usd === undefined) tally.unpriced += 1
@@ -164,7 +196,10 @@ function count(tallies: Map<string, Tally>, model: string, outcome: Outcome, fac
   return usd
 }
 
-function loggedModel(model: string, { requests, usd, unpriced, estimated, inputTokens, outputTokens, seconds, timed, quality, scored }: Tally): LoggedModel {
+function loggedModel(
+  model: string,
+  { requests, usd, unpriced, estimated, inputTokens, outputTokens, seconds, timed, quality, scored }: Tally,
+): LoggedModel {
   return {
     ...{ model, requests, usd, unpriced, estimated, inputTokens, outputTokens },
     seconds: timed === 0 ? null : seconds / timed,

@@ -26,7 +26,16 @@ const lineHeight = 15
 const apart = 9
 
 /** Directions to try, the best to read first. */
-const directions: readonly (readonly [number, number])[] = [[1, 0], [-1, 0], [0, -1], [0, 1], [1, -1], [1, 1], [-1, -1], [-1, 1]]
+const directions: readonly (readonly [number, number])[] = [
+  [1, 0],
+  [-1, 0],
+  [0, -1],
+  [0, 1],
+  [1, -1],
+  [1, 1],
+  [-1, -1],
+  [-1, 1],
+]
 
 /**
  * A place for each name beside its point where it covers no other name and no `solid` box (the points), and as few `soft` ones

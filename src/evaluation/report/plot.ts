@@ -272,7 +272,10 @@ function aboutOf({ shape, x, y, series, guide }: ReportPlot): string {
   const kind = { scatter: 'Scatter plot', line: 'Line plot', bars: 'Bar chart' }[shape]
   const points = series.reduce((sum, one) => sum + one.points.length, 0)
   const unsure = series.some((one) => one.points.some((point) => hasInterval(point.y) || hasInterval(point.x)))
-  const names = series.slice(0, 12).map(({ name }) => shown(name)).join(', ')
+  const names = series
+    .slice(0, 12)
+    .map(({ name }) => shown(name))
+    .join(', ')
   return [
     shape === 'bars' ? `${kind} of ${axisTitle(y)}.` : `${kind} of ${axisTitle(y)} against ${axisTitle(x)}.`,
     `${points} points in ${series.length} series: ${names}${series.length > 12 ? ' and others' : ''}.`,

@@ -35,7 +35,11 @@ describe('scaleOf', () => {
   })
 
   it('stays finite however far numbers are apart', () => {
-    for (const [low, high] of [[1e-300, 1e300], [0.02, 1e300], [1e-300, 1e-299]] as const) {
+    for (const [low, high] of [
+      [1e-300, 1e300],
+      [0.02, 1e300],
+      [1e-300, 1e-299],
+    ] as const) {
       const scale = at({ title: '', scale: 'log' }, low, high)
       expect(scale.ticks.length).toBeGreaterThan(0)
       expect(scale.ticks.length).toBeLessThan(20)
@@ -64,7 +68,15 @@ describe('extentOf', () => {
   it('lets no single whisker squeeze the rest, and leaves out what has no place', () => {
     const sure = [1, 2, 3].map((value) => ({ value, low: value - 0.1, high: value + 0.1 }))
     expect(extentOf([...sure, { value: 2, low: -1_000, high: 1_000 }], { title: '' })).toEqual({ low: 0.9, high: 3.1 })
-    expect(extentOf([{ value: 2, low: 1, high: Infinity }, { value: NaN, low: 0, high: 9 }], { title: '' })).toEqual({ low: 1, high: 2 })
+    expect(
+      extentOf(
+        [
+          { value: 2, low: 1, high: Infinity },
+          { value: NaN, low: 0, high: 9 },
+        ],
+        { title: '' },
+      ),
+    ).toEqual({ low: 1, high: 2 })
     expect(extentOf([{ value: 0, low: 0, high: 0 }], { title: '', scale: 'log' })).toBeNull()
     expect(extentOf(sure, { title: '' }, [-7])?.low).toBe(-7)
     expect([placeable(0, { title: '' }), placeable(0, { title: '', scale: 'log' }), placeable(Infinity, { title: '' })]).toEqual([

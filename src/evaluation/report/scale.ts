@@ -54,8 +54,9 @@ export function extentOf(spans: readonly Unsure[], axis: Axis, also: readonly nu
   if (core.length === 0) return null
   const [low, high] = [least(core), most(core)]
   const room = high > low ? mostAdded * (high - low) : Infinity
-  const ends = sizes(spans.flatMap((span) => (placeable(span.value, axis) ? [span.low, span.high] : [])))
-    .filter((end) => end >= low - room && end <= high + room)
+  const ends = sizes(spans.flatMap((span) => (placeable(span.value, axis) ? [span.low, span.high] : []))).filter(
+    (end) => end >= low - room && end <= high + room,
+  )
   const reach = { low: Math.min(low, least(ends)), high: Math.max(high, most(ends)) }
   return axis.scale === 'log' ? { low: 10 ** reach.low, high: 10 ** reach.high } : reach
 }

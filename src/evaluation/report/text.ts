@@ -64,7 +64,10 @@ function barsText(plot: ReportPlot, width: number): string[] {
     const { value, low, high } = spanOf(y)
     return `${valueText(value, plot.y)}${hasInterval(y) ? ` [${numberText(low)}, ${numberText(high)}]` : ''}`
   })
-  const names = Math.min(34, bars.reduce((most, { name }) => Math.max(most, columnsOf(name)), 0))
+  const names = Math.min(
+    34,
+    bars.reduce((most, { name }) => Math.max(most, columnsOf(name)), 0),
+  )
   const numbers = told.reduce((most, text) => Math.max(most, columnsOf(text)), 0)
   const room = Math.min(30, width - names - numbers - 4)
   const lines = bars.map(({ name, y }, index) => {

@@ -83,7 +83,15 @@ describe('the front of cost and quality', () => {
 
   it('the area of efficiency and quality never falls when a success gets shorter', () => {
     const budgets = [5, 10, 20, 40]
-    expect(efficiencyQualityArea([{ used: 7, success: true }, { used: 1, success: false }], budgets)).toBeCloseTo(3 / 8, 12)
+    expect(
+      efficiencyQualityArea(
+        [
+          { used: 7, success: true },
+          { used: 1, success: false },
+        ],
+        budgets,
+      ),
+    ).toBeCloseTo(3 / 8, 12)
     expect(efficiencyQualityArea([], budgets)).toBeNull()
     const random = childRandom(4, 'episodes')
     const episodes = Array.from({ length: 30 }, () => ({ used: Math.ceil(random.next() * 50), success: random.next() < 0.6 }))

@@ -71,7 +71,10 @@ export class RankedGap {
       const drawn = Array.from({ length: draws }, () => pairMeasures(gains, order, drawnWeights(weights, random)))
       for (const key of ['apgr', 'cpt50', 'cpt80'] as const) {
         if (Number.isNaN(value[key])) continue
-        const sorted = drawn.map((one) => one[key]).filter(Number.isFinite).sort((a, b) => a - b)
+        const sorted = drawn
+          .map((one) => one[key])
+          .filter(Number.isFinite)
+          .sort((a, b) => a - b)
         const at = (share: number) => (sorted.length === 0 ? NaN : sortedQuantile(sorted, share))
         const method = draws === 0 ? 'no interval asked for' : `bootstrap over requests, ${sorted.length} of ${draws} draws, 95 %`
         out[key][name] = { value: value[key], low: at(0.025), high: at(0.975), n: gains.length, method }

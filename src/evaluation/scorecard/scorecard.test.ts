@@ -194,7 +194,11 @@ describe('intervals', () => {
   })
 
   it('are not certain where nothing failed, or nothing was right', () => {
-    const all = (quality: 0 | 1) => scored(Array.from({ length: 5 }, () => ({ large: { quality, usd: 2 } })), { arms: ['large'], draws })
+    const all = (quality: 0 | 1) =>
+      scored(
+        Array.from({ length: 5 }, () => ({ large: { quality, usd: 2 } })),
+        { arms: ['large'], draws },
+      )
     expect(at(all(1).of('quality').scores['large'])).toMatchObject({ value: 1, high: 1 })
     expect(at(all(1).of('quality').scores['large']).low).toBeCloseTo(0.4782, 3)
     expect(at(all(0).of('quality').scores['large']).high).toBeCloseTo(0.5218, 3)
@@ -241,7 +245,11 @@ describe('RankedGap', () => {
     expect(apgr['none']?.value).toBeLessThan(0.875)
     // A request of weight 3 counts as three requests do.
     const [weighed, thrice] = [new RankedGap(['score']), new RankedGap(['score'])]
-    for (const [gain, score] of [[0, 3], [1, 2], [1, 1]] as const) {
+    for (const [gain, score] of [
+      [0, 3],
+      [1, 2],
+      [1, 1],
+    ] as const) {
       weighed.add(gain, { score }, gain === 0 ? 3 : 1)
       for (let time = 0; time < (gain === 0 ? 3 : 1); time++) thrice.add(gain, { score })
     }

@@ -88,7 +88,11 @@ export class Scorecard {
     this.requests += 1
     const outcomes = new Map<string, ScoredOutcome>()
     for (const [arm, outcome] of Object.entries(row.outcomes))
-      if (this.tallies.has(arm)) outcomes.set(arm, scoredOutcome(outcome, () => priceOf(arm, outcome)))
+      if (this.tallies.has(arm))
+        outcomes.set(
+          arm,
+          scoredOutcome(outcome, () => priceOf(arm, outcome)),
+        )
       else this.others += 1
     const scored = { outcomes }
     for (const [arm, outcome] of outcomes)

@@ -5,7 +5,10 @@ export class WeightedSums {
   private rows = 0
 
   /** `draws` without the table itself. Memory: 8 bytes × draws × (width + 1). */
-  constructor(private readonly width: number, draws: number) {
+  constructor(
+    private readonly width: number,
+    draws: number,
+  ) {
     this.sums = new Float64Array((draws + 1) * (width + 1))
   }
 

@@ -24,13 +24,19 @@ describe('docs/suites.md', () => {
       expect(notes).toEqual([])
       sizes.push([methods.length, items.length])
     }
-    expect(sizes).toEqual([[8, 3], [1, 2]])
+    expect(sizes).toEqual([
+      [8, 3],
+      [1, 2],
+    ])
   })
 
   it('shows questions that can be read', async () => {
     await writeFile(join(folder, 'questions.jsonl'), blocks('json').join('\n'))
     const { items } = await readSuite(join(folder, 'questions.jsonl'), { methods: ['m'] })
-    expect(items.map(({ id, checks }) => [id, checks.map(({ kind }) => kind)])).toEqual([['sum-1', ['answer']], ['capital-1', ['choice']]])
+    expect(items.map(({ id, checks }) => [id, checks.map(({ kind }) => kind)])).toEqual([
+      ['sum-1', ['answer']],
+      ['capital-1', ['choice']],
+    ])
   })
 
   it('tells of every kind of check in its own words', () => {

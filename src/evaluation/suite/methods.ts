@@ -200,7 +200,9 @@ function methodOf(answerer: Answerer, prompt: Prompt | undefined, prompts: numbe
       return openaiChat.decodeRequest({ ...body, model, messages: dressed(asked.messagesOf(item.variables), item.variables) })
     },
     ...(strategy === undefined ? {} : { strategy }),
-    fingerprint: createHash('sha256').update(canonical({ model, body, strategy, prompt: prompt?.source })).digest('hex'),
+    fingerprint: createHash('sha256')
+      .update(canonical({ model, body, strategy, prompt: prompt?.source }))
+      .digest('hex'),
   }
 }
 

@@ -83,7 +83,10 @@ async function fromFile(where: Sourced, reference: string, label: string | undef
     const read = parseYaml(text, name)
     return [Array.isArray(read.value) ? chatPrompt(read, read.value, inner) : textPrompt(where, text, inner)]
   }
-  const parts = text.split(/^---\s*$/m).map((part) => part.trim()).filter((part) => part !== '')
+  const parts = text
+    .split(/^---\s*$/m)
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
   if (parts.length === 0) throw fault(where, `The file ${reference} holds no prompt.`)
   return parts.map((part, index) => textPrompt(where, part, parts.length === 1 ? (label ?? name) : `${label ?? name} #${index + 1}`))
 }

@@ -125,7 +125,7 @@ export function parseYaml(text: string, file: string): Sourced {
 export function* parseJsonLines(text: string, file: string): Generator<Sourced> {
   const source: Source = { file, rows: true, lineOf: ([row]) => (typeof row === 'number' ? row : undefined) }
   let row = 0
-  for (let from = 0; from < text.length; ) {
+  for (let from = 0; from < text.length;) {
     const end = text.indexOf('\n', from)
     const line = text.slice(from, end < 0 ? text.length : end)
     from = end < 0 ? text.length : end + 1

@@ -330,7 +330,7 @@ describe('what a file gets wrong is told with its place', () => {
     const outside = join(folder, 'outside.txt')
     await writeFile(outside, 'Outside: {{x}}')
     const text = 'providers: a/b\nprompts: [file://../outside.txt]\ntests: [{vars: {x: 1}}]'
-    await expect(yaml(text)).rejects.toThrow('lies outside the suite\'s folder')
+    await expect(yaml(text)).rejects.toThrow("lies outside the suite's folder")
     expect(asked(await yaml(text, { allowOutside: true }))).toEqual(['Outside: 1'])
     await mkdir(join(folder, String(made + 1)))
     await symlink(outside, join(folder, String(made + 1), 'link.txt'))
@@ -371,7 +371,10 @@ describe('parts', () => {
 
   it('CSV is read as RFC 4180 has it', () => {
     const rows = [...parseCsv('\uFEFFa,b\r\n"x\ny","say ""hi"""\r\n\r\nplain,\n', 'f')]
-    expect(rows.map(({ value, at }) => [value, at])).toEqual([[{ a: 'x\ny', b: 'say "hi"' }, [2]], [{ a: 'plain', b: '' }, [5]]])
+    expect(rows.map(({ value, at }) => [value, at])).toEqual([
+      [{ a: 'x\ny', b: 'say "hi"' }, [2]],
+      [{ a: 'plain', b: '' }, [5]],
+    ])
     expect(() => [...parseCsv('a\n"never closed', 'f.csv')]).toThrow('f.csv, row 2: A quotation mark opens')
     expect(listIn('a\\, b, "c"')).toEqual(['a, b', 'c'])
   })

@@ -28,7 +28,10 @@ interface Layered {
 
 const FIELDS = new Set(['id', 'category', 'description', 'vars', 'assert', 'options', 'threshold', 'metadata'])
 const OPTIONS = new Set(['provider', 'rubricPrompt', 'disableVarExpansion', 'prefix', 'suffix'])
-const PASSED_OVER: ReadonlyMap<string, string> = new Map([['metric', 'names of metrics'], ['metrics', 'names of metrics']])
+const PASSED_OVER: ReadonlyMap<string, string> = new Map([
+  ['metric', 'names of metrics'],
+  ['metrics', 'names of metrics'],
+])
 const REFUSED: ReadonlyMap<string, string> = new Map([
   ['providers', 'Every method answers every test, or they could not be compared. Make a suite of its own of these tests.'],
   ['prompts', 'Every method answers every test, or they could not be compared. Make a suite of its own of these tests.'],
@@ -82,7 +85,8 @@ function isList(tests: Sourced | readonly Sourced[] | undefined): tests is reado
 /** The mappings of a list, where a text stands for those of a file. */
 export async function* entriesOf(list: Sourced, reader: Reader): AsyncGenerator<Sourced> {
   if (typeof list.value === 'string') return yield* fileEntries(list, reader)
-  if (!Array.isArray(list.value)) throw fault(list, `\`${String(list.at.at(-1) ?? 'the file')}\` is a list, or the name of a file such as file://tests.csv.`)
+  if (!Array.isArray(list.value))
+    throw fault(list, `\`${String(list.at.at(-1) ?? 'the file')}\` is a list, or the name of a file such as file://tests.csv.`)
   for (const index of list.value.keys()) {
     const entry = within(list, index)
     if (typeof entry.value === 'string') yield* fileEntries(entry, reader)
@@ -93,7 +97,11 @@ export async function* entriesOf(list: Sourced, reader: Reader): AsyncGenerator<
 async function* fileEntries(named: Sourced, reader: Reader): AsyncGenerator<Sourced> {
   const reference = String(named.value)
   const kind = extname(reference).toLowerCase()
-  if (!['.csv', '.jsonl', '.ndjson', '.json', '.yaml', '.yml'].includes(kind)) throw fault(named, `"${reference}" is no file of tests: those end with .csv, .jsonl, .json or .yaml. Programs that make tests aren't run: let them write a file.`)
+  if (!['.csv', '.jsonl', '.ndjson', '.json', '.yaml', '.yml'].includes(kind))
+    throw fault(
+      named,
+      `"${reference}" is no file of tests: those end with .csv, .jsonl, .json or .yaml. Programs that make tests aren't run: let them write a file.`,
+    )
   const { text, name } = await reader.text(reference, named, kind === '.csv' || kind.endsWith('l') ? MOST_BYTES.rows : MOST_BYTES.document)
   if (kind === '.csv') for (const row of parseCsv(text, name)) yield testOfCsv(row)
   else if (kind === '.jsonl' || kind === '.ndjson') yield* parseJsonLines(text, name)
@@ -122,10 +130,16 @@ export function testOfCsv(row: Sourced): Sourced {
     else if (column === '__prefix' || column === '__suffix') options[column.slice(2)] = cell
     else if (column === '__id' || column === '__category') test[column.slice(2)] = cell
     else if (column.startsWith('__metadata:')) metadata[column.slice(11).replace(/\[\]$/, '')] = column.endsWith('[]') ? listIn(cell) : cell
-    else if (column.startsWith('__') && column !== '__metric') throw fault(row, `There is no column "${column}". There are __expected, __expected1 …, __description, __threshold, __prefix, __suffix, __id, __category, __metadata:…, __config:__expected:….`)
+    else if (column.startsWith('__') && column !== '__metric')
+      throw fault(
+        row,
+        `There is no column "${column}". There are __expected, __expected1 …, __description, __threshold, __prefix, __suffix, __id, __category, __metadata:…, __config:__expected:….`,
+      )
     else if (!column.startsWith('__')) vars[column] = cell
   }
-  for (const { place, entry } of asserted) for (const { key, cell } of settings.filter((one) => one.place === 0 || one.place === place)) entry[key] = key === 'threshold' || key === 'weight' ? Number(cell) : cell
+  for (const { place, entry } of asserted)
+    for (const { key, cell } of settings.filter((one) => one.place === 0 || one.place === place))
+      entry[key] = key === 'threshold' || key === 'weight' ? Number(cell) : cell
   return {
     ...row,
     value: {
@@ -144,19 +158,28 @@ async function itemsOf({ test, layers }: Layered, context: TestContext, made: Ma
   const variables: Record<string, unknown> = {}
   for (const layer of all) Object.assign(variables, await variablesOf(within(layer, 'vars'), context.reader))
   const options = Object.assign({}, ...all.map((layer) => within(layer, 'options').value ?? {})) as Readonly<Record<string, unknown>>
-  const nearest = <Value>(read: (layer: Sourced) => Value | undefined): Value | undefined => all.map(read).findLast((value) => value !== undefined)
-  const category = nearest((layer) => textAt(within(layer, 'category'))) ?? nearest((layer) => textAt(within(layer, 'metadata', 'category')))
+  const nearest = <Value>(read: (layer: Sourced) => Value | undefined): Value | undefined =>
+    all.map(read).findLast((value) => value !== undefined)
+  const category =
+    nearest((layer) => textAt(within(layer, 'category'))) ?? nearest((layer) => textAt(within(layer, 'metadata', 'category')))
   const threshold = nearest((layer) => numberAt(within(layer, 'threshold')))
   const id = textAt(within(test, 'id')) ?? textAt(within(test, 'metadata', 'id'))
   const judge = nearest((layer) => modelOf(within(layer, 'options'), 'text')) ?? context.judge
   const embedder = nearest((layer) => modelOf({ ...within(layer, 'options'), value: embeddingOf(layer) }, 'embedding')) ?? context.embedder
   const rubricPrompt = nearest((layer) => textAt(within(layer, 'options', 'rubricPrompt')))
-  for (const place of ['prefix', 'suffix'] as const) if (typeof options[place] === 'string' && options[place] !== '') variables[`_${place}`] = options[place]
-  if (threshold !== undefined && !(threshold >= 0 && threshold <= 1)) throw fault(within(test, 'threshold'), `\`threshold\` of a test is a share in [0, 1], not ${threshold}.`)
+  for (const place of ['prefix', 'suffix'] as const)
+    if (typeof options[place] === 'string' && options[place] !== '') variables[`_${place}`] = options[place]
+  if (threshold !== undefined && !(threshold >= 0 && threshold <= 1))
+    throw fault(within(test, 'threshold'), `\`threshold\` of a test is a share in [0, 1], not ${threshold}.`)
 
   const items: TestItem[] = []
   for (const expanded of options['disableVarExpansion'] === true ? [variables] : combinations(variables, test)) {
-    const filled = Object.fromEntries(Object.entries(expanded).map(([name, value]) => [name, typeof value === 'string' ? renderWhereNamed(value, without(expanded, name)) : value]))
+    const filled = Object.fromEntries(
+      Object.entries(expanded).map(([name, value]) => [
+        name,
+        typeof value === 'string' ? renderWhereNamed(value, without(expanded, name)) : value,
+      ]),
+    )
     const checks: Check[] = []
     for (const layer of all) {
       const list = within(layer, 'assert')
@@ -196,14 +219,19 @@ function checkFields(layer: Sourced, context: TestContext): void {
   const options = within(layer, 'options')
   if (options.value === undefined || options.value === null) return
   for (const name of Object.keys(mappingOf(options, '`options`')))
-    if (!OPTIONS.has(name)) throw fault(within(options, name), `A test has no option \`${name}\`. It may have ${[...OPTIONS].join(', ')}; Bursar grades answers as they come.`)
+    if (!OPTIONS.has(name))
+      throw fault(
+        within(options, name),
+        `A test has no option \`${name}\`. It may have ${[...OPTIONS].join(', ')}; Bursar grades answers as they come.`,
+      )
 }
 
 async function variablesOf(where: Sourced, reader: Reader): Promise<Readonly<Record<string, unknown>>> {
   if (where.value === undefined || where.value === null) return {}
   const read = typeof where.value === 'string' ? { ...where, value: await fileValue(where, reader) } : where
   const variables: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(mappingOf(read, '`vars`'))) variables[name] = typeof value === 'string' && value.startsWith('file://') ? await fileValue(within(read, name), reader) : value
+  for (const [name, value] of Object.entries(mappingOf(read, '`vars`')))
+    variables[name] = typeof value === 'string' && value.startsWith('file://') ? await fileValue(within(read, name), reader) : value
   return variables
 }
 
@@ -211,7 +239,11 @@ async function variablesOf(where: Sourced, reader: Reader): Promise<Readonly<Rec
 function* combinations(variables: Readonly<Record<string, unknown>>, where: Sourced): Generator<Readonly<Record<string, unknown>>> {
   const lists = Object.entries(variables).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]))
   const total = lists.reduce((product, [, list]) => product * list.length, 1)
-  if (total > MOST_COMBINATIONS) throw fault(within(where, 'vars'), `The lists of this test make ${total} combinations; at most ${MOST_COMBINATIONS} are made. Say \`options: {disableVarExpansion: true}\` to keep lists as they are.`)
+  if (total > MOST_COMBINATIONS)
+    throw fault(
+      within(where, 'vars'),
+      `The lists of this test make ${total} combinations; at most ${MOST_COMBINATIONS} are made. Say \`options: {disableVarExpansion: true}\` to keep lists as they are.`,
+    )
   for (let number = 0; number < total; number++) {
     const chosen: Record<string, unknown> = { ...variables }
     let rest = number

@@ -93,7 +93,11 @@ export class GaussianProcess {
 
   /** Of the function, without noise; in the values' units squared. */
   variance(point: Point): number {
-    const crossed = solveLower(this.lower, this.points.length, this.points.map((other) => this.kernel(point, other)))
+    const crossed = solveLower(
+      this.lower,
+      this.points.length,
+      this.points.map((other) => this.kernel(point, other)),
+    )
     let explained = 0
     for (const value of crossed) explained += value * value
     return this.scale * this.scale * Math.max(0, Math.exp(this.parameters.signal) - explained)

@@ -51,7 +51,10 @@ export async function tune(suite: Suite, options: TuneOptions): Promise<Tuned> {
   if (suite.items.length < 6)
     throw new InvalidRequest('Tuning needs 6 items at least: two thirds to tune on, and one to check on.', { path: 'tests' })
   const order = childRandom(seed, 'split')
-  const items = suite.items.map((item) => ({ item, key: order.next() })).sort((a, b) => a.key - b.key).map(({ item }) => item)
+  const items = suite.items
+    .map((item) => ({ item, key: order.next() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ item }) => item)
   const cut = Math.ceil((2 * items.length) / 3)
   const optimiser = aegis({ dimensions: space.dimensions, workers, random: childRandom(seed, 'tuning') })
   const shared = { ...options, search: 'uniform' as const, rule: everything, parallel: Math.max(1, Math.floor(parallel / workers)) }

@@ -68,7 +68,9 @@ export class Administration {
 
   /** By id, else by name; of the revoked ones with a name the latest. Throws `not_found` (404). */
   async key(reference: string): Promise<KeyAccount> {
-    const configured = this.keyring().keysOfConfiguration().find(({ name, id }) => name === reference || id === reference)
+    const configured = this.keyring()
+      .keysOfConfiguration()
+      .find(({ name, id }) => name === reference || id === reference)
     if (configured !== undefined) return configured
     const byId = await this.store.key(reference)
     if (byId !== undefined) return byId

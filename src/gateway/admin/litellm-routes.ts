@@ -47,7 +47,10 @@ export function addLiteLlmRoutes(app: Hono, administration: Administration, part
     const found =
       hash === undefined
         ? undefined
-        : (parts.keyring().keysOfConfiguration().find((key) => key.hash === hash) ?? (await administration.store.keyByHash(hash)))
+        : (parts
+            .keyring()
+            .keysOfConfiguration()
+            .find((key) => key.hash === hash) ?? (await administration.store.keyByHash(hash)))
     if (found !== undefined) return found
     if (hash === undefined) return administration.key(reference)
     throw new BursarError('There is no such key.', { code: 'not_found', status: 404, path })

@@ -73,7 +73,10 @@ function addKeyRoutes(app: Hono, administration: Administration, parts: AdminPar
     const { grace = 0 } = checked(rotateBody, await readObject(c.req.raw))
     return c.json(made(await administration.rotateKey(c.req.param('id'), durationSeconds(grace) ?? 0, actorOf(c))))
   })
-  for (const [action, blocked] of [['block', true], ['unblock', false]] as const)
+  for (const [action, blocked] of [
+    ['block', true],
+    ['unblock', false],
+  ] as const)
     app.post(`/admin/keys/:id/${action}`, async (c) => {
       await requireEmpty(c)
       return c.json(shown(await administration.updateKey(c.req.param('id') ?? '', () => ({ blocked: blocked ? true : null }), actorOf(c))))

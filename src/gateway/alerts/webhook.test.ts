@@ -36,11 +36,13 @@ async function receiver(answer: (res: ServerResponse, number: number) => void) {
   const received: Received[] = []
   const server = createServer((req, res) => {
     const chunks: Buffer[] = []
-    req.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => {
-      const body = Buffer.concat(chunks).toString()
-      received.push({ headers: req.headers, body, url: req.url, payload: JSON.parse(body) as AlertPayload })
-      answer(res, received.length - 1)
-    })
+    req
+      .on('data', (chunk: Buffer) => chunks.push(chunk))
+      .on('end', () => {
+        const body = Buffer.concat(chunks).toString()
+        received.push({ headers: req.headers, body, url: req.url, payload: JSON.parse(body) as AlertPayload })
+        answer(res, received.length - 1)
+      })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   cleanups.push(() => {
@@ -78,7 +80,11 @@ describe('an alert', () => {
     const [one] = received
     expect(one?.url).toBe('/hook?token=s3cret')
     expect(one?.headers['content-type']).toBe('application/json')
-    expect(one?.headers['x-bursar-signature']).toBe(`sha256=${createHmac('sha256', 'hush').update(one?.body ?? '').digest('hex')}`)
+    expect(one?.headers['x-bursar-signature']).toBe(
+      `sha256=${createHmac('sha256', 'hush')
+        .update(one?.body ?? '')
+        .digest('hex')}`,
+    )
     expect(one?.payload).toEqual({
       id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
       type: 'budget.share_reached',

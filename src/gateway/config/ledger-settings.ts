@@ -39,4 +39,3 @@ export function firstSet(names: readonly string[], env: Environment): string | u
   }
   return undefined
 }
-

@@ -59,8 +59,15 @@ export function routingFindings(data: Readonly<Record<string, unknown>>, checkCa
     const { bidders } = routing.policy.auction
     for (const [index, name] of (Array.isArray(bidders) ? (bidders as readonly unknown[]) : []).entries())
       if (typeof name === 'string' && !places.has(name))
-        found.push({ path: ['routing', 'policy', 'auction', 'bidders', index], message: `"${name}" is no arm of \`routing.arms\`${didYouMean(name, [...places.keys()])}` })
-    if (places.has('auction')) found.push({ path: ['routing', 'arms', places.get('auction') ?? 0], message: 'is called "auction", as the arm of `policy.auction` is; give it another `name`' })
+        found.push({
+          path: ['routing', 'policy', 'auction', 'bidders', index],
+          message: `"${name}" is no arm of \`routing.arms\`${didYouMean(name, [...places.keys()])}`,
+        })
+    if (places.has('auction'))
+      found.push({
+        path: ['routing', 'arms', places.get('auction') ?? 0],
+        message: 'is called "auction", as the arm of `policy.auction` is; give it another `name`',
+      })
   }
   if (Array.isArray(routing.instead_of))
     for (const [index, name] of (routing.instead_of as readonly unknown[]).entries()) {

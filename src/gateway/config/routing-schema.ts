@@ -122,15 +122,22 @@ const predictor = z.strictObject({
 
 const encoder = z.union([
   z.enum(['none', 'embedded']),
-  z.strictObject({
-    endpoint: modelName().describe('Embedding model that texts are sent to.'),
-    dimensions: z.int().positive().max(16_384).describe('Length of its vectors; numbers.'),
-  }).meta({ title: 'Endpoint' }),
-  z.strictObject({
-    onnx: z.string().min(1).describe('ONNX file of a sentence encoder, from the folder of this file. Needs the package onnxruntime-node.'),
-    vocabulary: z.string().min(1).describe('Its WordPiece vocabulary, `vocab.txt`.'),
-    dimensions: z.int().positive().max(16_384).describe('Length of its vectors; numbers.'),
-  }).meta({ title: 'ONNX file' }),
+  z
+    .strictObject({
+      endpoint: modelName().describe('Embedding model that texts are sent to.'),
+      dimensions: z.int().positive().max(16_384).describe('Length of its vectors; numbers.'),
+    })
+    .meta({ title: 'Endpoint' }),
+  z
+    .strictObject({
+      onnx: z
+        .string()
+        .min(1)
+        .describe('ONNX file of a sentence encoder, from the folder of this file. Needs the package onnxruntime-node.'),
+      vocabulary: z.string().min(1).describe('Its WordPiece vocabulary, `vocab.txt`.'),
+      dimensions: z.int().positive().max(16_384).describe('Length of its vectors; numbers.'),
+    })
+    .meta({ title: 'ONNX file' }),
 ])
 
 const policy = z
@@ -185,19 +192,33 @@ const policy = z
       .describe('Whether an arm of mode `instant` that is sure enough keeps other modes of the same model out.'),
     auction: z
       .strictObject({
-        bidders: z.array(ownName()).min(2).max(8).describe('Names of `arms` that write plans, judge them, and of which the winner does the work.'),
+        bidders: z
+          .array(ownName())
+          .min(2)
+          .max(8)
+          .describe('Names of `arms` that write plans, judge them, and of which the winner does the work.'),
         plan_tokens: z.int().min(16).max(2000).default(256).describe('Longest plan; tokens.'),
-        times_plans: z.number().min(1).max(10_000).default(20).describe('How many times what the plans cost the work must be expected to cost; multiple of dollars.'),
+        times_plans: z
+          .number()
+          .min(1)
+          .max(10_000)
+          .default(20)
+          .describe('How many times what the plans cost the work must be expected to cost; multiple of dollars.'),
       })
       .meta({ title: 'Auction' })
       .optional()
-      .describe('Long work whose best arm is not known is put up for auction: paid plans decide. With `value_of_information` only. Never held when left out.'),
+      .describe(
+        'Long work whose best arm is not known is put up for auction: paid plans decide. With `value_of_information` only. Never held when left out.',
+      ),
   })
   .refine(
     ({ kind, limits }) => kind !== 'constrained' || (limits !== undefined && (limits.usd ?? limits.seconds ?? limits.joules) !== undefined),
     { error: 'is missing; `constrained` needs `turns` and at least one of `usd`, `seconds` and `joules`', path: ['limits'] },
   )
-  .refine(({ kind, auction }) => auction === undefined || kind === 'value_of_information', { error: 'is only held by `value_of_information`', path: ['auction'] })
+  .refine(({ kind, auction }) => auction === undefined || kind === 'value_of_information', {
+    error: 'is only held by `value_of_information`',
+    path: ['auction'],
+  })
   .meta({ title: 'Policy' })
 
 const exploration = z.strictObject({

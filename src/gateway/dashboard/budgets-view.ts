@@ -55,12 +55,7 @@ function subjectJson(subject: Account | KeyAccount, now: number) {
   return { ...common, kind: 'key', user: subject.user ?? null, status: statusOf(subject, now), expires: momentJson(subject.expiresAt) }
 }
 
-function heldLimitJson(
-  level: BudgetLevel,
-  usage: RuleUsage,
-  owner: Pick<BudgetLevel, 'kind' | 'id'>,
-  { budgets }: Parts,
-) {
+function heldLimitJson(level: BudgetLevel, usage: RuleUsage, owner: Pick<BudgetLevel, 'kind' | 'id'>, { budgets }: Parts) {
   const { rule, counter, used } = usage
   const left = rule.limit > used ? rule.limit - used : 0n
   const held = budgets.heldHere(counter)

@@ -78,8 +78,14 @@ describe('POST /v1/feedback', () => {
     expect(answer.status).toBe(201)
     const body = (await answer.json()) as { id: string }
     expect(body).toEqual({
-      id: expect.stringMatching(/^out_/) as string, object: 'feedback', created: 1_800_000_000, decision_id: 'dec_1', run_id: null,
-      source: 'judge:rubric-2', score: 0.75, comment: 'right, but long',
+      id: expect.stringMatching(/^out_/) as string,
+      object: 'feedback',
+      created: 1_800_000_000,
+      decision_id: 'dec_1',
+      run_id: null,
+      source: 'judge:rubric-2',
+      score: 0.75,
+      comment: 'right, but long',
     })
     expect(await ledger.outcomes({ decisionId: 'dec_1', limit: 10 })).toEqual([
       {
@@ -97,7 +103,10 @@ describe('POST /v1/feedback', () => {
   it('takes the whole range of scores; the source is the user unless it is named', async () => {
     for (const score of [0, 1]) expect((await post({ decision_id: 'dec_1', score })).status).toBe(201)
     const outcomes = await ledger.outcomes({ limit: 10 })
-    expect(outcomes.map(({ score, source }) => [score, source])).toEqual([[1, 'user'], [0, 'user']])
+    expect(outcomes.map(({ score, source }) => [score, source])).toEqual([
+      [1, 'user'],
+      [0, 'user'],
+    ])
   })
 
   it('takes feedback on a run of the caller’s own, not on another’s', async () => {

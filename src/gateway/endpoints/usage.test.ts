@@ -316,7 +316,10 @@ describe('GET /v1/usage/…', () => {
 
   it('tells what a success costs', async () => {
     const { get } = await server('all', async (ledger) => {
-      for (const [run, score] of [['a', 1], ['b', 0]] as const) {
+      for (const [run, score] of [
+        ['a', 1],
+        ['b', 0],
+      ] as const) {
         await ledger.recordCall(call({ run, decisionId: run }))
         await ledger.recordOutcome({ outcomeId: run, at: now - 60, run, key: 'ci', source: 'user', score })
       }
@@ -390,7 +393,14 @@ describe('GET /v1/usage/…', () => {
     })
     const { text, type } = await get('/v1/usage/export/calls?from=1h')
     expect(type).toBe('application/x-ndjson')
-    expect(new Set(text.trimEnd().split('\n').map((line) => (JSON.parse(line) as { callId: string }).callId)).size).toBe(2502)
+    expect(
+      new Set(
+        text
+          .trimEnd()
+          .split('\n')
+          .map((line) => (JSON.parse(line) as { callId: string }).callId),
+      ).size,
+    ).toBe(2502)
     expect((await get('/v1/usage/export/calls?format=csv&key=web')).text.split('\n')).toHaveLength(4)
     expect((await get('/v1/usage/export/everything')).status).toBe(404)
   })

@@ -154,7 +154,15 @@ export function addUsageRoutes(app: Hono, parts: UsageParts): void {
         tokens: spreadJson(spreadOf(sizes.map(({ inputTokens, outputTokens }) => inputTokens + outputTokens))),
         calls: spreadJson(spreadOf(report.rows.map(({ totals }) => totals.calls))),
       },
-      data: profiles.map((profile) => runJson(profile, judgeRun(profile, sizes.filter(({ key }) => key === profile.key)))),
+      data: profiles.map((profile) =>
+        runJson(
+          profile,
+          judgeRun(
+            profile,
+            sizes.filter(({ key }) => key === profile.key),
+          ),
+        ),
+      ),
     })
   })
 

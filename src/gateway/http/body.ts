@@ -8,13 +8,19 @@ export function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer
   const encoding = req.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity')
     return Promise.reject(
-      new InvalidRequest(`The body is encoded as "${encoding}"; send it without content-encoding.`, { code: 'unsupported_media_type', status: 415 }),
+      new InvalidRequest(`The body is encoded as "${encoding}"; send it without content-encoding.`, {
+        code: 'unsupported_media_type',
+        status: 415,
+      }),
     )
   return new Promise((resolve, reject) => {
     let arrived = false
     const left = () => {
       // The close of every request comes here; an error is only made where it says something.
-      if (!arrived) reject(new BursarError('The connection was closed before the request was complete.', { code: 'client_closed_request', status: 499 }))
+      if (!arrived)
+        reject(
+          new BursarError('The connection was closed before the request was complete.', { code: 'client_closed_request', status: 499 }),
+        )
     }
     // Then neither its end nor its close will be told any more.
     if (req.destroyed) return left()
@@ -36,7 +42,11 @@ export function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer
       arrived = true
       resolve(chunks ? Buffer.concat(chunks, size) : (only ?? Buffer.alloc(0)))
     })
-    req.on('error', (cause) => reject(new BursarError('The connection broke while the request was being sent.', { code: 'client_closed_request', status: 499, cause })))
+    req.on('error', (cause) =>
+      reject(
+        new BursarError('The connection broke while the request was being sent.', { code: 'client_closed_request', status: 499, cause }),
+      ),
+    )
     // Also when all of it had arrived, but wasn't read yet: then its end is never told.
     req.on('close', left)
   })
@@ -69,11 +79,19 @@ export async function readWithin(request: Request, maxBytes: number, has: string
  */
 export function requireJson(req: IncomingMessage): void {
   const type = req.headers['content-type']
-  if (type === undefined ? req.headers['sec-fetch-mode'] === undefined : type.startsWith('application/json') || /^application\/[\w.+-]*json\b/i.test(type)) return
-  throw new InvalidRequest(`The content type is ${type === undefined ? 'missing' : `"${type.slice(0, 100)}"`}; this endpoint takes application/json.`, {
-    code: 'unsupported_media_type',
-    status: 415,
-  })
+  if (
+    type === undefined
+      ? req.headers['sec-fetch-mode'] === undefined
+      : type.startsWith('application/json') || /^application\/[\w.+-]*json\b/i.test(type)
+  )
+    return
+  throw new InvalidRequest(
+    `The content type is ${type === undefined ? 'missing' : `"${type.slice(0, 100)}"`}; this endpoint takes application/json.`,
+    {
+      code: 'unsupported_media_type',
+      status: 415,
+    },
+  )
 }
 
 function tooLarge(maxBytes: number): InvalidRequest {

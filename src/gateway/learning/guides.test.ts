@@ -6,7 +6,14 @@ import { scriptedEnvironment } from '../../strategies/planning/fixtures/scripted
 import { Guides, type GuideParts } from './index.js'
 
 const seed = parseStrategy('small')
-const use: LibraryUse = { name: 'l', seeds: [seed], lambda: 1, explore: 0, plan: [], guide: { model: { model: 'guide' }, models: ['small', 'large'], everyFailures: 3, mostCalls: 4 } }
+const use: LibraryUse = {
+  name: 'l',
+  seeds: [seed],
+  lambda: 1,
+  explore: 0,
+  plan: [],
+  guide: { model: { model: 'guide' }, models: ['small', 'large'], everyFailures: 3, mostCalls: 4 },
+}
 
 function failing(): StrategyLibrary {
   const library = new StrategyLibrary()
@@ -20,7 +27,14 @@ function guides(changes: Partial<GuideParts> = {}) {
   const budget = learningBudget(usd(1), { now: () => 0 })
   const proposals = [{ strategy: 'large' }, { strategy: { kind: 'self_consistency', model: 'large', most: 9 } }, { strategy: 'other' }]
   const env = scriptedEnvironment(() => JSON.stringify({ strategies: proposals }))
-  const made = new Guides({ open: () => ({ env, end: () => said.push('ended') }), priceOf: () => usd(0.01), budget: () => budget, note: (text) => said.push(text), onFault: (thrown) => said.push(String(thrown)), ...changes })
+  const made = new Guides({
+    open: () => ({ env, end: () => said.push('ended') }),
+    priceOf: () => usd(0.01),
+    budget: () => budget,
+    note: (text) => said.push(text),
+    onFault: (thrown) => said.push(String(thrown)),
+    ...changes,
+  })
   return { made, said, budget, env }
 }
 

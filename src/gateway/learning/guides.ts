@@ -37,11 +37,23 @@ export class Guides {
     const price = this.parts.priceOf(model, READ, WRITTEN)
     if (price === null || !library.mayGuide(toDollars(price)) || this.parts.budget()?.take(price) !== true) return
     const before = library.spent.guide
-    this.running = this.ask(model, (env) => askGuide(library, cluster, env, { use: guide.model, models: guide.models, everyFailures: guide.everyFailures, expectedUsd: toDollars(price), context: { maxCalls: guide.mostCalls } }))
+    this.running = this.ask(model, (env) =>
+      askGuide(library, cluster, env, {
+        use: guide.model,
+        models: guide.models,
+        everyFailures: guide.everyFailures,
+        expectedUsd: toDollars(price),
+        context: { maxCalls: guide.mostCalls },
+      }),
+    )
       .then(({ added, refused, left }) => {
         const spent = usd(library.spent.guide - before)
         if (spent < price) this.parts.budget()?.giveBack(picoUsd(price - spent))
-        this.parts.note(left === undefined ? `The guide of the library "${name}" proposed ${added.length} new strategies for "${cluster}"; ${refused} were refused.` : `The guide of the library "${name}" was not asked: ${left}.`)
+        this.parts.note(
+          left === undefined
+            ? `The guide of the library "${name}" proposed ${added.length} new strategies for "${cluster}"; ${refused} were refused.`
+            : `The guide of the library "${name}" was not asked: ${left}.`,
+        )
       })
       .catch((thrown: unknown) => {
         if (!this.closing.signal.aborted) this.parts.onFault(thrown)

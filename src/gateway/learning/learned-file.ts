@@ -23,7 +23,10 @@ export function learnedFileOf(stateFile: string): string {
 
 /** A line that says what it is, a line with the SHA-256 of the rest, and the rest as JSON. */
 export function encodeLearned({ tenants, policy }: LearnedState): string {
-  const body = JSON.stringify({ tenants, policy: policy === undefined ? null : { kind: policy.kind, bytes: Buffer.from(policy.bytes).toString('base64') } })
+  const body = JSON.stringify({
+    tenants,
+    policy: policy === undefined ? null : { kind: policy.kind, bytes: Buffer.from(policy.bytes).toString('base64') },
+  })
   return `${MAGIC}${digest(body)}\n${body}`
 }
 
@@ -36,7 +39,10 @@ export function decodeLearned(text: string, name: string): LearnedState {
   const read = form.safeParse(JSON.parse(body))
   if (!read.success) throw refused(name, 'its contents can’t be read')
   const { tenants, policy } = read.data
-  return { tenants, policy: policy === null ? undefined : { kind: policy.kind, bytes: new Uint8Array(Buffer.from(policy.bytes, 'base64')) } }
+  return {
+    tenants,
+    policy: policy === null ? undefined : { kind: policy.kind, bytes: new Uint8Array(Buffer.from(policy.bytes, 'base64')) },
+  }
 }
 
 /** Reads the file; `undefined` where there is none. Throws as `decodeLearned`, and `invalid_configuration` when it can't be read. */
@@ -61,5 +67,10 @@ function digest(body: string): string {
 }
 
 function refused(name: string, why: string, cause?: unknown): BursarError {
-  return new BursarError(`${name} holds nothing learned that this version can use: ${why}. Delete the file to begin anew.`, { code: 'invalid_configuration', status: 500, path: 'routing.predictor.state', cause })
+  return new BursarError(`${name} holds nothing learned that this version can use: ${why}. Delete the file to begin anew.`, {
+    code: 'invalid_configuration',
+    status: 500,
+    path: 'routing.predictor.state',
+    cause,
+  })
 }

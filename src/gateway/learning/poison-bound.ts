@@ -46,7 +46,10 @@ export class PoisonBound {
     let ledger = this.ledgers.get(kind)
     if (ledger === undefined) {
       const each = 1 - (1 - cap) ** (1 / levels.length)
-      this.ledgers.set(kind, (ledger = influenceLedger({ cap: each, priorWeight: priors[taught], windowSeconds: WINDOW_SECONDS, mostEntries: MOST_ENTRIES })))
+      this.ledgers.set(
+        kind,
+        (ledger = influenceLedger({ cap: each, priorWeight: priors[taught], windowSeconds: WINDOW_SECONDS, mostEntries: MOST_ENTRIES })),
+      )
     }
     let granted = weight
     // What a wider level doesn't let past reaches no narrower one; what a narrower refuses was used up all the same, so the bound only gets tighter.

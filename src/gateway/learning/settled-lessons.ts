@@ -1,4 +1,13 @@
-import { answerShape, completionKey, type Answer, type Lesson, type LibraryLesson, type PoolLesson, type ThoughtLesson, type AuctionLesson } from '../../strategies/index.js'
+import {
+  answerShape,
+  completionKey,
+  type Answer,
+  type Lesson,
+  type LibraryLesson,
+  type PoolLesson,
+  type ThoughtLesson,
+  type AuctionLesson,
+} from '../../strategies/index.js'
 
 /** Samples of one question as they are kept until somebody speaks of the answer: without what they answered. */
 export interface SettledPool extends Pick<PoolLesson, 'kind' | 'arm' | 'category'> {

@@ -18,14 +18,20 @@ const voters = 'single(small)'
 
 /** An answer that so many of three samples gave. */
 const pooled = (memory: StrategyMemory, agreeing: number, tenant = 'one'): Promise<Answer> =>
-  finish(buildStrategy(vote, strategyKinds, memory.contextOf(tenant)).run(asking(QUESTION), scriptedEnvironment(({ count }) => (count <= agreeing ? 'The answer is 4.' : 'The answer is 5.5.'))))
+  finish(
+    buildStrategy(vote, strategyKinds, memory.contextOf(tenant)).run(
+      asking(QUESTION),
+      scriptedEnvironment(({ count }) => (count <= agreeing ? 'The answer is 4.' : 'The answer is 5.5.')),
+    ),
+  )
 
 /** Where agreement is not lent by the memory, since the samples' name is of no interest here. */
 const arm = async (memory: StrategyMemory) => {
   const [lesson] = (await pooled(memory, 3)).lessons ?? []
   return lesson?.kind === 'pool' ? lesson.arm : voters
 }
-const probability = async (memory: StrategyMemory, tenant = 'one') => memory.contextOf(tenant).calibration?.probability({ arm: await arm(memory), category: kindOf(memory) }, { top: 3, total: 3 }) ?? null
+const probability = async (memory: StrategyMemory, tenant = 'one') =>
+  memory.contextOf(tenant).calibration?.probability({ arm: await arm(memory), category: kindOf(memory) }, { top: 3, total: 3 }) ?? null
 
 async function tell(memory: StrategyMemory, score: number, times: number, source = 'key:a', answer?: Answer): Promise<void> {
   const lessons = memory.answered('one', answer ?? (await pooled(memory, 3)), source, true)
@@ -50,7 +56,12 @@ describe('what strategies learn from words on their answers', () => {
   it('says of another answer than the one that went out that it was wrong only where that was right', async () => {
     const memory = memoryWith(() => true)
     const answer = await pooled(memory, 3)
-    const elsewhere = await finish(buildStrategy(parseStrategy('small'), strategyKinds, memory.contextOf('one')).run(asking(QUESTION), scriptedEnvironment(() => 'The answer is 5.')))
+    const elsewhere = await finish(
+      buildStrategy(parseStrategy('small'), strategyKinds, memory.contextOf('one')).run(
+        asking(QUESTION),
+        scriptedEnvironment(() => 'The answer is 5.'),
+      ),
+    )
     const other: Answer = { ...answer, completion: elsewhere.completion }
     await tell(memory, 0, 40, 'key:a', other)
     expect(await probability(memory)).toBeNull()
@@ -58,14 +69,17 @@ describe('what strategies learn from words on their answers', () => {
     expect(await probability(memory)).toBeLessThan(0.2)
   })
 
-  it.each([0.1, 0.2, 0.4])('moves by no more than the bound of %d with all that one key says in a day, however much that is', async (cap) => {
-    const memory = memoryWith((source) => source.startsWith('key:good'), cap)
-    await tell(memory, 1, 30, 'key:good')
-    const before = (await probability(memory)) ?? Number.NaN
-    await tell(memory, 0, 2000, 'key:bad')
-    expect(before - ((await probability(memory)) ?? Number.NaN)).toBeLessThanOrEqual(cap)
-    expect(await probability(memory)).toBeLessThan(before)
-  })
+  it.each([0.1, 0.2, 0.4])(
+    'moves by no more than the bound of %d with all that one key says in a day, however much that is',
+    async (cap) => {
+      const memory = memoryWith((source) => source.startsWith('key:good'), cap)
+      await tell(memory, 1, 30, 'key:good')
+      const before = (await probability(memory)) ?? Number.NaN
+      await tell(memory, 0, 2000, 'key:bad')
+      expect(before - ((await probability(memory)) ?? Number.NaN)).toBeLessThanOrEqual(cap)
+      expect(await probability(memory)).toBeLessThan(before)
+    },
+  )
 
   it('is kept and read again, and goes back with the predictor without what sources in quarantine said', async () => {
     const memory = memoryWith(() => true)
@@ -123,17 +137,26 @@ describe('a library that learns', () => {
     await tell(memory, 0, 10, 'key:a', first.answer)
     const second = await run(memory)
     expect(second.model).not.toBe(first.model)
-    expect(second.answer.steps?.[0]).toMatchObject({ name: 'library', note: expect.stringMatching(/^"library" chose among 2 strategies, with probability 1\.00: Asks \w+\./) as string })
+    expect(second.answer.steps?.[0]).toMatchObject({
+      name: 'library',
+      note: expect.stringMatching(/^"library" chose among 2 strategies, with probability 1\.00: Asks \w+\./) as string,
+    })
     expect((await run(memory, 'two')).model).toBe(first.model)
     const again = memoryWith(() => true)
-    for (const [tenant, saved] of JSON.parse(JSON.stringify(memory.state())) as readonly (readonly [string, unknown])[]) again.load(tenant, saved)
+    for (const [tenant, saved] of JSON.parse(JSON.stringify(memory.state())) as readonly (readonly [string, unknown])[])
+      again.load(tenant, saved)
     expect((await run(again)).model).toBe(second.model)
   })
 
   it('takes only what this use of it names, also where others have put more in', async () => {
     const memory = memoryWith(() => true)
     const other = parseStrategy({ kind: 'library', strategies: ['third'], lambda: 1 })
-    await finish(buildStrategy(other, strategyKinds, memory.contextOf('one')).run(asking(QUESTION), scriptedEnvironment(() => '4')))
+    await finish(
+      buildStrategy(other, strategyKinds, memory.contextOf('one')).run(
+        asking(QUESTION),
+        scriptedEnvironment(() => '4'),
+      ),
+    )
     for (let time = 0; time < 30; time++) expect(['small', 'large']).toContain((await run(memory)).model)
   })
 
@@ -172,6 +195,7 @@ describe('a library that learns', () => {
     expect(inverse).toBeGreaterThan(0.6 * runs)
     expect(inverse).toBeLessThan(1.4 * runs)
     const settledOnly = buildStrategy(wide, strategyKinds, memory.contextOf('one', false))
-    for (let time = 0; time < 20; time++) expect((await finish(settledOnly.run(asking(QUESTION), env))).steps?.[0]?.note).not.toContain('in order to learn')
+    for (let time = 0; time < 20; time++)
+      expect((await finish(settledOnly.run(asking(QUESTION), env))).steps?.[0]?.note).not.toContain('in order to learn')
   })
 })

@@ -91,8 +91,11 @@ export class StrategyMemory {
       if (lesson.kind === 'auction') this.changed = true
       if (lesson.kind !== 'library') continue
       const { library, cluster, hash, usd, found } = lesson
-      const granted = weak && found !== undefined ? this.bound.grant(source, 'library', [`${library}\0${hash}`, `${library}\0${hash}\0${cluster}`], 1) : 0
-      this.tenant(tenant).learning.library(library).record({ cluster, hash, usd, ...(granted > 0 ? { quality: found, weak: true, weight: granted } : {}) })
+      const granted =
+        weak && found !== undefined ? this.bound.grant(source, 'library', [`${library}\0${hash}`, `${library}\0${hash}\0${cluster}`], 1) : 0
+      this.tenant(tenant)
+        .learning.library(library)
+        .record({ cluster, hash, usd, ...(granted > 0 ? { quality: found, weak: true, weight: granted } : {}) })
       this.changed = true
     }
     return lessons

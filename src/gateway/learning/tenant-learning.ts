@@ -111,7 +111,14 @@ export class TenantLearning {
         const granted = bound.grant(source, 'thinking', [mode, `${mode}\0${features.category?.name ?? ''}`], weight)
         if (granted <= 0) return
         this.thought = true
-        return this.thinkGate.observe({ features, mode, quality: score, outputTokens, signals, weight: Math.min(MOST_WEIGHT, granted / propensity) })
+        return this.thinkGate.observe({
+          features,
+          mode,
+          quality: score,
+          outputTokens,
+          signals,
+          weight: Math.min(MOST_WEIGHT, granted / propensity),
+        })
       }
       case 'library': {
         const { library, cluster, hash } = lesson
@@ -128,13 +135,22 @@ export class TenantLearning {
    * Of a pool whose answer went out, its rightness is what was said. Of one with another answer it is known only where the one that went out was right: then it was wrong. So a rung that was
    * passed over is believed a little worse than it is, which errs to the side of asking further.
    */
-  #learnPool({ arm, category, rounds, samples, agreeing, selected, shapes }: SettledPool, { score, weight, source }: Word, bound: PoisonBound): void {
+  #learnPool(
+    { arm, category, rounds, samples, agreeing, selected, shapes }: SettledPool,
+    { score, weight, source }: Word,
+    bound: PoisonBound,
+  ): void {
     const cells = category === undefined ? ['', arm] : ['', arm, `${arm}\0${category}`]
     for (const { top, total, given } of rounds) {
       const counts = given ? weight : weight * score
       if (counts <= 0) continue
       const bin = Math.round(agreementScore({ top, total }) * 4)
-      const granted = bound.grant(source, 'calibration', cells.map((cell) => `${cell}\0${bin}`), counts)
+      const granted = bound.grant(
+        source,
+        'calibration',
+        cells.map((cell) => `${cell}\0${bin}`),
+        counts,
+      )
       if (granted > 0) this.calibration.learn({ arm, category }, { top, total }, given ? score : 0, granted)
     }
     for (const { shape, given } of shapes) {

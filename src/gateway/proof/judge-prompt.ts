@@ -60,7 +60,10 @@ export function gradesIn(text: string): readonly [first: number, second: number]
 
 /** What an answer says, as a judge is shown it: its text, and the calls of tools that it makes. */
 export function answerText({ choices }: Pick<Reply, 'choices'>): string {
-  return (choices[0]?.parts ?? []).map(partText).filter((text) => text !== '').join('\n')
+  return (choices[0]?.parts ?? [])
+    .map(partText)
+    .filter((text) => text !== '')
+    .join('\n')
 }
 
 /** A number behind the word, the last such: a judge that thinks aloud says its verdict at the end. */
@@ -115,7 +118,10 @@ function conversation({ messages }: Pick<Request, 'messages'>, tag: string): str
 }
 
 function messageText({ role, parts }: Message): string {
-  return `${role}:\n${parts.map(partText).filter((text) => text !== '').join('\n')}`
+  return `${role}:\n${parts
+    .map(partText)
+    .filter((text) => text !== '')
+    .join('\n')}`
 }
 
 function partText(part: Part): string {

@@ -177,7 +177,10 @@ function foundModels(source: ArmSource): readonly string[] {
     .filter((model): model is { readonly id: string; readonly price: number } => model.price !== null)
     .sort((a, b) => a.price - b.price)
   // Evenly over the prices, both ends included. Where none is known, the first ones: they can still be told apart by what is learned.
-  if (priced.length === 0) return texts(listed).slice(0, MOST_FOUND).map(({ id }) => id)
+  if (priced.length === 0)
+    return texts(listed)
+      .slice(0, MOST_FOUND)
+      .map(({ id }) => id)
   if (priced.length <= MOST_FOUND) return priced.map(({ id }) => id)
   return Array.from(
     { length: MOST_FOUND },

@@ -65,7 +65,6 @@ export function conversationOf(keyId: string, { session }: { readonly session?: 
   return `${keyId}\0${hash('sha256', first.join('\0'), 'base64')}`
 }
 
-
 /** Whether a request goes on with something: the caller says so, or a model has spoken in it before. */
 export function continues({ session }: { readonly session?: string | undefined }, request: Request): boolean {
   return session !== undefined || request.messages.some(({ role }) => role === 'assistant')

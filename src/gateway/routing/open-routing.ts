@@ -76,7 +76,9 @@ async function readKept({ predictor }: RoutingConfig, parts: OpenRoutingParts): 
     return await readLearned(file)
   } catch (thrown) {
     parts.onFault('state', thrown)
-    parts.note(`${file} can't be used: it was put aside as ${await setAside(file).catch(() => 'nothing, since it could not be renamed')}, and strategies and policies begin to learn anew.`)
+    parts.note(
+      `${file} can't be used: it was put aside as ${await setAside(file).catch(() => 'nothing, since it could not be renamed')}, and strategies and policies begin to learn anew.`,
+    )
     return undefined
   }
 }

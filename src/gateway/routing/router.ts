@@ -184,7 +184,12 @@ export class Router {
     }
     let learned: Belief
     try {
-      learned = this.parts.about(tenant, features, arms.map(({ id }) => id), user)
+      learned = this.parts.about(
+        tenant,
+        features,
+        arms.map(({ id }) => id),
+        user,
+      )
     } catch (thrown) {
       return this.faulted('predictor', thrown, common, wishes.objective, features)
     }
@@ -229,7 +234,13 @@ export class Router {
       ...common,
       decision,
       features,
-      strategy: this.strategyFor(decision, reference, arms, tenant, wishes.objective.explore !== false && this.config.exploration.share > 0),
+      strategy: this.strategyFor(
+        decision,
+        reference,
+        arms,
+        tenant,
+        wishes.objective.explore !== false && this.config.exploration.share > 0,
+      ),
       weighed: weighedOf(decision, situation.familiarity, reference.id),
       trial,
       referenceOutputTokens: expected?.outputTokens ?? null,
@@ -356,7 +367,13 @@ export class Router {
   }
 
   /** Falls back to the reference, where that may answer. */
-  private strategyFor({ arm, excluded }: Decision, reference: LiveArm, arms: readonly LiveArm[], tenant: string, explore: boolean): Strategy {
+  private strategyFor(
+    { arm, excluded }: Decision,
+    reference: LiveArm,
+    arms: readonly LiveArm[],
+    tenant: string,
+    explore: boolean,
+  ): Strategy {
     const strategy = arms.find(({ id }) => id === arm.id)?.strategyFor(tenant, explore) ?? arm.strategy
     if (arm.id === reference.id || excluded?.some((one) => one.arm === reference.id)) return strategy
     return fallback([strategy, reference.strategyFor(tenant, explore)])

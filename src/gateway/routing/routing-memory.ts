@@ -102,7 +102,10 @@ export class RoutingMemory implements RouterParts {
       try {
         this.strategies.load(tenant, learned)
       } catch (thrown) {
-        this.fault('state', new Error(`what strategies of the organisation "${tenant}" had learned can't be used: they begin anew`, { cause: thrown }))
+        this.fault(
+          'state',
+          new Error(`what strategies of the organisation "${tenant}" had learned can't be used: they begin anew`, { cause: thrown }),
+        )
       }
     this.keptPolicy = policy
   }
@@ -273,13 +276,19 @@ export class RoutingMemory implements RouterParts {
     if (beliefs === undefined || file === undefined) return this.saving
     if (beliefs.dirty) {
       const state = beliefs.state()
-      this.keep(() => writeStateFile(file, state), () => beliefs.unsaved())
+      this.keep(
+        () => writeStateFile(file, state),
+        () => beliefs.unsaved(),
+      )
     }
     if (strategies.dirty || this.policyChanged) {
       this.policyChanged = false
       const policy = this.policy && { kind: this.policy.kind, bytes: this.policy.memory.serialize() }
       const learned = { tenants: strategies.state(), policy }
-      this.keep(() => writeLearned(learnedFileOf(file), learned), () => strategies.unsaved())
+      this.keep(
+        () => writeLearned(learnedFileOf(file), learned),
+        () => strategies.unsaved(),
+      )
     }
     return this.saving
   }

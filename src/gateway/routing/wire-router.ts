@@ -110,13 +110,25 @@ function policyOf({ policy, exploration, sticky, arms = [] }: RoutingConfig, mem
       auction && built.byId.has(AUCTION_ARM)
         ? {
             arm: AUCTION_ARM,
-            policy: (inner) => auctioned(inner, { arm: AUCTION_ARM, bidders: auction.bidders, planTokens: auction.plan_tokens, timesPlans: auction.times_plans }),
+            policy: (inner) =>
+              auctioned(inner, {
+                arm: AUCTION_ARM,
+                bidders: auction.bidders,
+                planTokens: auction.plan_tokens,
+                timesPlans: auction.times_plans,
+              }),
           }
         : undefined,
   })
 }
 
-function guarded(predictor: Predictor, load: (bytes: Uint8Array) => Predictor, tenant: string, { learning }: RoutingConfig, memory: RoutingMemory): Predictor {
+function guarded(
+  predictor: Predictor,
+  load: (bytes: Uint8Array) => Predictor,
+  tenant: string,
+  { learning }: RoutingConfig,
+  memory: RoutingMemory,
+): Predictor {
   return learningGuard(predictor, {
     load,
     clock: memory.clock,

@@ -8,7 +8,10 @@ let faults: FaultLog
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
   lines = []
-  const at = (level: string) => (message: string, fields: LogFields = {}) => void lines.push({ level, message, fields })
+  const at =
+    (level: string) =>
+    (message: string, fields: LogFields = {}) =>
+      void lines.push({ level, message, fields })
   faults = new FaultLog({ error: at('error'), info: at('info') })
 })
 afterEach(() => {
@@ -28,10 +31,17 @@ describe('faults of the ledger in the log', () => {
     }
     expect(lines.map(({ fields }) => fields['seconds'])).toEqual([undefined, 30, 90, 210, 450])
     expect(lines.reduce((sum, { fields }) => sum + 1 + Number(fields['untold'] ?? 0), 0)).toBeLessThanOrEqual(300)
-    expect(lines[1]?.fields).toEqual({ kind: 'store', seconds: 30, untold: 14, reason: 'ECONNREFUSED: connect ECONNREFUSED 127.0.0.1:5432' })
+    expect(lines[1]?.fields).toEqual({
+      kind: 'store',
+      seconds: 30,
+      untold: 14,
+      reason: 'ECONNREFUSED: connect ECONNREFUSED 127.0.0.1:5432',
+    })
     lines = []
     vi.advanceTimersByTime(60_000)
-    expect(lines).toEqual([{ level: 'info', message: 'the ledger: this fault is over', fields: { kind: 'store', seconds: 598, untold: 74 } }])
+    expect(lines).toEqual([
+      { level: 'info', message: 'the ledger: this fault is over', fields: { kind: 'store', seconds: 598, untold: 74 } },
+    ])
   })
 
   it('have no stack where the cause is outside, and one where the program is wrong', () => {

@@ -200,7 +200,10 @@ describe('the buffered destination', () => {
       )
       const { stderr, code } = done as { stderr: string; code: number }
       expect(code).toBe(3)
-      const numbers = stderr.trim().split('\n').map((line) => (JSON.parse(line) as { n: number }).n)
+      const numbers = stderr
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { n: number }).n)
       expect(numbers).toEqual(Array.from({ length: 500 }, (_, n) => n))
     } finally {
       await rm(folder, { recursive: true })

@@ -157,7 +157,12 @@ describe('metrics', () => {
     const models = samples
       .filter((sample) => sample.name === 'bursar_requests_total')
       .map((sample) => [sample.labels['model'], sample.value])
-    expect(models).toEqual([['a', 1], ['b', 1], ['c', 1], ['other', 1_001]])
+    expect(models).toEqual([
+      ['a', 1],
+      ['b', 1],
+      ['c', 1],
+      ['other', 1_001],
+    ])
   })
 
   it("name a call's model by the provider's own name when the caller's alias, or provider/model, is known", async () => {
@@ -185,7 +190,10 @@ describe('metrics', () => {
           expect(bucket.value).toBe(seconds.filter((one) => one <= bound).length)
         }
         expect(value(samples, 'bursar_request_duration_seconds_count')).toBe(seconds.length)
-        expect(value(samples, 'bursar_request_duration_seconds_sum')).toBeCloseTo(seconds.reduce((sum, one) => sum + one, 0), 6)
+        expect(value(samples, 'bursar_request_duration_seconds_sum')).toBeCloseTo(
+          seconds.reduce((sum, one) => sum + one, 0),
+          6,
+        )
       }),
       { numRuns: 50 },
     )

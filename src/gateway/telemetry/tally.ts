@@ -28,12 +28,22 @@ type LabelRecord<L extends string> = Readonly<Record<L, string>>
 
 /** Registers a counter; returns a function that opens one of its series. Open each once and keep it. */
 export function tallyCounter<L extends string>(registry: Registry, description: Description<L>): (labels: LabelRecord<L>) => CounterSeries {
-  return tally(registry, description, () => ({ value: 0 }), ({ value }: CounterSeries) => value)
+  return tally(
+    registry,
+    description,
+    () => ({ value: 0 }),
+    ({ value }: CounterSeries) => value,
+  )
 }
 
 /** As `tallyCounter`, for dollars. */
 export function tallyMoney<L extends string>(registry: Registry, description: Description<L>): (labels: LabelRecord<L>) => MoneySeries {
-  return tally(registry, description, () => ({ picodollars: 0n }), ({ picodollars }: MoneySeries) => Number(picodollars) / 1e12)
+  return tally(
+    registry,
+    description,
+    () => ({ picodollars: 0n }),
+    ({ picodollars }: MoneySeries) => Number(picodollars) / 1e12,
+  )
 }
 
 /** A counter of series that begin as `begin` makes them and are read when they are scraped. */

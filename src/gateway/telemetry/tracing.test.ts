@@ -32,7 +32,8 @@ beforeEach(async () => {
 })
 afterEach(() => collector.close())
 
-const json = (over: TracingOptions = {}) => createTracing({ endpoint: collector.endpoint, protocol: 'http/json', serviceName: 'test', version: '1', ...over })
+const json = (over: TracingOptions = {}) =>
+  createTracing({ endpoint: collector.endpoint, protocol: 'http/json', serviceName: 'test', version: '1', ...over })
 const spans = () =>
   collector.received.flatMap(({ body }) =>
     (JSON.parse(body.toString()) as OtlpBody).resourceSpans.flatMap((resource) => resource.scopeSpans.flatMap((scope) => scope.spans)),

@@ -121,7 +121,10 @@ function replyOf(parts: readonly Part[], finish: FinishReason = 'stop'): Reply {
 }
 const saying = (text: string, finish: FinishReason = 'stop') => replyOf([{ type: 'text', text }], finish)
 const calling = (...calls: readonly { id: string; name?: string; arguments: string }[]) =>
-  replyOf(calls.map((call) => ({ type: 'tool_call', name: 'weather', ...call })), 'tool_calls')
+  replyOf(
+    calls.map((call) => ({ type: 'tool_call', name: 'weather', ...call })),
+    'tool_calls',
+  )
 
 const cost = { usd: picoUsd(1), details: {} }
 
@@ -308,7 +311,10 @@ describe('schemas', () => {
 
   it('of two callers may have the same id and never meet', async () => {
     const { made, scores } = verifiers()
-    for (const [key, type] of [['key-a', 'string'], ['key-b', 'integer']] as const) {
+    for (const [key, type] of [
+      ['key-a', 'string'],
+      ['key-b', 'integer'],
+    ] as const) {
       const schema = { $id: 'https://example.com/s', $ref: '#/$defs/x', $defs: { x: { $id: 'https://example.com/x', type } } }
       ways.canonical(
         made,

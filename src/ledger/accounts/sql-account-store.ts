@@ -121,7 +121,10 @@ export class SqlAccountStore implements AccountStore {
       if (team !== undefined) query = query.where('team', '=', team)
       if (after !== undefined) query = query.where('created_revision', '<', cursorOf(after))
       const size = pageSize(limit)
-      const rows = await query.orderBy('created_revision', 'desc').limit(size + 1).execute()
+      const rows = await query
+        .orderBy('created_revision', 'desc')
+        .limit(size + 1)
+        .execute()
       return pageOf(rows, size, accountOf)
     })
   }
@@ -213,7 +216,10 @@ export class SqlAccountStore implements AccountStore {
       if (user !== undefined) query = query.where('user_id', '=', user)
       if (after !== undefined) query = query.where('created_revision', '<', cursorOf(after))
       const size = pageSize(limit)
-      const rows = await query.orderBy('created_revision', 'desc').limit(size + 1).execute()
+      const rows = await query
+        .orderBy('created_revision', 'desc')
+        .limit(size + 1)
+        .execute()
       return pageOf(rows, size, keyOf)
     })
   }

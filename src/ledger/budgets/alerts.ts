@@ -21,9 +21,21 @@ export class Alerts {
       alerted = known.alerted = { thresholds, next }
     }
     const spent = spentOf(known)
-    for (let threshold = thresholds[alerted.next]; threshold !== undefined && spent >= threshold.amount; threshold = thresholds[++alerted.next]) {
+    for (
+      let threshold = thresholds[alerted.next];
+      threshold !== undefined && spent >= threshold.amount;
+      threshold = thresholds[++alerted.next]
+    ) {
       const { kind, rule, share } = threshold
-      this.send({ kind, level: { kind: level.kind, id: level.id, name: level.name }, rule, share, used: spent, window: { start: window.start, end: window.end }, at: this.now() })
+      this.send({
+        kind,
+        level: { kind: level.kind, id: level.id, name: level.name },
+        rule,
+        share,
+        used: spent,
+        window: { start: window.start, end: window.end },
+        at: this.now(),
+      })
     }
   }
 
@@ -32,7 +44,14 @@ export class Alerts {
     if (known.refusalTold || counting === 'sliding' || counting === 'parallel' || counting === 'minute' || limit === undefined) return
     known.refusalTold = true
     const rule = { unit, limit, per: counting, hard: true }
-    this.send({ kind: 'refused', level: { kind: level.kind, id: level.id, name: level.name }, rule, used: spentOf(known), window: { start: window.start, end: window.end }, at: this.now() })
+    this.send({
+      kind: 'refused',
+      level: { kind: level.kind, id: level.id, name: level.name },
+      rule,
+      used: spentOf(known),
+      window: { start: window.start, end: window.end },
+      at: this.now(),
+    })
   }
 
   private send(alert: BudgetAlert): void {

@@ -29,14 +29,23 @@ describe('a budget without limits', () => {
     expect(held.settled(taking(1))).toEqual([])
     held.settle([])
     expect(world.counters.size).toBe(0)
-    expect([budget.remaining(), budget.regime(), budget.headers(), budget.warnings(), budget.limited.size]).toEqual([{}, 'ample', {}, [], 0])
+    expect([budget.remaining(), budget.regime(), budget.headers(), budget.warnings(), budget.limited.size]).toEqual([
+      {},
+      'ample',
+      {},
+      [],
+      0,
+    ])
   })
 })
 
 describe('hold', () => {
   it('reserves at every level, makes the intent durable, and settles the actual', async () => {
     const world = budgetWorld()
-    const budget = world.budget([level('organisation', 'o', [hard('usd', usd(10))]), level('key', 'k', [hard('usd', usd(1), 'day'), hard('tokens', 100n, 'total')])])
+    const budget = world.budget([
+      level('organisation', 'o', [hard('usd', usd(10))]),
+      level('key', 'k', [hard('usd', usd(1), 'day'), hard('tokens', 100n, 'total')]),
+    ])
     const held = await budget.hold(planned(), needing(0.4, 60))
     expect(world.intents[0]?.held).toEqual([
       { counter: 'organisation:o/usd/month:2026-11', amount: usd(0.4) },
@@ -48,22 +57,33 @@ describe('hold', () => {
     expect(amounts).toEqual([usd(0.1), usd(0.1), 30n])
     held.settle(amounts)
     held.settle([0n, 0n, 0n])
-    expect(await world.counters.used(['organisation:o/usd/month:2026-11', 'key:k/usd/day:2026-11-21', 'key:k/tokens/total:all'])).toEqual(amounts)
+    expect(await world.counters.used(['organisation:o/usd/month:2026-11', 'key:k/usd/day:2026-11-21', 'key:k/tokens/total:all'])).toEqual(
+      amounts,
+    )
     expect(budget.remaining()).toEqual({ usd: usd(0.9), tokens: 70 })
   })
 
   it('reserves on no level when one refuses', async () => {
     const world = budgetWorld()
-    const budget = world.budget([level('organisation', 'o', [hard('usd', usd(10))]), level('team', 't', [hard('usd', usd(1))]), level('key', 'k', [hard('calls', 5n)])])
+    const budget = world.budget([
+      level('organisation', 'o', [hard('usd', usd(10))]),
+      level('team', 't', [hard('usd', usd(1))]),
+      level('key', 'k', [hard('calls', 5n)]),
+    ])
     await expect(budget.hold(planned(), needing(2))).rejects.toThrow(BudgetExceeded)
-    expect(await world.counters.used(['organisation:o/usd/month:2026-11', 'team:t/usd/month:2026-11', 'key:k/calls/month:2026-11'])).toEqual([0n, 0n, 0n])
+    expect(
+      await world.counters.used(['organisation:o/usd/month:2026-11', 'team:t/usd/month:2026-11', 'key:k/calls/month:2026-11']),
+    ).toEqual([0n, 0n, 0n])
     expect(world.intents).toEqual([])
   })
 
   it('gives everything back when the intent can not be made durable', async () => {
     const fault = new BursarError('full', { code: 'ledger_unavailable', status: 503 })
     const world = budgetWorld({}, () => Promise.reject(fault))
-    const budget = world.budget([level('key', 'k', [hard('usd', usd(1))], { parallel: 1, requestsPerMinute: 1 }), level('request', 'r', [hard('usd', usd(1))])])
+    const budget = world.budget([
+      level('key', 'k', [hard('usd', usd(1))], { parallel: 1, requestsPerMinute: 1 }),
+      level('request', 'r', [hard('usd', usd(1))]),
+    ])
     await expect(budget.hold(planned(), needing(1))).rejects.toBe(fault)
     await expect(budget.hold(planned(), needing(1))).rejects.toBe(fault)
     expect(budget.remaining()).toEqual({ usd: usd(1) })
@@ -77,8 +97,14 @@ describe('hold', () => {
       used: () => Promise.resolve([]),
       close: () => Promise.resolve(),
     }
-    const shared = new SharedBudgets({ counters: durable, ledger: { recordIntent: () => Promise.reject(new Error('not to be called')) }, clock: world.clock })
-    await expect(createCallBudget([level('key', 'k', [hard('usd', usd(1))])], { shared }).hold(planned(), needing(0.2))).resolves.toBeDefined()
+    const shared = new SharedBudgets({
+      counters: durable,
+      ledger: { recordIntent: () => Promise.reject(new Error('not to be called')) },
+      clock: world.clock,
+    })
+    await expect(
+      createCallBudget([level('key', 'k', [hard('usd', usd(1))])], { shared }).hold(planned(), needing(0.2)),
+    ).resolves.toBeDefined()
   })
 
   it('refuses when the counters can not be asked', async () => {
@@ -90,18 +116,27 @@ describe('hold', () => {
 
   it('refuses a call of unknown price where dollars are limited, and says what to do', async () => {
     const world = budgetWorld()
-    const refusal = await refusalOf(world.budget([level('team', 'research', [hard('usd', usd(10))])]).hold(planned({ deployment: 'local/llama' }), needing(null)))
+    const refusal = await refusalOf(
+      world.budget([level('team', 'research', [hard('usd', usd(10))])]).hold(planned({ deployment: 'local/llama' }), needing(null)),
+    )
     expect(refusal).toMatchObject({ code: 'budget_exceeded', status: 429 })
-    expect(refusal.message).toBe('The price of "local/llama" is unknown, so the monthly budget of team "research" ($10) can\'t be checked. Set prices for this model in the configuration.')
+    expect(refusal.message).toBe(
+      'The price of "local/llama" is unknown, so the monthly budget of team "research" ($10) can\'t be checked. Set prices for this model in the configuration.',
+    )
     const energy = world.budget([level('key', 'k', [hard('joules', 1000n)])])
     const bound = { ...needing(1), cost: { ...needing(1).cost, joules: null } }
     await expect(energy.hold(planned(), bound)).rejects.toThrow(/how many joules/)
-    await expect(world.budget([level('key', 'k', [soft('usd', usd(1)), hard('calls', 9n)])]).hold(planned(), needing(null))).resolves.toBeDefined()
+    await expect(
+      world.budget([level('key', 'k', [soft('usd', usd(1)), hard('calls', 9n)])]).hold(planned(), needing(null)),
+    ).resolves.toBeDefined()
   })
 
   it.each([NaN, -1, Infinity])('throws RangeError for a bound of %s tokens, and reserves nothing', async (tokens) => {
     const world = budgetWorld()
-    const budget = world.budget([level('key', 'k', [hard('usd', usd(1)), hard('tokens', 100n)]), level('request', 'r', [hard('usd', usd(1))])])
+    const budget = world.budget([
+      level('key', 'k', [hard('usd', usd(1)), hard('tokens', 100n)]),
+      level('request', 'r', [hard('usd', usd(1))]),
+    ])
     await expect(budget.hold(planned(), needing(0.1, tokens))).rejects.toThrow(RangeError)
     expect(budget.remaining()).toEqual({ usd: usd(1), tokens: 100 })
   })
@@ -134,7 +169,9 @@ describe('limits of a request', () => {
     const budget = world.budget(levels)
     const held = await budget.hold(planned(), needing(0.08))
     expect(budget.remaining()).toEqual({ usd: usd(0.02), calls: 2 })
-    await expect(budget.hold(planned(), needing(0.08))).rejects.toThrow(/budget of this request doesn't allow this call: it may need up to \$0\.08, and of \$0\.1 only \$0\.02 is left/)
+    await expect(budget.hold(planned(), needing(0.08))).rejects.toThrow(
+      /budget of this request doesn't allow this call: it may need up to \$0\.08, and of \$0\.1 only \$0\.02 is left/,
+    )
     held.settle(held.settled(taking(0.01)))
     expect(budget.remaining()).toEqual({ usd: usd(0.09), calls: 2 })
     await expect(budget.hold(planned(), needing(0.08))).resolves.toBeDefined()
@@ -157,7 +194,11 @@ describe('refusals', () => {
     const budget = world.budget([level('team', 'research', [hard('usd', usd(10), 'day')])])
     await budget.hold(planned(), needing(9.98))
     const refusal = await refusalOf(budget.hold(planned(), needing(0.05)))
-    expect(refusal).toMatchObject({ code: 'budget_exceeded', status: 429, retryAfterSeconds: at('2026-11-22T00:00:00Z') - at('2026-11-21T07:07:00Z') })
+    expect(refusal).toMatchObject({
+      code: 'budget_exceeded',
+      status: 429,
+      retryAfterSeconds: at('2026-11-22T00:00:00Z') - at('2026-11-21T07:07:00Z'),
+    })
     expect(refusal.message).toBe(
       'The daily budget of team "research" doesn\'t allow this call: it may need up to $0.05, and of $10 only $0.02 is left. It begins anew at 2026-11-22T00:00Z. Set max_tokens lower, name a cheaper model, or have the budget raised.',
     )
@@ -188,7 +229,9 @@ describe('remaining and regime', () => {
   it('are the least over all levels', async () => {
     const world = budgetWorld()
     const levels = [level('organisation', 'o', [hard('usd', usd(5)), hard('seconds', 2500n)]), level('key', 'k', [hard('usd', usd(7))])]
-    await world.budget([levels[0] ?? level('key', 'x'), level('key', 'other')]).hold(planned(), { ...needing(1), cost: { ...needing(1).cost, seconds: 1 } })
+    await world
+      .budget([levels[0] ?? level('key', 'x'), level('key', 'other')])
+      .hold(planned(), { ...needing(1), cost: { ...needing(1).cost, seconds: 1 } })
     expect(world.budget(levels).remaining()).toEqual({ usd: usd(4), seconds: 1.5 })
     expect(world.budget(levels).name).toBe('key "k"')
   })
@@ -216,7 +259,11 @@ describe('remaining and regime', () => {
   })
 
   it('of a budget that is used up is the last call, also when nothing is known of calls', () => {
-    expect(budgetWorld().budget([level('key', 'k', [hard('usd', 0n)])]).regime()).toBe('last_call')
+    expect(
+      budgetWorld()
+        .budget([level('key', 'k', [hard('usd', 0n)])])
+        .regime(),
+    ).toBe('last_call')
   })
 })
 
@@ -224,7 +271,11 @@ describe('headers', () => {
   it('are those that clients of OpenAI read, and ours', async () => {
     const world = budgetWorld()
     world.clock.set(at('2026-11-21T07:06:30Z'))
-    const budget = () => world.budget([level('team', 't', [], { requestsPerMinute: 1000 }), level('key', 'k', [hard('usd', usd(2)), hard('tokens', 5000n)], { requestsPerMinute: 10, tokensPerMinute: 600 })])
+    const budget = () =>
+      world.budget([
+        level('team', 't', [], { requestsPerMinute: 1000 }),
+        level('key', 'k', [hard('usd', usd(2)), hard('tokens', 5000n)], { requestsPerMinute: 10, tokensPerMinute: 600 }),
+      ])
     await budget().hold(planned(), needing(0.5, 100))
     await world.clock.pass(45)
     await budget().hold(planned(), needing(0.25, 50))
@@ -260,7 +311,12 @@ describe('alerts', () => {
     expect(await spend(2)).toEqual([['share_reached', 1, usd(10)]])
     for (let call = 0; call < 2; call++) await refusalOf(world.budget(levels).hold(planned(), needing(1)))
     expect(world.alerts.splice(0)).toMatchObject([
-      { kind: 'refused', level: { kind: 'team', id: 't' }, rule: hard('usd', usd(10), 'day'), window: { start: at('2026-11-21T00:00:00Z'), end: at('2026-11-22T00:00:00Z') } },
+      {
+        kind: 'refused',
+        level: { kind: 'team', id: 't' },
+        rule: hard('usd', usd(10), 'day'),
+        window: { start: at('2026-11-21T00:00:00Z'), end: at('2026-11-22T00:00:00Z') },
+      },
     ])
     world.clock.set(at('2026-11-22T00:00:01Z'))
     expect(await spend(9)).toHaveLength(2)
@@ -294,7 +350,10 @@ describe('alerts', () => {
 
   it('are not given for a tentative bound, a rate, a minute or a request', async () => {
     const world = budgetWorld({ queueSeconds: 0 })
-    const budget = world.budget([level('key', 'k', [hard('usd', usd(1)), hard('calls', 2n, 'minute')], { requestsPerMinute: 1 }), level('request', 'r', [hard('tokens', 10n)])])
+    const budget = world.budget([
+      level('key', 'k', [hard('usd', usd(1)), hard('calls', 2n, 'minute')], { requestsPerMinute: 1 }),
+      level('request', 'r', [hard('tokens', 10n)]),
+    ])
     await expect(budget.hold(planned(), needing(2), { tentative: true })).rejects.toThrow(BudgetExceeded)
     await expect(budget.hold(planned(), needing(0.1, 11))).rejects.toThrow(BudgetExceeded)
     for (let call = 0; call < 2; call++) (await budget.hold(planned(), needing(0))).settle([0n, 1n, 1n])
@@ -321,7 +380,8 @@ describe('alerts', () => {
 })
 
 it('settings that make no sense are refused', () => {
-  for (const settings of [{ queueSeconds: -1 }, { queueSeconds: NaN }, { maxWaiting: 0 }]) expect(() => budgetWorld(settings)).toThrow(RangeError)
+  for (const settings of [{ queueSeconds: -1 }, { queueSeconds: NaN }, { maxWaiting: 0 }])
+    expect(() => budgetWorld(settings)).toThrow(RangeError)
   expect(() => budgetWorld({ alertShares: [80] }).budget([level('key', 'k', [hard('usd', picoUsd(1))])])).toThrow(/share/)
 })
 

@@ -152,7 +152,9 @@ class LevelsBudget implements CallBudget {
   private async waitForRoom({ count, window }: Refusal, seconds: number): Promise<void> {
     const { shared, cancellation } = this.parts
     const { queues, clock } = shared
-    await pause(clock, seconds, cancellation?.signal, (wake) => (count.kind === 'parallel' ? queues.onPlace(count.prefix + window.label, wake) : () => {}))
+    await pause(clock, seconds, cancellation?.signal, (wake) =>
+      count.kind === 'parallel' ? queues.onPlace(count.prefix + window.label, wake) : () => {},
+    )
   }
 
   /** Asks the counters once. What refuses is returned, since some refusals end by waiting. */
@@ -197,7 +199,12 @@ class LevelsBudget implements CallBudget {
       const { count } = place
       if (count.kind === 'requests' && this.counted) continue
       const window = place.at(now)
-      taken.push({ place, window, known: place.known, line: lineOf(count, amount(count), window, now, place.counter, place.previousCounter) })
+      taken.push({
+        place,
+        window,
+        known: place.known,
+        line: lineOf(count, amount(count), window, now, place.counter, place.previousCounter),
+      })
     }
     return { taken, own: this.compiled.own.map((count) => ({ count, amount: amount(count) })) }
   }
@@ -207,7 +214,8 @@ class LevelsBudget implements CallBudget {
     for (const { count, amount } of own) {
       const used = this.ownUse.of(count)
       const { limit } = count
-      if (limit !== undefined && amount > 0n && used + amount > limit) return { count, limit, window: windowOf('total', 0), amount, used, previous: 0n }
+      if (limit !== undefined && amount > 0n && used + amount > limit)
+        return { count, limit, window: windowOf('total', 0), amount, used, previous: 0n }
     }
     for (const { count, amount } of own) this.ownUse.add(count, amount)
     return undefined
@@ -226,7 +234,14 @@ class LevelsBudget implements CallBudget {
 
   private async refusalOf({ place, window, known, line: { amount, limit = 0n, previous } }: Taken): Promise<Refusal> {
     const { used } = known
-    return { count: place.count, limit, window, amount, used, previous: previous === undefined ? 0n : await this.usedBefore(previous.counter) }
+    return {
+      count: place.count,
+      limit,
+      window,
+      amount,
+      used,
+      previous: previous === undefined ? 0n : await this.usedBefore(previous.counter),
+    }
   }
 
   /** What is used of the minute before, from the counters unless they said so lately. */
@@ -312,7 +327,8 @@ class LevelsBudget implements CallBudget {
       place.at(now)
       limits.push({ count, limit: count.limit, left: count.limit - place.known.used })
     }
-    for (const count of own) if (count.limit !== undefined) limits.push({ count, limit: count.limit, left: count.limit - this.ownUse.of(count) })
+    for (const count of own)
+      if (count.limit !== undefined) limits.push({ count, limit: count.limit, left: count.limit - this.ownUse.of(count) })
     return limits
   }
 }
@@ -353,4 +369,3 @@ function intentOf(plan: PlannedCall, { usage, cost }: CallBound, taken: readonly
 function heldOf({ counter, amount, transient }: Line): IntentRecord['held'][number] {
   return transient ? { counter, amount, transient } : { counter, amount }
 }
-

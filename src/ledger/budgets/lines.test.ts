@@ -27,14 +27,27 @@ describe('lines', () => {
       { counter: 'organisation:o/tokens/day:2026-11-21', amount: 70n, limit: 100n },
       { counter: 'organisation:o/seconds/total:all', amount: 2000n, limit: 9000n },
       { counter: 'key:k/usd/month:2026-11', amount: 5n, limit: 10n },
-      { counter: 'key:k/calls/sliding:2026-11-21T07:07', amount: 1n, limit: 60n, previous: { counter: 'key:k/calls/sliding:2026-11-21T07:06', perMille: 750 } },
-      { counter: 'key:k/tokens/sliding:2026-11-21T07:07', amount: 40n, limit: 1000n, previous: { counter: 'key:k/tokens/sliding:2026-11-21T07:06', perMille: 750 } },
+      {
+        counter: 'key:k/calls/sliding:2026-11-21T07:07',
+        amount: 1n,
+        limit: 60n,
+        previous: { counter: 'key:k/calls/sliding:2026-11-21T07:06', perMille: 750 },
+      },
+      {
+        counter: 'key:k/tokens/sliding:2026-11-21T07:07',
+        amount: 40n,
+        limit: 1000n,
+        previous: { counter: 'key:k/tokens/sliding:2026-11-21T07:06', perMille: 750 },
+      },
       { counter: 'key:k/calls/parallel:all', amount: 1n, limit: 2n, transient: true },
     ])
   })
 
   it('are one for each counter: the smallest hard limit holds, soft ones only count', () => {
-    const levels = [level('team', 't', [hard('usd', 30n), soft('usd', 5n), hard('usd', 20n), soft('usd', 9n), soft('calls', 3n, 'day')]), level('team', 't', [hard('usd', 25n)])]
+    const levels = [
+      level('team', 't', [hard('usd', 30n), soft('usd', 5n), hard('usd', 20n), soft('usd', 9n), soft('calls', 3n, 'day')]),
+      level('team', 't', [hard('usd', 25n)]),
+    ]
     expect(linesOf(levels)).toEqual([
       { counter: 'team:t/usd/month:2026-11', amount: 5n, limit: 20n },
       { counter: 'team:t/calls/day:2026-11-21', amount: 1n, limit: undefined },
@@ -47,7 +60,11 @@ describe('lines', () => {
     const id = fc.array(fc.constantFrom('a', '/', ':', '%', 'usd', 'month'), { maxLength: 5 }).map((pieces) => pieces.join(''))
     fc.assert(
       fc.property(fc.uniqueArray(id, { minLength: 2, maxLength: 6 }), (ids) => {
-        const counters = ids.flatMap((one) => linesOf([level('team', one, [hard('usd', 1n), hard('usd', 1n, 'total')], { requestsPerMinute: 1 })]).map(({ counter }) => counter))
+        const counters = ids.flatMap((one) =>
+          linesOf([level('team', one, [hard('usd', 1n), hard('usd', 1n, 'total')], { requestsPerMinute: 1 })]).map(
+            ({ counter }) => counter,
+          ),
+        )
         expect(new Set(counters).size).toBe(ids.length * 3)
       }),
     )
@@ -71,7 +88,13 @@ describe('lines', () => {
 
 describe('secondsUntilFits', () => {
   it('is when it fits, and not much sooner', () => {
-    const amounts = fc.record({ limit: fc.bigInt(1n, 1000n), amount: fc.bigInt(1n, 1000n), used: fc.bigInt(0n, 2000n), previous: fc.bigInt(0n, 2000n), elapsed: fc.double({ min: 0, max: 59.99, noNaN: true }) })
+    const amounts = fc.record({
+      limit: fc.bigInt(1n, 1000n),
+      amount: fc.bigInt(1n, 1000n),
+      used: fc.bigInt(0n, 2000n),
+      previous: fc.bigInt(0n, 2000n),
+      elapsed: fc.double({ min: 0, max: 59.99, noNaN: true }),
+    })
     fc.assert(
       fc.property(amounts, ({ limit, amount, used, previous, elapsed }) => {
         const window = windowOf('minute', now)

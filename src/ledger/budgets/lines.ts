@@ -39,7 +39,12 @@ const depth: Readonly<Record<LevelKind, number>> = { organisation: 0, team: 1, u
 
 function add(counts: Map<string, Count>, count: Count): void {
   const known = counts.get(count.prefix)
-  counts.set(count.prefix, known ? { ...known, limit: smallest(known.limit, count.limit), soft: [...new Set([...known.soft, ...count.soft])].sort(ascending) } : count)
+  counts.set(
+    count.prefix,
+    known
+      ? { ...known, limit: smallest(known.limit, count.limit), soft: [...new Set([...known.soft, ...count.soft])].sort(ascending) }
+      : count,
+  )
 }
 
 function ruleCount(level: BudgetLevel, { unit, limit, per, hard }: BudgetRule): Count {
@@ -64,8 +69,19 @@ function rateCounts(level: BudgetLevel, { requestsPerMinute, tokensPerMinute, pa
   return rates.flatMap(([kind, unit, counting, limit]): readonly Count[] => {
     if (limit === undefined) return []
     if (level.kind === 'request') throw new RangeError('a request has no rate: give the rate to its key or run')
-    if (!(limit >= 0 && limit < Number.POSITIVE_INFINITY)) throw new RangeError(`not a rate: ${limit} ${kind} for ${level.kind} ${level.id}`)
-    return [{ level, kind, unit, counting, limit: BigInt(Math.floor(limit)), soft: [], prefix: counterPrefix(level.kind, level.id, unit, counting) }]
+    if (!(limit >= 0 && limit < Number.POSITIVE_INFINITY))
+      throw new RangeError(`not a rate: ${limit} ${kind} for ${level.kind} ${level.id}`)
+    return [
+      {
+        level,
+        kind,
+        unit,
+        counting,
+        limit: BigInt(Math.floor(limit)),
+        soft: [],
+        prefix: counterPrefix(level.kind, level.id, unit, counting),
+      },
+    ]
   })
 }
 
@@ -94,7 +110,14 @@ export function amountOf({ kind, unit }: Count, bound: Spend, likelyTokens: numb
 }
 
 /** The line that reserves an amount of a count at a time, in a window that the time lies in. */
-export function lineOf(count: Count, amount: bigint, window: Window, now: number, counter: string, previousCounter: string | undefined): Line {
+export function lineOf(
+  count: Count,
+  amount: bigint,
+  window: Window,
+  now: number,
+  counter: string,
+  previousCounter: string | undefined,
+): Line {
   const { limit } = count
   if (count.kind === 'parallel') return { counter, amount, limit, transient: true }
   if (previousCounter === undefined) return { counter, amount, limit }
@@ -110,7 +133,14 @@ export function limitedUnits(counts: readonly Count[]): ReadonlySet<Unit> {
  * Seconds after which a sliding minute that holds `used`, after one that held `previous`, has room for `amount`, if nobody else takes it.
  * `undefined` when it never will: the amount alone is more than the limit.
  */
-export function secondsUntilFits(limit: bigint, amount: bigint, used: bigint, previous: bigint, window: Window, now: number): number | undefined {
+export function secondsUntilFits(
+  limit: bigint,
+  amount: bigint,
+  used: bigint,
+  previous: bigint,
+  window: Window,
+  now: number,
+): number | undefined {
   if (amount > limit) return undefined
   const elapsed = Math.min(60, Math.max(0, now - window.start))
   const room = limit - amount - used

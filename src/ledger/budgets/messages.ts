@@ -30,8 +30,12 @@ export function budgetExceeded({ count, limit, window, amount, used }: Refusal, 
     (unit === 'calls' && left === 0n
       ? `${describeGrains(unit, limit)} may be made, and no more is left.`
       : `it may need up to ${describeGrains(unit, amount)}, ` +
-        (tooLarge ? `more than the whole budget of ${describeGrains(unit, limit)}.` : `and of ${describeGrains(unit, limit)} only ${describeGrains(unit, left)} is left.`)) +
-    (window.end === Number.POSITIVE_INFINITY || tooLarge ? '' : ` It begins anew at ${new Date(window.end * 1000).toISOString().slice(0, 16)}Z.`) +
+        (tooLarge
+          ? `more than the whole budget of ${describeGrains(unit, limit)}.`
+          : `and of ${describeGrains(unit, limit)} only ${describeGrains(unit, left)} is left.`)) +
+    (window.end === Number.POSITIVE_INFINITY || tooLarge
+      ? ''
+      : ` It begins anew at ${new Date(window.end * 1000).toISOString().slice(0, 16)}Z.`) +
     ` ${advice[unit]}`
   return new BudgetExceeded(message, retryAfterSeconds === undefined ? {} : { retryAfterSeconds })
 }
@@ -85,7 +89,14 @@ export function nameOf({ kind, name }: Pick<BudgetLevel, 'kind' | 'name'>): stri
 }
 
 /** Before the noun. A budget that never begins anew is just a budget. */
-const adjective: Readonly<Record<Counting, string>> = { minute: 'minute ', day: 'daily ', month: 'monthly ', total: '', sliding: 'rate ', parallel: 'parallel ' }
+const adjective: Readonly<Record<Counting, string>> = {
+  minute: 'minute ',
+  day: 'daily ',
+  month: 'monthly ',
+  total: '',
+  sliding: 'rate ',
+  parallel: 'parallel ',
+}
 
 const advice: Readonly<Record<Unit, string>> = {
   usd: 'Set max_tokens lower, name a cheaper model, or have the budget raised.',

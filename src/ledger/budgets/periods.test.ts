@@ -34,12 +34,16 @@ describe('windowOf', () => {
 
   it('covers its time, and windows neither overlap nor leave a gap', () => {
     fc.assert(
-      fc.property(fc.double({ min: 0, max: 250_000_000_000, noNaN: true }), fc.constantFrom<Period>('minute', 'day', 'month'), (now, period) => {
-        const window = windowOf(period, now)
-        expect(now).toBeGreaterThanOrEqual(window.start)
-        expect(now).toBeLessThan(window.end)
-        expect(windowOf(period, window.end).start).toBe(window.end)
-      }),
+      fc.property(
+        fc.double({ min: 0, max: 250_000_000_000, noNaN: true }),
+        fc.constantFrom<Period>('minute', 'day', 'month'),
+        (now, period) => {
+          const window = windowOf(period, now)
+          expect(now).toBeGreaterThanOrEqual(window.start)
+          expect(now).toBeLessThan(window.end)
+          expect(windowOf(period, window.end).start).toBe(window.end)
+        },
+      ),
     )
   })
 
@@ -64,7 +68,9 @@ describe('counter ids', () => {
   it('are made of level, unit and window', () => expect(counterPrefix('key', 'k_7', 'usd', 'month')).toBe('key:k_7/usd/month:'))
 
   it('no two of different levels are the same, and none begins another', () => {
-    const nasty = fc.array(fc.constantFrom('/', ':', '%', 'a', '%2F', 'usd', 'ü', '\ud800', '\udfff', '\u0000', '😀', ' '), { maxLength: 6 }).map((pieces) => pieces.join(''))
+    const nasty = fc
+      .array(fc.constantFrom('/', ':', '%', 'a', '%2F', 'usd', 'ü', '\ud800', '\udfff', '\u0000', '😀', ' '), { maxLength: 6 })
+      .map((pieces) => pieces.join(''))
     fc.assert(
       fc.property(nasty, nasty, (one, other) => {
         const [a, b] = [counterPrefix('team', one, 'usd', 'day'), counterPrefix('team', other, 'usd', 'day')]

@@ -46,7 +46,9 @@ describe('a rate', () => {
     await settled()
     // Until this minute ends, and a tenth of the next one has worn off.
     expect(watched).toMatchObject({ state: 'refused', error: { code: 'rate_limited', status: 429, retryAfterSeconds: 46 } })
-    expect((watched.error as Error).message).toBe('The rate limit of 10 requests a minute for key "k" is reached. Send the request again in 46 s.')
+    expect((watched.error as Error).message).toBe(
+      'The rate limit of 10 requests a minute for key "k" is reached. Send the request again in 46 s.',
+    )
     await world.clock.pass(46)
     await expect(ask(world.budget(levels))).resolves.toBeDefined()
   })
@@ -105,7 +107,9 @@ describe('a rate', () => {
     const watched = watch(ask(budget, 1200))
     await settled()
     expect(watched).toMatchObject({ state: 'refused', error: { code: 'rate_limited', retryAfterSeconds: undefined } })
-    expect((watched.error as Error).message).toContain('may need up to 1,200 tokens, more than the rate limit of 1,000 tokens a minute for key "k". Set max_tokens lower')
+    expect((watched.error as Error).message).toContain(
+      'may need up to 1,200 tokens, more than the rate limit of 1,000 tokens a minute for key "k". Set max_tokens lower',
+    )
   })
 })
 
@@ -145,8 +149,11 @@ describe('waiting', () => {
     await world.clock.pass(0.9)
     expect(watched.map(({ state }) => state)).toEqual(['waiting', 'waiting'])
     await world.clock.pass(0.2)
-    for (const one of watched) expect(one).toMatchObject({ state: 'refused', error: { code: 'rate_limited', status: 429, retryAfterSeconds: 1 } })
-    expect((watched[0]?.error as Error).message).toBe('As many calls of key "k" as may run at once (2) are under way. Send the request again when one of them has ended.')
+    for (const one of watched)
+      expect(one).toMatchObject({ state: 'refused', error: { code: 'rate_limited', status: 429, retryAfterSeconds: 1 } })
+    expect((watched[0]?.error as Error).message).toBe(
+      'As many calls of key "k" as may run at once (2) are under way. Send the request again when one of them has ended.',
+    )
     expect([world.clock.sleeping, world.shared.queues.of('key:k')]).toEqual([0, undefined])
   })
 
@@ -181,7 +188,11 @@ describe('waiting', () => {
     ]
     const running = await ask(world.budget(greedy))
     const order: string[] = []
-    const waiting = [watch(ask(world.budget(greedy)), () => order.push('greedy')), watch(ask(world.budget(greedy)), () => order.push('greedy')), watch(ask(world.budget(modest)), () => order.push('modest'))]
+    const waiting = [
+      watch(ask(world.budget(greedy)), () => order.push('greedy')),
+      watch(ask(world.budget(greedy)), () => order.push('greedy')),
+      watch(ask(world.budget(modest)), () => order.push('modest')),
+    ]
     await settled()
     running.settle([0n, 0n])
     await settled()

@@ -94,7 +94,9 @@ export class SharedBudgets {
     const request = levels.filter(({ kind }) => kind === 'request')
     const others = request.length === 0 ? levels : levels.filter(({ kind }) => kind !== 'request')
     // A level that stands there twice has its counters but once, with the smaller limits.
-    const twice = others.some((level, index) => others.some((other, before) => before < index && other.kind === level.kind && other.id === level.id))
+    const twice = others.some((level, index) =>
+      others.some((other, before) => before < index && other.kind === level.kind && other.id === level.id),
+    )
     const places = twice ? this.placesOf(countsOf(others)) : inOrder(others.map((level) => this.placesOfLevel(level)))
     // Its rules hold for the whole request whatever their period, so those on one unit are one limit.
     const own = countsOf(request.map((level) => ({ ...level, rules: level.rules.map((rule) => ({ ...rule, per: 'total' as const })) })))

@@ -16,9 +16,14 @@ export interface Threshold {
  */
 export function thresholdsOf(count: Count, shares: readonly number[]): readonly Threshold[] {
   const { kind, limit, soft, unit, counting } = count
-  for (const share of shares) if (!(share > 0 && share <= 1)) throw new RangeError(`a share to alert at is above 0 and at most 1, not ${share}`)
+  for (const share of shares)
+    if (!(share > 0 && share <= 1)) throw new RangeError(`a share to alert at is above 0 and at most 1, not ${share}`)
   if (kind !== 'budget' || counting === 'sliding' || counting === 'parallel') return []
-  const thresholds = soft.map((most): Threshold => ({ amount: most + 1n, kind: 'soft_limit_overrun', rule: { unit, limit: most, per: counting, hard: false } }))
+  const thresholds = soft.map((most): Threshold => ({
+    amount: most + 1n,
+    kind: 'soft_limit_overrun',
+    rule: { unit, limit: most, per: counting, hard: false },
+  }))
   if (limit !== undefined && limit > 0n && counting !== 'minute')
     for (const share of shares) {
       const amount = (limit * BigInt(Math.round(share * 1e6)) + 999_999n) / 1_000_000n

@@ -95,7 +95,12 @@ const woken = Symbol('woken')
  * Waits so many seconds, or less when `subscribe`'s callback is called before; resolves to whether it was. Rejects with the reason of the
  * signal. `subscribe` returns what ends the subscription.
  */
-export async function pause(clock: Clock, seconds: number, signal: AbortSignal | undefined, subscribe: (wake: () => void) => () => void): Promise<boolean> {
+export async function pause(
+  clock: Clock,
+  seconds: number,
+  signal: AbortSignal | undefined,
+  subscribe: (wake: () => void) => () => void,
+): Promise<boolean> {
   const timer = new AbortController()
   const cancel = () => timer.abort(signal?.reason)
   if (signal?.aborted) cancel()

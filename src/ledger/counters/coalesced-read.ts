@@ -45,7 +45,10 @@ export class CoalescedRead {
         settle(entry, index)
       })
     const failed = (thrown: unknown): void => {
-      const error = ledgerUnavailable('The ledger could not tell what budgets have been used. Nothing was spent; try again in a moment.', thrown)
+      const error = ledgerUnavailable(
+        'The ledger could not tell what budgets have been used. Nothing was spent; try again in a moment.',
+        thrown,
+      )
       done(({ reject }) => reject(error))
     }
     let answer: Promise<readonly bigint[]>

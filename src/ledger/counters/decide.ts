@@ -42,7 +42,8 @@ export function reserve(lines: readonly Line[], balances: readonly Balance[], us
 
 function fits({ amount, limit, previous }: Line, used: bigint, usedOf: (counter: string) => bigint): boolean {
   if (limit === undefined || amount === 0n) return true
-  const before = previous === undefined || previous.perMille === 0 ? 0n : (usedOf(previous.counter) * BigInt(previous.perMille) + 999n) / 1000n
+  const before =
+    previous === undefined || previous.perMille === 0 ? 0n : (usedOf(previous.counter) * BigInt(previous.perMille) + 999n) / 1000n
   return used + before + amount <= limit
 }
 
@@ -50,7 +51,10 @@ function fits({ amount, limit, previous }: Line, used: bigint, usedOf: (counter:
  * What a line is settled to: nothing for a transient one; what was reserved where nobody says what was used, since spending is never
  * guessed low.
  */
-export function settledAmount(line: { readonly amount: bigint; readonly transient?: boolean | undefined }, actual: bigint | undefined): bigint {
+export function settledAmount(
+  line: { readonly amount: bigint; readonly transient?: boolean | undefined },
+  actual: bigint | undefined,
+): bigint {
   if (line.transient === true) return 0n
   return actual === undefined ? line.amount : actual < 0n ? 0n : actual
 }

@@ -18,7 +18,9 @@ function store(balances: Record<string, bigint> = {}) {
 }
 
 countersContract('memory counters without a store', () => createMemoryCounters(), { runs: 300 })
-countersContract('memory counters with a store', () => createMemoryCounters({ load: store().load, flush: () => Promise.resolve() }), { runs: 200 })
+countersContract('memory counters with a store', () => createMemoryCounters({ load: store().load, flush: () => Promise.resolve() }), {
+  runs: 200,
+})
 
 describe('memory counters and their store', () => {
   it('begins at what the store has, asks once for all that is used first in one turn', async () => {
@@ -49,7 +51,10 @@ describe('memory counters and their store', () => {
       loadSeconds: 0.05,
       load: (asked) => (fails ? new Promise(() => undefined) : Promise.resolve(asked.map(() => 3n))),
     })
-    await expect(counters.hold(aHold('1', [{ counter: 'a', amount: 1n }]))).rejects.toMatchObject({ code: 'ledger_unavailable', status: 503 })
+    await expect(counters.hold(aHold('1', [{ counter: 'a', amount: 1n }]))).rejects.toMatchObject({
+      code: 'ledger_unavailable',
+      status: 503,
+    })
     await expect(counters.used(['a'])).rejects.toMatchObject({ code: 'ledger_unavailable' })
     expect(counters.size).toBe(0)
     fails = false
@@ -74,7 +79,11 @@ describe('memory counters and their store', () => {
   it('lets no more wait for the store than it was told', async () => {
     const counters = createMemoryCounters({ maxWaiting: 2, loadSeconds: 0.05, load: () => new Promise(() => undefined) })
     const outcomes = await Promise.allSettled(['1', '2', '3'].map((id) => counters.hold(aHold(id, [{ counter: id, amount: 1n }]))))
-    expect(outcomes.map((outcome) => outcome.status === 'rejected' && String(outcome.reason).includes('Too many'))).toEqual([false, false, true])
+    expect(outcomes.map((outcome) => outcome.status === 'rejected' && String(outcome.reason).includes('Too many'))).toEqual([
+      false,
+      false,
+      true,
+    ])
   })
 })
 

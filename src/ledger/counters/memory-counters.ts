@@ -214,7 +214,11 @@ export class MemoryCounters implements Counters {
 
   private async loadAndHold(hold: Hold): Promise<HoldOutcome> {
     for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
-      await this.load(hold.lines.flatMap(({ counter, previous }) => (previous === undefined ? [counter] : [counter, previous.counter])).filter((id) => !this.counters.has(id)))
+      await this.load(
+        hold.lines
+          .flatMap(({ counter, previous }) => (previous === undefined ? [counter] : [counter, previous.counter]))
+          .filter((id) => !this.counters.has(id)),
+      )
       if (this.known(hold.lines)) return this.decide(hold)
     }
     throw ledgerUnavailable('The ledger could not keep what budgets have been used in memory. Nothing was spent; try again in a moment.')
@@ -224,7 +228,8 @@ export class MemoryCounters implements Counters {
     const loader = this.loader
     if (loader === undefined || missing.length === 0) return
     this.refuseIfClosed()
-    if (this.waiting >= this.maxWaiting) throw ledgerUnavailable('Too many calls wait to learn what is left of their budgets. Nothing was spent; try again in a moment.')
+    if (this.waiting >= this.maxWaiting)
+      throw ledgerUnavailable('Too many calls wait to learn what is left of their budgets. Nothing was spent; try again in a moment.')
     this.waiting++
     try {
       const balances = await Promise.all(missing.map((id) => loader.balance(id)))

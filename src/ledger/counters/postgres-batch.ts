@@ -2,7 +2,16 @@ import type { QueryResult } from 'pg'
 import type { Hold, HoldOutcome } from './contract.js'
 import { reserve, settledAmount, type Balance, type StoredLine } from './decide.js'
 import type { TwoTrips } from './postgres-session.js'
-import { deleteHolds, ensureBalances, insertHolds, lockBalances, lockHolds, setBalances, setHoldLines, type HoldRow } from './postgres-statements.js'
+import {
+  deleteHolds,
+  ensureBalances,
+  insertHolds,
+  lockBalances,
+  lockHolds,
+  setBalances,
+  setHoldLines,
+  type HoldRow,
+} from './postgres-statements.js'
 import { decodeLines } from './stored-hold.js'
 
 /** A reservation that was asked for, with what is written of it when it is granted. */
@@ -90,12 +99,19 @@ export function takeBack(doubtful: readonly { readonly id: string; readonly coun
           balance.used -= BigInt(amount)
           changed.set(counter, balance)
         }
-      return { statements: rows.length === 0 ? [] : [setBalances([...changed].map(([counter, { used }]) => [counter, used] as const))], value: rows.length }
+      return {
+        statements: rows.length === 0 ? [] : [setBalances([...changed].map(([counter, { used }]) => [counter, used] as const))],
+        value: rows.length,
+      }
     },
   }
 }
 
-function settleRows(answer: QueryResult | undefined, settlements: readonly Settlement[], balanceOf: (counter: string) => Balance): { id: string; lines: StoredLine[] }[] {
+function settleRows(
+  answer: QueryResult | undefined,
+  settlements: readonly Settlement[],
+  balanceOf: (counter: string) => Balance,
+): { id: string; lines: StoredLine[] }[] {
   const rows = new Map(((answer?.rows ?? []) as { readonly id: string; readonly lines: string }[]).map((row) => [row.id, row.lines]))
   return settlements.flatMap(({ id, actual }) => {
     const text = rows.get(id)
@@ -111,5 +127,10 @@ function settleRows(answer: QueryResult | undefined, settlements: readonly Settl
 }
 
 function balancesOf(answer: QueryResult | undefined): Map<string, Balance> {
-  return new Map(((answer?.rows ?? []) as { readonly counter: string; readonly used: string }[]).map(({ counter, used }) => [counter, { used: BigInt(used) }]))
+  return new Map(
+    ((answer?.rows ?? []) as { readonly counter: string; readonly used: string }[]).map(({ counter, used }) => [
+      counter,
+      { used: BigInt(used) },
+    ]),
+  )
 }

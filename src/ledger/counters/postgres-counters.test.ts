@@ -19,11 +19,15 @@ afterAll(async () => {
   if (here) await database.drop()
 }, 60_000)
 
-countersContract('PostgreSQL counters (skipped without a server at 127.0.0.1:5432)', () => createPostgresCounters({ url: database.url, holder: randomUUID() }), {
-  runs: 25,
-  skip: !here,
-  settlesLater: true,
-})
+countersContract(
+  'PostgreSQL counters (skipped without a server at 127.0.0.1:5432)',
+  () => createPostgresCounters({ url: database.url, holder: randomUUID() }),
+  {
+    runs: 25,
+    skip: !here,
+    settlesLater: true,
+  },
+)
 
 describe.skipIf(!here)('PostgreSQL counters in the database (skipped without a server at 127.0.0.1:5432)', () => {
   const opened: Counters[] = []
@@ -42,8 +46,12 @@ describe.skipIf(!here)('PostgreSQL counters in the database (skipped without a s
     for (const counters of opened.splice(0)) await counters.close()
     for (const way of gates.splice(0)) await way.close()
   })
-  const rowsOf = (id: string) => database.query<{ holder: string; at: number; lines: string; intent: string; expired: number }>('SELECT * FROM holds WHERE id = $1', [id])
-  const balanceOf = async (counter: string) => BigInt((await database.query<{ used: string }>('SELECT used FROM balances WHERE counter = $1', [counter]))[0]?.used ?? '0')
+  const rowsOf = (id: string) =>
+    database.query<{ holder: string; at: number; lines: string; intent: string; expired: number }>('SELECT * FROM holds WHERE id = $1', [
+      id,
+    ])
+  const balanceOf = async (counter: string) =>
+    BigInt((await database.query<{ used: string }>('SELECT used FROM balances WHERE counter = $1', [counter]))[0]?.used ?? '0')
 
   it('writes a hold with its lines and intent, and what it was settled to', async () => {
     const counters = await open()
@@ -55,12 +63,18 @@ describe.skipIf(!here)('PostgreSQL counters in the database (skipped without a s
     expect(await counters.hold(hold)).toEqual({ granted: true, used: [2n ** 60n + 1n, 1n], durable: true })
     const [row] = await rowsOf(id)
     expect(row).toMatchObject({ holder: 'replica-a', at: hold.intent.at, expired: 0 })
-    expect(JSON.parse(row?.lines ?? '')).toEqual([{ counter, amount: '1152921504606846977' }, { counter: places, amount: '1', transient: true }])
+    expect(JSON.parse(row?.lines ?? '')).toEqual([
+      { counter, amount: '1152921504606846977' },
+      { counter: places, amount: '1', transient: true },
+    ])
     expect(decodeIntent(row?.intent ?? '', row?.lines ?? '')).toEqual(hold.intent)
     expect(row?.intent).not.toContain('held')
     counters.settle(id, [7n, 1n])
     await counters.used([counter])
-    expect(JSON.parse((await rowsOf(id))[0]?.lines ?? '')).toEqual([{ counter, amount: '7' }, { counter: places, amount: '0', transient: true }])
+    expect(JSON.parse((await rowsOf(id))[0]?.lines ?? '')).toEqual([
+      { counter, amount: '7' },
+      { counter: places, amount: '0', transient: true },
+    ])
     expect([await balanceOf(counter), await balanceOf(places)]).toEqual([7n, 0n])
   })
 
@@ -174,15 +188,25 @@ describe.skipIf(!here)('PostgreSQL counters in the database (skipped without a s
     const [id, counter] = [randomUUID(), randomUUID()]
     await counters.hold(aHold(id, [{ counter, amount: 10n, limit: 20n }]))
     way.shut()
-    await expect(counters.hold(aHold(randomUUID(), [{ counter, amount: 1n }]))).rejects.toMatchObject({ code: 'ledger_unavailable', status: 503 })
+    await expect(counters.hold(aHold(randomUUID(), [{ counter, amount: 1n }]))).rejects.toMatchObject({
+      code: 'ledger_unavailable',
+      status: 503,
+    })
     await expect(counters.used([counter])).rejects.toMatchObject({ code: 'ledger_unavailable' })
     // Taken now, made later.
     counters.settle(id, [4n])
-    const refused = await Promise.allSettled(Array.from({ length: 50 }, () => counters.hold(aHold(randomUUID(), [{ counter, amount: 1n }]))))
+    const refused = await Promise.allSettled(
+      Array.from({ length: 50 }, () => counters.hold(aHold(randomUUID(), [{ counter, amount: 1n }]))),
+    )
     expect(refused.every(({ status }) => status === 'rejected')).toBe(true)
     way.open()
     await eventually(async () => expect(await balanceOf(counter)).toBe(4n))
-    await eventually(async () => expect(await counters.hold(aHold(randomUUID(), [{ counter, amount: 16n, limit: 20n }]))).toMatchObject({ granted: true, used: [20n] }))
+    await eventually(async () =>
+      expect(await counters.hold(aHold(randomUUID(), [{ counter, amount: 16n, limit: 20n }]))).toMatchObject({
+        granted: true,
+        used: [20n],
+      }),
+    )
   })
 
   it('refuses when nothing comes back, and grants again when the way is free', async () => {
@@ -193,7 +217,9 @@ describe.skipIf(!here)('PostgreSQL counters in the database (skipped without a s
     way.swallow()
     await expect(counters.hold(aHold(randomUUID(), [{ counter, amount: 10n }]))).rejects.toMatchObject({ code: 'ledger_unavailable' })
     way.open()
-    await eventually(async () => expect((await counters.hold(aHold(randomUUID(), [{ counter, amount: 10n, limit: 20n }]))).granted).toBe(true))
+    await eventually(async () =>
+      expect((await counters.hold(aHold(randomUUID(), [{ counter, amount: 10n, limit: 20n }]))).granted).toBe(true),
+    )
     expect(await balanceOf(counter)).toBe(20n)
   })
 
@@ -228,7 +254,9 @@ describe.skipIf(!here)('PostgreSQL counters in the database (skipped without a s
     await eventually(async () => expect(await rowsOf(id)).toEqual([]))
     // It never held: settling it does nothing.
     counters.settle(id, [3n])
-    await eventually(async () => expect((await counters.hold(aHold(randomUUID(), [{ counter, amount: 10n, limit: 20n }]))).granted).toBe(true))
+    await eventually(async () =>
+      expect((await counters.hold(aHold(randomUUID(), [{ counter, amount: 10n, limit: 20n }]))).granted).toBe(true),
+    )
     expect(await balanceOf(counter)).toBe(20n)
   })
 
@@ -245,7 +273,9 @@ describe.skipIf(!here)('PostgreSQL counters in the database (skipped without a s
     })()
     const until = performance.now() + 2500
     while (performance.now() < until) {
-      const outcomes = await Promise.allSettled(Array.from({ length: 5 }, () => counters.hold(aHold(randomUUID(), [{ counter, amount: 1n }]))))
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 5 }, () => counters.hold(aHold(randomUUID(), [{ counter, amount: 1n }]))),
+      )
       for (const outcome of outcomes) if (outcome.status === 'fulfilled' && outcome.value.granted) granted++
       await new Promise((resolve) => setTimeout(resolve, 2))
     }
@@ -257,7 +287,9 @@ describe.skipIf(!here)('PostgreSQL counters in the database (skipped without a s
 
   it('lets no more wait than it was told', async () => {
     const counters = await open({ maxWaiting: 3 })
-    const outcomes = await Promise.allSettled(Array.from({ length: 5 }, () => counters.hold(aHold(randomUUID(), [{ counter: randomUUID(), amount: 1n }]))))
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 5 }, () => counters.hold(aHold(randomUUID(), [{ counter: randomUUID(), amount: 1n }]))),
+    )
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected'])
   })
 })

@@ -107,7 +107,8 @@ export class PostgresCounters implements Counters {
   hold(hold: Hold): Promise<HoldOutcome> {
     if (this.closing) return Promise.reject(ledgerUnavailable('The ledger is closed.'))
     if (this.isAway()) return Promise.reject(databaseAway())
-    if (this.waiting.length >= this.maxWaiting) return Promise.reject(ledgerUnavailable('Too many calls wait for their budgets. Nothing was spent; try again in a moment.'))
+    if (this.waiting.length >= this.maxWaiting)
+      return Promise.reject(ledgerUnavailable('Too many calls wait for their budgets. Nothing was spent; try again in a moment.'))
     return new Promise((resolve, reject) => {
       checkLines(hold.lines)
       if (this.open.has(hold.id)) throw new RangeError(`a reservation of this id is open already: ${hold.id}`)
@@ -249,17 +250,25 @@ export class PostgresCounters implements Counters {
       for (const one of asked) await this.decide([one], [])
       return
     }
-    if (end.committed === 'unknown') for (const { hold } of asked) this.doubtful.set(hold.id, { id: hold.id, counters: hold.lines.map(({ counter }) => counter) })
+    if (end.committed === 'unknown')
+      for (const { hold } of asked) this.doubtful.set(hold.id, { id: hold.id, counters: hold.lines.map(({ counter }) => counter) })
     // Settling twice does nothing the second time, as the row says what it was settled to. One that the database can't take is left to the store.
     if (fault !== 'data') for (const settlement of settlements) this.settling.set(settlement.id, settlement)
-    const error = fault === 'data' ? ledgerUnavailable('The database can not take this reservation. Nothing was spent.', end.error) : databaseAway(end.error)
+    const error =
+      fault === 'data'
+        ? ledgerUnavailable('The database can not take this reservation. Nothing was spent.', end.error)
+        : databaseAway(end.error)
     for (const { reject } of asked) reject(error)
     if (fault !== 'data') this.goAway(fault === 'away' || end.committed === 'unknown', error)
   }
 
   private tell({ hold, resolve }: Waiting, outcome: HoldOutcome): void {
     this.hear(hold.lines, outcome.used)
-    if (outcome.granted) this.open.set(hold.id, hold.lines.map(({ counter }) => counter))
+    if (outcome.granted)
+      this.open.set(
+        hold.id,
+        hold.lines.map(({ counter }) => counter),
+      )
     resolve(outcome)
   }
 

@@ -12,7 +12,8 @@ export interface PostgresLimits {
 }
 
 /** What became of a transaction. `unknown`: its COMMIT was sent, and nobody can tell whether it came through. */
-export type TransactionEnd<Value> = { readonly committed: true; readonly value: Value } | { readonly committed: false | 'unknown'; readonly error: unknown }
+export type TransactionEnd<Value> =
+  { readonly committed: true; readonly value: Value } | { readonly committed: false | 'unknown'; readonly error: unknown }
 
 /**
  * A transaction in two trips to the server: `first` is sent together with BEGIN; what `then` makes of the answers is sent together with
@@ -103,7 +104,10 @@ async function sendFirst(client: PoolClient, limits: PostgresLimits, work: TwoTr
     `SET LOCAL idle_in_transaction_session_timeout = ${milliseconds(limits.transactionSeconds)}`,
     ...(work.durable ? [] : ['SET LOCAL synchronous_commit = off']),
   ].join('; ')
-  const [begun, ...answers] = await Promise.allSettled([client.query(begin), ...work.first.map((statement) => client.query(asQuery(statement)))])
+  const [begun, ...answers] = await Promise.allSettled([
+    client.query(begin),
+    ...work.first.map((statement) => client.query(asQuery(statement))),
+  ])
   if (begun?.status === 'rejected') throw begun.reason
   return answers.map((answer) => {
     if (answer.status === 'rejected') throw answer.reason
@@ -130,7 +134,9 @@ function milliseconds(seconds: number): number {
 
 /** The five characters by which PostgreSQL names an error; `undefined` for what isn't the server's. */
 export function sqlState(thrown: unknown): string | undefined {
-  return typeof thrown === 'object' && thrown !== null && 'severity' in thrown && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined
+  return typeof thrown === 'object' && thrown !== null && 'severity' in thrown && 'code' in thrown && typeof thrown.code === 'string'
+    ? thrown.code
+    : undefined
 }
 
 /** Whether the server refused a statement and goes on serving. Otherwise the connection, or the server, is gone. */

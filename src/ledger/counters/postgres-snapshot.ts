@@ -34,7 +34,8 @@ export async function createPostgresSnapshots(settings: {
     }
   }
   return {
-    read: () => within(seconds, read(), 'the database did not answer in time').catch((thrown: unknown) => Promise.reject(databaseAway(thrown))),
+    read: () =>
+      within(seconds, read(), 'the database did not answer in time').catch((thrown: unknown) => Promise.reject(databaseAway(thrown))),
     close: () => within(5, pool.end(), 'not closed in time').catch(() => undefined),
   }
 }

@@ -20,7 +20,8 @@ afterAll(async () => {
   if (postgres) await database.drop()
   if (!redis) return
   const client = new Redis(redisUrl)
-  for await (const keys of client.scanStream({ match: `${prefix}*`, count: 1000 })) if ((keys as string[]).length > 0) await client.unlink(...(keys as string[]))
+  for await (const keys of client.scanStream({ match: `${prefix}*`, count: 1000 }))
+    if ((keys as string[]).length > 0) await client.unlink(...(keys as string[]))
   await client.quit()
 }, 60_000)
 
@@ -76,7 +77,14 @@ describe.each([
       expect(used).toBeLessThanOrEqual(limit)
       expect(used).toBeGreaterThanOrEqual((limit * 97n) / 100n)
       // What is counted is what was granted, to the grain.
-      const [again] = await run([{ ...(settings[0] as HoldProcessSettings), holder: randomUUID(), calls: [[String(limit - used + 1n)], [String(limit - used)]], concurrency: 1 }])
+      const [again] = await run([
+        {
+          ...(settings[0] as HoldProcessSettings),
+          holder: randomUUID(),
+          calls: [[String(limit - used + 1n)], [String(limit - used)]],
+          concurrency: 1,
+        },
+      ])
       expect(again).toEqual({ used: String(limit - used), granted: 1, refused: 1, failed: 0 })
     },
     60_000,

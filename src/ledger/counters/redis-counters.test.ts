@@ -18,7 +18,8 @@ const prefix = `{test-${randomUUID()}}:`
 afterAll(async () => {
   if (!here) return
   const redis = new Redis(redisUrl)
-  for await (const keys of redis.scanStream({ match: `${prefix.slice(0, -2)}*`, count: 1000 })) if ((keys as string[]).length > 0) await redis.unlink(...(keys as string[]))
+  for await (const keys of redis.scanStream({ match: `${prefix.slice(0, -2)}*`, count: 1000 }))
+    if ((keys as string[]).length > 0) await redis.unlink(...(keys as string[]))
   await redis.quit()
 })
 
@@ -86,8 +87,16 @@ describe.skipIf(!here)('Redis counters and what is behind them (skipped without 
 
   it('lets a counter go some time after its window, and keeps one without end', async () => {
     const book = new AccountBook()
-    const { counters } = await open(book, { keepSeconds: 60, counterEnd: (counter) => (counter === 'total' ? Number.POSITIVE_INFINITY : Date.now() / 1000 + 40) })
-    await counters.hold(aHold('1', ['total', 'minute'].map((counter) => ({ counter, amount: 1n }))))
+    const { counters } = await open(book, {
+      keepSeconds: 60,
+      counterEnd: (counter) => (counter === 'total' ? Number.POSITIVE_INFINITY : Date.now() / 1000 + 40),
+    })
+    await counters.hold(
+      aHold(
+        '1',
+        ['total', 'minute'].map((counter) => ({ counter, amount: 1n })),
+      ),
+    )
     counters.settle('1', [3n, 3n])
     expect(await counters.used(['total', 'minute'])).toEqual([3n, 3n])
     const redis = new Redis(redisUrl)
@@ -118,7 +127,10 @@ describe.skipIf(!here)('Redis counters and what is behind them (skipped without 
     const book = new AccountBook()
     let fails = true
     const { counters } = await open(book, { load: (names) => (fails ? Promise.reject(new Error('away')) : book.load(names)) })
-    await expect(counters.hold(aHold('1', [{ counter: 'a', amount: 1n }]))).rejects.toMatchObject({ code: 'ledger_unavailable', status: 503 })
+    await expect(counters.hold(aHold('1', [{ counter: 'a', amount: 1n }]))).rejects.toMatchObject({
+      code: 'ledger_unavailable',
+      status: 503,
+    })
     await expect(counters.used(['a'])).rejects.toMatchObject({ code: 'ledger_unavailable' })
     fails = false
     expect((await counters.hold(aHold('1', [{ counter: 'a', amount: 1n }]))).granted).toBe(true)
@@ -159,7 +171,10 @@ describe.skipIf(!here)('Redis counters and what is behind them (skipped without 
   it('finds the dead by itself, and takes nobody for dead whom the database forgot for a moment', async () => {
     const book = new AccountBook()
     const lost: (readonly [string, readonly IntentRecord[]])[] = []
-    const quick: Partial<RedisCountersSettings> = { expireSeconds: 0.1, lost: (holder, intents) => Promise.resolve(void lost.push([holder, intents])) }
+    const quick: Partial<RedisCountersSettings> = {
+      expireSeconds: 0.1,
+      lost: (holder, intents) => Promise.resolve(void lost.push([holder, intents])),
+    }
     const dead = await open(book, { holder: 'dead' })
     const alive = await open(book, { holder: 'alive', ...quick })
     const hold = aHold('one', [
@@ -183,8 +198,15 @@ describe.skipIf(!here)('Redis counters and what is behind them (skipped without 
     gate.shut()
     const book = new AccountBook()
     const problems: string[] = []
-    const { counters } = await open(book, { url: `redis://user-secret@127.0.0.1:${gate.port}`, waitSeconds: 0.2, onProblem: (message) => void problems.push(message) })
-    await expect(counters.hold(aHold('1', [{ counter: 'a', amount: 1n }]))).rejects.toMatchObject({ code: 'ledger_unavailable', status: 503 })
+    const { counters } = await open(book, {
+      url: `redis://user-secret@127.0.0.1:${gate.port}`,
+      waitSeconds: 0.2,
+      onProblem: (message) => void problems.push(message),
+    })
+    await expect(counters.hold(aHold('1', [{ counter: 'a', amount: 1n }]))).rejects.toMatchObject({
+      code: 'ledger_unavailable',
+      status: 503,
+    })
     await eventually(() => Promise.resolve(expect(problems).toHaveLength(1)))
     expect(problems.join()).not.toContain('secret')
     await counters.close()
@@ -200,19 +222,24 @@ describe.skipIf(!here)('Redis counters and what is behind them (skipped without 
     await eventually(async () => expect(await second.counters.used(['a'])).toEqual([4n]))
   })
 
-  it.each(['swallow', 'pass and break', 'break'] as const)('refuses when nobody knows whether it was reserved, and gives it back (%s)', async (how) => {
-    const gate = await openGate({ host: '127.0.0.1', port: Number(new URL(redisUrl).port) })
-    gates.push(gate)
-    const { counters } = await open(new AccountBook(), { url: `redis://127.0.0.1:${gate.port}`, waitSeconds: 0.3, pollSeconds: 60 })
-    await counters.hold(aHold('1', [{ counter: 'a', amount: 10n, limit: 20n }]))
-    let broken = 0
-    if (how === 'swallow') gate.swallow()
-    else gate.watch((text) => (text.includes('doubtful call') && broken++ === 0 ? how : 'pass'))
-    await expect(counters.hold(aHold('doubtful call', [{ counter: 'a', amount: 10n, limit: 20n }]))).rejects.toMatchObject({ code: 'ledger_unavailable' })
-    gate.open()
-    await eventually(async () => expect(await counters.used(['a'])).toEqual([10n]))
-    expect((await counters.hold(aHold('2', [{ counter: 'a', amount: 10n, limit: 20n }]))).granted).toBe(true)
-  })
+  it.each(['swallow', 'pass and break', 'break'] as const)(
+    'refuses when nobody knows whether it was reserved, and gives it back (%s)',
+    async (how) => {
+      const gate = await openGate({ host: '127.0.0.1', port: Number(new URL(redisUrl).port) })
+      gates.push(gate)
+      const { counters } = await open(new AccountBook(), { url: `redis://127.0.0.1:${gate.port}`, waitSeconds: 0.3, pollSeconds: 60 })
+      await counters.hold(aHold('1', [{ counter: 'a', amount: 10n, limit: 20n }]))
+      let broken = 0
+      if (how === 'swallow') gate.swallow()
+      else gate.watch((text) => (text.includes('doubtful call') && broken++ === 0 ? how : 'pass'))
+      await expect(counters.hold(aHold('doubtful call', [{ counter: 'a', amount: 10n, limit: 20n }]))).rejects.toMatchObject({
+        code: 'ledger_unavailable',
+      })
+      gate.open()
+      await eventually(async () => expect(await counters.used(['a'])).toEqual([10n]))
+      expect((await counters.hold(aHold('2', [{ counter: 'a', amount: 10n, limit: 20n }]))).granted).toBe(true)
+    },
+  )
 
   it('lets no more wait than it was told', async () => {
     const { counters } = await open(new AccountBook(), { maxWaiting: 3 })
@@ -268,7 +295,9 @@ describe.skipIf(!here)('Redis counters when Redis loses its data (skipped withou
     expect(await a.counters.used(['a'])).toEqual([90n])
     expect(await b.counters.used(['a'])).toEqual([90n])
     // What was counted before is gone.
-    await eventually(async () => expect(new Set(((await redis.command('KEYS', '*:g:*')) as string[]).map((key) => key.split(':')[2])).size).toBe(1))
+    await eventually(async () =>
+      expect(new Set(((await redis.command('KEYS', '*:g:*')) as string[]).map((key) => key.split(':')[2])).size).toBe(1),
+    )
   })
 
   it('waits for a process that is alive and silent only so long, and lets it begin anew when it is back', async () => {
@@ -288,7 +317,9 @@ describe.skipIf(!here)('Redis counters when Redis loses its data (skipped withou
     expect(problems.join()).toContain('cut off')
     gate.open()
     await eventually(async () => expect(await b.counters.used(['a'])).toEqual([60n]))
-    await eventually(async () => expect(await a.keeper.hold(a.counters, aHold('a1', [{ counter: 'a', amount: 41n, limit: 100n }]))).toBe(false))
+    await eventually(async () =>
+      expect(await a.keeper.hold(a.counters, aHold('a1', [{ counter: 'a', amount: 41n, limit: 100n }]))).toBe(false),
+    )
   })
 
   it('does not wait for the dead, and counts what they have in the database', async () => {
@@ -296,7 +327,15 @@ describe.skipIf(!here)('Redis counters when Redis loses its data (skipped withou
     const book = new AccountBook()
     const a = await open(book, { url: redis.url })
     const dead = await open(book, { url: redis.url, holder: 'dead' })
-    expect(await dead.keeper.hold(dead.counters, aHold('d1', [{ counter: 'a', amount: 60n, limit: 100n }, { counter: 'places', amount: 1n, transient: true }]))).toBe(true)
+    expect(
+      await dead.keeper.hold(
+        dead.counters,
+        aHold('d1', [
+          { counter: 'a', amount: 60n, limit: 100n },
+          { counter: 'places', amount: 1n, transient: true },
+        ]),
+      ),
+    ).toBe(true)
     await dead.keeper.flush()
     await dead.counters.close()
     book.alive.delete('dead')
@@ -332,7 +371,9 @@ describe.skipIf(!here)('Redis counters when Redis loses its data (skipped withou
     book.balances.set('a', 5n)
     away = true
     await redis.command('FLUSHALL')
-    await eventually(async () => expect(counters.hold(aHold('1', [{ counter: 'a', amount: 1n }]))).rejects.toMatchObject({ code: 'ledger_unavailable' }))
+    await eventually(async () =>
+      expect(counters.hold(aHold('1', [{ counter: 'a', amount: 1n }]))).rejects.toMatchObject({ code: 'ledger_unavailable' }),
+    )
     await new Promise((resolve) => setTimeout(resolve, 500))
     await expect(counters.hold(aHold('2', [{ counter: 'a', amount: 1n }]))).rejects.toMatchObject({ code: 'ledger_unavailable' })
     away = false
@@ -342,7 +383,11 @@ describe.skipIf(!here)('Redis counters when Redis loses its data (skipped withou
   it('does not work on a server that throws keys away', async () => {
     const redis = await server(['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru'])
     const problems: string[] = []
-    const { counters } = await open(new AccountBook(), { url: redis.url, waitSeconds: 0.2, onProblem: (message) => void problems.push(message) })
+    const { counters } = await open(new AccountBook(), {
+      url: redis.url,
+      waitSeconds: 0.2,
+      onProblem: (message) => void problems.push(message),
+    })
     await expect(counters.hold(aHold('1', [{ counter: 'a', amount: 1n }]))).rejects.toMatchObject({ code: 'ledger_unavailable' })
     expect(problems.join()).toContain('noeviction')
   })

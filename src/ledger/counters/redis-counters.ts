@@ -6,7 +6,15 @@ import type { CounterId, Counters, Hold, HoldOutcome, Line } from './contract.js
 import { nextTurn, pause } from './pauses.js'
 import { checkLines } from './decide.js'
 import { openLink, type RedisLink } from './redis-link.js'
-import { cancelOperation, entriesOf, expireOperation, holdOperation, readAnswers, settleOperation, type Operation } from './redis-operations.js'
+import {
+  cancelOperation,
+  entriesOf,
+  expireOperation,
+  holdOperation,
+  readAnswers,
+  settleOperation,
+  type Operation,
+} from './redis-operations.js'
 import { Rounds, type Generation } from './redis-rounds.js'
 import type { RedisCountersSettings } from './redis-settings.js'
 import { decodeIntent, decodeLines } from './stored-hold.js'
@@ -110,7 +118,8 @@ export class RedisCounters implements Counters {
   hold(hold: Hold): Promise<HoldOutcome> {
     if (this.closing) return Promise.reject(ledgerUnavailable('The ledger is closed.'))
     if (this.now === undefined) return Promise.reject(redisAway())
-    if (this.waiting.length + this.filling >= this.maxWaiting) return Promise.reject(ledgerUnavailable('Too many calls wait for their budgets. Nothing was spent; try again in a moment.'))
+    if (this.waiting.length + this.filling >= this.maxWaiting)
+      return Promise.reject(ledgerUnavailable('Too many calls wait for their budgets. Nothing was spent; try again in a moment.'))
     return new Promise((resolve, reject) => {
       checkLines(hold.lines)
       const { id } = hold
@@ -184,7 +193,9 @@ export class RedisCounters implements Counters {
       const found = entriesOf(fields)
       if (found.length > 0) await lost(found.map(({ lines, intent }) => decodeIntent(intent, lines)))
       const operations = found.map(({ id, lines }) => expireOperation(id, decodeLines(lines)))
-      const answer = await this.answered(link, () => this.count(link, generation, dead, operations.length > 0 ? operations : [expireOperation('', [])]))
+      const answer = await this.answered(link, () =>
+        this.count(link, generation, dead, operations.length > 0 ? operations : [expireOperation('', [])]),
+      )
       if (answer === null) throw redisAway()
       expired += found.length
       cursor = next
@@ -255,13 +266,19 @@ export class RedisCounters implements Counters {
     try {
       const open = await this.openHolders()
       const alive = new Set(await within(this.waitSeconds, this.settings.holders(), 'the database did not answer in time'))
-      this.missed = new Map(open.filter((holder) => holder !== this.settings.holder && !alive.has(holder)).map((holder) => [holder, (this.missed.get(holder) ?? 0) + 1]))
+      this.missed = new Map(
+        open
+          .filter((holder) => holder !== this.settings.holder && !alive.has(holder))
+          .map((holder) => [holder, (this.missed.get(holder) ?? 0) + 1]),
+      )
       for (const [holder, looks] of this.missed)
         if (looks >= LOOKS_UNTIL_DEAD) await this.expireHolder(holder, async (intents) => this.settings.lost?.(holder, intents))
     } catch (thrown) {
       // Looks count only on end: who can't be asked for is not dead.
       this.missed.clear()
-      this.problem(`What dead processes left open in Redis can't be given back: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+      this.problem(
+        `What dead processes left open in Redis can't be given back: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+      )
     } finally {
       this.expiring = false
     }
@@ -309,10 +326,18 @@ export class RedisCounters implements Counters {
   }
 
   /** Sends operations and hands out what comes of them. Never throws. */
-  private async exchange(link: RedisLink, generation: Generation, settlements: readonly (readonly [string, Operation])[], holds: readonly Waiting[]): Promise<void> {
+  private async exchange(
+    link: RedisLink,
+    generation: Generation,
+    settlements: readonly (readonly [string, Operation])[],
+    holds: readonly Waiting[],
+  ): Promise<void> {
     if (settlements.length + holds.length === 0) return
     try {
-      const answer = await this.count(link, generation, this.settings.holder, [...settlements.map(([, operation]) => operation), ...holds.map(({ operation }) => operation)])
+      const answer = await this.count(link, generation, this.settings.holder, [
+        ...settlements.map(([, operation]) => operation),
+        ...holds.map(({ operation }) => operation),
+      ])
       if (answer === null) {
         // Another epoch: nothing was done.
         this.keep(settlements)
@@ -320,7 +345,10 @@ export class RedisCounters implements Counters {
         if (this.now?.generation === generation) this.now.leave()
         return
       }
-      const outcomes = readAnswers(answer, holds.map(({ hold }) => hold))
+      const outcomes = readAnswers(
+        answer,
+        holds.map(({ hold }) => hold),
+      )
       holds.forEach((waiting, index) => this.tell(waiting, outcomes[index]))
     } catch (thrown) {
       // Nobody knows whether it was done. Settling twice does nothing; what may have been reserved is given back.
@@ -351,7 +379,9 @@ export class RedisCounters implements Counters {
     if (tries === FILL_TRIES) return reject(redisAway())
     this.filling++
     try {
-      await this.fill([...new Set(hold.lines.flatMap(({ counter, previous }) => (previous === undefined ? [counter] : [counter, previous.counter])))])
+      await this.fill([
+        ...new Set(hold.lines.flatMap(({ counter, previous }) => (previous === undefined ? [counter] : [counter, previous.counter]))),
+      ])
     } catch (thrown) {
       return reject(thrown instanceof Error ? thrown : redisAway(thrown))
     } finally {
@@ -367,12 +397,19 @@ export class RedisCounters implements Counters {
     const { link, generation } = this.current()
     const balances = await Promise.all(counters.map((counter) => this.reader.balance(counter)))
     const filled = counters.map((counter, index) => [counter, String(balances[index] ?? 0n), String(this.lifeOf(counter) ?? '')])
-    if ((await this.answered(link, () => link.script('fill', this.rounds.epochKey, [generation.epoch, generation.base, JSON.stringify(filled)]))) !== 1) throw redisAway()
+    if (
+      (await this.answered(link, () =>
+        link.script('fill', this.rounds.epochKey, [generation.epoch, generation.base, JSON.stringify(filled)]),
+      )) !== 1
+    )
+      throw redisAway()
   }
 
   private async read(counters: readonly CounterId[]): Promise<readonly (string | null)[]> {
     const { link, generation } = this.current()
-    const answer = await this.answered(link, () => link.script('read', this.rounds.epochKey, [generation.epoch, generation.base, JSON.stringify(counters)]))
+    const answer = await this.answered(link, () =>
+      link.script('read', this.rounds.epochKey, [generation.epoch, generation.base, JSON.stringify(counters)]),
+    )
     if (!Array.isArray(answer)) throw redisAway()
     return counters.map((_, index) => {
       const count: unknown = answer[index]
@@ -429,7 +466,10 @@ export class RedisCounters implements Counters {
 }
 
 function redisAway(cause?: unknown): Error {
-  return ledgerUnavailable('Redis, in which budgets are counted, is not there or is being filled. Nothing was spent; try again in a moment.', cause)
+  return ledgerUnavailable(
+    'Redis, in which budgets are counted, is not there or is being filled. Nothing was spent; try again in a moment.',
+    cause,
+  )
 }
 
 function seconds(): number {

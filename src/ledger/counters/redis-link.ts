@@ -48,7 +48,8 @@ export async function openLink(url: string, seconds: number): Promise<RedisLink>
   })
   // What goes wrong is told by the command that it goes wrong under.
   redis.on('error', () => undefined)
-  const ask = <Answer>(command: (redis: Redis) => Promise<Answer>): Promise<Answer> => within(seconds, command(redis), 'Redis did not answer in time')
+  const ask = <Answer>(command: (redis: Redis) => Promise<Answer>): Promise<Answer> =>
+    within(seconds, command(redis), 'Redis did not answer in time')
   try {
     await within(seconds * 2, redis.connect(), 'Redis did not answer in time')
     const { run, problem } = facts(await ask((open) => open.info()))

@@ -11,12 +11,21 @@ export function holdOperation({ id, lines, intent }: Hold): Operation {
   if (hasUnpaired(id) || lines.some(({ counter, previous }) => hasUnpaired(counter) || hasUnpaired(previous?.counter ?? '')))
     throw new RangeError('the name of a reservation or a counter is not well-formed Unicode')
   const operation: (string | number)[] = ['h', id, encodeEntry(intent.at, encodeLines(lines), encodeIntent(intent))]
-  for (const { counter, amount, limit, previous } of lines) operation.push(counter, String(amount), limit === undefined ? '' : String(limit), previous?.counter ?? '', previous?.perMille ?? 0)
+  for (const { counter, amount, limit, previous } of lines)
+    operation.push(counter, String(amount), limit === undefined ? '' : String(limit), previous?.counter ?? '', previous?.perMille ?? 0)
   return operation
 }
 
 export function settleOperation(id: string, lines: readonly Line[], actual: readonly bigint[]): Operation {
-  return ['s', id, ...lines.flatMap((line, index) => [line.counter, String(settledAmount(line, actual[index]) - line.amount), line.transient === true ? 1 : 0])]
+  return [
+    's',
+    id,
+    ...lines.flatMap((line, index) => [
+      line.counter,
+      String(settledAmount(line, actual[index]) - line.amount),
+      line.transient === true ? 1 : 0,
+    ]),
+  ]
 }
 
 /** Gives everything back, of a reservation that nobody was granted. */
@@ -28,8 +37,15 @@ export function cancelOperation(id: string, lines: readonly Line[]): Operation {
   )
 }
 
-export function expireOperation(id: string, lines: readonly { readonly counter: string; readonly amount: string; readonly transient?: boolean | undefined }[]): Operation {
-  return ['e', id, ...lines.filter(({ transient }) => transient === true).flatMap(({ counter, amount }) => [counter, String(-BigInt(amount))])]
+export function expireOperation(
+  id: string,
+  lines: readonly { readonly counter: string; readonly amount: string; readonly transient?: boolean | undefined }[],
+): Operation {
+  return [
+    'e',
+    id,
+    ...lines.filter(({ transient }) => transient === true).flatMap(({ counter, amount }) => [counter, String(-BigInt(amount))]),
+  ]
 }
 
 /** What the script says of a reservation: its outcome; a counter is missing; the id is held already. */
@@ -55,7 +71,8 @@ export function entriesOf(fields: readonly string[]): { readonly id: string; rea
   const entries: { id: string; lines: string; intent: string }[] = []
   for (let at = 0; at + 1 < fields.length; at += 2) {
     const entry: unknown = JSON.parse(fields[at + 1] ?? '')
-    if (typeof entry !== 'object' || entry === null || !('lines' in entry) || !('intent' in entry)) throw new RangeError('a reservation in Redis that is none')
+    if (typeof entry !== 'object' || entry === null || !('lines' in entry) || !('intent' in entry))
+      throw new RangeError('a reservation in Redis that is none')
     entries.push({ id: fields[at] ?? '', lines: JSON.stringify(entry.lines), intent: JSON.stringify(entry.intent) })
   }
   return entries

@@ -145,7 +145,9 @@ export class Rounds {
       const silent = alive.filter((holder) => !told.includes(holder))
       if (silent.length === 0) return told
       if (performance.now() > until) {
-        this.settings.onProblem(`Counters in Redis are built without ${silent.join(', ')}: alive by the database, but silent in Redis for ${this.settings.fenceSeconds} s`)
+        this.settings.onProblem(
+          `Counters in Redis are built without ${silent.join(', ')}: alive by the database, but silent in Redis for ${this.settings.fenceSeconds} s`,
+        )
         return told
       }
       await link.ask((redis) => redis.pexpire(`${this.settings.prefix}builder:${round}`, BUILDER_MILLISECONDS))
@@ -167,7 +169,8 @@ export class Rounds {
     for (const some of slices(holds))
       await link.ask((redis) => {
         const pipeline = redis.pipeline()
-        for (const { id, holder, at, lines, intent } of some) pipeline.hset(`${base}h:${holder}`, id, encodeEntry(at, lines, intent)).sadd(`${base}holders`, holder)
+        for (const { id, holder, at, lines, intent } of some)
+          pipeline.hset(`${base}h:${holder}`, id, encodeEntry(at, lines, intent)).sadd(`${base}holders`, holder)
         return allDone(pipeline.exec())
       })
     if (members.length > 0) await link.ask((redis) => redis.sadd(`${base}members`, ...members))
@@ -198,7 +201,9 @@ function escapeGlob(text: string): string {
 }
 
 function slices<Item>(items: readonly Item[]): Item[][] {
-  return Array.from({ length: Math.ceil(items.length / KEYS_AT_ONCE) }, (_, index) => items.slice(index * KEYS_AT_ONCE, (index + 1) * KEYS_AT_ONCE))
+  return Array.from({ length: Math.ceil(items.length / KEYS_AT_ONCE) }, (_, index) =>
+    items.slice(index * KEYS_AT_ONCE, (index + 1) * KEYS_AT_ONCE),
+  )
 }
 
 async function allDone(executed: Promise<[error: Error | null, result: unknown][] | null>): Promise<void> {

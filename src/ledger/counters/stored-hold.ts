@@ -5,7 +5,13 @@ import type { IntentRecord } from '../record.js'
 
 /** Lines as the table `holds` has them: JSON, amounts as decimal strings. */
 export function encodeLines(lines: readonly Line[]): string {
-  return JSON.stringify(lines.map(({ counter, amount, transient }): StoredLine => ({ counter, amount: String(amount), ...(transient === true && { transient }) })))
+  return JSON.stringify(
+    lines.map(({ counter, amount, transient }): StoredLine => ({
+      counter,
+      amount: String(amount),
+      ...(transient === true && { transient }),
+    })),
+  )
 }
 
 /** What `encodeLines` wrote. Throws for anything else. */
@@ -16,7 +22,14 @@ export function decodeLines(text: string): readonly StoredLine[] {
 }
 
 function isStoredLine(value: unknown): value is StoredLine {
-  return typeof value === 'object' && value !== null && 'counter' in value && typeof value.counter === 'string' && 'amount' in value && typeof value.amount === 'string'
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'counter' in value &&
+    typeof value.counter === 'string' &&
+    'amount' in value &&
+    typeof value.amount === 'string'
+  )
 }
 
 /** An intent as the table `holds` has it: JSON, without `held`, which the row's lines tell. Throws `RangeError` for numbers that aren't finite. */

@@ -36,10 +36,15 @@ describe('the codec of the journal', () => {
   })
 
   it('reads decisions and outcomes of journals that knew nothing of trials', () => {
-    const decision = decodeRecord('decision {"decisionId":"d","requestId":"r","at":1,"key":"k","requestedModel":"m","arm":"a","policy":"p","propensity":1,"reason":"named"}')
+    const decision = decodeRecord(
+      'decision {"decisionId":"d","requestId":"r","at":1,"key":"k","requestedModel":"m","arm":"a","policy":"p","propensity":1,"reason":"named"}',
+    )
     expect(decision).toMatchObject({ type: 'decision', record: { decisionId: 'd' } })
     expect(decision.record).not.toHaveProperty('trial')
-    expect(decodeRecord('outcome {"outcomeId":"o","at":1,"key":"k","source":"user","score":1}')).toEqual({ type: 'outcome', record: { outcomeId: 'o', at: 1, key: 'k', source: 'user', score: 1 } })
+    expect(decodeRecord('outcome {"outcomeId":"o","at":1,"key":"k","source":"user","score":1}')).toEqual({
+      type: 'outcome',
+      record: { outcomeId: 'o', at: 1, key: 'k', source: 'user', score: 1 },
+    })
   })
 
   it.each(['', 'call', 'call ', 'call {', 'verdict {}', 'intent {"held":3}'])('throws for the line %j', (line) => {

@@ -17,7 +17,17 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }))
 /** Starts the process that appends; under a limit on the size of files where one is given. */
 function start(holder: string, durability: string, segmentBytes: number, fileBlocks?: number) {
   const acknowledgements = join(directory, `${holder}.acknowledged`)
-  const command = [process.execPath, '--import', 'tsx', script, join(directory, 'journals', holder), holder, acknowledgements, durability, String(segmentBytes)]
+  const command = [
+    process.execPath,
+    '--import',
+    'tsx',
+    script,
+    join(directory, 'journals', holder),
+    holder,
+    acknowledgements,
+    durability,
+    String(segmentBytes),
+  ]
   const limited = fileBlocks === undefined ? command : ['bash', '-c', `ulimit -f ${fileBlocks}; exec "$@"`, 'bash', ...command]
   const child = spawn(limited[0] ?? '', limited.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] })
   let complaint = ''
@@ -48,7 +58,8 @@ describe('a process that is killed', () => {
     }
     const acknowledged: string[] = []
     // Two at a time: starting takes longer than what is tested.
-    for (let index = 0; index < kills.length; index += 2) acknowledged.push(...(await Promise.all(kills.slice(index, index + 2).map(kill))).flat())
+    for (let index = 0; index < kills.length; index += 2)
+      acknowledged.push(...(await Promise.all(kills.slice(index, index + 2).map(kill))).flat())
     const found = idsFound()
     expect(acknowledged.length).toBeGreaterThan(200)
     expect(acknowledged.filter((line) => line.startsWith('refused'))).toEqual([])
@@ -61,19 +72,25 @@ describe('a process that is killed', () => {
 })
 
 describe('a disk that takes no more', () => {
-  it.each(['process', 'disk'])('refuses what does not fit, keeps nothing of it, and loses nothing it took (%s)', { timeout: 60_000 }, async (durability) => {
-    // The system refuses to let a file grow beyond this, after having written what fits: what a full disk does.
-    const blocks = 32
-    const { child, ended, lines, complaint } = start('limited', durability, 1_000_000, blocks)
-    await expect.poll(() => lines().filter((line) => line.startsWith('refused')).length, { timeout: 30_000, message: complaint() }).toBeGreaterThan(20)
-    child.kill('SIGKILL')
-    expect(await ended).toBe('SIGKILL')
-    const acknowledged = lines().filter((line) => !line.startsWith('refused'))
-    expect(acknowledged.length).toBeGreaterThan(10)
-    const found = idsFound()
-    expect(new Set(found)).toEqual(new Set(acknowledged))
-    expect(found).toHaveLength(acknowledged.length)
-    const [segment] = findSegments(join(directory, 'journals'))
-    expect(readSegment(segment?.path ?? '').to).toBe(statSync(segment?.path ?? '').size)
-  })
+  it.each(['process', 'disk'])(
+    'refuses what does not fit, keeps nothing of it, and loses nothing it took (%s)',
+    { timeout: 60_000 },
+    async (durability) => {
+      // The system refuses to let a file grow beyond this, after having written what fits: what a full disk does.
+      const blocks = 32
+      const { child, ended, lines, complaint } = start('limited', durability, 1_000_000, blocks)
+      await expect
+        .poll(() => lines().filter((line) => line.startsWith('refused')).length, { timeout: 30_000, message: complaint() })
+        .toBeGreaterThan(20)
+      child.kill('SIGKILL')
+      expect(await ended).toBe('SIGKILL')
+      const acknowledged = lines().filter((line) => !line.startsWith('refused'))
+      expect(acknowledged.length).toBeGreaterThan(10)
+      const found = idsFound()
+      expect(new Set(found)).toEqual(new Set(acknowledged))
+      expect(found).toHaveLength(acknowledged.length)
+      const [segment] = findSegments(join(directory, 'journals'))
+      expect(readSegment(segment?.path ?? '').to).toBe(statSync(segment?.path ?? '').size)
+    },
+  )
 })

@@ -31,7 +31,11 @@ export async function lockDatabase(file: string, leaseSeconds: number): Promise<
   }
 }
 
-function livingOther(database: string, own: ProcessMark, leaseSeconds: number): { readonly found: FoundMark; readonly life: 'alive' | 'fresh' } | undefined {
+function livingOther(
+  database: string,
+  own: ProcessMark,
+  leaseSeconds: number,
+): { readonly found: FoundMark; readonly life: 'alive' | 'fresh' } | undefined {
   const directory = dirname(database)
   const prefix = `${basename(database)}.lock-`
   for (const name of readdirSync(directory)) {

@@ -43,20 +43,23 @@ const everything = () => findSegments(directory).flatMap(({ path }) => readSegme
 describe.each(['process', 'disk'] as const)('a journal that is durable for the %s', (durability) => {
   it('has every record in the order in which it came, awaited or not', { timeout: 240_000 }, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(anyLedgerRecord, fc.constantFrom('append', 'note', 'begin', 'begin soon'), fc.boolean())), async (entries) => {
-        rmSync(directory, { recursive: true, force: true })
-        const journal = journalOf({ durability, segmentBytes: 2000 })
-        const appended: Promise<void>[] = []
-        for (const [entry, how, pause] of entries) {
-          if (how === 'append') appended.push(journal.append(entry))
-          else if (how === 'note') journal.note(entry)
-          else appended.push(written(journal, entry, how === 'begin soon').then((begun) => begun.durable()))
-          if (pause) await Promise.all(appended)
-        }
-        await journal.close()
-        await Promise.all(appended)
-        expect(everything()).toEqual(entries.map(([entry]) => entry))
-      }),
+      fc.asyncProperty(
+        fc.array(fc.tuple(anyLedgerRecord, fc.constantFrom('append', 'note', 'begin', 'begin soon'), fc.boolean())),
+        async (entries) => {
+          rmSync(directory, { recursive: true, force: true })
+          const journal = journalOf({ durability, segmentBytes: 2000 })
+          const appended: Promise<void>[] = []
+          for (const [entry, how, pause] of entries) {
+            if (how === 'append') appended.push(journal.append(entry))
+            else if (how === 'note') journal.note(entry)
+            else appended.push(written(journal, entry, how === 'begin soon').then((begun) => begun.durable()))
+            if (pause) await Promise.all(appended)
+          }
+          await journal.close()
+          await Promise.all(appended)
+          expect(everything()).toEqual(entries.map(([entry]) => entry))
+        },
+      ),
       { numRuns: 25 },
     )
   })
@@ -469,14 +472,22 @@ describe('reading a journal', () => {
 
   it('orders segments by holder and number, whatever the clock said', () => {
     const at = { earlier: 1000, later: 2000 }
-    for (const [holder, times] of [['b', [at.later, at.earlier - 500]], ['a', [at.earlier, at.later]]] as const) {
+    for (const [holder, times] of [
+      ['b', [at.later, at.earlier - 500]],
+      ['a', [at.earlier, at.later]],
+    ] as const) {
       let turn = 0
       const journal = journalOf({ holder, now: () => times[turn++] ?? 0, segmentBytes: 1, directory: join(directory, holder) })
       journal.note(call(holder))
     }
     return Promise.all(open.map((journal) => journal.flush())).then(async () => {
       for (const journal of open) await journal.append(call('second'))
-      expect(findSegments(directory).map(({ holder, sequence }) => [holder, sequence])).toEqual([['b', 1], ['b', 2], ['a', 1], ['a', 2]])
+      expect(findSegments(directory).map(({ holder, sequence }) => [holder, sequence])).toEqual([
+        ['b', 1],
+        ['b', 2],
+        ['a', 1],
+        ['a', 2],
+      ])
     })
   })
 

@@ -162,7 +162,9 @@ export class FileJournal implements Journal {
   }
 
   private refusal(): Error {
-    return ledgerUnavailable(this.closed ? 'The ledger is closed.' : 'The disk does not keep up with the ledger: too much waits to be written.')
+    return ledgerUnavailable(
+      this.closed ? 'The ledger is closed.' : 'The disk does not keep up with the ledger: too much waits to be written.',
+    )
   }
 
   private flushSoon(): void {
@@ -357,7 +359,16 @@ export class FileJournal implements Journal {
         throw error
       }
       this.sequence++
-      return (this.current = { file, path, segment: header.segment, sequence: header.sequence, offset: line.length, written: line.length, spent: false, unnamed: true })
+      return (this.current = {
+        file,
+        path,
+        segment: header.segment,
+        sequence: header.sequence,
+        offset: line.length,
+        written: line.length,
+        spent: false,
+        unnamed: true,
+      })
     } catch (error) {
       throw ledgerUnavailable(`The ledger can not begin a journal in ${directory}.`, error)
     }
@@ -373,6 +384,9 @@ export class FileJournal implements Journal {
     } catch (error) {
       this.observer.onFault?.(error instanceof Error ? error : new Error(String(error)), 0)
     }
-    this.observer.onAdvance?.({ segment: segment.segment, offset: segment.offset, path: segment.path, sequence: segment.sequence, sealed: true }, 0)
+    this.observer.onAdvance?.(
+      { segment: segment.segment, offset: segment.offset, path: segment.path, sequence: segment.sequence, sealed: true },
+      0,
+    )
   }
 }

@@ -35,9 +35,15 @@ describe('a folder', () => {
 
     it('is told to whoever opens a ledger there', async () => {
       const inProc = { journals: '/proc/bursar/journals', store: { file: '/proc/bursar/bursar.db' } }
-      await expect(openDurableLedger(inProc)).rejects.toMatchObject({ code: 'invalid_configuration', message: expect.stringContaining('/proc/bursar') as string })
+      await expect(openDurableLedger(inProc)).rejects.toMatchObject({
+        code: 'invalid_configuration',
+        message: expect.stringContaining('/proc/bursar') as string,
+      })
       const journalsOnly = { ...inProc, store: { file: join(directory, 'bursar.db') } }
-      await expect(openDurableLedger(journalsOnly)).rejects.toMatchObject({ code: 'invalid_configuration', message: expect.stringContaining('/proc/bursar') as string })
+      await expect(openDurableLedger(journalsOnly)).rejects.toMatchObject({
+        code: 'invalid_configuration',
+        message: expect.stringContaining('/proc/bursar') as string,
+      })
     })
   })
 })

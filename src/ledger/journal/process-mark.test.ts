@@ -78,7 +78,10 @@ describe('marks of processes', () => {
 describe('the lock of an embedded database', () => {
   it('is given to one at a time, by whatever name the file is reached, and names the other', async () => {
     const mark = await lockDatabase(database, 30)
-    await expect(lockDatabase(database, 30)).rejects.toMatchObject({ code: 'invalid_configuration', message: expect.stringContaining(`process ${process.pid} on`) as string })
+    await expect(lockDatabase(database, 30)).rejects.toMatchObject({
+      code: 'invalid_configuration',
+      message: expect.stringContaining(`process ${process.pid} on`) as string,
+    })
     symlinkSync(directory, `${directory}-link`)
     try {
       await expect(lockDatabase(join(`${directory}-link`, 'bursar.db'), 30)).rejects.toMatchObject({ code: 'invalid_configuration' })
@@ -123,7 +126,9 @@ describe('the lock of an embedded database', () => {
   it('is given to one of several processes', { timeout: 60_000 }, async () => {
     const script = fileURLToPath(new URL('./fixtures/lock-and-hold.ts', import.meta.url))
     const holders = join(directory, 'holders')
-    const children = Array.from({ length: 4 }, () => spawn(process.execPath, ['--import', 'tsx', script, database, holders], { stdio: ['ignore', 'ignore', 'inherit'] }))
+    const children = Array.from({ length: 4 }, () =>
+      spawn(process.execPath, ['--import', 'tsx', script, database, holders], { stdio: ['ignore', 'ignore', 'inherit'] }),
+    )
     const ends = await Promise.all(children.map((child) => new Promise<number | null>((resolve) => child.on('exit', resolve))))
     expect(ends).toEqual([0, 0, 0, 0])
     // Each says when it has the lock and when it lets go of it.

@@ -69,7 +69,7 @@ function recordOf(bytes: Buffer, start: number, end: number): LedgerRecord | 'sp
 
 /** Past a line that is longer than any that was ever written. */
 function skipLine(file: number, from: number, end: number): ReadPiece | undefined {
-  for (let offset = from; offset < end; ) {
+  for (let offset = from; offset < end;) {
     const bytes = readBytes(file, offset, Math.min(maxLineBytes, end - offset))
     if (bytes.length === 0) return undefined
     const found = bytes.indexOf(newline)

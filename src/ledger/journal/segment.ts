@@ -29,7 +29,10 @@ const maxHeaderBytes = 4096
 /** Throws `invalid_configuration` for the id of a process that can't be part of a file's name. */
 export function checkHolder(holder: string): void {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(holder))
-    throw new BursarError(`The id of a process, ${JSON.stringify(holder)}, must be letters, digits, dots, dashes and underscores, at most 100.`, { code: 'invalid_configuration', status: 500 })
+    throw new BursarError(
+      `The id of a process, ${JSON.stringify(holder)}, must be letters, digits, dots, dashes and underscores, at most 100.`,
+      { code: 'invalid_configuration', status: 500 },
+    )
 }
 
 /** Throws as `checkHolder` does. */
@@ -59,7 +62,11 @@ export function findSegments(directory: string): FoundSegment[] {
   const begun = new Map<string, number>()
   for (const { holder, created } of found) begun.set(holder, Math.min(created, begun.get(holder) ?? created))
   return found.sort(
-    (a, b) => (begun.get(a.holder) ?? 0) - (begun.get(b.holder) ?? 0) || compare(a.holder, b.holder) || a.sequence - b.sequence || compare(a.segment, b.segment),
+    (a, b) =>
+      (begun.get(a.holder) ?? 0) - (begun.get(b.holder) ?? 0) ||
+      compare(a.holder, b.holder) ||
+      a.sequence - b.sequence ||
+      compare(a.segment, b.segment),
   )
 }
 
@@ -101,10 +108,13 @@ function readHeader(path: string): FoundSegment {
   if (text?.startsWith(`${headerWord} `)) {
     const header = JSON.parse(text.slice(headerWord.length + 1)) as SegmentHeader & { readonly format: number }
     if (header.format !== formatVersion)
-      throw new BursarError(`${path} is a journal of format ${header.format}, which this version of Bursar can't read: start the version that wrote it once more, so that it is applied`, {
-        code: 'invalid_configuration',
-        status: 500,
-      })
+      throw new BursarError(
+        `${path} is a journal of format ${header.format}, which this version of Bursar can't read: start the version that wrote it once more, so that it is applied`,
+        {
+          code: 'invalid_configuration',
+          status: 500,
+        },
+      )
     return { path, segment: header.segment, holder: header.holder, sequence: header.sequence, created: header.created }
   }
   const segment = basename(path, suffix)

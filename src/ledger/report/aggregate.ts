@@ -138,7 +138,10 @@ export function isFacet(dimension: string): boolean {
 }
 
 /** What a query is for: the whole hours that its period touches (days with a tag, a run or a session). */
-export function cutPeriod({ from, to, by, where }: Pick<ReportQuery, 'from' | 'to' | 'by' | 'where'>): { readonly from: number; readonly to: number } {
+export function cutPeriod({ from, to, by, where }: Pick<ReportQuery, 'from' | 'to' | 'by' | 'where'>): {
+  readonly from: number
+  readonly to: number
+} {
   const span = [...by, ...Object.keys(where ?? {})].some(isFacet) ? daySeconds : hourSeconds
   const within = (seconds: number) => Math.max(0, Math.min(latest + 1, seconds))
   return { from: Math.floor(within(from) / span) * span, to: Math.ceil(within(to) / span) * span }
@@ -148,7 +151,10 @@ export function cutPeriod({ from, to, by, where }: Pick<ReportQuery, 'from' | 't
 export const mostGroups = 10_000
 
 /** Puts groups into the order of the query and sums those beyond its limit. Groups that come to nothing (all of it was taken back) aren't told of. */
-export function reportOf(groups: readonly ReportRow[], { by, order = 'usd', limit = mostGroups }: Pick<ReportQuery, 'by' | 'order' | 'limit'>): Report {
+export function reportOf(
+  groups: readonly ReportRow[],
+  { by, order = 'usd', limit = mostGroups }: Pick<ReportQuery, 'by' | 'order' | 'limit'>,
+): Report {
   const rows = groups.filter(({ totals }) => isSomething(totals)).sort((a, b) => compare(a, b, order) || byGroup(a, b, by))
   const most = Math.min(limit, mostGroups)
   const kept = rows.slice(0, most)
@@ -158,7 +164,9 @@ export function reportOf(groups: readonly ReportRow[], { by, order = 'usd', limi
 }
 
 function isSomething({ calls, usage, cost, cacheSavings, firstTokenSeconds }: ReportTotals): boolean {
-  return [calls, cost.usd, cost.seconds, cost.joules, cost.gramsCO2e, cacheSavings, firstTokenSeconds, ...Object.values(usage)].some((amount) => amount !== 0 && amount !== 0n)
+  return [calls, cost.usd, cost.seconds, cost.joules, cost.gramsCO2e, cacheSavings, firstTokenSeconds, ...Object.values(usage)].some(
+    (amount) => amount !== 0 && amount !== 0n,
+  )
 }
 
 function compare(a: ReportRow, b: ReportRow, order: NonNullable<ReportQuery['order']>): number {

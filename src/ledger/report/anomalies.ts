@@ -44,8 +44,15 @@ const leastRatio = 1.5
  * that earlier outliers don't hide later ones; from three weeks of history on days of the week are compared with their like. Only more than
  * usual is called out. `undefined` for a usual day; `'too_young'` where fewer than seven days with spending came before. O(days).
  */
-export function judgeDay(before: readonly DaySpend[], day: DaySpend, { least = usd(1), falseAlarms = 1 / 300 }: AnomalySettings = {}): Anomaly | 'too_young' | undefined {
-  const seen = before.filter(({ at, usd: amount }) => at < day.at && at >= day.at - lookBack * daySeconds && amount > 0n).sort((a, b) => a.at - b.at).slice(-mostDays)
+export function judgeDay(
+  before: readonly DaySpend[],
+  day: DaySpend,
+  { least = usd(1), falseAlarms = 1 / 300 }: AnomalySettings = {},
+): Anomaly | 'too_young' | undefined {
+  const seen = before
+    .filter(({ at, usd: amount }) => at < day.at && at >= day.at - lookBack * daySeconds && amount > 0n)
+    .sort((a, b) => a.at - b.at)
+    .slice(-mostDays)
   if (seen.length < leastDays) return 'too_young'
   const logs = seen.map(({ usd: amount }) => Math.log(toDollars(amount)))
   const effects = weekdayEffects(seen, logs)
@@ -55,7 +62,9 @@ export function judgeDay(before: readonly DaySpend[], day: DaySpend, { least = u
   const own = robustDeviation(levelled)
   const count = seen.length
   const like = seen.filter(({ at }) => weekdayOf(at) === weekdayOf(day.at)).length
-  const deviation = Math.sqrt((spreadDays * spread ** 2 + count * own ** 2) / (spreadDays + count)) * Math.sqrt(1 + Math.PI / 2 / count + (effects.length === 0 ? 0 : Math.PI / 2 / (like + 2)))
+  const deviation =
+    Math.sqrt((spreadDays * spread ** 2 + count * own ** 2) / (spreadDays + count)) *
+    Math.sqrt(1 + Math.PI / 2 / count + (effects.length === 0 ? 0 : Math.PI / 2 / (like + 2)))
   const expected = centre + (effects[weekdayOf(day.at)] ?? 0)
   const freedom = spreadDays + count / 3
   const score = (Math.log(Math.max(toDollars(day.usd), 1e-12)) - expected) / deviation
@@ -87,7 +96,8 @@ function dollars(log: number): Money {
 /** `$41.20 on 2026-11-20, usually $3.10–5.90`, in words for people. */
 export function anomalyWords(who: string, { at, usd: amount, usual, chance, days }: Anomaly): string {
   const day = new Date(at * 1000).toISOString().slice(0, 10)
-  const rare = chance < 1e-6 ? 'less than once in a million days' : `once in ${Number((1 / chance).toPrecision(2)).toLocaleString('en-US')} days`
+  const rare =
+    chance < 1e-6 ? 'less than once in a million days' : `once in ${Number((1 / chance).toPrecision(2)).toLocaleString('en-US')} days`
   return `${who} spent $${short(amount)} on ${day}, usually $${short(usual.low)}–${short(usual.high)} (by the ${days} days with spending before it, such a day comes ${rare})`
 }
 

@@ -1,7 +1,20 @@
 import type { Cost, Money, Usage } from '../../quantities/index.js'
 
 /** What a report can be grouped by. `tag:team` groups by the values of the tag `team`. `day` and `hour` are UTC. */
-export type Dimension = 'organisation' | 'team' | 'user' | 'key' | 'model' | 'provider' | 'deployment' | 'requested_model' | 'day' | 'hour' | 'run' | 'session' | `tag:${string}`
+export type Dimension =
+  | 'organisation'
+  | 'team'
+  | 'user'
+  | 'key'
+  | 'model'
+  | 'provider'
+  | 'deployment'
+  | 'requested_model'
+  | 'day'
+  | 'hour'
+  | 'run'
+  | 'session'
+  | `tag:${string}`
 
 export interface ReportQuery {
   /** Unix seconds, inclusive; cut to whole hours (days with a tag, a run or a session). */

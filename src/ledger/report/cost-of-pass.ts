@@ -55,21 +55,34 @@ interface Attempted {
  * Dollars for one success: what attempts with a known outcome cost, over the share of them that passed (paper 026). Every call of
  * an attempt counts, also failed ones. O(outcomes and calls of the period); memory grows with the attempts that have outcomes.
  */
-export async function costOfPass(reader: LedgerReader, { unit, from, to, key, source, passAt = 0.5, by, level = 0.95 }: CostOfPassQuery): Promise<CostOfPass> {
+export async function costOfPass(
+  reader: LedgerReader,
+  { unit, from, to, key, source, passAt = 0.5, by, level = 0.95 }: CostOfPassQuery,
+): Promise<CostOfPass> {
   const attempts = new Map<string, Attempted>()
-  for await (const page of eachPage((before, limit) => reader.outcomes({ key, from, to: before, limit }), ({ outcomeId }) => outcomeId, to))
+  for await (const page of eachPage(
+    (before, limit) => reader.outcomes({ key, from, to: before, limit }),
+    ({ outcomeId }) => outcomeId,
+    to,
+  ))
     for (const outcome of page) {
       const name = nameOfOutcome(outcome, unit)
       // The newest come first, and the last word counts.
-      if (name !== undefined && (source === undefined || outcome.source === source) && !attempts.has(name)) attempts.set(name, { score: outcome.score, usd: zeroMoney, group: undefined })
+      if (name !== undefined && (source === undefined || outcome.source === source) && !attempts.has(name))
+        attempts.set(name, { score: outcome.score, usd: zeroMoney, group: undefined })
     }
   if (attempts.size > 0)
-    for await (const page of eachPage((before, limit) => reader.calls({ key, from: from - longestRunSeconds, to: before, limit }), ({ callId }) => callId, to))
+    for await (const page of eachPage(
+      (before, limit) => reader.calls({ key, from: from - longestRunSeconds, to: before, limit }),
+      ({ callId }) => callId,
+      to,
+    ))
       for (const call of page) {
         const attempt = attempts.get(nameOfCall(call, unit) ?? '')
         if (attempt === undefined) continue
         attempt.usd = attempt.usd === null || call.cost.usd === null ? null : addMoney(attempt.usd, call.cost.usd)
-        if (attempt.group === undefined || call.end === 'complete') attempt.group = Object.fromEntries(by.map((dimension) => [dimension, valueOf(call, dimension)]))
+        if (attempt.group === undefined || call.end === 'complete')
+          attempt.group = Object.fromEntries(by.map((dimension) => [dimension, valueOf(call, dimension)]))
       }
   const groups = new Map<string, Attempted[]>()
   for (const attempt of attempts.values()) {
@@ -85,7 +98,9 @@ export async function costOfPass(reader: LedgerReader, { unit, from, to, key, so
 }
 
 function rowOf(attempts: readonly Attempted[], passAt: number, level: number): CostOfPassRow {
-  const priced = attempts.flatMap(({ usd, score }) => (usd === null ? [] : [{ usd, success: score >= passAt ? (1 as const) : (0 as const) }]))
+  const priced = attempts.flatMap(({ usd, score }) =>
+    usd === null ? [] : [{ usd, success: score >= passAt ? (1 as const) : (0 as const) }],
+  )
   return {
     group: attempts[0]?.group ?? {},
     attempts: priced.length,

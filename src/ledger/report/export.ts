@@ -1,4 +1,13 @@
-import { formatUsd, inputBuckets, totalInputTokens, toDollars, zeroMoney, addMoney, type Money, type Usage } from '../../quantities/index.js'
+import {
+  formatUsd,
+  inputBuckets,
+  totalInputTokens,
+  toDollars,
+  zeroMoney,
+  addMoney,
+  type Money,
+  type Usage,
+} from '../../quantities/index.js'
 import type { LedgerReader } from '../ledger.js'
 import type { CallRecord, DecisionRecord, OutcomeRecord } from '../record.js'
 import { eachPage } from './pages.js'
@@ -23,13 +32,19 @@ type Row = Readonly<Record<string, unknown>>
  * Records as text, line by line, the newest first; memory stays at a page of records, and for the outcome table at the outcomes of the period.
  * Each chunk says how many records it holds. An outcome table is JSON Lines only (`exportFault`).
  */
-export async function* exportRecords(reader: LedgerReader, query: ExportQuery): AsyncGenerator<{ readonly text: string; readonly rows: number }> {
+export async function* exportRecords(
+  reader: LedgerReader,
+  query: ExportQuery,
+): AsyncGenerator<{ readonly text: string; readonly rows: number }> {
   let header = query.format === 'csv'
   for await (const rows of rowsOf(reader, query)) {
     if (query.format === 'jsonl') yield { text: rows.map((row) => `${JSON.stringify(row)}\n`).join(''), rows: rows.length }
     else {
       const columns = columnsOf[query.what === 'outcome-table' ? 'calls' : query.what]
-      yield { text: (header ? csvLine(columns) : '') + rows.map((row) => csvLine(columns.map((column) => flat(row, column)))).join(''), rows: rows.length }
+      yield {
+        text: (header ? csvLine(columns) : '') + rows.map((row) => csvLine(columns.map((column) => flat(row, column)))).join(''),
+        rows: rows.length,
+      }
       header = false
     }
   }
@@ -45,11 +60,32 @@ function rowsOf(reader: LedgerReader, query: ExportQuery): AsyncGenerator<readon
   const { key, from, to } = query
   switch (query.what) {
     case 'calls':
-      return mapped(eachPage((before, limit) => reader.calls({ key, from, to: before, limit }), ({ callId }) => callId, to), callRow)
+      return mapped(
+        eachPage(
+          (before, limit) => reader.calls({ key, from, to: before, limit }),
+          ({ callId }) => callId,
+          to,
+        ),
+        callRow,
+      )
     case 'decisions':
-      return mapped(eachPage((before, limit) => reader.decisions({ key, from, to: before, limit }), ({ decisionId }) => decisionId, to), decisionRow)
+      return mapped(
+        eachPage(
+          (before, limit) => reader.decisions({ key, from, to: before, limit }),
+          ({ decisionId }) => decisionId,
+          to,
+        ),
+        decisionRow,
+      )
     case 'outcomes':
-      return mapped(eachPage((before, limit) => reader.outcomes({ key, from, to: before, limit }), ({ outcomeId }) => outcomeId, to), outcomeRow)
+      return mapped(
+        eachPage(
+          (before, limit) => reader.outcomes({ key, from, to: before, limit }),
+          ({ outcomeId }) => outcomeId,
+          to,
+        ),
+        outcomeRow,
+      )
     case 'outcome-table':
       return outcomeTable(reader, query)
   }
@@ -92,12 +128,56 @@ const usageColumns: readonly (keyof Usage)[] = [
 
 const columnsOf: Readonly<Record<Exclude<Exportable, 'outcome-table'>, readonly string[]>> = {
   calls: [
-    ...['at', 'callId', 'requestId', 'decisionId', 'organisation', 'team', 'user', 'key', 'run', 'session', 'requestedModel', 'provider', 'deployment', 'model'],
-    ...['operation', 'stream', 'attempt', 'end', 'status', 'errorCode', 'usd', 'seconds', 'firstTokenSeconds', 'joules', 'gramsCO2e', 'cacheSavingsUsd', 'usageEstimated'],
+    ...[
+      'at',
+      'callId',
+      'requestId',
+      'decisionId',
+      'organisation',
+      'team',
+      'user',
+      'key',
+      'run',
+      'session',
+      'requestedModel',
+      'provider',
+      'deployment',
+      'model',
+    ],
+    ...[
+      'operation',
+      'stream',
+      'attempt',
+      'end',
+      'status',
+      'errorCode',
+      'usd',
+      'seconds',
+      'firstTokenSeconds',
+      'joules',
+      'gramsCO2e',
+      'cacheSavingsUsd',
+      'usageEstimated',
+    ],
     ...usageColumns.map((column) => `usage.${column}`),
     ...['serviceTier', 'priceSource', 'tags'],
   ],
-  decisions: ['at', 'decisionId', 'requestId', 'key', 'requestedModel', 'arm', 'policy', 'propensity', 'reason', 'trial.heldOut', 'trial.holdout', 'trial.policyArm', 'trial.stratum', 'trial.unit'],
+  decisions: [
+    'at',
+    'decisionId',
+    'requestId',
+    'key',
+    'requestedModel',
+    'arm',
+    'policy',
+    'propensity',
+    'reason',
+    'trial.heldOut',
+    'trial.holdout',
+    'trial.policyArm',
+    'trial.stratum',
+    'trial.unit',
+  ],
   outcomes: ['at', 'outcomeId', 'decisionId', 'run', 'key', 'source', 'score', 'comment', 'sought', 'arm'],
 }
 
@@ -138,10 +218,18 @@ interface Gathered {
  */
 async function* outcomeTable(reader: LedgerReader, { key, from, to }: ExportQuery): AsyncGenerator<readonly Row[]> {
   const scores = new Map<string, number>()
-  for await (const page of eachPage((before, limit) => reader.outcomes({ key, from, to: before, limit }), ({ outcomeId }) => outcomeId))
-    for (const { decisionId, arm, score } of page) if (decisionId !== undefined && arm === undefined && !scores.has(decisionId)) scores.set(decisionId, score)
+  for await (const page of eachPage(
+    (before, limit) => reader.outcomes({ key, from, to: before, limit }),
+    ({ outcomeId }) => outcomeId,
+  ))
+    for (const { decisionId, arm, score } of page)
+      if (decisionId !== undefined && arm === undefined && !scores.has(decisionId)) scores.set(decisionId, score)
   const open = new Map<string, Gathered>()
-  for await (const page of eachPage((before, limit) => reader.calls({ key, from, to: before, limit }), ({ callId }) => callId, to)) {
+  for await (const page of eachPage(
+    (before, limit) => reader.calls({ key, from, to: before, limit }),
+    ({ callId }) => callId,
+    to,
+  )) {
     for (const call of page) {
       const known = open.get(call.decisionId)
       if (known) {
@@ -161,7 +249,10 @@ function tableRow(decisionId: string, calls: readonly CallRecord[], quality: num
   const answered = calls.find(({ end, operation }) => end === 'complete' && operation === 'generate')
   if (answered === undefined) return []
   const { usage, firstTokenSeconds, tags } = answered
-  const usd = calls.reduce((total: Money | null, { cost }) => (total === null || cost.usd === null ? null : addMoney(total, cost.usd)), zeroMoney)
+  const usd = calls.reduce(
+    (total: Money | null, { cost }) => (total === null || cost.usd === null ? null : addMoney(total, cost.usd)),
+    zeroMoney,
+  )
   return [
     {
       id: decisionId,

@@ -54,8 +54,10 @@ export function forecastSpending({ hours, now, from, to, level = 0.9 }: Forecast
   const historyDays = first === undefined ? 0 : Math.max(0, Math.floor((anchor - first.at) / daySeconds))
   const base = { spent, historyDays, weekdays: false }
   if (to <= now) return { ...base, total: exactly(spent, level), notes: ['The period is over: this is what was spent.'] }
-  if (first === undefined) return { ...base, notes: ['Not enough history: nothing was spent so far, so nothing can be said of what comes.'] }
-  if (historyDays < 1) return { ...base, notes: [`Not enough history: the first spending was ${hoursWords(now - first.at)} ago, and a forecast needs a day.`] }
+  if (first === undefined)
+    return { ...base, notes: ['Not enough history: nothing was spent so far, so nothing can be said of what comes.'] }
+  if (historyDays < 1)
+    return { ...base, notes: [`Not enough history: the first spending was ${hoursWords(now - first.at)} ago, and a forecast needs a day.`] }
   const days = windowsOf(known, anchor - historyDays * daySeconds, daySeconds, historyDays)
   if (!days.some((amount) => amount > 0)) return { ...base, notes: ['Not enough history: nothing was spent on the last whole days.'] }
 

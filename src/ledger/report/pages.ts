@@ -27,7 +27,8 @@ export async function* eachPage<Item extends { readonly at: number }>(
     if (oldest === undefined) return
     if (fresh.length === 0) {
       limit *= 2
-      if (limit > largestPage) throw new BursarError('Too many records are at one moment to be listed.', { code: 'internal_error', status: 500 })
+      if (limit > largestPage)
+        throw new BursarError('Too many records are at one moment to be listed.', { code: 'internal_error', status: 500 })
       continue
     }
     limit = usualPage

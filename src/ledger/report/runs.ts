@@ -208,7 +208,9 @@ export function judgeRun(profile: RunProfile, others: readonly RunSize[]): Runaw
   const [before, after] = [theilSenSlope(steps.slice(0, half)), theilSenSlope(steps.slice(half))]
   const usualGrowth = quantile(growths, 0.95)
   if (after > 3 * Math.max(before, 1) && after > 1.5 * usualGrowth)
-    return { words: `its input grows by ${whole(after)} tokens a step since step ${half + 1}, ${whole(Math.max(0, before))} before; 95 of 100 other runs stay below ${whole(usualGrowth)}` }
+    return {
+      words: `its input grows by ${whole(after)} tokens a step since step ${half + 1}, ${whole(Math.max(0, before))} before; 95 of 100 other runs stay below ${whole(usualGrowth)}`,
+    }
   return undefined
 }
 

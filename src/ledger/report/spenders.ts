@@ -27,7 +27,11 @@ export interface FoundAnomalies {
  * Days out of line with each group's own history. The report is by `day` and what makes a group (`key`), over the period and the 56 days
  * before it. O(groups × days of the period × days of history); other work gets its turn every few milliseconds.
  */
-export async function findAnomalies({ rows }: Pick<Report, 'rows'>, period: { readonly from: number; readonly to: number }, settings: AnomalySettings = {}): Promise<FoundAnomalies> {
+export async function findAnomalies(
+  { rows }: Pick<Report, 'rows'>,
+  period: { readonly from: number; readonly to: number },
+  settings: AnomalySettings = {},
+): Promise<FoundAnomalies> {
   const groups = new Map<string, { readonly who: Readonly<Record<string, string>>; readonly days: DaySpend[] }>()
   for (const { group, totals } of rows) {
     const { day, ...who } = group

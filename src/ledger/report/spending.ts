@@ -14,7 +14,10 @@ export const daySeconds = 86_400
 /** Hours of a report by `hour` (and maybe more), in order of time; hours without calls are left out. */
 export function hoursOf({ rows }: Report): readonly HourSpend[] {
   return rows
-    .map(({ group, totals }): HourSpend => ({ at: Date.parse((group['hour'] ?? '').replace(':00Z', ':00:00Z')) / 1000, usd: totals.cost.usd ?? zeroMoney }))
+    .map(({ group, totals }): HourSpend => ({
+      at: Date.parse((group['hour'] ?? '').replace(':00Z', ':00:00Z')) / 1000,
+      usd: totals.cost.usd ?? zeroMoney,
+    }))
     .sort((a, b) => a.at - b.at)
 }
 
@@ -27,7 +30,10 @@ export function hoursOfDays({ rows }: Report, now: number): readonly HourSpend[]
       const whole = totals.cost.usd ?? zeroMoney
       const each = whole / hours
       // What doesn't divide goes to the first hour, so that the sum stays exact.
-      return Array.from({ length: Number(hours) }, (_, hour) => ({ at: day + hour * hourSeconds, usd: picoUsd(hour === 0 ? whole - each * (hours - 1n) : each) }))
+      return Array.from({ length: Number(hours) }, (_, hour) => ({
+        at: day + hour * hourSeconds,
+        usd: picoUsd(hour === 0 ? whole - each * (hours - 1n) : each),
+      }))
     })
     .sort((a, b) => a.at - b.at)
 }
@@ -45,5 +51,8 @@ export function windowsOf(hours: readonly HourSpend[], from: number, seconds: nu
 /** First second of the month that a moment lies in, and of the next; UTC. */
 export function monthOf(at: number): { readonly from: number; readonly to: number } {
   const date = new Date(at * 1000)
-  return { from: Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1) / 1000, to: Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1) / 1000 }
+  return {
+    from: Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1) / 1000,
+    to: Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1) / 1000,
+  }
 }

@@ -20,7 +20,9 @@ export async function amongAll<Item extends Value, Row>(
   for (let start = 0; start < items.length; start += most[engine]) {
     const some = items.slice(start, start + most[engine])
     const among =
-      engine === 'postgresql' ? sql<SqlBool>`${sql.ref(column)} = any(${some}::${sql.raw(kind)}[])` : sql<SqlBool>`${sql.ref(column)} in (${sql.join(padded(some))})`
+      engine === 'postgresql'
+        ? sql<SqlBool>`${sql.ref(column)} = any(${some}::${sql.raw(kind)}[])`
+        : sql<SqlBool>`${sql.ref(column)} in (${sql.join(padded(some))})`
     for (const row of await ask(among)) answers.push(row)
   }
   return answers

@@ -29,12 +29,22 @@ interface Sorted {
  * Adds records to the tables and sums, in a transaction that has `lockApplying`; changes of balances are collected for the caller to write last, so that
  * their rows are locked shortly. Answers what to do once it is committed. O(records).
  */
-export async function addRecords(tx: Tx, context: ApplyContext, records: readonly LedgerRecord[], holder: string, balances: BalanceChanges, holds?: 'keep holds'): Promise<() => void> {
+export async function addRecords(
+  tx: Tx,
+  context: ApplyContext,
+  records: readonly LedgerRecord[],
+  holder: string,
+  balances: BalanceChanges,
+  holds?: 'keep holds',
+): Promise<() => void> {
   const sorted = await sort(tx, context, records)
   const { calls, intents, decisions, outcomes, additions } = sorted
   const resolved = await resolve(tx, context, sorted)
   const rollup = new Rollup()
-  const changes = additions.length === 0 ? [] : await addCallRows(tx, context, additions, await takeNumbers(tx, 'call_seq', additions.length), resolved, rollup)
+  const changes =
+    additions.length === 0
+      ? []
+      : await addCallRows(tx, context, additions, await takeNumbers(tx, 'call_seq', additions.length), resolved, rollup)
   await context.bulk.write(
     tx,
     decisionsTarget,
@@ -91,7 +101,11 @@ async function sort(tx: Tx, { engine }: ApplyContext, records: readonly LedgerRe
         const there = known.get(textInRange(record.callId, 512))
         const state = addedTo(record.callId)
         const { correctionId } = record
-        if (state.corrections.some((other) => other.record.correctionId === correctionId) || there?.corrections.some((row) => isCorrection(row, correctionId)) === true) break
+        if (
+          state.corrections.some((other) => other.record.correctionId === correctionId) ||
+          there?.corrections.some((row) => isCorrection(row, correctionId)) === true
+        )
+          break
         const of = state.call ?? there?.real ?? there?.lost ?? nobodysCall(record)
         const addition: CorrectionAddition = { kind: 'correction', of, record, supplanted: false }
         additions.push(addition)
@@ -122,7 +136,9 @@ function isCorrection({ note }: CallRow, correctionId: string): boolean {
 }
 
 async function resolve(tx: Tx, context: ApplyContext, { additions, decisions, outcomes }: Sorted): Promise<Resolved> {
-  const calls = additions.flatMap((addition) => (addition.kind === 'call' ? [addition.call] : addition.kind === 'correction' && 'callId' in addition.of ? [addition.of] : []))
+  const calls = additions.flatMap((addition) =>
+    addition.kind === 'call' ? [addition.call] : addition.kind === 'correction' && 'callId' in addition.of ? [addition.of] : [],
+  )
   const words = await context.words.resolve(tx, [
     ...calls.flatMap(wordsOf),
     ...decisions.flatMap(wordsOfDecision),

@@ -37,10 +37,15 @@ export class BulkWriter {
     if (rows.length === 0) return []
     const answers: Row[] = []
     const used = usedColumns(rows, target.columns.length)
-    for (let start = 0; start < rows.length; ) {
-      const count = this.engine === 'postgresql' ? Math.min(mostRows, rows.length - start) : (rowCounts.find((many) => rows.length - start >= many) ?? 1)
+    for (let start = 0; start < rows.length;) {
+      const count =
+        this.engine === 'postgresql'
+          ? Math.min(mostRows, rows.length - start)
+          : (rowCounts.find((many) => rows.length - start >= many) ?? 1)
       const parameters = this.engine === 'postgresql' ? byColumn(target, rows, start, count, used) : inRows(rows, start, count, used)
-      const { rows: answered } = await tx.executeQuery<Row>(CompiledQuery.raw(this.textOf(tx, target, used, this.engine === 'postgresql' ? 0 : count), parameters))
+      const { rows: answered } = await tx.executeQuery<Row>(
+        CompiledQuery.raw(this.textOf(tx, target, used, this.engine === 'postgresql' ? 0 : count), parameters),
+      )
       for (const row of answered) answers.push(row)
       start += count
     }
@@ -60,14 +65,16 @@ export class BulkWriter {
   }
 
   private compile(tx: Tx, { table, columns, conflict, returning }: BulkTarget, used: readonly number[], count: number): string {
-    const written = used.flatMap((index) => columns[index] === undefined ? [] : [columns[index]])
+    const written = used.flatMap((index) => (columns[index] === undefined ? [] : [columns[index]]))
     const names = sql.join(written.map(([name]) => sql.ref(name)))
     const source =
       this.engine === 'postgresql'
         ? sql`select * from unnest(${sql.join(written.map(([, kind]) => sql`${null}::${sql.raw(kind)}[]`))})`
         : sql`values ${sql.join(Array.from({ length: count }, () => sql`(${sql.join(written.map(() => sql`${null}`))})`))}`
     // SQLite takes the `on` after a `select` for a part of a join; after `values` it doesn't.
-    return sql`insert into ${sql.table(table)} (${names}) ${source} ${sql.raw(conflict ?? '')} ${sql.raw(returning === undefined ? '' : `returning ${returning}`)}`.compile(tx).sql
+    return sql`insert into ${sql.table(table)} (${names}) ${source} ${sql.raw(conflict ?? '')} ${sql.raw(returning === undefined ? '' : `returning ${returning}`)}`.compile(
+      tx,
+    ).sql
   }
 }
 
@@ -88,7 +95,13 @@ function inRows(rows: readonly (readonly Value[])[], start: number, count: numbe
 }
 
 /** Each column as the text of an array: the driver's own way of writing arrays takes several times as long. */
-function byColumn({ columns }: BulkTarget, rows: readonly (readonly Value[])[], start: number, count: number, used: readonly number[]): string[] {
+function byColumn(
+  { columns }: BulkTarget,
+  rows: readonly (readonly Value[])[],
+  start: number,
+  count: number,
+  used: readonly number[],
+): string[] {
   return used.map((column) => {
     const plain = columns[column]?.[1] !== 'text'
     let text = '{'

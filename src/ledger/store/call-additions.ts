@@ -2,7 +2,21 @@ import { addCost, addUsage, noCost, noUsage, picoUsd, type Cost, type Usage } fr
 import type { CallRecord, CorrectionRecord } from '../record.js'
 import type { Resolved } from './resolved.js'
 import type { Value } from './bulk.js'
-import { callIdOfRow, callsTarget, placeOfCall, rowKinds, rowOfCall, rowOfCorrection, savingsOfRow, seriesOf, tagsOf, usageOfRow, usdOfRow, type CallPlace, type CallRow } from './call-rows.js'
+import {
+  callIdOfRow,
+  callsTarget,
+  placeOfCall,
+  rowKinds,
+  rowOfCall,
+  rowOfCorrection,
+  savingsOfRow,
+  seriesOf,
+  tagsOf,
+  usageOfRow,
+  usdOfRow,
+  type CallPlace,
+  type CallRow,
+} from './call-rows.js'
 import type { ApplyContext } from './context.js'
 import { padded } from './dictionary.js'
 import { decisionOf, unpackId } from './ids.js'
@@ -27,7 +41,12 @@ export interface CorrectionAddition {
 export type Addition =
   | { readonly kind: 'call'; readonly call: CallRecord }
   | CorrectionAddition
-  | { readonly kind: 'takenBack'; readonly lost: CallRow; readonly corrections: readonly CallRow[]; readonly since: readonly CorrectionAddition[] }
+  | {
+      readonly kind: 'takenBack'
+      readonly lost: CallRow
+      readonly corrections: readonly CallRow[]
+      readonly since: readonly CorrectionAddition[]
+    }
 
 /** What an addition means for the sums of its decision. */
 export interface DecisionChange {
@@ -36,12 +55,23 @@ export interface DecisionChange {
 }
 
 /** Writes additions under the numbers from `first` on, and adds them to the sums. */
-export async function addCallRows(tx: Tx, context: ApplyContext, additions: readonly Addition[], first: bigint, resolved: Resolved, rollup: Rollup): Promise<DecisionChange[]> {
+export async function addCallRows(
+  tx: Tx,
+  context: ApplyContext,
+  additions: readonly Addition[],
+  first: bigint,
+  resolved: Resolved,
+  rollup: Rollup,
+): Promise<DecisionChange[]> {
   const rows: Value[][] = []
   const supplanted: bigint[] = []
   const changes: DecisionChange[] = []
   const count = (place: CallPlace, decisionId: string, sums: Sums) => {
-    rollup.add({ ...placeInSums(place), tags: resolved.tags({ at: place.at, tags: place.tags === null ? undefined : tagsOf(place.tags) }), sums })
+    rollup.add({
+      ...placeInSums(place),
+      tags: resolved.tags({ at: place.at, tags: place.tags === null ? undefined : tagsOf(place.tags) }),
+      sums,
+    })
     changes.push({ decisionId, sums })
   }
   let seq = first
@@ -70,7 +100,8 @@ export async function addCallRows(tx: Tx, context: ApplyContext, additions: read
     }
     seq++
   }
-  if (supplanted.length > 0) await tx.updateTable('calls').set({ ended: rowKinds.supplanted }).where('seq', 'in', padded(supplanted)).execute()
+  if (supplanted.length > 0)
+    await tx.updateTable('calls').set({ ended: rowKinds.supplanted }).where('seq', 'in', padded(supplanted)).execute()
   await context.bulk.write(tx, callsTarget, rows)
   return changes
 }
@@ -85,19 +116,35 @@ type TakenBack = Extract<Addition, { kind: 'takenBack' }>
 /** The sums of everything said of a lost call, the other way round. */
 function sumsTakenBack({ lost, corrections, since }: TakenBack): Sums {
   const sums = new Sums()
-  sums.add(sumsOfCall({ ...costsOf(lost), end: 'lost', cacheSavings: savingsOfRow(lost), firstTokenSeconds: lost.first_token_seconds ?? undefined }), -1)
+  sums.add(
+    sumsOfCall({
+      ...costsOf(lost),
+      end: 'lost',
+      cacheSavings: savingsOfRow(lost),
+      firstTokenSeconds: lost.first_token_seconds ?? undefined,
+    }),
+    -1,
+  )
   for (const row of corrections) sums.add(sumsOfCorrection(costsOf(row)), -1)
   for (const { record } of since) sums.add(sumsOfCorrection(record), -1)
   return sums
 }
 
 function recordOf({ lost, corrections, since }: TakenBack): CorrectionRecord {
-  const total = [...[lost, ...corrections].map(costsOf), ...since.map(({ record }) => record)].reduce(sumOf, { usage: noUsage, cost: noCost })
+  const total = [...[lost, ...corrections].map(costsOf), ...since.map(({ record }) => record)].reduce(sumOf, {
+    usage: noUsage,
+    cost: noCost,
+  })
   const usage: { -readonly [bucket in keyof Usage]: number } = { ...noUsage }
   for (const bucket of Object.keys(noUsage) as (keyof Usage)[]) usage[bucket] = 0 - total.usage[bucket]
   const negative = (amount: number | null) => (amount === null ? null : 0 - amount)
   const { usd, seconds, joules, gramsCO2e } = total.cost
-  const cost: Cost = { usd: usd === null ? null : picoUsd(-usd), seconds: 0 - seconds, joules: negative(joules), gramsCO2e: negative(gramsCO2e) }
+  const cost: Cost = {
+    usd: usd === null ? null : picoUsd(-usd),
+    seconds: 0 - seconds,
+    joules: negative(joules),
+    gramsCO2e: negative(gramsCO2e),
+  }
   const callId = callIdOfRow(lost)
   return { correctionId: `late ${callId}`, callId, at: lost.at, usage, cost, reason: 'how the call ended has come in after all' }
 }

@@ -13,8 +13,16 @@ import type { Selectable } from 'kysely'
  * comes in, the lost call and its corrections are marked `supplanted`, and a row `takenBack` says so, with the negative of their amounts. So
  * sums are over the rows up to `correction`, and what was said at which time can still be told.
  */
-export const rowKinds = { complete: 0, failed: 1, cancelled: 2, truncated: 3, lost: 4, correction: 5, takenBack: 6, supplanted: 7 } as const satisfies Record<CallEnd, number> &
-  Record<string, number>
+export const rowKinds = {
+  complete: 0,
+  failed: 1,
+  cancelled: 2,
+  truncated: 3,
+  lost: 4,
+  correction: 5,
+  takenBack: 6,
+  supplanted: 7,
+} as const satisfies Record<CallEnd, number> & Record<string, number>
 const ends: readonly CallEnd[] = ['complete', 'failed', 'cancelled', 'truncated', 'lost']
 /** The last kind that counts; those before it are calls. */
 export const lastCounted = rowKinds.correction
@@ -65,7 +73,9 @@ export interface CallNames {
 }
 
 /** What of a call the series is. */
-export function seriesOf(call: Pick<CallRecord, 'organisation' | 'team' | 'user' | 'key' | 'provider' | 'deployment' | 'model' | 'requestedModel'>): string {
+export function seriesOf(
+  call: Pick<CallRecord, 'organisation' | 'team' | 'user' | 'key' | 'provider' | 'deployment' | 'model' | 'requestedModel'>,
+): string {
   const { organisation, team, user, key, provider, deployment, model, requestedModel } = call
   const optional = (text: string | undefined) => (text === undefined ? null : textInRange(text))
   const values: SeriesValues = [
@@ -106,7 +116,11 @@ export function placeOfCall(call: CallRecord, names: CallNames): CallPlace {
     run: names.run,
     session: names.session,
     tags: call.tags === undefined ? null : anyText(JSON.stringify(call.tags)),
-    flags: (call.operation === 'embed' ? flag.embed : 0) | (call.stream ? flag.stream : 0) | (call.usageEstimated ? flag.estimated : 0) | (cacheSavings === null ? flag.savingsUnknown : 0),
+    flags:
+      (call.operation === 'embed' ? flag.embed : 0) |
+      (call.stream ? flag.stream : 0) |
+      (call.usageEstimated ? flag.estimated : 0) |
+      (cacheSavings === null ? flag.savingsUnknown : 0),
     attempt: smallInRange(call.attempt),
     status: smallInRange(call.status),
   }
@@ -127,10 +141,23 @@ export function rowOfCall(seq: bigint, call: CallRecord, names: CallNames): Valu
 }
 
 /** A correction is a row in the place of its call, with its own amounts. */
-export function rowOfCorrection(seq: bigint, place: CallPlace, kind: 'correction' | 'takenBack' | 'supplanted', record: CorrectionRecord): Value[] {
+export function rowOfCorrection(
+  seq: bigint,
+  place: CallPlace,
+  kind: 'correction' | 'takenBack' | 'supplanted',
+  record: CorrectionRecord,
+): Value[] {
   const { correctionId, at, reason } = record
   const note = anyText(JSON.stringify({ id: correctionId, at, reason }))
-  return rowOf(seq, place, rowKinds[kind], record, { error: null, tier: null, price_source: null, savings: null, first_token_seconds: null, composition: null, note })
+  return rowOf(seq, place, rowKinds[kind], record, {
+    error: null,
+    tier: null,
+    price_source: null,
+    savings: null,
+    first_token_seconds: null,
+    composition: null,
+    note,
+  })
 }
 
 /** In the order of `callsTarget`. */
@@ -175,7 +202,10 @@ function rowOf(
 export type CallRow = Selectable<CallsTable>
 
 /** A row with the texts that its numbers stand for. */
-export interface NamedCallRow extends CallRow, Pick<Selectable<SeriesTable>, 'organisation' | 'team' | 'user_id' | 'provider' | 'deployment' | 'model' | 'requested_model'> {
+export interface NamedCallRow
+  extends
+    CallRow,
+    Pick<Selectable<SeriesTable>, 'organisation' | 'team' | 'user_id' | 'provider' | 'deployment' | 'model' | 'requested_model'> {
   readonly key_name: string
   readonly run_name: string | null
   readonly session_name: string | null
@@ -263,7 +293,14 @@ function usageValues(usage: Usage): (number | null)[] {
   })
 }
 
-const compositionNames = ['systemTokens', 'toolSchemaTokens', 'observationTokens', 'assistantTokens', 'userTokens', 'repeatedTokens'] as const satisfies readonly (keyof InputComposition)[]
+const compositionNames = [
+  'systemTokens',
+  'toolSchemaTokens',
+  'observationTokens',
+  'assistantTokens',
+  'userTokens',
+  'repeatedTokens',
+] as const satisfies readonly (keyof InputComposition)[]
 
 function compositionOf(text: string): InputComposition {
   const values = JSON.parse(text) as readonly number[]

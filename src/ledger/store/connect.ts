@@ -31,7 +31,12 @@ export async function connect(settings: StoreSettings): Promise<Connection> {
     // Opens at the first query, and `destroy` closes only what was opened.
     let opened = false
     const bare = new Kysely<unknown>({ dialect: new SqliteDialect({ database: () => Promise.resolve(((opened = true), database)) }) })
-    return { engine: 'embedded', bare, db: bare.withTables<StoreDatabase>(), close: async () => (opened ? bare.destroy() : database.close()) }
+    return {
+      engine: 'embedded',
+      bare,
+      db: bare.withTables<StoreDatabase>(),
+      close: async () => (opened ? bare.destroy() : database.close()),
+    }
   }
   const { default: pg } = await import('pg')
   const pool = new pg.Pool({

@@ -46,7 +46,10 @@ export function rowOfDecision(decision: DecisionRecord, word: (text: string) => 
 }
 
 /** A row with the texts that its numbers stand for. */
-export interface NamedDecisionRow extends Pick<Selectable<DecisionsTable>, 'id' | 'request_id' | 'at' | 'propensity' | 'reason' | 'weighed' | 'trial'> {
+export interface NamedDecisionRow extends Pick<
+  Selectable<DecisionsTable>,
+  'id' | 'request_id' | 'at' | 'propensity' | 'reason' | 'weighed' | 'trial'
+> {
   readonly key_word: string
   readonly requested_model_word: string
   readonly arm_word: string
@@ -88,7 +91,14 @@ const DIGITS = 4
 
 /** A row of what was expected of an arm: the measures in their order. */
 type ArmJson = readonly [arm: string, ...(number | null)[]]
-type WeighedJson = readonly [objective: Weighed['objective'], reference: string, familiarity: number, explored: 0 | 1, arms: readonly ArmJson[], excluded: readonly (readonly [arm: string, why: string])[]]
+type WeighedJson = readonly [
+  objective: Weighed['objective'],
+  reference: string,
+  familiarity: number,
+  explored: 0 | 1,
+  arms: readonly ArmJson[],
+  excluded: readonly (readonly [arm: string, why: string])[],
+]
 
 function weighedText({ objective, reference, familiarity, explored, arms, excluded }: Weighed): string {
   const rows = arms.map(({ arm, ...of }): ArmJson => [arm, ...measures.map((name) => (of[name] === null ? null : short(of[name])))])
@@ -103,21 +113,31 @@ function weighedOf(text: string): Weighed {
     reference,
     familiarity,
     explored: explored === 1,
-    arms: arms.map(([arm, quality = null, qualityDeviation = null, usd = null, outputTokens = null, seconds = null, joules = null, support]) => ({
-      arm,
-      quality,
-      qualityDeviation,
-      usd,
-      outputTokens,
-      seconds,
-      joules,
-      support: support ?? 0,
-    })),
+    arms: arms.map(
+      ([arm, quality = null, qualityDeviation = null, usd = null, outputTokens = null, seconds = null, joules = null, support]) => ({
+        arm,
+        quality,
+        qualityDeviation,
+        usd,
+        outputTokens,
+        seconds,
+        joules,
+        support: support ?? 0,
+      }),
+    ),
     excluded: excluded.map(([arm, why]) => ({ arm, why })),
   }
 }
 
-const measures = ['quality', 'qualityDeviation', 'usd', 'outputTokens', 'seconds', 'joules', 'support'] as const satisfies readonly (keyof WeighedArm)[]
+const measures = [
+  'quality',
+  'qualityDeviation',
+  'usd',
+  'outputTokens',
+  'seconds',
+  'joules',
+  'support',
+] as const satisfies readonly (keyof WeighedArm)[]
 
 function short(value: number): number {
   return Number(value.toPrecision(DIGITS))

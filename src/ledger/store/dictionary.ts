@@ -29,7 +29,8 @@ export class Dictionary {
     const all = new Set(wanted)
     const found = await this.findAll(tx, all)
     const missing = [...all].filter((name) => !found.has(name))
-    for (let start = 0; start < missing.length; start += asked) for (const [name, id] of await this.names.make(tx, missing.slice(start, start + asked))) found.set(name, id)
+    for (let start = 0; start < missing.length; start += asked)
+      for (const [name, id] of await this.names.make(tx, missing.slice(start, start + asked))) found.set(name, id)
     return found
   }
 
@@ -160,7 +161,9 @@ export const facets: Names = {
         names.map((name) => partsOf(name).scope),
       )
       .execute()
-    return rows.map((row) => [`${Number(row.kind)} ${Number(row.scope)} ${row.value}`, Number(row.id)] as const).filter(([name]) => wanted.has(name))
+    return rows
+      .map((row) => [`${Number(row.kind)} ${Number(row.scope)} ${row.value}`, Number(row.id)] as const)
+      .filter(([name]) => wanted.has(name))
   },
   async make(tx, names) {
     const parts = names.map(partsOf)

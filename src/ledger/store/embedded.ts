@@ -95,7 +95,8 @@ class CachingDatabase implements SqliteDatabase {
       iterate: (parameters) => prepared.iterate(bindable(parameters)),
     }
     this.statements.set(sql, statement)
-    if (this.statements.size > statementsKept) for (const oldest of this.statements.keys()) return this.statements.delete(oldest), statement
+    if (this.statements.size > statementsKept)
+      for (const oldest of this.statements.keys()) return (this.statements.delete(oldest), statement)
     return statement
   }
 

@@ -7,7 +7,15 @@ import { openStore } from './index.js'
 const cost = { usd: picoUsd(100n), seconds: 1, joules: null, gramsCO2e: null }
 const intent = (callId: string): IntentRecord => {
   const { end: _end, status: _status, usageEstimated: _estimated, settled: _settled, ...plan } = callRecord({ callId })
-  return { ...plan, usage: { ...noUsage, outputTokens: 10 }, cost, held: [{ counter: 'k', amount: 100n }, { counter: 'places', amount: 1n, transient: true }] }
+  return {
+    ...plan,
+    usage: { ...noUsage, outputTokens: 10 },
+    cost,
+    held: [
+      { counter: 'k', amount: 100n },
+      { counter: 'places', amount: 1n, transient: true },
+    ],
+  }
 }
 
 describe('expireHolds of single calls', () => {

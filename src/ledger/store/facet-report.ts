@@ -43,21 +43,38 @@ export async function facetReport(db: Tx, asked: Asked, facet: Dimension): Promi
   const largest = wanted === undefined ? await largestFacets(db, asked, facet) : undefined
   const rows = largest?.rows ?? (wanted === '' ? [] : await groupsOf(db, asked, source, query.by, limit + 1))
   if (wanted !== undefined && wanted !== '') {
-    if (rows.length <= limit) return reportOf(rows.map((row) => reportRow(row, query.by)), query)
+    if (rows.length <= limit)
+      return reportOf(
+        rows.map((row) => reportRow(row, query.by)),
+        query,
+      )
     return cut(asked, rows.slice(0, limit), await totalOf(db, asked, source), await countGroups(db, asked, source, query.by))
   }
   // Calls without it are what all calls come to, less those with it.
   const all = await groupsOf(db, asked, await spendSource(db, { ...asked, query: { ...query, by: rest } }), rest, mostGroups + 1)
-  if (all.length > mostGroups) throw new InvalidRequest(`These are more than ${mostGroups} groups. Ask for a shorter time, or by less.`, { path: 'by' })
+  if (all.length > mostGroups)
+    throw new InvalidRequest(`These are more than ${mostGroups} groups. Ask for a shorter time, or by less.`, { path: 'by' })
   const complete = wanted === undefined && largest === undefined && rows.length <= limit
   const having = largest?.having ?? (complete ? foldFacet(rows, query.by, facet) : await groupsOf(db, asked, source, rest, mostGroups + 1))
   const without = withoutFacet(all, having, rest.length).map((row) => placed(row, query.by, facet))
   const total = wanted === '' ? sumOfRows(without) : sumOfRows(all)
-  if (rows.length <= limit) return reportOf([...rows, ...without].map((row) => reportRow(row, query.by)), query)
+  if (rows.length <= limit)
+    return reportOf(
+      [...rows, ...without].map((row) => reportRow(row, query.by)),
+      query,
+    )
   const groups = (largest?.groups ?? (await countGroups(db, asked, source, query.by))) + without.length
-  const { rows: kept } = reportOf([...rows, ...without].map((row) => reportRow(row, query.by)), { ...query, limit })
+  const { rows: kept } = reportOf(
+    [...rows, ...without].map((row) => reportRow(row, query.by)),
+    { ...query, limit },
+  )
   const shown = new Set(kept.map(({ group }) => JSON.stringify(group)))
-  return cut(asked, [...rows, ...without].filter((row) => shown.has(JSON.stringify(reportRow(row, query.by).group))), total, groups)
+  return cut(
+    asked,
+    [...rows, ...without].filter((row) => shown.has(JSON.stringify(reportRow(row, query.by).group))),
+    total,
+    groups,
+  )
 }
 
 /** Groups of the dimensions beside the facet, from all groups with it. */
@@ -108,14 +125,21 @@ async function facetSource(db: Tx, asked: Asked, facet: Dimension, wanted: strin
     if (hidden.names || (hidden.values && value !== undefined)) return undefined
     // A value that is empty is as good as none: it counts with those that have none. Those beyond the bound have one facet of another kind.
     const values = value === undefined ? sql`(value <> '' or kind > ${sql.lit(facetKinds.tag)})` : sql`value = ${value}`
-    conditions.push(sql<SqlBool>`facet in (select id from facets where kind >= ${sql.lit(facetKinds.tag)} and scope = ${scope} and ${values})`)
+    conditions.push(
+      sql<SqlBool>`facet in (select id from facets where kind >= ${sql.lit(facetKinds.tag)} and scope = ${scope} and ${values})`,
+    )
     conditions.push(bySeries(query) ? sql<SqlBool>`series <> ${sql.lit(allSeries)}` : sql<SqlBool>`series = ${sql.lit(allSeries)}`)
   } else {
     conditions.push(
-      value === undefined ? sql<SqlBool>`facet <> ${sql.lit(allFacets)} and not ${withoutName(kind)}` : sql<SqlBool>`facet in (select id from facets where value = ${value} and kind = ${sql.lit(facetKinds[kind])})`,
+      value === undefined
+        ? sql<SqlBool>`facet <> ${sql.lit(allFacets)} and not ${withoutName(kind)}`
+        : sql<SqlBool>`facet in (select id from facets where value = ${value} and kind = ${sql.lit(facetKinds[kind])})`,
     )
   }
-  const name = kind === 'tag' ? sql`case when facets.kind = ${sql.lit(facetKinds.tag)} then facets.value else ${sql.lit(otherTagValues)} end` : sql`facets.value`
+  const name =
+    kind === 'tag'
+      ? sql`case when facets.kind = ${sql.lit(facetKinds.tag)} then facets.value else ${sql.lit(otherTagValues)} end`
+      : sql`facets.value`
   const byDay = query.by.includes('day')
   const place = byDay ? sql`series, facet, day` : sql`series, facet`
   const columns = columnsOf(asked)
@@ -157,7 +181,14 @@ interface Largest {
 async function largestFacets(db: Tx, asked: Asked, facet: Dimension): Promise<Largest | undefined> {
   const { query, limit } = asked
   const rank = rankOf(query.order ?? 'usd', asked)
-  if ((facet !== 'run' && facet !== 'session') || query.by.length !== 1 || query.by[0] !== facet || limit > mostLargest || rank === undefined) return undefined
+  if (
+    (facet !== 'run' && facet !== 'session') ||
+    query.by.length !== 1 ||
+    query.by[0] !== facet ||
+    limit > mostLargest ||
+    rank === undefined
+  )
+    return undefined
   if ((await readState(db, 'shared_names')) !== 0) return undefined
   const { rows: ranked } = await sql<{ readonly facet: Numeric; readonly size: Numeric; readonly without_calls: Numeric }>`
     with sums as materialized (
@@ -169,7 +200,16 @@ async function largestFacets(db: Tx, asked: Asked, facet: Dimension): Promise<La
   if (all === undefined || Number(all.without_calls) > 0) return undefined
   const groups = Number(all.size)
   if (groups > sizes.length && Number(sizes[limit - 1]?.size) === Number(sizes.at(-1)?.size)) return undefined
-  return { rows: await namedFacets(db, asked, facet, sizes.map((row) => Number(row.facet))), having: [await sumOfFacets(db, asked, facet)], groups }
+  return {
+    rows: await namedFacets(
+      db,
+      asked,
+      facet,
+      sizes.map((row) => Number(row.facet)),
+    ),
+    having: [await sumOfFacets(db, asked, facet)],
+    groups,
+  }
 }
 
 type Numeric = number | bigint | string | null
@@ -183,7 +223,8 @@ function allOf(asked: Asked, kind: 'run' | 'session'): Expression<SqlBool> {
 async function namedFacets(db: Tx, asked: Asked, kind: 'run' | 'session', ids: readonly number[]): Promise<GroupRow[]> {
   if (ids.length === 0) return []
   const columns = columnsOf(asked)
-  const { rows } = await sql<GroupRow>`select facets.value as g0${sql.join([sql``, ...columns.map((column) => sql.ref(`summed.${column}`))])}
+  const { rows } =
+    await sql<GroupRow>`select facets.value as g0${sql.join([sql``, ...columns.map((column) => sql.ref(`summed.${column}`))])}
     from (select facet${sumsOf(columns)} from facet_days where facet in (${sql.join(padded(ids))}) and ${ofDays(asked, kind)} group by facet) as summed
     inner join facets on facets.id = summed.facet`.execute(db)
   return rows
@@ -209,7 +250,15 @@ async function hiddenTags(db: Tx, from: number, to: number, scope: number): Prom
     .where('scope', 'in', [0, scope])
     .execute()
   const there = async (id: number) =>
-    (await db.selectFrom('facet_days').select('facet').where('kind', '=', facetKinds.tag).where('facet', '=', id).where('day', '>=', from).where('day', '<', to).limit(1).executeTakeFirst()) !== undefined
+    (await db
+      .selectFrom('facet_days')
+      .select('facet')
+      .where('kind', '=', facetKinds.tag)
+      .where('facet', '=', id)
+      .where('day', '>=', from)
+      .where('day', '<', to)
+      .limit(1)
+      .executeTakeFirst()) !== undefined
   let [names, values] = [false, false]
   for (const row of rows)
     if (await there(Number(row.id))) {

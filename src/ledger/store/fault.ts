@@ -12,7 +12,11 @@ export function storeFault(thrown: unknown): unknown {
   if (BursarError.is(thrown) || thrown instanceof RangeError) return thrown
   const code = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : ''
   if (hopeless.has(code))
-    return new BursarError(`The database of the ledger can't be used: ${thrown instanceof Error ? thrown.message : code}.`, { code: 'invalid_configuration', status: 500, cause: thrown })
+    return new BursarError(`The database of the ledger can't be used: ${thrown instanceof Error ? thrown.message : code}.`, {
+      code: 'invalid_configuration',
+      status: 500,
+      cause: thrown,
+    })
   return ledgerUnavailable('The database of the ledger could not be used.', thrown)
 }
 
@@ -22,5 +26,9 @@ const disconnected = new Set(['57P01', '57P02', '57P03', '08006', '08003', 'ECON
 /** True when a query failed because its connection to PostgreSQL is gone. */
 export function isDisconnected(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false
-  return ('code' in thrown && disconnected.has(String(thrown.code))) || thrown.message.startsWith('Connection terminated') || thrown.message.startsWith('Client has encountered a connection error')
+  return (
+    ('code' in thrown && disconnected.has(String(thrown.code))) ||
+    thrown.message.startsWith('Connection terminated') ||
+    thrown.message.startsWith('Client has encountered a connection error')
+  )
 }

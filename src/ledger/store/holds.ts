@@ -26,10 +26,24 @@ const target: BulkTarget = {
 }
 
 /** Notes calls that are about to be made. What is noted already (PostgreSQL counters do it themselves) changes no balance. */
-export async function openHolds(tx: Tx, { bulk }: ApplyContext, intents: readonly IntentRecord[], holder: string, balances: BalanceChanges): Promise<void> {
-  const rows = intents.map((intent) => [holdId(intent.callId), holder, momentInRange(intent.at), anyText(encodeLines(intent.held)), anyText(encodeIntent(intent)), 0])
+export async function openHolds(
+  tx: Tx,
+  { bulk }: ApplyContext,
+  intents: readonly IntentRecord[],
+  holder: string,
+  balances: BalanceChanges,
+): Promise<void> {
+  const rows = intents.map((intent) => [
+    holdId(intent.callId),
+    holder,
+    momentInRange(intent.at),
+    anyText(encodeLines(intent.held)),
+    anyText(encodeIntent(intent)),
+    0,
+  ])
   const opened = new Set((await bulk.write<{ readonly id: string }>(tx, target, rows)).map(({ id }) => id))
-  for (const { callId, held } of intents) if (opened.has(holdId(callId))) for (const { counter, amount } of held) balances.add(counter, amount)
+  for (const { callId, held } of intents)
+    if (opened.has(holdId(callId))) for (const { counter, amount } of held) balances.add(counter, amount)
 }
 
 /** Takes the holds of calls away, and moves the balances from what was reserved to what was used. */
@@ -43,7 +57,10 @@ export async function closeHolds(
 ): Promise<void> {
   const stored = new Map<string, string>()
   const ids = calls.map(({ callId }) => holdId(callId))
-  for (const { id, lines } of await amongAll(engine, ['id', 'text'], ids, (among) => tx.deleteFrom('holds').where(among).returning(['id', 'lines']).execute())) stored.set(id, lines)
+  for (const { id, lines } of await amongAll(engine, ['id', 'text'], ids, (among) =>
+    tx.deleteFrom('holds').where(among).returning(['id', 'lines']).execute(),
+  ))
+    stored.set(id, lines)
   for (const { callId, settled } of calls) {
     const lines = stored.get(holdId(callId))
     if (lines !== undefined)
@@ -63,14 +80,14 @@ export interface OpenHold {
 }
 
 /** Open holds of dead holders, in the order of their ids, after one of them; locked until the transaction ends. */
-export async function deadHolds(
-  tx: Tx,
-  { engine }: ApplyContext,
-  dead: DeadHolds,
-  after: string,
-  limit: number,
-): Promise<OpenHold[]> {
-  let query = tx.selectFrom('holds').select(['id', 'holder', 'lines', 'intent']).where('expired', '=', 0).where('id', '>', after).orderBy('id').limit(limit)
+export async function deadHolds(tx: Tx, { engine }: ApplyContext, dead: DeadHolds, after: string, limit: number): Promise<OpenHold[]> {
+  let query = tx
+    .selectFrom('holds')
+    .select(['id', 'holder', 'lines', 'intent'])
+    .where('expired', '=', 0)
+    .where('id', '>', after)
+    .orderBy('id')
+    .limit(limit)
   if ('allBut' in dead) query = query.where('holder', '!=', dead.allBut)
   else if ('calls' in dead) query = query.where('id', 'in', dead.calls.length > 0 ? padded(dead.calls.map(holdId)) : [''])
   else query = query.where('holder', 'in', dead.holders.length > 0 ? padded(dead.holders) : [''])
@@ -97,7 +114,14 @@ export async function markExpired(tx: Tx, holds: readonly OpenHold[], balances: 
 /** What a lost call still holds on; see `Store.expiredHold`. */
 export async function findExpiredHold(db: Tx, callId: string): Promise<readonly HeldLine[] | undefined> {
   const row = await db.selectFrom('holds').select('lines').where('id', '=', holdId(callId)).where('expired', '=', 1).executeTakeFirst()
-  return row && decodeLines(row.lines).map(({ counter, amount, transient }) => ({ counter, amount: BigInt(amount), ...(transient === true && { transient }) }))
+  return (
+    row &&
+    decodeLines(row.lines).map(({ counter, amount, transient }) => ({
+      counter,
+      amount: BigInt(amount),
+      ...(transient === true && { transient }),
+    }))
+  )
 }
 
 /** The id of a call as holds have it. */

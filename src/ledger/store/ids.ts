@@ -48,7 +48,12 @@ export function numberedCall(requestId: string, number: number): string {
 
 /** True when the decision's id follows from the request's. */
 export function isDecisionOf(decisionId: string, requestId: string): boolean {
-  return decisionId.startsWith('dec_') && requestId.startsWith('req_') && decisionId.slice(4) === requestId.slice(4) && uuid.test(requestId.slice(4))
+  return (
+    decisionId.startsWith('dec_') &&
+    requestId.startsWith('req_') &&
+    decisionId.slice(4) === requestId.slice(4) &&
+    uuid.test(requestId.slice(4))
+  )
 }
 
 /** The ids that follow from each other. */

@@ -77,7 +77,9 @@ export async function findCalls(tx: Tx, engine: Engine, callIds: Iterable<string
     }
   }
   take(
-    await amongAll(engine, ['request', 'bytea'], [...requests.values()], (among) => tx.selectFrom('calls').select(callColumns).where(among).where('number', 'is not', null).execute()),
+    await amongAll(engine, ['request', 'bytea'], [...requests.values()], (among) =>
+      tx.selectFrom('calls').select(callColumns).where(among).where('number', 'is not', null).execute(),
+    ),
   )
   // Hardly ever is any id written as a text. In their order, so that the index of such ids tells: without it PostgreSQL reads all calls to find none.
   const some = await tx

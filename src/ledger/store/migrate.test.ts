@@ -49,19 +49,44 @@ describe.each(engines)('migrations, $name', ({ there, make }) => {
     const connection = await connect(settings)
     try {
       await migrate(connection, migrations.slice(0, 3))
-      const old = connection.bare.withTables<{ words: { id?: number; word: string }; decisions: Record<string, unknown>; outcomes: Record<string, unknown> }>()
-      await old.insertInto('words').values(['key', 'model', 'arm', 'policy', 'user'].map((word, index) => ({ id: index + 1, word }))).execute()
+      const old = connection.bare.withTables<{
+        words: { id?: number; word: string }
+        decisions: Record<string, unknown>
+        outcomes: Record<string, unknown>
+      }>()
+      await old
+        .insertInto('words')
+        .values(['key', 'model', 'arm', 'policy', 'user'].map((word, index) => ({ id: index + 1, word })))
+        .execute()
       const id = Buffer.from('=d', 'utf8')
-      await old.insertInto('decisions').values({ id, request_id: 'r', at: 5, key: 1, requested_model: 2, arm: 3, policy: 4, propensity: 0.5, reason: 'why' }).execute()
-      await old.insertInto('outcomes').values({ seq: 1, at: 6, score: 0.25, key: 1, source: 5, state: 1, decision: id, outcome_id: 'o' }).execute()
+      await old
+        .insertInto('decisions')
+        .values({ id, request_id: 'r', at: 5, key: 1, requested_model: 2, arm: 3, policy: 4, propensity: 0.5, reason: 'why' })
+        .execute()
+      await old
+        .insertInto('outcomes')
+        .values({ seq: 1, at: 6, score: 0.25, key: 1, source: 5, state: 1, decision: id, outcome_id: 'o' })
+        .execute()
     } finally {
       await connection.close()
     }
     const store = await openStore(settings)
     try {
-      const decision = { decisionId: 'd', requestId: 'r', at: 5, key: 'key', requestedModel: 'model', arm: 'arm', policy: 'policy', propensity: 0.5, reason: 'why' }
+      const decision = {
+        decisionId: 'd',
+        requestId: 'r',
+        at: 5,
+        key: 'key',
+        requestedModel: 'model',
+        arm: 'arm',
+        policy: 'policy',
+        propensity: 0.5,
+        reason: 'why',
+      }
       expect(await store.decision('d')).toEqual(decision)
-      expect(await store.outcomes({ limit: 5 })).toEqual([{ outcomeId: 'o', at: 6, decisionId: 'd', key: 'key', source: 'user', score: 0.25 }])
+      expect(await store.outcomes({ limit: 5 })).toEqual([
+        { outcomeId: 'o', at: 6, decisionId: 'd', key: 'key', source: 'user', score: 0.25 },
+      ])
       expect(await store.trials({ limit: 5 })).toEqual([])
     } finally {
       await store.close()
@@ -73,13 +98,27 @@ describe.each(engines)('migrations, $name', ({ there, make }) => {
     const connection = await connect(settings)
     try {
       await migrate(connection, migrations.slice(0, 4))
-      const old = connection.bare.withTables<{ facets: Record<string, unknown>; facet_days: Record<string, unknown>; spend: Record<string, unknown> }>()
-      await old.insertInto('facets').values([1, 2].map((id) => ({ id, kind: 0, scope: 1, value: `run-${id}` }))).execute()
+      const old = connection.bare.withTables<{
+        facets: Record<string, unknown>
+        facet_days: Record<string, unknown>
+        spend: Record<string, unknown>
+      }>()
+      await old
+        .insertInto('facets')
+        .values([1, 2].map((id) => ({ id, kind: 0, scope: 1, value: `run-${id}` })))
+        .execute()
       const day = { kind: 0, day: 86_400, series: 1, calls: 1, usd_micro: 5 }
-      await old.insertInto('facet_days').values([{ ...day, facet: 1, web_searches: 3 }, { ...day, facet: 2, web_searches: -3 }]).execute()
+      await old
+        .insertInto('facet_days')
+        .values([
+          { ...day, facet: 1, web_searches: 3 },
+          { ...day, facet: 2, web_searches: -3 },
+        ])
+        .execute()
       // What was added up to nothing in one piece was never written.
       await old.insertInto('spend').values({ span: 0, start: 0, series: 0, calls: 2, usd_micro: 10 }).execute()
-      for (const span of [3600, 86_400]) await old.insertInto('spend').values({ span, start: 86_400, series: 0, calls: 2, usd_micro: 10 }).execute()
+      for (const span of [3600, 86_400])
+        await old.insertInto('spend').values({ span, start: 86_400, series: 0, calls: 2, usd_micro: 10 }).execute()
     } finally {
       await connection.close()
     }
@@ -102,7 +141,10 @@ describe.each(engines)('migrations, $name', ({ there, make }) => {
     } finally {
       await connection.close()
     }
-    await expect(openStore(settings)).rejects.toMatchObject({ code: 'invalid_configuration', message: expect.stringContaining(`version ${next.version} (more)`) as string })
+    await expect(openStore(settings)).rejects.toMatchObject({
+      code: 'invalid_configuration',
+      message: expect.stringContaining(`version ${next.version} (more)`) as string,
+    })
   })
 
   it.skipIf(!there)('are refused where an earlier step was another one', async () => {
@@ -139,19 +181,25 @@ describe.each(engines)('migrations, $name', ({ there, make }) => {
     }
   })
 
-  it.skipIf(!there)('are done once by four processes that start at the same moment', async () => {
-    const { settings } = await added(make())
-    const program = fileURLToPath(new URL('./fixtures/open-store.ts', import.meta.url))
-    const at = Date.now() + 2500
-    const started = Array.from({ length: 4 }, () => promisify(execFile)(process.execPath, ['--import', 'tsx', program, JSON.stringify(settings), String(at)]))
-    for (const { stdout } of await Promise.all(started)) expect(stdout).toBe('opened')
-    const store = await openStore(settings)
-    try {
-      expect(await store.holders()).toHaveLength(4)
-    } finally {
-      await store.close()
-    }
-  }, 60_000)
+  it.skipIf(!there)(
+    'are done once by four processes that start at the same moment',
+    async () => {
+      const { settings } = await added(make())
+      const program = fileURLToPath(new URL('./fixtures/open-store.ts', import.meta.url))
+      const at = Date.now() + 2500
+      const started = Array.from({ length: 4 }, () =>
+        promisify(execFile)(process.execPath, ['--import', 'tsx', program, JSON.stringify(settings), String(at)]),
+      )
+      for (const { stdout } of await Promise.all(started)) expect(stdout).toBe('opened')
+      const store = await openStore(settings)
+      try {
+        expect(await store.holders()).toHaveLength(4)
+      } finally {
+        await store.close()
+      }
+    },
+    60_000,
+  )
 })
 
 describe('a file that is no database', () => {

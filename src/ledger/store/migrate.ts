@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto'
-import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
+import {
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  sql,
+} from 'kysely'
 import { BursarError } from '../../errors/index.js'
 import type { Connection, Engine } from './connect.js'
 import type { Migration } from './migrations/index.js'
@@ -37,9 +47,11 @@ export async function migrate({ engine, bare }: Connection, steps: readonly Migr
       const found = known.get(step.version)
       if (found === undefined) {
         await step.up(untyped, engine)
-        await tx.insertInto('migrations').values({ version: step.version, name: step.name, checksum, applied_at: Date.now() / 1000 }).execute()
-      }
-      else if (found.checksum !== checksum)
+        await tx
+          .insertInto('migrations')
+          .values({ version: step.version, name: step.name, checksum, applied_at: Date.now() / 1000 })
+          .execute()
+      } else if (found.checksum !== checksum)
         throw refused(
           `The database was made by another step ${step.version} of the ledger's schema ("${found.name}") than this program's "${step.name}". ` +
             'It was used by a version of Bursar that was never released; give this one another database.',

@@ -31,12 +31,14 @@ export async function findOutcomeReport(db: Tx, query: OutcomeReportQuery): Prom
   const wrong = by.find((dimension) => !(dimension in columns[unit]))
   if (wrong !== undefined) throw new InvalidRequest(`Outcomes of a ${unit} can't be grouped by "${wrong}".`, { path: 'by' })
   const groups = by.map((dimension, index) => sql`${columns[unit][dimension] ?? sql`''`} as ${sql.ref(`g${index}`)}, `)
-  const { rows } = await sql<Row>`select ${sql.join(groups, sql``)} ${sums} from ${unit === 'decision' ? decisionSource(query) : runSource(query)}
+  const { rows } =
+    await sql<Row>`select ${sql.join(groups, sql``)} ${sums} from ${unit === 'decision' ? decisionSource(query) : runSource(query)}
     ${by.length === 0 ? sql`` : sql`group by ${sql.join(by.map((_, index) => sql.lit(index + 1)))}`} limit ${mostGroups}`.execute(db)
   return rows.flatMap((row) => {
     const outcomes = Number(row.outcomes ?? 0)
     if (outcomes === 0) return []
-    const name = (dimension: OutcomeDimension, index: number) => (dimension === 'day' ? dayName(Number(row[`g${index}`])) : String(row[`g${index}`] ?? ''))
+    const name = (dimension: OutcomeDimension, index: number) =>
+      dimension === 'day' ? dayName(Number(row[`g${index}`])) : String(row[`g${index}`] ?? '')
     return [
       {
         group: Object.fromEntries(by.map((dimension, index) => [dimension, name(dimension, index)])),
@@ -55,11 +57,19 @@ export async function findOutcomeReport(db: Tx, query: OutcomeReportQuery): Prom
 }
 
 const sums = sql.join(
-  ['outcomes', 'successes', 'score', 'calls', 'unpriced', 'usd_micro', 'usd_rest', 'input_tokens', 'output_tokens', 'seconds'].map((name) => sql`sum(${sql.ref(`judged.${name}`)}) as ${sql.ref(name)}`),
+  ['outcomes', 'successes', 'score', 'calls', 'unpriced', 'usd_micro', 'usd_rest', 'input_tokens', 'output_tokens', 'seconds'].map(
+    (name) => sql`sum(${sql.ref(`judged.${name}`)}) as ${sql.ref(name)}`,
+  ),
 )
 
 const columns: Readonly<Record<OutcomeReportQuery['unit'], Readonly<Partial<Record<OutcomeDimension, RawBuilder<unknown>>>>>> = {
-  decision: { day: sql`judged.day`, key: sql`keys.word`, requested_model: sql`models.word`, arm: sql`arms.word`, source: sql`sources.word` },
+  decision: {
+    day: sql`judged.day`,
+    key: sql`keys.word`,
+    requested_model: sql`models.word`,
+    arm: sql`arms.word`,
+    source: sql`sources.word`,
+  },
   run: { day: sql`judged.day`, key: sql`keys.word`, source: sql`sources.word` },
 }
 
@@ -83,7 +93,11 @@ function decisionSource(query: OutcomeReportQuery) {
 /** Of a run everything counts that it took, on whatever days. */
 function runSource(query: OutcomeReportQuery) {
   const { from, to } = daysOf(query)
-  const tokens = (names: readonly string[]) => sql.join(names.map((name) => sql`coalesce(sum(${sql.ref(name)}), 0)`), sql` + `)
+  const tokens = (names: readonly string[]) =>
+    sql.join(
+      names.map((name) => sql`coalesce(sum(${sql.ref(name)}), 0)`),
+      sql` + `,
+    )
   return sql`(select run_outcomes.run, run_outcomes.source, max(run_outcomes.day) as day, 1 as outcomes, max(case when run_outcomes.score >= ${sql.lit(successScore)} then 1 else 0 end) as successes, max(run_outcomes.score) as score,
       coalesce(sum(taken.calls), 0) as calls, coalesce(sum(taken.unpriced), 0) as unpriced, coalesce(sum(taken.usd_micro), 0) as usd_micro, coalesce(sum(taken.usd_rest), 0) as usd_rest,
       ${tokens(inputColumns)} as input_tokens, ${tokens(outputColumns)} as output_tokens, coalesce(sum(taken.seconds), 0) as seconds

@@ -81,14 +81,25 @@ type Stored = Pick<Selectable<OutcomesTable>, 'seq' | 'decision' | 'source' | 's
  * Adds outcomes, and keeps the sums of decisions that have outcomes: whichever comes first, the decision, its calls or what is said of them. Costs a
  * look-up for each decision of the transaction.
  */
-export async function addOutcomes(tx: Tx, context: ApplyContext, { outcomes, decisions, changes }: Additions, resolved: Resolved): Promise<void> {
+export async function addOutcomes(
+  tx: Tx,
+  context: ApplyContext,
+  { outcomes, decisions, changes }: Additions,
+  resolved: Resolved,
+): Promise<void> {
   const touched = new Map<string, Uint8Array>()
-  for (const id of new Set([...outcomes.flatMap(({ decisionId }) => decisionId ?? []), ...[...decisions, ...changes].map(({ decisionId }) => decisionId)])) {
+  for (const id of new Set([
+    ...outcomes.flatMap(({ decisionId }) => decisionId ?? []),
+    ...[...decisions, ...changes].map(({ decisionId }) => decisionId),
+  ])) {
     const packed = packId('dec_', id)
     touched.set(hex(packed), packed)
   }
   const stored = await findOutcomes(tx, context.engine, [...touched.values()])
-  const fresh = outcomes.filter(({ decisionId, outcomeId }) => decisionId === undefined || stored.get(idOf(decisionId))?.some((row) => row.outcome_id === outcomeId) !== true)
+  const fresh = outcomes.filter(
+    ({ decisionId, outcomeId }) =>
+      decisionId === undefined || stored.get(idOf(decisionId))?.some((row) => row.outcome_id === outcomeId) !== true,
+  )
   const counting = fresh.filter(({ arm }) => arm === undefined)
   await addRunOutcomes(tx, context, counting, resolved)
   const states = await count(tx, context, stored, counting, changes, resolved)
@@ -166,7 +177,10 @@ async function count(
     const decision = known.get(id)
     if (decision === undefined) continue
     const told = (stored.get(id) ?? []).filter(({ state }) => Number(state) !== outcomeStates.aside)
-    const sources = new Set([...told.map(({ source }) => Number(source)), ...(said.get(id) ?? []).map(({ source }) => resolved.word(textInRange(source)))])
+    const sources = new Set([
+      ...told.map(({ source }) => Number(source)),
+      ...(said.get(id) ?? []).map(({ source }) => resolved.word(textInRange(source))),
+    ])
     for (const source of sources) {
       const before = told.filter((row) => Number(row.source) === source)
       const now = (said.get(id) ?? []).filter((outcome) => resolved.word(textInRange(outcome.source)) === source)
@@ -209,7 +223,9 @@ interface KnownDecision {
 /** Decisions by `hex` of their ids; those of this transaction are in the database by now. */
 async function findDecisions(tx: Tx, engine: Engine, ids: readonly string[]): Promise<Map<string, KnownDecision>> {
   const packed = ids.map((id) => Buffer.from(id, 'hex'))
-  const rows = await amongAll(engine, ['id', 'bytea'], packed, (among) => tx.selectFrom('decisions').select(['id', 'request_id', 'at', 'key', 'requested_model', 'arm']).where(among).execute())
+  const rows = await amongAll(engine, ['id', 'bytea'], packed, (among) =>
+    tx.selectFrom('decisions').select(['id', 'request_id', 'at', 'key', 'requested_model', 'arm']).where(among).execute(),
+  )
   return new Map(
     rows.map(({ id, request_id, at, key, requested_model, arm }) => [
       hex(id),

@@ -14,9 +14,18 @@ import type { Tx } from './transaction.js'
 
 /** Reads single records. Each uses an index for the narrowest of its conditions; the newest come first. */
 
-const kinds = { complete: rowKinds.complete, failed: rowKinds.failed, cancelled: rowKinds.cancelled, truncated: rowKinds.truncated, lost: rowKinds.lost } as const
+const kinds = {
+  complete: rowKinds.complete,
+  failed: rowKinds.failed,
+  cancelled: rowKinds.cancelled,
+  truncated: rowKinds.truncated,
+  lost: rowKinds.lost,
+} as const
 
-export async function findCallRecords(db: Tx, { requestId, callId, key, run, end, from, to, limit }: CallFilter): Promise<readonly CallRecord[]> {
+export async function findCallRecords(
+  db: Tx,
+  { requestId, callId, key, run, end, from, to, limit }: CallFilter,
+): Promise<readonly CallRecord[]> {
   if (limit <= 0) return []
   const keyWord = key === undefined ? undefined : await wordOf(db, key)
   if (keyWord === null) return []
@@ -47,8 +56,23 @@ export function selectCalls(db: Tx) {
     .leftJoin('words as tiers', 'tiers.id', 'calls.tier')
     .leftJoin('words as sources', 'sources.id', 'calls.price_source')
     .select(callColumns.map((name) => `calls.${name}` as const))
-    .select(['series.organisation', 'series.team', 'series.user_id', 'series.key as key_name', 'series.provider', 'series.deployment', 'series.model', 'series.requested_model'])
-    .select(['runs.value as run_name', 'sessions.value as session_name', 'errors.word as error_word', 'tiers.word as tier_word', 'sources.word as price_source_word'])
+    .select([
+      'series.organisation',
+      'series.team',
+      'series.user_id',
+      'series.key as key_name',
+      'series.provider',
+      'series.deployment',
+      'series.model',
+      'series.requested_model',
+    ])
+    .select([
+      'runs.value as run_name',
+      'sessions.value as session_name',
+      'errors.word as error_word',
+      'tiers.word as tier_word',
+      'sources.word as price_source_word',
+    ])
 }
 
 function isCall(callId: string): Expression<SqlBool> {
@@ -58,7 +82,15 @@ function isCall(callId: string): Expression<SqlBool> {
   return sql<SqlBool>`(calls.call_id = ${text} or (calls.request = ${packId('req_', `req_${parts.uuid}`)} and calls.number = ${parts.number}))`
 }
 
-const decisionColumns = ['decisions.id', 'decisions.request_id', 'decisions.at', 'decisions.propensity', 'decisions.reason', 'decisions.weighed', 'decisions.trial'] as const
+const decisionColumns = [
+  'decisions.id',
+  'decisions.request_id',
+  'decisions.at',
+  'decisions.propensity',
+  'decisions.reason',
+  'decisions.weighed',
+  'decisions.trial',
+] as const
 
 /** Rows of decisions, with the texts that their numbers stand for. */
 export function selectDecisions(db: Tx) {
@@ -88,7 +120,10 @@ export async function findDecisionRecords(db: Tx, { key, from, to, limit }: Deci
   return (await query.execute()).map(decisionOfRow)
 }
 
-export async function findOutcomeRecords(db: Tx, { decisionId, run, key, from, to, limit }: OutcomeFilter): Promise<readonly OutcomeRecord[]> {
+export async function findOutcomeRecords(
+  db: Tx,
+  { decisionId, run, key, from, to, limit }: OutcomeFilter,
+): Promise<readonly OutcomeRecord[]> {
   if (limit <= 0) return []
   const keyWord = key === undefined ? undefined : await wordOf(db, key)
   if (keyWord === null) return []

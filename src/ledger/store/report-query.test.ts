@@ -27,7 +27,14 @@ describe.each(engines.filter(({ there }) => there))('reports: $name', ({ make })
   const apply = (...records: LedgerRecord[]) => store.apply({ segment: 'one', from: 0, to: records.length, holder: 'h', records })
 
   it('tell amounts that add up to nothing over all time', async () => {
-    const back = { correctionId: 'c', at: hour + 7200, callId: 'unknown', usage: { ...noUsage, webSearches: -5 }, cost: cost(0n), reason: 'the bill' }
+    const back = {
+      correctionId: 'c',
+      at: hour + 7200,
+      callId: 'unknown',
+      usage: { ...noUsage, webSearches: -5 },
+      cost: cost(0n),
+      reason: 'the bill',
+    }
     await apply(asCall({ callId: 'a', usage: { ...noUsage, webSearches: 5 } }), { type: 'correction', record: back })
     const { rows } = await store.report({ ...always, by: ['hour'], order: 'group' })
     expect(rows.map(({ totals }) => totals.usage.webSearches)).toEqual([5, -5])
@@ -37,18 +44,36 @@ describe.each(engines.filter(({ there }) => there))('reports: $name', ({ make })
     apply(...named.map(([run, key, usd], index) => asCall({ callId: `call-${index}`, run, key, cost: cost(usd) })))
   const largest = async (limit: number, where?: { readonly key: string }) => {
     const { rows, total, others } = await store.report({ ...always, by: ['run'], limit, where })
-    return { rows: rows.map(({ group, totals }) => [group['run'], totals.cost.usd]), total: total.cost.usd, others: [others.groups, others.totals.cost.usd] }
+    return {
+      rows: rows.map(({ group, totals }) => [group['run'], totals.cost.usd]),
+      total: total.cost.usd,
+      others: [others.groups, others.totals.cost.usd],
+    }
   }
 
   it('tell the dearest runs beside all others, and what was in none', async () => {
     await runs(['a', 'k1', 10n], ['b', 'k1', 30n], ['c', 'k2', 20n], [undefined, 'k1', 25n], ['', 'k1', 4n])
-    expect(await largest(2)).toEqual({ rows: [['b', 30n], ['', 29n]], total: 89n, others: [2, 30n] })
+    expect(await largest(2)).toEqual({
+      rows: [
+        ['b', 30n],
+        ['', 29n],
+      ],
+      total: 89n,
+      others: [2, 30n],
+    })
     expect(await largest(1, { key: 'k2' })).toEqual({ rows: [['c', 20n]], total: 20n, others: [0, 0n] })
   })
 
   it('tell runs apart by name where many come to the same', async () => {
     await runs(...Array.from({ length: 40 }, (_, index) => [`r${String(39 - index).padStart(2, '0')}`, 'k1', 5n] as const))
-    expect(await largest(2)).toEqual({ rows: [['r00', 5n], ['r01', 5n]], total: 200n, others: [38, 190n] })
+    expect(await largest(2)).toEqual({
+      rows: [
+        ['r00', 5n],
+        ['r01', 5n],
+      ],
+      total: 200n,
+      others: [38, 190n],
+    })
   })
 
   it('take runs of two keys with one name together', async () => {

@@ -4,7 +4,18 @@ import type { Report, ReportQuery } from '../report/contract.js'
 import type { Connection } from './connect.js'
 import { facetReport } from './facet-report.js'
 import { reportOfRecords } from './report-records.js'
-import { countGroups, cut, groupsOf, plainDimensions, reportRow, spendSource, totalOf, usedColumns, whereOf, type Asked } from './report-source.js'
+import {
+  countGroups,
+  cut,
+  groupsOf,
+  plainDimensions,
+  reportRow,
+  spendSource,
+  totalOf,
+  usedColumns,
+  whereOf,
+  type Asked,
+} from './report-source.js'
 import { inSnapshot, type Tx } from './transaction.js'
 
 /**
@@ -16,7 +27,8 @@ export async function findReport(connection: Connection, query: ReportQuery): Pr
   for (const dimension of [...query.by, ...whereOf(query).map(([name]) => name)])
     if (!isFacet(dimension) && !(dimension in plainDimensions) && dimension !== 'day' && dimension !== 'hour')
       throw new InvalidRequest(`"${dimension}" is nothing that a report can be grouped by.`, { path: 'by' })
-  if (!(query.from <= query.to)) throw new InvalidRequest('A report is for the time from `from` to `to`, and these are not in that order.', { path: 'to' })
+  if (!(query.from <= query.to))
+    throw new InvalidRequest('A report is for the time from `from` to `to`, and these are not in that order.', { path: 'to' })
   const asked: Omit<Asked, 'columns'> = {
     engine: connection.engine,
     query,
@@ -37,8 +49,16 @@ async function plainReport(db: Tx, asked: Asked): Promise<Report> {
   const { query, limit } = asked
   const source = await spendSource(db, asked)
   const rows = await groupsOf(db, asked, source, query.by, limit + 1)
-  if (rows.length <= limit) return reportOf(rows.map((row) => reportRow(row, query.by)), query)
+  if (rows.length <= limit)
+    return reportOf(
+      rows.map((row) => reportRow(row, query.by)),
+      query,
+    )
   // All groups together are few rows where nothing but the groups tells callers or models apart.
-  const total = await totalOf(db, asked, await spendSource(db, { ...asked, query: { ...query, by: query.by.filter((dimension) => dimension === 'hour') } }))
+  const total = await totalOf(
+    db,
+    asked,
+    await spendSource(db, { ...asked, query: { ...query, by: query.by.filter((dimension) => dimension === 'hour') } }),
+  )
   return cut(asked, rows.slice(0, limit), total, await countGroups(db, asked, source, query.by))
 }

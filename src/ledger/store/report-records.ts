@@ -18,11 +18,15 @@ const pageSize = 2000
 export async function reportOfRecords({ db }: Connection, query: ReportQuery): Promise<Report> {
   const { from, to } = cutPeriod(query)
   const kept = await readState(db, 'raw_from')
-  if (from < kept) throw new InvalidRequest(`This combination is summed from records, which are kept from ${dayName(kept)} on. Ask for a later time, or by fewer of tag, run, session and hour.`, { path: 'from' })
+  if (from < kept)
+    throw new InvalidRequest(
+      `This combination is summed from records, which are kept from ${dayName(kept)} on. Ask for a later time, or by fewer of tag, run, session and hour.`,
+      { path: 'from' },
+    )
   const groups = new Map<string, { readonly group: Record<string, string>; totals: ReportTotals }>()
   const conditions = Object.entries(query.where ?? {})
   let [afterAt, afterSeq] = [from, -1n]
-  for (let read = 0; ; ) {
+  for (let read = 0; ;) {
     const rows = await selectCalls(db)
       .where('calls.ended', '<=', lastCounted)
       .where('calls.at', '>=', afterAt)
@@ -37,7 +41,10 @@ export async function reportOfRecords({ db }: Connection, query: ReportQuery): P
       if (conditions.some(([dimension, value]) => value !== undefined && valueOf(call, dimension as Dimension) !== value)) continue
       const values = query.by.map((dimension) => valueOf(call, dimension))
       const name = JSON.stringify(values)
-      const known = groups.get(name) ?? { group: Object.fromEntries(query.by.map((dimension, index) => [dimension, values[index] ?? ''])), totals: noTotals }
+      const known = groups.get(name) ?? {
+        group: Object.fromEntries(query.by.map((dimension, index) => [dimension, values[index] ?? ''])),
+        totals: noTotals,
+      }
       const own = Number(row.ended) === rowKinds.correction ? totalsOfCorrection(call) : totalsOfCall(call)
       groups.set(name, { ...known, totals: addTotals(known.totals, own) })
     }
@@ -46,7 +53,11 @@ export async function reportOfRecords({ db }: Connection, query: ReportQuery): P
     afterAt = last.at
     afterSeq = BigInt(last.seq)
     read += rows.length
-    if (read >= mostRecords) throw new InvalidRequest(`This combination is summed from records, and there are more than ${mostRecords} of them. Ask for a shorter time, or by fewer of tag, run, session and hour.`, { path: 'to' })
+    if (read >= mostRecords)
+      throw new InvalidRequest(
+        `This combination is summed from records, and there are more than ${mostRecords} of them. Ask for a shorter time, or by fewer of tag, run, session and hour.`,
+        { path: 'to' },
+      )
     await setImmediate()
   }
 }

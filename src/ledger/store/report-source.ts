@@ -42,7 +42,13 @@ export interface Asked {
 
 /** Columns that any row of sums has a value in: the row of all time tells (see `Rollup.write`). */
 export async function usedColumns(db: Tx): Promise<readonly SumColumn[]> {
-  const row = await db.selectFrom('spend').select(sumColumns).where('span', '=', 0).where('start', '=', 0).where('series', '=', allSeries).executeTakeFirst()
+  const row = await db
+    .selectFrom('spend')
+    .select(sumColumns)
+    .where('span', '=', 0)
+    .where('start', '=', 0)
+    .where('series', '=', allSeries)
+    .executeTakeFirst()
   return row === undefined ? [] : sumColumns.filter((name) => row[name] !== null)
 }
 
@@ -53,7 +59,10 @@ export function whereOf({ where }: ReportQuery): [Dimension, string][] {
 
 /** The groups that were found, and what all others come to. */
 export function cut({ query }: Asked, rows: readonly GroupRow[], total: SumRow, groups: number): Report {
-  const { rows: kept } = reportOf(rows.map((row) => reportRow(row, query.by)), query)
+  const { rows: kept } = reportOf(
+    rows.map((row) => reportRow(row, query.by)),
+    query,
+  )
   const others = minusRow(total, sumOfRows(rows))
   return { rows: kept, total: totalsOfRow(total), others: { groups: groups - kept.length, totals: totalsOfRow(others) } }
 }
@@ -82,7 +91,8 @@ export async function spendSource(db: Tx, asked: Asked): Promise<Source> {
   const place = byTime ? sql`series, start` : sql`series`
   const columns = columnsOf(asked)
   const selects = (parts.length > 0 ? parts : [{ span: hourSeconds, from: 0, to: 0 }]).map(
-    (part) => sql`select ${place}${sql.join([sql``, ...columns.map((name) => sql.ref(name))])} from spend where span = ${sql.lit(part.span)} and start >= ${part.from} and start < ${part.to} ${bySeries(query) ? sql`` : sql`and series = ${sql.lit(allSeries)}`}`,
+    (part) =>
+      sql`select ${place}${sql.join([sql``, ...columns.map((name) => sql.ref(name))])} from spend where span = ${sql.lit(part.span)} and start >= ${part.from} and start < ${part.to} ${bySeries(query) ? sql`` : sql`and series = ${sql.lit(allSeries)}`}`,
   )
   const all = sql`(${sql.join(selects, sql` union all `)})`
   const summed = byTime ? sql`${all} as spent` : sql`(select series${sumsOf(columns)} from ${all} as parts group by series) as spent`
@@ -156,11 +166,20 @@ function groupedBy(by: readonly Dimension[]) {
 export async function groupsOf(db: Tx, asked: Asked, source: Source, by: readonly Dimension[], limit: number): Promise<GroupRow[]> {
   const { query, engine } = asked
   const groups = by.map((dimension, index) => sql`${valueIn(dimension)} as ${sql.ref(`g${index}`)}, `)
-  const byName = by.map((dimension, index) => (engine === 'postgresql' && dimension !== 'day' && dimension !== 'hour' ? sql`${valueIn(dimension)} collate "C"` : sql.ref(`g${index}`)))
+  const byName = by.map((dimension, index) =>
+    engine === 'postgresql' && dimension !== 'day' && dimension !== 'hour' ? sql`${valueIn(dimension)} collate "C"` : sql.ref(`g${index}`),
+  )
   const rank = rankOf(query.order ?? 'usd', asked)
-  const order = [...(rank === undefined ? [] : [sql`${rank} desc`]), ...(query.order === undefined || query.order === 'usd' ? exactDollars : []), ...byName]
+  const order = [
+    ...(rank === undefined ? [] : [sql`${rank} desc`]),
+    ...(query.order === undefined || query.order === 'usd' ? exactDollars : []),
+    ...byName,
+  ]
   const sums = sql.join(columnsOf(asked).map((name) => sql`sum(${sql.ref(name)}) as ${sql.ref(name)}`))
-  const { rows } = await sql<GroupRow>`select ${sql.join(groups, sql``)} ${sums} from ${source} ${groupedBy(by)} ${order.length > 0 && by.length > 0 ? sql`order by ${sql.join(order)}` : sql``} limit ${limit}`.execute(db)
+  const { rows } =
+    await sql<GroupRow>`select ${sql.join(groups, sql``)} ${sums} from ${source} ${groupedBy(by)} ${order.length > 0 && by.length > 0 ? sql`order by ${sql.join(order)}` : sql``} limit ${limit}`.execute(
+      db,
+    )
   // What was taken back leaves nothing.
   return rows.filter(isSomething)
 }
@@ -172,7 +191,12 @@ const exactDollars = [sql`coalesce(sum(usd_micro), 0) + (${rest} - ${rest} % 100
 /** All tokens of a row. */
 export function tokensOf(asked: Pick<Asked, 'columns'>): RawBuilder<unknown> {
   const names = usageColumnNames.filter((name) => name !== 'web_searches' && asked.columns.includes(name))
-  return names.length === 0 ? sql`0` : sql.join(names.map((name) => sql`coalesce(${sql.ref(name)}, 0)`), sql` + `)
+  return names.length === 0
+    ? sql`0`
+    : sql.join(
+        names.map((name) => sql`coalesce(${sql.ref(name)}, 0)`),
+        sql` + `,
+      )
 }
 
 /** What groups are put in order by, the largest first; nothing for the order of their names. */
@@ -190,18 +214,28 @@ export function rankOf(order: NonNullable<ReportQuery['order']>, asked: Pick<Ask
 }
 
 export async function totalOf(db: Tx, asked: Asked, source: Source): Promise<SumRow> {
-  const { rows } = await sql<SumRow>`select ${sql.join(columnsOf(asked).map((name) => sql`sum(${sql.ref(name)}) as ${sql.ref(name)}`))} from ${source}`.execute(db)
+  const { rows } =
+    await sql<SumRow>`select ${sql.join(columnsOf(asked).map((name) => sql`sum(${sql.ref(name)}) as ${sql.ref(name)}`))} from ${source}`.execute(
+      db,
+    )
   return rows[0] ?? {}
 }
 
 export async function countGroups(db: Tx, asked: Asked, source: Source, by: readonly Dimension[]): Promise<number> {
-  const { rows } = await sql<{ readonly groups: number | bigint }>`select count(*) as groups from (select ${sql.join(by.map((dimension, index) => sql`${valueIn(dimension)} as ${sql.ref(`g${index}`)}`))} from ${source} ${groupedBy(by)}
-    having coalesce(sum(calls), 0) <> 0 or coalesce(sum(usd_micro), 0) * 1000000 + coalesce(sum(usd_rest), 0) <> 0 or coalesce(sum(${tokensOf(asked)}), 0) <> 0) as grouped`.execute(db)
+  const { rows } = await sql<{
+    readonly groups: number | bigint
+  }>`select count(*) as groups from (select ${sql.join(by.map((dimension, index) => sql`${valueIn(dimension)} as ${sql.ref(`g${index}`)}`))} from ${source} ${groupedBy(by)}
+    having coalesce(sum(calls), 0) <> 0 or coalesce(sum(usd_micro), 0) * 1000000 + coalesce(sum(usd_rest), 0) <> 0 or coalesce(sum(${tokensOf(asked)}), 0) <> 0) as grouped`.execute(
+    db,
+  )
   return Number(rows[0]?.groups ?? 0)
 }
 
 export function reportRow(row: GroupRow, by: readonly Dimension[]): ReportRow {
   const name = (dimension: Dimension, value: string | number | bigint | null | undefined) =>
     dimension === 'day' ? dayName(Number(value)) : dimension === 'hour' ? hourName(Number(value)) : String(value ?? '')
-  return { group: Object.fromEntries(by.map((dimension, index) => [dimension, name(dimension, row[`g${index}`])])), totals: totalsOfRow(row) }
+  return {
+    group: Object.fromEntries(by.map((dimension, index) => [dimension, name(dimension, row[`g${index}`])])),
+    totals: totalsOfRow(row),
+  }
 }

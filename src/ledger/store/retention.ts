@@ -92,7 +92,11 @@ export class Retention {
     }
     let bytes = 0
     for (const { table, order, indexes } of recordTables) {
-      const { rows } = await sql<{ readonly width: number | string | null }>`select avg(pg_column_size(sample.*)) as width from (select * from ${sql.table(table)} order by ${sql.ref(order)} desc limit 200) as sample`.execute(db)
+      const { rows } = await sql<{
+        readonly width: number | string | null
+      }>`select avg(pg_column_size(sample.*)) as width from (select * from ${sql.table(table)} order by ${sql.ref(order)} desc limit 200) as sample`.execute(
+        db,
+      )
       bytes += (await this.rowsOf(table)) * (Number(rows[0]?.width ?? 0) + rowOverhead + indexes)
     }
     return bytes
@@ -103,7 +107,9 @@ export class Retention {
     const { db } = this.connection
     const { rows } =
       table === 'decisions'
-        ? await sql<{ readonly rows: bigint | null }>`select n_live_tup as rows from pg_stat_user_tables where relid = 'decisions'::regclass`.execute(db)
+        ? await sql<{
+            readonly rows: bigint | null
+          }>`select n_live_tup as rows from pg_stat_user_tables where relid = 'decisions'::regclass`.execute(db)
         : await sql<{ readonly rows: bigint | null }>`select max(seq) - min(seq) + 1 as rows from ${sql.table(table)}`.execute(db)
     return Number(rows[0]?.rows ?? 0)
   }
@@ -112,11 +118,22 @@ export class Retention {
   private foldHours(): Promise<number> {
     return this.removing(async (tx) => {
       const until = Math.floor(this.now() - hoursKeptSeconds)
-      const oldest = await tx.selectFrom('spend').select('start').where('span', '=', hourSeconds).where('start', '<', until).orderBy('start').limit(1).executeTakeFirst()
+      const oldest = await tx
+        .selectFrom('spend')
+        .select('start')
+        .where('span', '=', hourSeconds)
+        .where('start', '<', until)
+        .orderBy('start')
+        .limit(1)
+        .executeTakeFirst()
       if (oldest === undefined) return 0
       const start = Number(oldest.start)
       await advanceState(tx, 'hours_from', start + hourSeconds)
-      const { numDeletedRows } = await tx.deleteFrom('spend').where('span', '=', hourSeconds).where('start', '=', start).executeTakeFirstOrThrow()
+      const { numDeletedRows } = await tx
+        .deleteFrom('spend')
+        .where('span', '=', hourSeconds)
+        .where('start', '=', start)
+        .executeTakeFirstOrThrow()
       return Number(numDeletedRows)
     })
   }
@@ -127,7 +144,13 @@ export class Retention {
    */
   private async forgetWindows(): Promise<number> {
     const { db } = this.connection
-    const rows = await db.selectFrom('balances').select('counter').where('counter', '>', this.cursor).orderBy('counter').limit(countersAtOnce).execute()
+    const rows = await db
+      .selectFrom('balances')
+      .select('counter')
+      .where('counter', '>', this.cursor)
+      .orderBy('counter')
+      .limit(countersAtOnce)
+      .execute()
     this.cursor = rows.length < countersAtOnce ? '' : (rows.at(-1)?.counter ?? '')
     const until = this.now() - windowsKeptSeconds
     const counters = rows.map(({ counter }) => counter)

@@ -53,9 +53,14 @@ class SumTargets {
       const names = columns.flatMap((index) => sumColumns[index] ?? [])
       const place = this.place.map(([column]) => column)
       // A sum that both have; else what one of them has.
-      const sets = names.map((column) => `${column} = coalesce(${this.table}.${column} + excluded.${column}, ${this.table}.${column}, excluded.${column})`)
+      const sets = names.map(
+        (column) => `${column} = coalesce(${this.table}.${column} + excluded.${column}, ${this.table}.${column}, excluded.${column})`,
+      )
       const conflict = `on conflict (${place.join(', ')}) do ${sets.length === 0 ? 'nothing' : `update set ${sets.join(', ')}`}`
-      known = { columns, target: { table: this.table, columns: [...this.place, ...names.map((column) => [column, kindOf(column)] as const)], conflict } }
+      known = {
+        columns,
+        target: { table: this.table, columns: [...this.place, ...names.map((column) => [column, kindOf(column)] as const)], conflict },
+      }
       // Sets of columns are few; should they ever be many, they are made anew.
       if (this.targets.size >= mostTargets) this.targets.clear()
       this.targets.set(name, known)
@@ -157,7 +162,16 @@ export type RollupTargets = ReturnType<typeof rollupTargets>
 
 export function rollupTargets() {
   return {
-    spend: new SumTargets('spend', [['span', 'integer'], ['start', 'bigint'], ['series', 'integer']]),
-    facets: new SumTargets('facet_days', [['kind', 'integer'], ['day', 'bigint'], ['facet', 'integer'], ['series', 'integer']]),
+    spend: new SumTargets('spend', [
+      ['span', 'integer'],
+      ['start', 'bigint'],
+      ['series', 'integer'],
+    ]),
+    facets: new SumTargets('facet_days', [
+      ['kind', 'integer'],
+      ['day', 'bigint'],
+      ['facet', 'integer'],
+      ['series', 'integer'],
+    ]),
   }
 }

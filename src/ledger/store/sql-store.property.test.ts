@@ -10,7 +10,17 @@ import { planned, steps, type Step } from './fixtures/records.js'
 import { openDatabase, SqlStore } from './index.js'
 
 const counters = ['c1', 'c2', 'c3', 'p']
-const groupings: readonly (readonly Dimension[])[] = [[], ['key', 'day'], ['team', 'hour'], ['organisation', 'model'], ['run'], ['session', 'key'], ['tag:x'], ['tag:y', 'day'], ['tag:x', 'tag:y']]
+const groupings: readonly (readonly Dimension[])[] = [
+  [],
+  ['key', 'day'],
+  ['team', 'hour'],
+  ['organisation', 'model'],
+  ['run'],
+  ['session', 'key'],
+  ['tag:x'],
+  ['tag:y', 'day'],
+  ['tag:x', 'tag:y'],
+]
 const always = { from: 0, to: 4e9 }
 
 /** A connection that fails when so many more statements were run: what they did is done, but nobody learns of it. */

@@ -16,13 +16,33 @@ const always = { from: 0, to: 4e9 }
 
 function intent(fields: Partial<IntentRecord> = {}): IntentRecord {
   const { end: _end, status: _status, usageEstimated: _estimated, firstTokenSeconds: _first, settled: _settled, ...plan } = callRecord()
-  return { ...plan, usage: { ...noUsage, outputTokens: 100 }, cost: cost(900n), held: [{ counter: 'a', amount: 900n }, { counter: 'slots', amount: 1n, transient: true }], ...fields }
+  return {
+    ...plan,
+    usage: { ...noUsage, outputTokens: 100 },
+    cost: cost(900n),
+    held: [
+      { counter: 'a', amount: 900n },
+      { counter: 'slots', amount: 1n, transient: true },
+    ],
+    ...fields,
+  }
 }
 const asIntent = (fields: Partial<IntentRecord> = {}): LedgerRecord => ({ type: 'intent', record: intent(fields) })
-const asCall = (fields: Partial<CallRecord> = {}): LedgerRecord => ({ type: 'call', record: callRecord({ cost: cost(400n), settled: [400n, 0n], ...fields }) })
+const asCall = (fields: Partial<CallRecord> = {}): LedgerRecord => ({
+  type: 'call',
+  record: callRecord({ cost: cost(400n), settled: [400n, 0n], ...fields }),
+})
 const asCorrection = (fields: Partial<CorrectionRecord> = {}): LedgerRecord => ({
   type: 'correction',
-  record: { correctionId: 'c', at: 1_780_000_000, callId: 'call-1', usage: noUsage, cost: { usd: picoUsd(-100n), seconds: 0, joules: 0, gramsCO2e: 0 }, reason: 'the bill', ...fields },
+  record: {
+    correctionId: 'c',
+    at: 1_780_000_000,
+    callId: 'call-1',
+    usage: noUsage,
+    cost: { usd: picoUsd(-100n), seconds: 0, joules: 0, gramsCO2e: 0 },
+    reason: 'the bill',
+    ...fields,
+  },
 })
 
 describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, make }) => {
@@ -50,7 +70,13 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
   const usd = async (key?: string) => (await store.totals({ key })).cost.usd
 
   describe('pieces of a journal', () => {
-    const piece = (from: number, to: number, callId: string, segment = 'one') => ({ segment, from, to, holder: 'h', records: [asCall({ callId })] })
+    const piece = (from: number, to: number, callId: string, segment = 'one') => ({
+      segment,
+      from,
+      to,
+      holder: 'h',
+      records: [asCall({ callId })],
+    })
 
     it('count once, however often they are given', async () => {
       await store.apply(piece(0, 10, 'a'))
@@ -75,11 +101,16 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
       const other = new SqlStore(name === 'embedded' ? connection : await openDatabase(database?.settings ?? { file: '' }))
       try {
         const pieces = (segment: string, index: number) =>
-          Array.from({ length: 30 }, (_, number) => asCall({ callId: `${segment}-${index}-${number}`, run: `r${number % 3}`, tags: { n: String(number % 5) } })).concat(
-            Array.from({ length: 5 }, (_, number) => asIntent({ callId: `${segment}-${index}-i${number}`, held: ['z', 'a', 'm'].map((counter) => ({ counter, amount: 1n })) })),
+          Array.from({ length: 30 }, (_, number) =>
+            asCall({ callId: `${segment}-${index}-${number}`, run: `r${number % 3}`, tags: { n: String(number % 5) } }),
+          ).concat(
+            Array.from({ length: 5 }, (_, number) =>
+              asIntent({ callId: `${segment}-${index}-i${number}`, held: ['z', 'a', 'm'].map((counter) => ({ counter, amount: 1n })) }),
+            ),
           )
         const run = async (by: SqlStore, segment: string) => {
-          for (let index = 0; index < 10; index++) await by.apply({ segment, from: index, to: index + 1, holder: segment, records: pieces(segment, index) })
+          for (let index = 0; index < 10; index++)
+            await by.apply({ segment, from: index, to: index + 1, holder: segment, records: pieces(segment, index) })
         }
         await Promise.all([run(store, 'x'), run(other, 'y'), run(store, 'z')])
         expect((await store.totals({})).calls).toBe(900)
@@ -115,14 +146,26 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
     })
 
     it('is not counted again when counters in the database have done it', async () => {
-      const lines = JSON.stringify([{ counter: 'a', amount: '900' }, { counter: 'slots', amount: '1', transient: true }])
+      const lines = JSON.stringify([
+        { counter: 'a', amount: '900' },
+        { counter: 'slots', amount: '1', transient: true },
+      ])
       const { db } = connection
       await db.insertInto('holds').values({ id: 'call-1', holder: 'h', at: 1, lines, intent: '{}', expired: 0 }).execute()
-      await db.insertInto('balances').values([{ counter: 'a', used: 900 }, { counter: 'slots', used: 1 }]).execute()
+      await db
+        .insertInto('balances')
+        .values([
+          { counter: 'a', used: 900 },
+          { counter: 'slots', used: 1 },
+        ])
+        .execute()
       await apply(asIntent())
       expect(await store.balances(['a', 'slots'])).toEqual([900n, 1n])
       // The counters settle it first, and the call's record comes after.
-      await db.updateTable('holds').set({ lines: lines.replace('900', '400').replace('"1"', '"0"') }).execute()
+      await db
+        .updateTable('holds')
+        .set({ lines: lines.replace('900', '400').replace('"1"', '"0"') })
+        .execute()
       await db.updateTable('balances').set({ used: 400 }).where('counter', '=', 'a').execute()
       await db.updateTable('balances').set({ used: 0 }).where('counter', '=', 'slots').execute()
       await apply(asCall())
@@ -214,7 +257,10 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
     })
 
     it('do not come of holds that nobody can read', async () => {
-      await connection.db.insertInto('holds').values({ id: 'x', holder: 'h', at: 1, lines: '[]', intent: 'what is this', expired: 0 }).execute()
+      await connection.db
+        .insertInto('holds')
+        .values({ id: 'x', holder: 'h', at: 1, lines: '[]', intent: 'what is this', expired: 0 })
+        .execute()
       await apply(asIntent())
       expect(await store.expireHolds({ allBut: 'me' })).toBe(1)
     })
@@ -224,7 +270,10 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
     it('are known by their heartbeats and by what they hold', async () => {
       await store.heartbeat('a')
       await applyFrom('b', asIntent())
-      await connection.db.updateTable('holders').set({ heartbeat_at: sql<number>`heartbeat_at - 60` }).execute()
+      await connection.db
+        .updateTable('holders')
+        .set({ heartbeat_at: sql<number>`heartbeat_at - 60` })
+        .execute()
       await store.heartbeat('c')
       const ages = Object.fromEntries((await store.holders()).map(({ holder, heartbeatAgeSeconds }) => [holder, heartbeatAgeSeconds]))
       expect(Object.keys(ages).sort()).toEqual(['a', 'b', 'c'])
@@ -262,13 +311,31 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
       const odd = ['\0', 'a\0b', '\ud800', 'x\udfff', '😀'.repeat(2000), 'ü'.repeat(3000), "'; drop table calls; --", '', '%_', '\n\t\\']
       for (const [index, text] of odd.entries()) {
         const ids = { callId: `c${index}${text}`, requestId: `r${text}`, decisionId: `d${text}` }
-        const fields = { ...ids, key: text, run: text, session: text, team: text, model: text, requestedModel: text, provider: text, deployment: text, user: text, organisation: text, errorCode: text, serviceTier: text, tags: { [text]: text, k: text } }
+        const fields = {
+          ...ids,
+          key: text,
+          run: text,
+          session: text,
+          team: text,
+          model: text,
+          requestedModel: text,
+          provider: text,
+          deployment: text,
+          user: text,
+          organisation: text,
+          errorCode: text,
+          serviceTier: text,
+          tags: { [text]: text, k: text },
+        }
         await apply(
           { type: 'decision', record: decisionRecord({ ...ids, key: text, arm: text, policy: text, reason: text, requestedModel: text }) },
           asIntent({ ...fields, held: [{ counter: text, amount: 1n }] }),
           asIntent({ ...fields, callId: `other ${index}${text}`, held: [{ counter: `c${index}`, amount: 1n }] }),
           asCall(fields),
-          { type: 'outcome', record: outcomeRecord({ outcomeId: text, decisionId: ids.decisionId, run: text, key: text, source: text, comment: text }) },
+          {
+            type: 'outcome',
+            record: outcomeRecord({ outcomeId: text, decisionId: ids.decisionId, run: text, key: text, source: text, comment: text }),
+          },
           asCorrection({ callId: ids.callId, reason: text, correctionId: text }),
         )
         expect((await store.totals({ key: text })).calls, JSON.stringify(text)).toBeGreaterThan(0)
@@ -284,7 +351,8 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
     it('is taken in: amounts beyond all measure', async () => {
       const huge = { usd: picoUsd(10n ** 40n), seconds: 1e300, joules: Number.MAX_VALUE, gramsCO2e: 5e-324 }
       const usage = { ...noUsage, inputTokens: 1e300, outputTokens: 0.5 }
-      for (const callId of ['a', 'b', 'c']) await apply(asCall({ callId, cost: huge, usage, at: 1e20, attempt: 1e12, status: -1, cacheSavings: picoUsd(-(10n ** 30n)) }))
+      for (const callId of ['a', 'b', 'c'])
+        await apply(asCall({ callId, cost: huge, usage, at: 1e20, attempt: 1e12, status: -1, cacheSavings: picoUsd(-(10n ** 30n)) }))
       await apply(asCall({ callId: 'd', at: -5, cost: cost(1n) }))
       const totals = await store.totals({})
       expect(totals.calls).toBe(4)
@@ -306,22 +374,32 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
     it('that are new with each call have sums up to a number of them, and records beyond', async () => {
       const count = mostTagValues + 50
       for (let start = 0; start < count; start += 350)
-        await apply(...Array.from({ length: Math.min(350, count - start) }, (_, index) => asCall({ callId: `c${start + index}`, tags: { id: `v${start + index}`, same: 'x' } })))
+        await apply(
+          ...Array.from({ length: Math.min(350, count - start) }, (_, index) =>
+            asCall({ callId: `c${start + index}`, tags: { id: `v${start + index}`, same: 'x' } }),
+          ),
+        )
       const { rows, total } = await store.report({ ...always, by: ['tag:id'], order: 'calls' })
       expect(rows).toHaveLength(mostTagValues + 1)
       expect(rows[0]).toMatchObject({ group: { 'tag:id': otherTagValues }, totals: { calls: 50 } })
       expect(total.calls).toBe(count)
-      expect((await store.report({ ...always, by: ['tag:same'] })).rows).toMatchObject([{ group: { 'tag:same': 'x' }, totals: { calls: count } }])
-      for (const value of ['v0', `v${count - 1}`]) expect((await store.report({ ...always, by: [], where: { 'tag:id': value } })).total.calls).toBe(1)
+      expect((await store.report({ ...always, by: ['tag:same'] })).rows).toMatchObject([
+        { group: { 'tag:same': 'x' }, totals: { calls: count } },
+      ])
+      for (const value of ['v0', `v${count - 1}`])
+        expect((await store.report({ ...always, by: [], where: { 'tag:id': value } })).total.calls).toBe(1)
       // A known value goes on being summed, also by a process that starts anew.
       const other = new SqlStore(connection)
       await other.apply({ segment: 'two', from: 0, to: 1, holder: 'h', records: [asCall({ callId: 'again', tags: { id: 'v0' } })] })
-      expect((await store.report({ ...always, by: ['tag:id'], where: { 'tag:same': '' } })).rows).toMatchObject([{ group: { 'tag:id': 'v0' }, totals: { calls: 1 } }])
+      expect((await store.report({ ...always, by: ['tag:id'], where: { 'tag:same': '' } })).rows).toMatchObject([
+        { group: { 'tag:id': 'v0' }, totals: { calls: 1 } },
+      ])
     })
 
     it('of too many names are told from records, or not at all', async () => {
       await apply(...Array.from({ length: 130 }, (_, index) => asCall({ callId: `c${index}`, tags: { [`name ${index}`]: 'x' } })))
-      for (const index of [0, 129]) expect((await store.report({ ...always, by: [], where: { [`tag:name ${index}`]: 'x' } })).total.calls).toBe(1)
+      for (const index of [0, 129])
+        expect((await store.report({ ...always, by: [], where: { [`tag:name ${index}`]: 'x' } })).total.calls).toBe(1)
       for (let step = 0; step < 5; step++) await store.retain({ before: 1_790_000_000 })
       await expect(store.report({ ...always, by: [], where: { 'tag:name 129': 'x' } })).rejects.toMatchObject({ code: 'invalid_request' })
       expect((await store.report({ ...always, by: [] })).total.calls).toBe(130)
@@ -332,8 +410,15 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
     const uuid = '019aa000-1234-7abc-8def-0123456789ab'
     const ids = { requestId: `req_${uuid}`, decisionId: `dec_${uuid}` }
     const decision: LedgerRecord = { type: 'decision', record: decisionRecord({ ...ids, arm: 'cascade' }) }
-    const calls = [asCall({ ...ids, callId: `call_${uuid}_1`, cost: cost(100n) }), asCall({ ...ids, callId: `call_${uuid}_2`, cost: cost(200n) }), asCall({ ...ids, callId: 'x', decisionId: 'dec_other', cost: cost(5000n) })]
-    const outcome = (score: number, fields = {}): LedgerRecord => ({ type: 'outcome', record: outcomeRecord({ outcomeId: `o${score}`, decisionId: ids.decisionId, score, ...fields }) })
+    const calls = [
+      asCall({ ...ids, callId: `call_${uuid}_1`, cost: cost(100n) }),
+      asCall({ ...ids, callId: `call_${uuid}_2`, cost: cost(200n) }),
+      asCall({ ...ids, callId: 'x', decisionId: 'dec_other', cost: cost(5000n) }),
+    ]
+    const outcome = (score: number, fields = {}): LedgerRecord => ({
+      type: 'outcome',
+      record: outcomeRecord({ outcomeId: `o${score}`, decisionId: ids.decisionId, score, ...fields }),
+    })
     const query = { unit: 'decision', ...always, by: ['arm', 'source', 'key', 'requested_model', 'day'] } as const
     const expected = {
       group: { arm: 'cascade', source: 'user', key: 'key-a', requested_model: 'openai/gpt-5-mini', day: '2026-05-28' },
@@ -367,7 +452,10 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
       await apply(decision, ...calls, outcome(1), outcome(0, { source: 'judge:x', outcomeId: 'j' }))
       await apply(asCorrection({ callId: `call_${uuid}_1`, cost: { ...cost(-30n), seconds: 0 } }))
       const rows = await store.outcomeReport({ ...query, by: ['source'] })
-      expect(rows.map(({ group, successes, usd: spent }) => [group['source'], successes, spent]).sort()).toEqual([['judge:x', 0, 270n], ['user', 1, 270n]])
+      expect(rows.map(({ group, successes, usd: spent }) => [group['source'], successes, spent]).sort()).toEqual([
+        ['judge:x', 0, 270n],
+        ['user', 1, 270n],
+      ])
       expect(await store.outcomeReport({ ...query, by: [], source: 'user' })).toMatchObject([{ outcomes: 1, usd: 270n }])
       expect(await store.outcomeReport({ ...query, by: [], key: 'nobody' })).toEqual([])
       expect(await store.outcomeReport({ ...query, to: 1 })).toEqual([])
@@ -375,7 +463,10 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
 
     it('is not that of answers nobody was given', async () => {
       await apply(decision, ...calls, outcome(0, { outcomeId: 'before', arm: 'large', source: 'user' }), outcome(1))
-      await apply(outcome(0, { outcomeId: 'after', arm: 'large', source: 'user' }), outcome(0, { outcomeId: 'of a run', arm: 'large', run: 'r' }))
+      await apply(
+        outcome(0, { outcomeId: 'after', arm: 'large', source: 'user' }),
+        outcome(0, { outcomeId: 'of a run', arm: 'large', run: 'r' }),
+      )
       await apply(asCorrection({ callId: `call_${uuid}_1`, cost: cost(0n) }))
       expect(await store.outcomeReport(query)).toMatchObject([{ outcomes: 1, successes: 1, usd: 300n }])
       expect(await store.outcomeReport({ unit: 'run', ...always, by: [] })).toEqual([])
@@ -389,13 +480,22 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
     })
 
     it('is that of whole runs, whenever their calls were', async () => {
-      await apply(asCall({ callId: 'a', run: 'r', cost: cost(10n) }), asCall({ callId: 'b', run: 'r', cost: cost(20n), at: 1_780_200_000 }), asCall({ callId: 'c', run: 'q', cost: cost(7n) }))
-      const ofRun = (run: string, score: number, at = 1_780_000_100): LedgerRecord => ({ type: 'outcome', record: outcomeRecord({ outcomeId: randomUUID(), decisionId: undefined, run, score, at }) })
+      await apply(
+        asCall({ callId: 'a', run: 'r', cost: cost(10n) }),
+        asCall({ callId: 'b', run: 'r', cost: cost(20n), at: 1_780_200_000 }),
+        asCall({ callId: 'c', run: 'q', cost: cost(7n) }),
+      )
+      const ofRun = (run: string, score: number, at = 1_780_000_100): LedgerRecord => ({
+        type: 'outcome',
+        record: outcomeRecord({ outcomeId: randomUUID(), decisionId: undefined, run, score, at }),
+      })
       await apply(ofRun('r', 0), ofRun('q', 0.25))
       await apply(ofRun('r', 1, 1_780_000_200))
       await apply(asCall({ callId: 'd', run: 'r', cost: cost(3n) }))
       const rows = await store.outcomeReport({ unit: 'run', ...always, by: ['key', 'source'] })
-      expect(rows).toMatchObject([{ group: { key: 'key-a', source: 'user' }, outcomes: 2, successes: 1, meanScore: 0.625, calls: 4, usd: 40n }])
+      expect(rows).toMatchObject([
+        { group: { key: 'key-a', source: 'user' }, outcomes: 2, successes: 1, meanScore: 0.625, calls: 4, usd: 40n },
+      ])
       await expect(store.outcomeReport({ unit: 'run', ...always, by: ['arm'] })).rejects.toMatchObject({ code: 'invalid_request' })
     })
   })
@@ -405,9 +505,22 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
     const start = (Math.floor(Date.now() / 86_400_000) - 5) * 86_400
     const filled = async (count = 60) => {
       await apply(
-        ...Array.from({ length: count }, (_, index) => asCall({ callId: `c${index}`, at: start + index * 3600, run: `r${index % 4}`, tags: { n: String(index % 3), m: String(index % 2) } })),
-        ...Array.from({ length: count }, (_, index): LedgerRecord => ({ type: 'decision', record: decisionRecord({ decisionId: `d${index}`, at: start + index * 3600 }) })),
-        ...Array.from({ length: count }, (_, index): LedgerRecord => ({ type: 'outcome', record: outcomeRecord({ outcomeId: `o${index}`, decisionId: `d${index}`, at: start + index * 3600 }) })),
+        ...Array.from({ length: count }, (_, index) =>
+          asCall({
+            callId: `c${index}`,
+            at: start + index * 3600,
+            run: `r${index % 4}`,
+            tags: { n: String(index % 3), m: String(index % 2) },
+          }),
+        ),
+        ...Array.from({ length: count }, (_, index): LedgerRecord => ({
+          type: 'decision',
+          record: decisionRecord({ decisionId: `d${index}`, at: start + index * 3600 }),
+        })),
+        ...Array.from({ length: count }, (_, index): LedgerRecord => ({
+          type: 'outcome',
+          record: outcomeRecord({ outcomeId: `o${index}`, decisionId: `d${index}`, at: start + index * 3600 }),
+        })),
       )
     }
     const retained = async (limits: Parameters<SqlStore['retain']>[0]) => {
@@ -434,7 +547,10 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
       expect(await Promise.all(queries.map((by) => store.report({ ...always, by })))).toEqual(before)
       expect(await store.totals({})).toEqual(totals)
       // Two tags are told from records: only where all are there.
-      await expect(store.report({ ...always, by: ['tag:n', 'tag:m'] })).rejects.toMatchObject({ code: 'invalid_request', message: expect.stringContaining(dayName(start)) as string })
+      await expect(store.report({ ...always, by: ['tag:n', 'tag:m'] })).rejects.toMatchObject({
+        code: 'invalid_request',
+        message: expect.stringContaining(dayName(start)) as string,
+      })
       expect((await store.report({ from: start + 86_400, to: 4e9, by: ['tag:n', 'tag:m'] })).total.calls).toBe(36)
     })
 
@@ -448,7 +564,11 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
 
     it('removes the oldest records beyond a size', async () => {
       for (let batch = 0; batch < 8; batch++)
-        await apply(...Array.from({ length: 1000 }, (_, index) => asCall({ callId: `c${batch}-${index}`, at: start + batch * 1000 + index, tags: { note: 'x'.repeat(100) } })))
+        await apply(
+          ...Array.from({ length: 1000 }, (_, index) =>
+            asCall({ callId: `c${batch}-${index}`, at: start + batch * 1000 + index, tags: { note: 'x'.repeat(100) } }),
+          ),
+        )
       if (name !== 'embedded') await sql`analyze`.execute(connection.bare)
       expect(await retained({ maxBytes: 1e12 })).toBe(0)
       const removed = await retained({ maxBytes: 1_500_000 })
@@ -461,7 +581,15 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
     })
 
     it('forgets windows that are long over, hours of long ago, and nothing else', async () => {
-      const counters = ['key:k/usd/minute:2026-05-29T08:00', 'key:k/usd/day:2026-05-29', 'key:k/usd/month:2026-05', 'key:k/usd/month:2026-06', 'key:k/usd/total:all', 'key:2026-05-29T08:00', 'a']
+      const counters = [
+        'key:k/usd/minute:2026-05-29T08:00',
+        'key:k/usd/day:2026-05-29',
+        'key:k/usd/month:2026-05',
+        'key:k/usd/month:2026-06',
+        'key:k/usd/total:all',
+        'key:2026-05-29T08:00',
+        'a',
+      ]
       await apply(asIntent({ held: counters.map((counter) => ({ counter, amount: 1n })) }))
       const spring = 1_780_012_800
       await apply(...Array.from({ length: 30 }, (_, index) => asCall({ callId: `c${index}`, at: spring + index * 3600 })))
@@ -525,7 +653,8 @@ describe.each(engines.filter(({ there }) => there))('store: $name', ({ name, mak
   })
 })
 
-for (const { name } of engines.filter(({ there }) => !there)) describe(`store: ${name}`, () => it.skip('is not there: its tests did not run'))
+for (const { name } of engines.filter(({ there }) => !there))
+  describe(`store: ${name}`, () => it.skip('is not there: its tests did not run'))
 
 describe('a full disk', () => {
   it('takes nothing of a piece, and the same piece when there is room again', async () => {

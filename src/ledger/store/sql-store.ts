@@ -36,7 +36,7 @@ export class SqlStore implements Store, OutcomeReader {
   apply({ segment, from, to, holder, records }: JournalPiece): Promise<void> {
     return this.writing(async (tx, balances) => {
       const applied = await appliedTo(tx, segment)
-      if (to <= applied) return 
+      if (to <= applied) return
       if (from !== applied) throw new RangeError(`a piece of journal ${segment} from ${from} on, after it was applied to ${applied}`)
       const remember = await addRecords(tx, this.context, records, holder, balances)
       await tx
@@ -54,12 +54,23 @@ export class SqlStore implements Store, OutcomeReader {
 
   async expireHolds(dead: DeadHolds): Promise<number> {
     let lost = 0
-    for (let after = '', more = true; more; ) {
+    for (let after = '', more = true; more;) {
       await this.writing(async (tx, balances) => {
         const holds = await deadHolds(tx, this.context, dead, after, holdsAtOnce)
         const calls = holds.flatMap(({ intent }) => (intent === undefined ? [] : [intent]))
-        const remember = await addRecords(tx, this.context, calls.map((intent) => ({ type: 'call', record: lostCall(intent) })), '', balances, 'keep holds')
-        await markExpired(tx, holds.filter(({ intent }) => intent !== undefined), balances)
+        const remember = await addRecords(
+          tx,
+          this.context,
+          calls.map((intent) => ({ type: 'call', record: lostCall(intent) })),
+          '',
+          balances,
+          'keep holds',
+        )
+        await markExpired(
+          tx,
+          holds.filter(({ intent }) => intent !== undefined),
+          balances,
+        )
         return () => {
           remember()
           lost += calls.length
@@ -78,11 +89,7 @@ export class SqlStore implements Store, OutcomeReader {
 
   holders(): Promise<readonly { readonly holder: string; readonly heartbeatAgeSeconds: number }[]> {
     return this.reading(async (db) => {
-      const beats = await db
-        .selectFrom('holders')
-        .select(['holder', 'heartbeat_at'])
-        .select(databaseTime(this.context).as('now'))
-        .execute()
+      const beats = await db.selectFrom('holders').select(['holder', 'heartbeat_at']).select(databaseTime(this.context).as('now')).execute()
       const ages = new Map(beats.map(({ holder, heartbeat_at, now }) => [holder, Math.max(0, Number(now) - heartbeat_at)]))
       const holding = await db.selectFrom('holds').select('holder').distinct().where('expired', '=', 0).execute()
       for (const { holder } of holding) if (!ages.has(holder)) ages.set(holder, Number.POSITIVE_INFINITY)
@@ -202,8 +209,10 @@ async function appliedTo(tx: Tx, segment: string): Promise<number> {
 /** Dead processes that hold nothing any more needn't be told of again. */
 async function forgetHolders(db: Tx, dead: DeadHolds): Promise<void> {
   if ('calls' in dead || ('holders' in dead && dead.holders.length === 0)) return
-  const query = db.deleteFrom('holders').where(({ not, exists, selectFrom }) =>
-    not(exists(selectFrom('holds').select('holds.id').whereRef('holds.holder', '=', 'holders.holder').where('holds.expired', '=', 0))),
-  )
+  const query = db
+    .deleteFrom('holders')
+    .where(({ not, exists, selectFrom }) =>
+      not(exists(selectFrom('holds').select('holds.id').whereRef('holds.holder', '=', 'holders.holder').where('holds.expired', '=', 0))),
+    )
   await ('holders' in dead ? query.where('holder', 'in', padded(dead.holders)) : query.where('holder', '!=', dead.allBut)).execute()
 }

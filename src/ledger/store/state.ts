@@ -16,7 +16,8 @@ export type StateName = 'applying' | 'call_seq' | 'outcome_seq' | 'raw_from' | '
 /** Waits until no other transaction applies, and keeps others from it until this one ends. */
 export async function lockApplying(tx: Tx, engine: Engine): Promise<void> {
   // An embedded transaction that writes is the only one from its beginning.
-  if (engine === 'postgresql') await tx.selectFrom('store_state').select('value').where('name', '=', 'applying').forUpdate().executeTakeFirstOrThrow()
+  if (engine === 'postgresql')
+    await tx.selectFrom('store_state').select('value').where('name', '=', 'applying').forUpdate().executeTakeFirstOrThrow()
 }
 
 /** The first of so many numbers that nobody else gets. */

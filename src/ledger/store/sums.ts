@@ -3,14 +3,30 @@ import { latencyBucket } from '../report/aggregate.js'
 import type { ReportTotals } from '../report/contract.js'
 import type { CallRecord, CorrectionRecord } from '../record.js'
 import { moneyInRange, realInRange, wholeInRange } from './ranges.js'
-import { latencyColumns, realColumns, sumColumns, usageColumnNames, usageColumns, wholeColumns, type SumColumn, type UsageColumn } from './sum-columns.js'
+import {
+  latencyColumns,
+  realColumns,
+  sumColumns,
+  usageColumnNames,
+  usageColumns,
+  wholeColumns,
+  type SumColumn,
+  type UsageColumn,
+} from './sum-columns.js'
 
 const MICRO = 1_000_000n
 
 /** Places of the columns in `Sums.whole`. */
 const at = Object.fromEntries(wholeColumns.map((name, index) => [name, index])) as Readonly<Record<(typeof wholeColumns)[number], number>>
-export const outputColumns = ['output_tokens', 'reasoning_tokens', 'output_audio_tokens', 'output_image_tokens'] as const satisfies readonly UsageColumn[]
-export const inputColumns = usageColumnNames.filter((name) => name !== 'web_searches' && !(outputColumns as readonly UsageColumn[]).includes(name))
+export const outputColumns = [
+  'output_tokens',
+  'reasoning_tokens',
+  'output_audio_tokens',
+  'output_image_tokens',
+] as const satisfies readonly UsageColumn[]
+export const inputColumns = usageColumnNames.filter(
+  (name) => name !== 'web_searches' && !(outputColumns as readonly UsageColumn[]).includes(name),
+)
 const firstUsage = at.input_tokens
 const firstLatency = at.latency_0
 
@@ -34,7 +50,14 @@ export class Sums {
   /** Calls, unpriced calls, money (microdollars and the rest), input and output tokens: what sums of outcomes have. */
   outline(): [calls: number, unpriced: number, micro: bigint, rest: bigint, input: number, output: number] {
     const tokens = (names: readonly UsageColumn[]) => names.reduce((sum, name) => sum + (this.whole[at[name]] ?? 0), 0)
-    return [this.whole[at.calls] ?? 0, this.whole[at.unpriced] ?? 0, this.usd / MICRO, this.usd % MICRO, tokens(inputColumns), tokens(outputColumns)]
+    return [
+      this.whole[at.calls] ?? 0,
+      this.whole[at.unpriced] ?? 0,
+      this.usd / MICRO,
+      this.usd % MICRO,
+      tokens(inputColumns),
+      tokens(outputColumns),
+    ]
   }
 
   /** Values for `sumColumns`; zeros are `null`, which take less room. */
@@ -53,7 +76,13 @@ export class Sums {
 }
 
 /** What one call adds to sums. */
-export function sumsOfCall({ end, usage, cost, cacheSavings, firstTokenSeconds }: Pick<CallRecord, 'end' | 'usage' | 'cost' | 'cacheSavings' | 'firstTokenSeconds'>): Sums {
+export function sumsOfCall({
+  end,
+  usage,
+  cost,
+  cacheSavings,
+  firstTokenSeconds,
+}: Pick<CallRecord, 'end' | 'usage' | 'cost' | 'cacheSavings' | 'firstTokenSeconds'>): Sums {
   const sums = amounts(usage, cost)
   sums.whole[at.calls] = 1
   if (end !== 'complete') sums.whole[at.errors] = 1

@@ -69,7 +69,9 @@ export class TagFacets {
   of({ at, tags }: TaggedCall): number[] {
     if (tags === undefined) return []
     const day = dayOf(at)
-    const ids = Object.entries(tags).map(([name, value]) => this.resolved.get(placeOf({ day, name: textInRange(name), value: textInRange(value) })))
+    const ids = Object.entries(tags).map(([name, value]) =>
+      this.resolved.get(placeOf({ day, name: textInRange(name), value: textInRange(value) })),
+    )
     return [...new Set(ids.flatMap((id) => (id === undefined ? [] : [id])))]
   }
 
@@ -90,7 +92,9 @@ export class TagFacets {
   }
 
   /** The word of each tag's name; `namesScope` where the day has too many names. */
-  private async scopesOf<Tag extends { readonly day: number; readonly name: string }>(tags: readonly Tag[]): Promise<{ readonly tag: Tag; readonly scope: number }[]> {
+  private async scopesOf<Tag extends { readonly day: number; readonly name: string }>(
+    tags: readonly Tag[],
+  ): Promise<{ readonly tag: Tag; readonly scope: number }[]> {
     const names = new Set(tags.map(({ name }) => name))
     for (const name of names) {
       const id = this.words.get(name) ?? (await this.context.words.find(this.tx, name))
@@ -116,7 +120,9 @@ export class TagFacets {
   }
 
   /** `day facet` of those that the sums of their day have already. */
-  private async knownInDays(scoped: readonly { readonly tag: { readonly day: number; readonly value: string }; readonly scope: number }[]): Promise<Set<string>> {
+  private async knownInDays(
+    scoped: readonly { readonly tag: { readonly day: number; readonly value: string }; readonly scope: number }[],
+  ): Promise<Set<string>> {
     const places = new Map<string, { readonly day: number; readonly facet: string }>()
     for (const { tag, scope } of scoped) {
       const facet = facetName('tag', scope, tag.value)
@@ -129,7 +135,9 @@ export class TagFacets {
       open.map(([, { facet }]) => facet),
     )
     for (let start = 0; start < open.length; start += asked) {
-      const some = open.slice(start, start + asked).flatMap(([place, { day, facet }]) => ids.has(facet) ? [{ place, day, id: ids.get(facet) ?? 0 }] : [])
+      const some = open
+        .slice(start, start + asked)
+        .flatMap(([place, { day, facet }]) => (ids.has(facet) ? [{ place, day, id: ids.get(facet) ?? 0 }] : []))
       if (some.length === 0) continue
       const rows = await this.tx
         .selectFrom('facet_days')

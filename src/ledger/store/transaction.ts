@@ -13,7 +13,11 @@ const tries = 6
  * change nothing but the database. Embedded: it has the lock for writing from its beginning, since a transaction that reads first and writes
  * then can't be let wait.
  */
-export async function inTransaction<Result, Tables>(engine: Engine, db: Kysely<Tables>, work: (tx: Kysely<Tables>) => Promise<Result>): Promise<Result> {
+export async function inTransaction<Result, Tables>(
+  engine: Engine,
+  db: Kysely<Tables>,
+  work: (tx: Kysely<Tables>) => Promise<Result>,
+): Promise<Result> {
   const begin = engine === 'embedded' ? sql`begin immediate` : sql`begin isolation level read committed`
   for (let attempt = 1; ; attempt++) {
     try {
@@ -37,7 +41,11 @@ export async function inTransaction<Result, Tables>(engine: Engine, db: Kysely<T
 }
 
 /** Runs `work` over the database as it is at one moment. Embedded: others wait. */
-export async function inSnapshot<Result, Tables>(engine: Engine, db: Kysely<Tables>, work: (tx: Kysely<Tables>) => Promise<Result>): Promise<Result> {
+export async function inSnapshot<Result, Tables>(
+  engine: Engine,
+  db: Kysely<Tables>,
+  work: (tx: Kysely<Tables>) => Promise<Result>,
+): Promise<Result> {
   const begin = engine === 'embedded' ? sql`begin` : sql`begin isolation level repeatable read, read only`
   return db.connection().execute(async (tx) => {
     try {

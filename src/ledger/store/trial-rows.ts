@@ -31,11 +31,16 @@ export async function findTrials(db: Tx, { key, from, to, after, limit }: TrialF
   if (to !== undefined) query = query.where('decisions.at', '<', to)
   if (after !== undefined) {
     const id = packId('dec_', after.decisionId)
-    query = query.where('decisions.at', '>=', after.at).where((where) => where.or([where('decisions.at', '>', after.at), where('decisions.id', '>', id)]))
+    query = query
+      .where('decisions.at', '>=', after.at)
+      .where((where) => where.or([where('decisions.at', '>', after.at), where('decisions.id', '>', id)]))
   }
   const decisions = (await query.execute()).map(decisionOfRow)
   const costs = await costsOf(db, decisions)
-  const outcomes = await outcomesOf(db, decisions.map(({ decisionId }) => packId('dec_', decisionId)))
+  const outcomes = await outcomesOf(
+    db,
+    decisions.map(({ decisionId }) => packId('dec_', decisionId)),
+  )
   return decisions.flatMap((decision) => {
     const id = nameOf(decision.decisionId)
     return evidenceOf(decision, costs.get(`${id} ${decision.key}`) ?? nothing, outcomes.get(id) ?? []) ?? []
@@ -57,7 +62,16 @@ async function costsOf(db: Tx, decisions: readonly { readonly requestId: string 
     const rows = await db
       .selectFrom('calls')
       .innerJoin('series', 'series.id', 'calls.series')
-      .select(['calls.request', 'calls.decision_id', 'calls.ended', 'calls.usd', 'calls.usd_high', 'calls.seconds', 'calls.joules', 'series.key as key_name'])
+      .select([
+        'calls.request',
+        'calls.decision_id',
+        'calls.ended',
+        'calls.usd',
+        'calls.usd_high',
+        'calls.seconds',
+        'calls.joules',
+        'series.key as key_name',
+      ])
       .where('calls.request', 'in', padded(all.slice(start, start + asked)))
       .where('calls.ended', '<=', lastCounted)
       .orderBy('calls.seq')

@@ -55,7 +55,10 @@ function applierOf(settings: Partial<ApplierSettings> = {}) {
 }
 
 function journalOf(applier: Applier | undefined, holder = 'me', segmentBytes = 3000, now?: () => number): FileJournal {
-  const journal = openFileJournal({ directory: join(directory, holder), holder, durability: 'process', segmentBytes, now }, { onAdvance: (state) => applier?.advance(state) })
+  const journal = openFileJournal(
+    { directory: join(directory, holder), holder, durability: 'process', segmentBytes, now },
+    { onAdvance: (state) => applier?.advance(state) },
+  )
   journals.push(journal)
   return journal
 }
@@ -102,7 +105,9 @@ describe('bringing a journal into the store', () => {
         appliedTo: (segment) => fake.appliedTo(segment),
         apply: (piece: JournalPiece) => {
           tried.push(piece.records.length)
-          return piece.records.some((entry) => entry.type === 'call' && entry.record.callId === 'poison') ? Promise.reject(new Error('check constraint')) : fake.apply(piece)
+          return piece.records.some((entry) => entry.type === 'call' && entry.record.callId === 'poison')
+            ? Promise.reject(new Error('check constraint'))
+            : fake.apply(piece)
         },
       },
     })
@@ -144,7 +149,10 @@ describe('bringing a journal into the store', () => {
 
 describe('journals that dead processes left', () => {
   it('are applied before our own, the oldest first, each for its holder', async () => {
-    for (const [holder, begun] of [['younger', 2000], ['older', 1000]] as const) {
+    for (const [holder, begun] of [
+      ['younger', 2000],
+      ['older', 1000],
+    ] as const) {
       const journal = journalOf(undefined, holder, 2000, () => begun)
       for (const name of names(6, holder)) await journal.append(call(name))
     }
@@ -152,9 +160,12 @@ describe('journals that dead processes left', () => {
     applier.adopt(findSegments(directory))
     const journal = journalOf(applier)
     await journal.append(call('mine'))
-    await expect.poll(() => store.pieces().then((pieces) => pieces.flatMap(({ ids }) => ids))).toEqual([...names(6, 'older'), ...names(6, 'younger'), 'mine'])
+    await expect
+      .poll(() => store.pieces().then((pieces) => pieces.flatMap(({ ids }) => ids)))
+      .toEqual([...names(6, 'older'), ...names(6, 'younger'), 'mine'])
     expect(told.left).toEqual({ segments: 0, bytes: 0 })
-    for (const { holder, ids } of await store.pieces()) for (const id of ids) expect(id.startsWith(holder === 'me' ? 'mine' : holder)).toBe(true)
+    for (const { holder, ids } of await store.pieces())
+      for (const id of ids) expect(id.startsWith(holder === 'me' ? 'mine' : holder)).toBe(true)
     expect(findSegments(directory).map(({ holder }) => holder)).toEqual(['me'])
   })
 

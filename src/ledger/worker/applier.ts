@@ -79,7 +79,18 @@ export class Applier {
     const known = this.own.find(({ segment }) => segment === state.segment)
     if (known === undefined) {
       const { path, segment, sequence, offset, sealed } = state
-      this.own.push({ path, segment, sequence, holder: this.settings.holder, own: true, end: offset, sealed, applied: undefined, file: undefined, spoilt: false })
+      this.own.push({
+        path,
+        segment,
+        sequence,
+        holder: this.settings.holder,
+        own: true,
+        end: offset,
+        sealed,
+        applied: undefined,
+        file: undefined,
+        spoilt: false,
+      })
     } else {
       known.end = state.offset
       known.sealed = state.sealed
@@ -91,7 +102,18 @@ export class Applier {
   adopt(segments: readonly FoundSegment[]): void {
     for (const { path, segment, sequence, holder } of segments) {
       if (this.left.some((source) => source.segment === segment)) continue
-      this.left.push({ path, segment, sequence, holder, own: false, end: Number.POSITIVE_INFINITY, sealed: true, applied: undefined, file: undefined, spoilt: false })
+      this.left.push({
+        path,
+        segment,
+        sequence,
+        holder,
+        own: false,
+        end: Number.POSITIVE_INFINITY,
+        sealed: true,
+        applied: undefined,
+        file: undefined,
+        spoilt: false,
+      })
     }
     this.tellLeft()
     this.wake.notify()

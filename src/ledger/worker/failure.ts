@@ -20,7 +20,9 @@ export function failureOf(thrown: unknown): Failure {
     const { name, message, stack, code, status, path, retryAfterSeconds, cause } = thrown
     return { name, message, stack, code, status, path, retryAfterSeconds, cause: cause === undefined ? undefined : describe(cause) }
   }
-  return thrown instanceof Error ? { name: thrown.name, message: thrown.message, stack: thrown.stack } : { name: 'Error', message: String(thrown) }
+  return thrown instanceof Error
+    ? { name: thrown.name, message: thrown.message, stack: thrown.stack }
+    : { name: 'Error', message: String(thrown) }
 }
 
 /**
@@ -37,7 +39,12 @@ export function errorOf(failure: Failure): BursarError {
   const original = new Error(message)
   original.name = name
   if (failure.stack !== undefined) original.stack = failure.stack
-  if (programFaults.has(name)) return new BursarError('The ledger failed while handling this request. The fault is logged.', { code: 'internal_error', status: 500, cause: original })
+  if (programFaults.has(name))
+    return new BursarError('The ledger failed while handling this request. The fault is logged.', {
+      code: 'internal_error',
+      status: 500,
+      cause: original,
+    })
   return ledgerUnavailable('The ledger’s database can not be asked now. Try again in a moment.', original)
 }
 

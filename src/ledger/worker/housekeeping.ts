@@ -52,10 +52,14 @@ export class Housekeeping {
     this.every(heartbeatSeconds, 'journal', 'this process could not say that it is alive', () => this.touch())
     if (shared) {
       this.every(heartbeatSeconds, 'store', 'the database did not take a heartbeat', () => this.heartbeat())
-      this.every(Math.max(leaseSeconds / 3, heartbeatSeconds), 'store', 'what dead processes held could not be turned into spend', () => this.expireDead())
+      this.every(Math.max(leaseSeconds / 3, heartbeatSeconds), 'store', 'what dead processes held could not be turned into spend', () =>
+        this.expireDead(),
+      )
     }
     if (retention?.maxAgeSeconds !== undefined || retention?.maxBytes !== undefined)
-      this.every(retention.everySeconds ?? defaultRetentionSeconds, 'retention', 'old records could not be removed', () => this.retain(retention))
+      this.every(retention.everySeconds ?? defaultRetentionSeconds, 'retention', 'old records could not be removed', () =>
+        this.retain(retention),
+      )
   }
 
   /** Resolves when what is under way has ended, so that nothing of it comes after what is done next. Waits as long as that takes. */
@@ -90,7 +94,9 @@ export class Housekeeping {
     if (adopted.length > 0) await this.store.expireHolds({ holders: adopted })
     const reached = this.reachedSince === undefined ? 0 : (performance.now() - this.reachedSince) / 1000
     if (reached < Math.min(leaseSeconds, 3 * heartbeatSeconds)) return
-    const silent = (await this.store.holders()).filter(({ holder, heartbeatAgeSeconds }) => holder !== own && heartbeatAgeSeconds >= leaseSeconds)
+    const silent = (await this.store.holders()).filter(
+      ({ holder, heartbeatAgeSeconds }) => holder !== own && heartbeatAgeSeconds >= leaseSeconds,
+    )
     if (silent.length > 0) await this.store.expireHolds({ holders: silent.map(({ holder }) => holder) })
   }
 

@@ -26,7 +26,17 @@ export class Progress {
     if (records > 0) this.written = { sequence: state.sequence, offset: state.offset }
   }
 
-  onApplied({ segment, sequence, offset, records }: { readonly segment: string; readonly sequence: number; readonly offset: number; readonly records: number }): void {
+  onApplied({
+    segment,
+    sequence,
+    offset,
+    records,
+  }: {
+    readonly segment: string
+    readonly sequence: number
+    readonly offset: number
+    readonly records: number
+  }): void {
     const known = this.segments.get(segment)
     if (known !== undefined) known.applied = offset
     this.appliedRecords += records

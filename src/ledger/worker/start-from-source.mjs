@@ -9,13 +9,24 @@ import { build } from 'esbuild'
 // Beside the packages, so that the bundle finds them.
 const folder = new URL('../../../node_modules/.cache/bursar/', import.meta.url)
 
-const [worker, store] = await Promise.all([fileURLToPath(new URL('./worker.ts', import.meta.url)), fileURLToPath(workerData.storeModule)].map(bundled))
+const [worker, store] = await Promise.all(
+  [fileURLToPath(new URL('./worker.ts', import.meta.url)), fileURLToPath(workerData.storeModule)].map(bundled),
+)
 workerData.storeModule = store
 await import(worker)
 
 /** The address of a module with everything that it imports from our own files. Named by its content: several threads may write the same. */
 async function bundled(file) {
-  const { outputFiles } = await build({ entryPoints: [file], bundle: true, write: false, format: 'esm', platform: 'node', target: 'node20', packages: 'external', sourcemap: 'inline' })
+  const { outputFiles } = await build({
+    entryPoints: [file],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    sourcemap: 'inline',
+  })
   const [{ contents }] = outputFiles
   const path = fileURLToPath(new URL(`${createHash('sha256').update(contents).digest('hex').slice(0, 32)}.mjs`, folder))
   if (!existsSync(path)) {

@@ -32,7 +32,15 @@ function workerOf(settings: Partial<StoreWorkerSettings> = {}) {
   const own = journalDirectory(directory, 'me')
   mkdirSync(own, { recursive: true })
   const worker = new StoreWorker(
-    { store: { file: join(directory, 'store.db') }, storeModule: new URL('./fixtures/fake-store.ts', import.meta.url).href, journals: directory, own, holder: 'me', leaseSeconds: 30, ...settings },
+    {
+      store: { file: join(directory, 'store.db') },
+      storeModule: new URL('./fixtures/fake-store.ts', import.meta.url).href,
+      journals: directory,
+      own,
+      holder: 'me',
+      leaseSeconds: 30,
+      ...settings,
+    },
     { onFault: (fault) => faults.push(fault) },
   )
   workers.push(worker)
@@ -63,10 +71,29 @@ describe('the worker', () => {
   it('has errors keep their code, status, path and patience, and hides none that are not for callers', async () => {
     const { worker, control } = workerOf()
     await worker.ready(20)
-    await expect(control.fail('invalid')).rejects.toMatchObject({ name: 'InvalidRequest', code: 'invalid_request', status: 400, path: 'rules[0].limit', message: 'not that' })
-    await expect(control.fail('budget')).rejects.toMatchObject({ code: 'budget_exceeded', status: 429, retryAfterSeconds: 7, cause: 'Error: deep' })
-    await expect(control.fail('type')).rejects.toMatchObject({ code: 'internal_error', status: 500, cause: { message: 'a fault of the program' } })
-    await expect(control.fail('other')).rejects.toMatchObject({ code: 'ledger_unavailable', status: 503, cause: { message: 'password authentication failed' } })
+    await expect(control.fail('invalid')).rejects.toMatchObject({
+      name: 'InvalidRequest',
+      code: 'invalid_request',
+      status: 400,
+      path: 'rules[0].limit',
+      message: 'not that',
+    })
+    await expect(control.fail('budget')).rejects.toMatchObject({
+      code: 'budget_exceeded',
+      status: 429,
+      retryAfterSeconds: 7,
+      cause: 'Error: deep',
+    })
+    await expect(control.fail('type')).rejects.toMatchObject({
+      code: 'internal_error',
+      status: 500,
+      cause: { message: 'a fault of the program' },
+    })
+    await expect(control.fail('other')).rejects.toMatchObject({
+      code: 'ledger_unavailable',
+      status: 503,
+      cause: { message: 'password authentication failed' },
+    })
     await expect(worker.group<{ none(): Promise<void> }>('control').none()).rejects.toMatchObject({ code: 'internal_error' })
     await expect(control.echo(() => undefined)).rejects.toThrow(/could not be cloned/)
   })
@@ -100,22 +127,26 @@ describe('the worker', () => {
     await worker.caughtUp(0.001)
   })
 
-  it.each(['away', 'answer_lost', 'death', 'death_after'] satisfies Trouble[])('loses and doubles nothing through trouble: %s', async (trouble) => {
-    const { worker, control, applied, faults } = workerOf()
-    const journal = journalOf(worker)
-    await worker.ready(20)
-    await Promise.all(names(10).map((name) => journal.append(call(name))))
-    await worker.caughtUp(10)
-    await control.trouble(trouble, 2)
-    for (const name of names(20, 'later')) {
-      await journal.append(call(name))
-      if (name.endsWith('5')) await new Promise((resolve) => setTimeout(resolve, 30))
-    }
-    await worker.caughtUp(20)
-    expect(await applied()).toEqual([...names(10), ...names(20, 'later')])
-    expect(worker.lag).toEqual({ records: 0, bytes: 0 })
-    if (trouble === 'away' || trouble === 'answer_lost') expect(faults[0]).toMatchObject({ kind: 'store', error: { message: expect.stringMatching(/connect/) as string } })
-  })
+  it.each(['away', 'answer_lost', 'death', 'death_after'] satisfies Trouble[])(
+    'loses and doubles nothing through trouble: %s',
+    async (trouble) => {
+      const { worker, control, applied, faults } = workerOf()
+      const journal = journalOf(worker)
+      await worker.ready(20)
+      await Promise.all(names(10).map((name) => journal.append(call(name))))
+      await worker.caughtUp(10)
+      await control.trouble(trouble, 2)
+      for (const name of names(20, 'later')) {
+        await journal.append(call(name))
+        if (name.endsWith('5')) await new Promise((resolve) => setTimeout(resolve, 30))
+      }
+      await worker.caughtUp(20)
+      expect(await applied()).toEqual([...names(10), ...names(20, 'later')])
+      expect(worker.lag).toEqual({ records: 0, bytes: 0 })
+      if (trouble === 'away' || trouble === 'answer_lost')
+        expect(faults[0]).toMatchObject({ kind: 'store', error: { message: expect.stringMatching(/connect/) as string } })
+    },
+  )
 
   it('is started again when it dies; calls under way are refused, later ones answered', async () => {
     const { worker, control } = workerOf()
@@ -181,7 +212,10 @@ describe('journals of other processes', () => {
     if (mark === 'released') owner.release()
     if (mark === 'stale') {
       // Of a process that can't be seen from here.
-      writeFileSync(path, JSON.stringify({ pid: 1, host: 'elsewhere', startTicks: '1', bootId: 'other', pidSpace: 'other', token: 'x', released: false }))
+      writeFileSync(
+        path,
+        JSON.stringify({ pid: 1, host: 'elsewhere', startTicks: '1', bootId: 'other', pidSpace: 'other', token: 'x', released: false }),
+      )
       backdate(path, 60)
     }
   }

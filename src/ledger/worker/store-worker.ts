@@ -2,7 +2,15 @@ import { Worker } from 'node:worker_threads'
 import type { SegmentState } from '../journal/file-journal.js'
 import { ledgerUnavailable } from '../journal/unavailable.js'
 import { errorOf, type Failure } from './failure.js'
-import { journalGroup, type FromWorker, type JournalMethods, type LedgerFault, type MethodCall, type ToWorker, type WorkerSettings } from './messages.js'
+import {
+  journalGroup,
+  type FromWorker,
+  type JournalMethods,
+  type LedgerFault,
+  type MethodCall,
+  type ToWorker,
+  type WorkerSettings,
+} from './messages.js'
 import { Progress } from './progress.js'
 import { within } from '../within.js'
 
@@ -77,7 +85,11 @@ export class StoreWorker {
 
   /** Resolves when the store is open; rejects when it refused its settings, or with `ledger_unavailable` when the time is over. */
   ready(seconds: number): Promise<void> {
-    return within(seconds, this.opened, () => ledgerUnavailable(`The ledger’s database could not be opened in time${this.lastFault === undefined ? '' : ` (${this.lastFault})`}. Is it running, and is its address right?`))
+    return within(seconds, this.opened, () =>
+      ledgerUnavailable(
+        `The ledger’s database could not be opened in time${this.lastFault === undefined ? '' : ` (${this.lastFault})`}. Is it running, and is its address right?`,
+      ),
+    )
   }
 
   /** The journal reaches so far now, by so many records more. */
@@ -92,7 +104,9 @@ export class StoreWorker {
     const done = this.progress.caughtUp()
     if (done === undefined) return
     this.tellNow()
-    await within(seconds, done, () => ledgerUnavailable('The ledger’s database has not taken in yet what was recorded. Try again in a moment.'))
+    await within(seconds, done, () =>
+      ledgerUnavailable('The ledger’s database has not taken in yet what was recorded. Try again in a moment.'),
+    )
   }
 
   get lag(): { readonly records: number; readonly bytes: number } {
@@ -107,7 +121,9 @@ export class StoreWorker {
     const holders = await this.group<JournalMethods>(journalGroup).adopt()
     while (this.left.segments > 0) {
       const changed = new Promise<void>((resolve) => (this.leftChanged = resolve))
-      await within(seconds, changed, () => ledgerUnavailable('The ledger’s database does not take in what processes before this one have left in their journals.'))
+      await within(seconds, changed, () =>
+        ledgerUnavailable('The ledger’s database does not take in what processes before this one have left in their journals.'),
+      )
     }
     return holders
   }
@@ -134,11 +150,22 @@ export class StoreWorker {
     if (this.closed) return undefined
     const until = performance.now() + seconds * 1000
     const left = () => Math.max(0.1, (until - performance.now()) / 1000)
-    await this.caughtUp(left()).catch((error: Error) => this.observer.onFault({ kind: 'store', message: 'closed before the database had all of the journal; the rest is applied at the next start', error }))
+    await this.caughtUp(left()).catch((error: Error) =>
+      this.observer.onFault({
+        kind: 'store',
+        message: 'closed before the database had all of the journal; the rest is applied at the next start',
+        error,
+      }),
+    )
     this.tellNow()
     this.closed = true
     clearTimeout(this.restart)
-    const finished = this.worker === undefined ? undefined : await within(left(), this.call(journalGroup, 'finish', [], left()), () => ledgerUnavailable('The ledger’s database did not close in time.')).catch((error: Error) => void this.observer.onFault({ kind: 'store', message: 'the database was not closed in order', error }))
+    const finished =
+      this.worker === undefined
+        ? undefined
+        : await within(left(), this.call(journalGroup, 'finish', [], left()), () =>
+            ledgerUnavailable('The ledger’s database did not close in time.'),
+          ).catch((error: Error) => void this.observer.onFault({ kind: 'store', message: 'the database was not closed in order', error }))
     await this.worker?.terminate()
     return finished as readonly string[] | undefined
   }
@@ -154,19 +181,26 @@ export class StoreWorker {
   private call(group: string, method: string, given: readonly unknown[], seconds: number): Promise<unknown> {
     const { maxCalls = defaultMaxCalls } = this.settings
     const { worker } = this
-    if (worker === undefined || this.pending.size >= maxCalls) return Promise.reject(ledgerUnavailable('The ledger’s database can not be asked now. Try again in a moment.'))
+    if (worker === undefined || this.pending.size >= maxCalls)
+      return Promise.reject(ledgerUnavailable('The ledger’s database can not be asked now. Try again in a moment.'))
     const id = ++this.calls
     const answered = new Promise<unknown>((resolve, reject) => {
       this.pending.set(id, { resolve, reject })
       worker.postMessage({ kind: 'call', id, group, method, arguments: given } satisfies MethodCall)
     })
-    return within(seconds, answered, () => ledgerUnavailable('The ledger’s database did not answer in time.')).finally(() => this.pending.delete(id))
+    return within(seconds, answered, () => ledgerUnavailable('The ledger’s database did not answer in time.')).finally(() =>
+      this.pending.delete(id),
+    )
   }
 
   private start(): void {
     const { store, storeModule, journals, own, holder, leaseSeconds } = this.settings
     const begun = performance.now()
-    const worker = new Worker(workerFile, { workerData: { store, storeModule, journals, own, holder, leaseSeconds } satisfies WorkerSettings, resourceLimits: memory, execArgv: [] })
+    const worker = new Worker(workerFile, {
+      workerData: { store, storeModule, journals, own, holder, leaseSeconds } satisfies WorkerSettings,
+      resourceLimits: memory,
+      execArgv: [],
+    })
     this.worker = worker
     worker.on('message', (message: FromWorker) => this.receive(message))
     worker.on('error', (error) => this.observer.onFault({ kind: 'worker', message: 'the ledger’s worker failed', error }))

@@ -40,7 +40,8 @@ async function begin(): Promise<Session> {
         if (left.segments === 0) clearAdopted(settings.own)
         tell({ kind: 'left', ...left })
       },
-      onFault: (kind, message, error) => tell({ kind: 'fault', fault: { kind, message }, failure: error === undefined ? undefined : failureOf(error) }),
+      onFault: (kind, message, error) =>
+        tell({ kind: 'fault', fault: { kind, message }, failure: error === undefined ? undefined : failureOf(error) }),
     },
   )
   const journal: JournalMethods = {

@@ -108,7 +108,10 @@ const toolResultBlock = z
   .looseObject({
     type: z.literal('tool_result'),
     tool_use_id: z.string().describe('Id of the call that this answers.'),
-    content: z.union([z.string(), z.array(resultContentBlock)]).nullish().describe('What the tool gave back: text, or blocks.'),
+    content: z
+      .union([z.string(), z.array(resultContentBlock)])
+      .nullish()
+      .describe('What the tool gave back: text, or blocks.'),
     is_error: z.boolean().nullish().describe('True when the tool failed.'),
     cache_control: cacheControl,
   })
@@ -178,13 +181,19 @@ export const messagesRequestSchema = z.looseObject({
   model: z.string().min(1).describe('Model, alias or group to answer with.'),
   messages: z.array(message).min(1).describe('The conversation so far.'),
   max_tokens: z.int().min(0).describe('Most tokens to write, reasoning included.'),
-  system: z.union([z.string(), z.array(textBlock)]).nullish().describe('Instructions that stand before the conversation.'),
+  system: z
+    .union([z.string(), z.array(textBlock)])
+    .nullish()
+    .describe('Instructions that stand before the conversation.'),
   stream: z.boolean().nullish().describe('True: the answer comes as server-sent events.'),
   temperature: z.number().min(0).max(1).nullish().describe('Randomness, 0 to 1.'),
   top_p: z.number().min(0).max(1).nullish().describe('Samples only from the most likely tokens that together have this probability.'),
   top_k: z.int().min(0).nullish().describe('Samples only from this many most likely tokens.'),
   stop_sequences: z.array(z.string()).nullish().describe('Texts that end the answer.'),
-  tools: z.array(z.union([customTool, serverTool])).nullish().describe('Tools that the model may call.'),
+  tools: z
+    .array(z.union([customTool, serverTool]))
+    .nullish()
+    .describe('Tools that the model may call.'),
   tool_choice: toolChoice.nullish().describe('How the model uses the tools.'),
   thinking: thinking.nullish().describe('Reasoning before the answer.'),
   output_config: outputConfig.nullish().describe('Effort and structured output.'),

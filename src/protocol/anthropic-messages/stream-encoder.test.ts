@@ -30,7 +30,10 @@ function script(deltas: readonly Delta[]): { readonly steps: string[]; readonly 
         expect(json['type']).toBe(event)
         if (event === 'content_block_start') return `start ${String(json['index'])}`
         if (event === 'content_block_stop') return `stop ${String(json['index'])}`
-        if (event === 'content_block_delta') return `${String(json['index'])}:${Object.values(json['delta'] as object).slice(1).join('')}`
+        if (event === 'content_block_delta')
+          return `${String(json['index'])}:${Object.values(json['delta'] as object)
+            .slice(1)
+            .join('')}`
         return event
       })
       .join(' ')

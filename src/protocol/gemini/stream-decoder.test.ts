@@ -137,7 +137,14 @@ describe('a stream of Gemini', () => {
   it('gives log-probabilities with its text', () => {
     const logprobsResult = {
       chosenCandidates: [{ token: 'Hi', tokenId: 1, logProbability: -0.1 }],
-      topCandidates: [{ candidates: [{ token: 'Hi', logProbability: -0.1 }, { token: 'Yo', logProbability: -2 }] }],
+      topCandidates: [
+        {
+          candidates: [
+            { token: 'Hi', logProbability: -0.1 },
+            { token: 'Yo', logProbability: -2 },
+          ],
+        },
+      ],
     }
     expect(stream(chunk([{ text: 'Hi' }], { finishReason: 'STOP', logprobsResult })).reply.choices[0]?.logprobs).toEqual([
       {

@@ -36,7 +36,10 @@ describe('streams of compatible servers', () => {
     for (const chunks of [
       [delta({ content: 'a' }), delta({}, 'stop'), { choices: [], ...usage(7) }],
       [delta({ content: 'a' }), { ...delta({}, 'stop'), ...usage(7) }],
-      [{ ...delta({ content: 'a' }), ...usage(1) }, { ...delta({}, 'stop'), ...usage(7) }],
+      [
+        { ...delta({ content: 'a' }), ...usage(1) },
+        { ...delta({}, 'stop'), ...usage(7) },
+      ],
       [delta({}, 'stop'), { choices: [], x_groq: { ...usage(7) } }],
     ])
       expect(last(chunks)).toMatchObject({ reported: { usage: { inputTokens: 3, outputTokens: 7 } } })
@@ -230,7 +233,10 @@ describe('error bodies of compatible servers', () => {
     [{ error: { message: 'm', type: 't', param: 'p', code: 'c' } }, { message: 'm', code: 'c', param: 'p' }],
     [{ error: { message: 'm', type: 't', param: null, code: null } }, { message: 'm', code: 't' }],
     [{ error: 'm' }, { message: 'm' }],
-    [{ object: 'error', message: 'm', type: 'BadRequestError', code: 400 }, { message: 'm', code: '400' }],
+    [
+      { object: 'error', message: 'm', type: 'BadRequestError', code: 400 },
+      { message: 'm', code: '400' },
+    ],
     [{ detail: [{ loc: ['body', 'messages', 0], msg: 'm' }] }, { message: 'm', param: 'messages.0' }],
     [{ detail: 'm' }, { message: 'm' }],
     [[{ error: { message: 'm', status: 'INVALID_ARGUMENT' } }], { message: 'm', code: 'INVALID_ARGUMENT' }],

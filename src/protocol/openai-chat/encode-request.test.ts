@@ -241,7 +241,7 @@ describe('a request of another format written as a chat completion', () => {
     expect(message?.parts.map(({ at: _, ...part }) => part)).toEqual(request.messages[0]?.parts)
   })
 
-  it('tells what it can not say, by the path in the caller\'s own body', () => {
+  it("tells what it can not say, by the path in the caller's own body", () => {
     const { body, dropped } = encode({
       ...base,
       topK: 3,
@@ -287,7 +287,11 @@ describe('a request of another format written as a chat completion', () => {
     )
     expect(body).toEqual({
       model: 'real',
-      messages: [{ role: 'user', content: 'ok' }, { role: 'assistant', content: '' }, { role: 'tool', tool_call_id: 'a', content: '' }],
+      messages: [
+        { role: 'user', content: 'ok' },
+        { role: 'assistant', content: '' },
+        { role: 'tool', tool_call_id: 'a', content: '' },
+      ],
     })
   })
 })

@@ -55,17 +55,15 @@ const reasoning: fc.Arbitrary<Part[]> = fc.oneof(
     { type: 'reasoning', text: '', signature: 'R', signatureFormat: 'anthropic-messages', redacted: true },
   ]),
 )
-const calls = fc
-  .array(fc.tuple(words, fc.json(), fc.option(words, { nil: undefined })), { maxLength: 3 })
-  .map((list) =>
-    list.map(([name, json, signature], index): Part => ({
-      type: 'tool_call',
-      id: `call-${index}`,
-      name,
-      arguments: json,
-      ...(signature === undefined ? {} : { signature }),
-    })),
-  )
+const calls = fc.array(fc.tuple(words, fc.json(), fc.option(words, { nil: undefined })), { maxLength: 3 }).map((list) =>
+  list.map(([name, json, signature], index): Part => ({
+    type: 'tool_call',
+    id: `call-${index}`,
+    name,
+    arguments: json,
+    ...(signature === undefined ? {} : { signature }),
+  })),
+)
 const odds = fc.option(
   fc.array(
     fc.record({

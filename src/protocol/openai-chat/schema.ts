@@ -53,7 +53,7 @@ const filePart = z
     type: z.literal('file'),
     file: z.looseObject({
       file_data: z.string().min(1).nullish().describe('A data URL with base64 data, or an http(s) URL.'),
-      file_id: z.string().min(1).nullish().describe("Id of a file uploaded to the provider; means nothing to another provider."),
+      file_id: z.string().min(1).nullish().describe('Id of a file uploaded to the provider; means nothing to another provider.'),
       filename: z.string().nullish().describe('Name of the file.'),
     }),
     cache_control: cacheControl,
@@ -182,9 +182,7 @@ const responseFormat = z.union([
       strict: z.boolean().nullish().describe('Whether the answer must fit the schema exactly.'),
     }),
   }),
-  z
-    .looseObject({ type: otherType('text', 'json_object', 'json_schema') })
-    .meta({ title: 'Another format' }),
+  z.looseObject({ type: otherType('text', 'json_object', 'json_schema') }).meta({ title: 'Another format' }),
 ])
 
 const effort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'])

@@ -6,9 +6,15 @@ import { openaiEmbeddings } from './index.js'
 describe('a request for embeddings', () => {
   it.each([
     ['one text', ['one text']],
-    [['a', 'b'], ['a', 'b']],
+    [
+      ['a', 'b'],
+      ['a', 'b'],
+    ],
     [[1, 2, 3], [[1, 2, 3]]],
-    [[[1], [2, 3]], [[1], [2, 3]]],
+    [
+      [[1], [2, 3]],
+      [[1], [2, 3]],
+    ],
   ])('reads %j', (input, inputs) => {
     const request = openaiEmbeddings.decodeRequest({
       model: 'm',

@@ -437,10 +437,13 @@ describe("OpenAI's own client", () => {
     })
     const text = encoded(deltasOf(reply([{ type: 'text', text: 'Once upon a time' }])))
     streams(text.slice(0, text.indexOf('event: response.output_text.done')) + broken)
-    const error: unknown = await client.responses.stream({ model: 'm', input: 'x' }).finalResponse().then(
-      () => undefined,
-      (thrown: unknown) => thrown,
-    )
+    const error: unknown = await client.responses
+      .stream({ model: 'm', input: 'x' })
+      .finalResponse()
+      .then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      )
     expect(error).toBeInstanceOf(APIError)
     expect(error).toMatchObject({ code: 'stream_truncated' })
     let seen = ''

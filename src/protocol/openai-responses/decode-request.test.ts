@@ -214,7 +214,11 @@ describe('a Responses body in canonical form', () => {
   })
 
   it('settings, each with its path', () => {
-    const { paths, messages: _messages, ...request } = decode({
+    const {
+      paths,
+      messages: _messages,
+      ...request
+    } = decode({
       ...hello,
       tools: [{ type: 'function', name: 'f', parameters: { type: 'object' }, strict: true, description: null }, { type: 'web_search' }],
       tool_choice: { type: 'function', name: 'f' },

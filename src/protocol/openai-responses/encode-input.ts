@@ -214,4 +214,3 @@ function extension(mediaType: string): string {
   const subtype = mediaType.slice(mediaType.indexOf('/') + 1).toLowerCase()
   return subtype === 'plain' ? 'txt' : /^[a-z0-9]{1,8}$/.test(subtype) ? subtype : 'bin'
 }
-

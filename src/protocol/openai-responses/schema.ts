@@ -115,13 +115,10 @@ const functionTool = z
     strict: z.boolean().nullish().describe('Whether the arguments must fit the schema exactly.'),
   })
   .meta({ title: 'Function' })
-const otherTool = z
-  .looseObject({ type: otherType('function') })
-  .meta({
-    title: 'Another tool',
-    description:
-      'For example `custom` or `web_search`. Goes on untouched to a provider that speaks this format, and is refused for others.',
-  })
+const otherTool = z.looseObject({ type: otherType('function') }).meta({
+  title: 'Another tool',
+  description: 'For example `custom` or `web_search`. Goes on untouched to a provider that speaks this format, and is refused for others.',
+})
 
 const toolChoice = z.union([
   z.enum(['none', 'auto', 'required']),

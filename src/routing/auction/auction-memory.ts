@@ -57,7 +57,12 @@ export function auctionMemory({ most = 1000, leastLikeness = 0.1 }: AuctionMemor
   if (!Number.isInteger(most) || most < 1) throw new RangeError(`records are a whole number of at least 1, not ${most}`)
   const state = bytes && read(bytes)
   let weights = state?.weights ?? initialWeights
-  let records: AuctionRecord[] = (state?.records ?? []).map(({ indices, values, ...record }) => ({ ...record, task: { indices: Uint32Array.from(indices), weights: Float32Array.from(values) } })).slice(-most)
+  let records: AuctionRecord[] = (state?.records ?? [])
+    .map(({ indices, values, ...record }) => ({
+      ...record,
+      task: { indices: Uint32Array.from(indices), weights: Float32Array.from(values) },
+    }))
+    .slice(-most)
   return {
     get weights() {
       return weights
@@ -83,7 +88,15 @@ export function auctionMemory({ most = 1000, leastLikeness = 0.1 }: AuctionMemor
         .map(({ record }) => record),
     serialize: (content = true) =>
       new TextEncoder().encode(
-        JSON.stringify({ version: 1, weights, records: (content ? records : []).map(({ task, ...record }) => ({ ...record, indices: [...task.indices], values: [...task.weights] })) }),
+        JSON.stringify({
+          version: 1,
+          weights,
+          records: (content ? records : []).map(({ task, ...record }) => ({
+            ...record,
+            indices: [...task.indices],
+            values: [...task.weights],
+          })),
+        }),
       ),
   }
 }
@@ -92,6 +105,10 @@ function read(bytes: Uint8Array): z.output<typeof stateSchema> {
   try {
     return stateSchema.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)))
   } catch (cause) {
-    throw new BursarError('These bytes are no auction memory of this version. Delete the file to begin with an empty one.', { code: 'invalid_configuration', status: 500, cause })
+    throw new BursarError('These bytes are no auction memory of this version. Delete the file to begin with an empty one.', {
+      code: 'invalid_configuration',
+      status: 500,
+      cause,
+    })
   }
 }

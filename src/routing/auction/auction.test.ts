@@ -5,7 +5,19 @@ import { deltasOf, type Delta, type Reply, type Request } from '../../protocol/i
 import { noUsage, unlimited, usd, type Budget } from '../../quantities/index.js'
 import { seededRandom } from '../../statistics/index.js'
 import { lexicalVectorOf } from './fixtures/vector.js'
-import { auction, auctioned, auctionMemory, juryScores, learnWeights, minMax, initialWeights, planEntropy, settle, valueOfInformation, type AuctionRecord } from '../index.js'
+import {
+  auction,
+  auctioned,
+  auctionMemory,
+  juryScores,
+  learnWeights,
+  minMax,
+  initialWeights,
+  planEntropy,
+  settle,
+  valueOfInformation,
+  type AuctionRecord,
+} from '../index.js'
 import { featuresOf, priceOf, scene } from '../policies/fixtures/scene.js'
 
 type Said = string | Error
@@ -15,7 +27,11 @@ interface Heard {
 }
 
 /** A world whose agents say what a function says, at a dollar a thousand calls. */
-function world(say: (heard: Heard) => Said, budget: Budget = unlimited, signal: AbortSignal = new AbortController().signal): Environment & { readonly heard: Heard[] } {
+function world(
+  say: (heard: Heard) => Said,
+  budget: Budget = unlimited,
+  signal: AbortSignal = new AbortController().signal,
+): Environment & { readonly heard: Heard[] } {
   const heard: Heard[] = []
   return {
     heard,
@@ -31,19 +47,42 @@ function world(say: (heard: Heard) => Said, budget: Budget = unlimited, signal: 
       heard.push({ model, text })
       const said = say({ model, text })
       if (said instanceof Error) throw said
-      const reply: Reply = { id: 'r', model, created: 0, choices: [{ parts: [{ type: 'text', text: said }], finish: 'stop' }], reported: undefined }
+      const reply: Reply = {
+        id: 'r',
+        model,
+        created: 0,
+        choices: [{ parts: [{ type: 'text', text: said }], finish: 'stop' }],
+        reported: undefined,
+      }
       if (request.stream) yield* deltasOf(reply)
       return {
-        callId: `call-${heard.length}`, model, provider: 'p', deployment: 'd', answer: { kind: 'reply', reply },
-        usage: { ...noUsage, inputTokens: 10, outputTokens: said.split(/\s+/).length }, usageEstimated: false,
-        cost: { usd: usd(0.001), seconds: 1, joules: null, gramsCO2e: null }, costReport: { usd: usd(0.001), details: {} }, attempts: 1, headers: {}, warnings: [],
+        callId: `call-${heard.length}`,
+        model,
+        provider: 'p',
+        deployment: 'd',
+        answer: { kind: 'reply', reply },
+        usage: { ...noUsage, inputTokens: 10, outputTokens: said.split(/\s+/).length },
+        usageEstimated: false,
+        cost: { usd: usd(0.001), seconds: 1, joules: null, gramsCO2e: null },
+        costReport: { usd: usd(0.001), details: {} },
+        attempts: 1,
+        headers: {},
+        warnings: [],
       }
     },
   }
 }
 
-const kindOf = ({ text }: Heard) => (text.startsWith('Several agents') ? 'plan' : text.startsWith('How likely') ? 'judge' : text.startsWith('You offered') ? 'refine' : 'work')
-const asking = (text: string, changes: Partial<Request> = {}): Request => ({ model: 'auto', messages: [{ role: 'user', parts: [{ type: 'text', text }] }], stream: true, paths: {}, extra: [], ...changes })
+const kindOf = ({ text }: Heard) =>
+  text.startsWith('Several agents') ? 'plan' : text.startsWith('How likely') ? 'judge' : text.startsWith('You offered') ? 'refine' : 'work'
+const asking = (text: string, changes: Partial<Request> = {}): Request => ({
+  model: 'auto',
+  messages: [{ role: 'user', parts: [{ type: 'text', text }] }],
+  stream: true,
+  paths: {},
+  extra: [],
+  ...changes,
+})
 const agents = [
   { model: 'small', usdPerOutputToken: 1e-6 },
   { model: 'large', usdPerOutputToken: 1e-5 },
@@ -60,19 +99,30 @@ async function play(strategy: ReturnType<typeof auction>, env: Environment, requ
 }
 
 /** Plans of six different words; the jury prefers whom it is told to. */
-const saying = (favourite: 'small' | 'large', refined?: 'small') => (heard: Heard): Said => {
-  const kind = kindOf(heard)
-  if (kind === 'plan') return `${heard.model} reads logs then edits code`
-  if (kind === 'refine') return `${heard.model} improved reads tests first carefully`
-  // Plans come in the ranking's order when they are judged again, so a judge looks whose is whose.
-  if (kind === 'judge') return JSON.stringify(heard.text.split(/Plan \d+:\n/).slice(1).map((plan) => (plan.includes('improved') && refined ? 10 : plan.startsWith(favourite) ? 9 : 2)))
-  return `done by ${heard.model}`
-}
+const saying =
+  (favourite: 'small' | 'large', refined?: 'small') =>
+  (heard: Heard): Said => {
+    const kind = kindOf(heard)
+    if (kind === 'plan') return `${heard.model} reads logs then edits code`
+    if (kind === 'refine') return `${heard.model} improved reads tests first carefully`
+    // Plans come in the ranking's order when they are judged again, so a judge looks whose is whose.
+    if (kind === 'judge')
+      return JSON.stringify(
+        heard.text
+          .split(/Plan \d+:\n/)
+          .slice(1)
+          .map((plan) => (plan.includes('improved') && refined ? 10 : plan.startsWith(favourite) ? 9 : 2)),
+      )
+    return `done by ${heard.model}`
+  }
 
 describe('auction', () => {
-  it('lets the cheapest do the work when plans are liked alike, and the jury\'s favourite when they are not', async () => {
+  it("lets the cheapest do the work when plans are liked alike, and the jury's favourite when they are not", async () => {
     const three = [...agents, { model: 'middle', usdPerOutputToken: 3e-6 }] as const
-    for (const [favourite, expected] of [['small', 'small'], ['large', 'large']] as const) {
+    for (const [favourite, expected] of [
+      ['small', 'small'],
+      ['large', 'large'],
+    ] as const) {
       const env = world(saying(favourite))
       const { text, answer } = await play(auction({ agents: three }), env)
       expect(text).toBe(`done by ${expected}`)
@@ -95,7 +145,11 @@ describe('auction', () => {
 
   it('remembers, and lets a cheaper agent win with what it learned', async () => {
     const memory = auctionMemory()
-    const strategy = auction({ agents: [...agents, { model: 'other', usdPerOutputToken: 9e-6 }], memory, vectorOf: () => lexicalVectorOf([1, 2, 3]) })
+    const strategy = auction({
+      agents: [...agents, { model: 'other', usdPerOutputToken: 9e-6 }],
+      memory,
+      vectorOf: () => lexicalVectorOf([1, 2, 3]),
+    })
     const first = await play(strategy, world(saying('large')))
     expect(first.text).toBe('done by large')
     expect(memory.outcome(first.answer.completion.callId, true)).toBe(true)
@@ -108,7 +162,9 @@ describe('auction', () => {
   })
 
   it('goes on without bidders and judges that fail, and without an auction when nobody bids or the budget ends', async () => {
-    const noPlan = world((heard) => (kindOf(heard) === 'plan' && heard.model === 'small' ? new BudgetExceeded('no') : saying('small')(heard)))
+    const noPlan = world((heard) =>
+      kindOf(heard) === 'plan' && heard.model === 'small' ? new BudgetExceeded('no') : saying('small')(heard),
+    )
     expect((await play(auction({ agents }), noPlan)).text).toBe('done by large')
     const oddJudges = world((heard) => (kindOf(heard) === 'judge' ? 'I like them all' : saying('large')(heard)))
     expect((await play(auction({ agents }), oddJudges)).text).toBe('done by small')
@@ -117,18 +173,31 @@ describe('auction', () => {
     const last = world(saying('large'), { name: 'b', remaining: () => ({}), regime: () => 'last_call' })
     await play(auction({ agents }), last)
     expect(last.heard.map(kindOf)).toEqual(['work'])
-    await expect(play(auction({ agents }), world((heard) => (kindOf(heard) === 'work' ? new BudgetExceeded('gone') : saying('small')(heard))))).rejects.toThrow(BudgetExceeded)
+    await expect(
+      play(
+        auction({ agents }),
+        world((heard) => (kindOf(heard) === 'work' ? new BudgetExceeded('gone') : saying('small')(heard))),
+      ),
+    ).rejects.toThrow(BudgetExceeded)
   })
 
   it('stops when it is cancelled', async () => {
     const controller = new AbortController()
-    const env = world((heard) => { controller.abort(new Error('left')); return saying('small')(heard) }, unlimited, controller.signal)
+    const env = world(
+      (heard) => {
+        controller.abort(new Error('left'))
+        return saying('small')(heard)
+      },
+      unlimited,
+      controller.signal,
+    )
     await expect(play(auction({ agents }), env)).rejects.toThrow('left')
     expect(env.heard.some((heard) => kindOf(heard) === 'work')).toBe(false)
   })
 
   it('refuses a price that is none', () => {
-    for (const price of [NaN, -1, Infinity]) expect(() => auction({ agents: [{ model: 'm', usdPerOutputToken: price }] })).toThrow(BursarError)
+    for (const price of [NaN, -1, Infinity])
+      expect(() => auction({ agents: [{ model: 'm', usdPerOutputToken: price }] })).toThrow(BursarError)
   })
 })
 
@@ -146,10 +215,26 @@ describe('bids', () => {
     expect(planEntropy(`${'new words '.repeat(1000)}`)).toBeLessThan(0.2)
   })
 
-  it('are judged without the judge\'s own, each judge on its own scale', () => {
+  it("are judged without the judge's own, each judge on its own scale", () => {
     const bids = [{ agent: 0 }, { agent: 1 }, { agent: 2 }]
-    const mild = juryScores([[0, 8, 6], [9, 0, 7], [9, 8, 0]], [0, 1, 2], bids)
-    const harsh = juryScores([[10, 4, 3], [4.5, 10, 3.5], [4.5, 4, 10]], [0, 1, 2], bids)
+    const mild = juryScores(
+      [
+        [0, 8, 6],
+        [9, 0, 7],
+        [9, 8, 0],
+      ],
+      [0, 1, 2],
+      bids,
+    )
+    const harsh = juryScores(
+      [
+        [10, 4, 3],
+        [4.5, 10, 3.5],
+        [4.5, 4, 10],
+      ],
+      [0, 1, 2],
+      bids,
+    )
     mild.forEach((score, index) => expect(score).toBeCloseTo(harsh[index] ?? NaN, 12))
     expect(mild[0]).toBeGreaterThan(mild[1] ?? 1)
     expect(juryScores([[null, null, null]], [0], bids)).toEqual([0.5, 0.5, 0.5])
@@ -170,11 +255,24 @@ describe('bids', () => {
 })
 
 describe('memory of auctions', () => {
-  const record = (id: string, words: readonly number[]): AuctionRecord => ({ id, task: lexicalVectorOf(words), bids: [{ agent: 'a', plan: 'p', score: 0 }], winner: 'a', signs: { entropy: 1, jury: 0.5, predicted: 0.5 }, won: null })
+  const record = (id: string, words: readonly number[]): AuctionRecord => ({
+    id,
+    task: lexicalVectorOf(words),
+    bids: [{ agent: 'a', plan: 'p', score: 0 }],
+    winner: 'a',
+    signs: { entropy: 1, jury: 0.5, predicted: 0.5 },
+    won: null,
+  })
 
   it('is bounded, finds what is alike and settled, and is loaded as the same', () => {
     const memory = auctionMemory({ most: 3 })
-    for (const [id, words] of [['1', [1, 2]], ['2', [1, 3]], ['3', [8, 9]], ['4', [1, 2]]] as const) memory.add(record(id, words))
+    for (const [id, words] of [
+      ['1', [1, 2]],
+      ['2', [1, 3]],
+      ['3', [8, 9]],
+      ['4', [1, 2]],
+    ] as const)
+      memory.add(record(id, words))
     expect(memory.outcome('1', true)).toBe(false)
     for (const id of ['2', '3']) memory.outcome(id, id === '2')
     expect(memory.similar(lexicalVectorOf([1, 2]), 3).map(({ id }) => id)).toEqual(['2'])

@@ -3,7 +3,18 @@ import { BursarError } from '../../errors/index.js'
 import type { CallOptions, Completion, Environment } from '../../environment/index.js'
 import { edit, type Delta, type Message, type Request } from '../../protocol/index.js'
 import { totalOutputTokens } from '../../quantities/index.js'
-import { askMaybe, jsonIn, questionOf, saidAfter, single, Tally, textOf, type Answer, type ModelUse, type Strategy } from '../../strategies/index.js'
+import {
+  askMaybe,
+  jsonIn,
+  questionOf,
+  saidAfter,
+  single,
+  Tally,
+  textOf,
+  type Answer,
+  type ModelUse,
+  type Strategy,
+} from '../../strategies/index.js'
 import type { SparseVector } from '../../understanding/index.js'
 import type { AuctionMemory, AuctionRecord } from './auction-memory.js'
 import { juryScores, initialWeights, settle, type Bid, type ScoredBid } from './bids.js'
@@ -51,8 +62,17 @@ export function auction(options: AuctionOptions): Strategy {
   const { agents, memory, vectorOf, planTokens = 256, handPlan = true } = options
   for (const [index, { usdPerOutputToken }] of agents.entries())
     if (!(usdPerOutputToken >= 0 && usdPerOutputToken < Number.POSITIVE_INFINITY))
-      throw new BursarError(`agents[${index}].usdPerOutputToken must be a price of at least 0, not ${usdPerOutputToken}.`, { code: 'invalid_configuration', status: 500, path: `agents[${index}].usdPerOutputToken` })
-  if (!Number.isInteger(planTokens) || planTokens < 1) throw new BursarError('planTokens must be a whole number of at least 1.', { code: 'invalid_configuration', status: 500, path: 'planTokens' })
+      throw new BursarError(`agents[${index}].usdPerOutputToken must be a price of at least 0, not ${usdPerOutputToken}.`, {
+        code: 'invalid_configuration',
+        status: 500,
+        path: `agents[${index}].usdPerOutputToken`,
+      })
+  if (!Number.isInteger(planTokens) || planTokens < 1)
+    throw new BursarError('planTokens must be a whole number of at least 1.', {
+      code: 'invalid_configuration',
+      status: 500,
+      path: 'planTokens',
+    })
   const workers = agents.map((agent) => agent.strategy ?? single(agent.model))
 
   return {
@@ -68,13 +88,19 @@ export function auction(options: AuctionOptions): Strategy {
       const bids = alone ? [] : await offers(agents, request, env, tally, planTokens, () => planPrompt(task, request))
       const ranked = bids.length === 0 ? [] : await rank(bids, agents, task, request, env, tally, memory)
       const vector = ranked.length > 0 ? vectorOf?.(request) : undefined
-      const refined = vector && memory ? await refine(ranked, memory.similar(vector, similarTasks), agents, task, request, env, tally, planTokens, memory) : ranked
+      const refined =
+        vector && memory
+          ? await refine(ranked, memory.similar(vector, similarTasks), agents, task, request, env, tally, planTokens, memory)
+          : ranked
       const winner = refined[0]
       const index = winner?.bid.agent ?? 0
       const agent = agents[index] ?? agents[0]
       const worker = workers[index] ?? single(agent.model)
 
-      const work = winner && handPlan && request.messages.at(-1)?.role === 'user' ? edit(request, { messages: saidAfter(request.messages, `Work by this plan:\n${winner.bid.plan}`) }) : request
+      const work =
+        winner && handPlan && request.messages.at(-1)?.role === 'user'
+          ? edit(request, { messages: saidAfter(request.messages, `Work by this plan:\n${winner.bid.plan}`) })
+          : request
       const answer = yield* worker.run(work, env, work === request ? callOptions : undefined)
       tally.addAnswer('work', answer, winner ? `won the auction of ${bids.length}` : 'no auction was held')
       if (winner && vector && memory) {
@@ -109,7 +135,9 @@ async function offers(
   const asked = await Promise.all(
     agents.map(async (agent) => {
       const prompt = promptFor(agent)
-      return prompt === null ? null : await askMaybe(env, agent, request, { messages: [saying(prompt)], maxOutputTokens: planTokens }, 'plan', tally)
+      return prompt === null
+        ? null
+        : await askMaybe(env, agent, request, { messages: [saying(prompt)], maxOutputTokens: planTokens }, 'plan', tally)
     }),
   )
   return asked.flatMap((completion, index) => {
@@ -119,7 +147,14 @@ async function offers(
     tally.add('plan', completion, plan === '' ? 'made no bid' : undefined)
     if (plan === '') return []
     const predicted = agent.predicted?.(request) ?? null
-    return [{ agent: index, plan, cost: agent.usdPerOutputToken * lengthOf(completion), predicted: predicted !== null && predicted >= 0 && predicted <= 1 ? predicted : null }]
+    return [
+      {
+        agent: index,
+        plan,
+        cost: agent.usdPerOutputToken * lengthOf(completion),
+        predicted: predicted !== null && predicted >= 0 && predicted <= 1 ? predicted : null,
+      },
+    ]
   })
 }
 
@@ -128,7 +163,15 @@ function lengthOf({ usage }: Completion): number {
 }
 
 /** Every bidder judges all plans in one call; then the bids are scored. */
-async function rank(bids: readonly Bid[], agents: readonly AuctionAgent[], task: string, request: Request, env: Environment, tally: Tally, memory: AuctionMemory | undefined): Promise<readonly ScoredBid[]> {
+async function rank(
+  bids: readonly Bid[],
+  agents: readonly AuctionAgent[],
+  task: string,
+  request: Request,
+  env: Environment,
+  tally: Tally,
+  memory: AuctionMemory | undefined,
+): Promise<readonly ScoredBid[]> {
   const weights = memory?.weights ?? initialWeights
   // One bid needs no judge.
   if (bids.length === 1) return settle(bids, [0.5], weights)
@@ -136,7 +179,9 @@ async function rank(bids: readonly Bid[], agents: readonly AuctionAgent[], task:
   const scores = await Promise.all(
     judges.map(async (judge) => {
       const agent = agents[judge]
-      const completion = agent && (await askMaybe(env, agent, request, { messages: [saying(judgePrompt(task, bids))], maxOutputTokens: judgeTokens }, 'judge', tally))
+      const completion =
+        agent &&
+        (await askMaybe(env, agent, request, { messages: [saying(judgePrompt(task, bids))], maxOutputTokens: judgeTokens }, 'judge', tally))
       if (!completion) return bids.map(() => null)
       const read = verdicts.safeParse(jsonIn(textOf(completion)))
       const sound = read.success && read.data.length === bids.length

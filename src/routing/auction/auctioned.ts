@@ -22,7 +22,10 @@ export interface AuctionedOptions {
  * other arm's value lies within the common deviation of the chosen arm's. Else the policy's choice stands; it never sees the auction's arm. Not within a tool loop, nor in a conversation whose prompt is cached: there the work has
  * begun. Prices that aren't known make no case for an auction. O(arms).
  */
-export function auctioned(policy: Policy, { arm: armId, bidders, planTokens = 256, timesPlans = 20, deviations = 1 }: AuctionedOptions): Policy {
+export function auctioned(
+  policy: Policy,
+  { arm: armId, bidders, planTokens = 256, timesPlans = 20, deviations = 1 }: AuctionedOptions,
+): Policy {
   const id = `auctioned(${policy.id})`
   return {
     id,
@@ -31,14 +34,26 @@ export function auctioned(policy: Policy, { arm: armId, bidders, planTokens = 25
       const arm = situation.arms.find((one) => one.id === armId)
       if (!first) return { ...policy.choose(situation), policy: id }
       const arms = [first, ...rest] as const
-      const others: Situation = { ...situation, arms: [first, ...rest], estimates: arms.map((one) => situation.estimates[situation.arms.indexOf(one)]).filter((one) => one !== undefined) }
+      const others: Situation = {
+        ...situation,
+        arms: [first, ...rest],
+        estimates: arms.map((one) => situation.estimates[situation.arms.indexOf(one)]).filter((one) => one !== undefined),
+      }
       const own = policy.choose(others)
       const work = own.expected?.cost.usd
       const plans = arm && planUsd(situation, bidders, planTokens)
       const spread = own.propensities && situation.arms.map((one) => own.propensities?.[arms.indexOf(one)] ?? 0)
       const decision = { ...own, policy: id, propensities: spread }
       // A policy that draws could not say any more how probable its choice was.
-      if (!arm || plans == null || work == null || own.propensity !== 1 || situation.features.traits.toolLoop || (situation.session?.warmTokens ?? 0) > 0) return decision
+      if (
+        !arm ||
+        plans == null ||
+        work == null ||
+        own.propensity !== 1 ||
+        situation.features.traits.toolLoop ||
+        (situation.session?.warmTokens ?? 0) > 0
+      )
+        return decision
       if (toDollars(work) < timesPlans * plans || !straddles(others, own.arm.id, deviations) || !fits(situation, armId)) return decision
       return {
         ...decision,
@@ -55,7 +70,9 @@ export function auctioned(policy: Policy, { arm: armId, bidders, planTokens = 25
 /** Dollars of one plan of each bidder, whose judgements are shorter still; `null` where a price is unknown. */
 function planUsd({ arms, features }: Situation, bidders: readonly ArmId[], planTokens: number): number | null {
   return bidders.reduce<number | null>((sum, bidder) => {
-    const price = arms.find(({ id }) => id === bidder)?.card.priceOf?.(textUsage(Math.min(2000, Math.max(0, Math.ceil(features.traits.inputTokens) || 0)), planTokens))
+    const price = arms
+      .find(({ id }) => id === bidder)
+      ?.card.priceOf?.(textUsage(Math.min(2000, Math.max(0, Math.ceil(features.traits.inputTokens) || 0)), planTokens))
     return sum === null || price == null ? null : sum + toDollars(price)
   }, 0)
 }

@@ -61,7 +61,11 @@ export function minMax(values: readonly number[]): readonly number[] {
  * since models prefer themselves (of two bids there would be nothing left to compare, so both are kept). Each judge's scores are z-normalised, so that a mild judge counts as much as a harsh one, averaged over
  * judges and brought to [0, 1] by the logistic function. 0.5 where nobody said anything that tells bids apart. O(judges × bids).
  */
-export function juryScores(scores: readonly (readonly (number | null)[])[], judges: readonly number[], bids: readonly Pick<Bid, 'agent'>[]): readonly number[] {
+export function juryScores(
+  scores: readonly (readonly (number | null)[])[],
+  judges: readonly number[],
+  bids: readonly Pick<Bid, 'agent'>[],
+): readonly number[] {
   const normal = scores.map((row, judge) => {
     const own = judges[judge]
     const kept = bids.map(({ agent }, index) => {

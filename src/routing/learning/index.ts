@@ -1,4 +1,10 @@
-export { learningGuard, type GuardedPredictor, type LearningAlongside, type LearningGuardOptions, type LearningReport } from './learning-guard.js'
+export {
+  learningGuard,
+  type GuardedPredictor,
+  type LearningAlongside,
+  type LearningGuardOptions,
+  type LearningReport,
+} from './learning-guard.js'
 export { learningBudget, type LearningBudget } from './learning-budget.js'
 export { sampledJudge, type JudgePlan, type JudgePlanOptions } from './judge-plan.js'
 export { importanceWeight } from './sound-observation.js'

@@ -80,8 +80,20 @@ export interface GuardedPredictor extends Predictor {
  * `serialize` gives the inner predictor's bytes, so a state can be loaded with or without a guard. An update costs a prediction of one arm more, and every `snapshotEvery`th a `serialize`.
  */
 export function learningGuard(predictor: Predictor, options: LearningGuardOptions): GuardedPredictor {
-  const { load, clock, cap = 0.2, priorWeight = 5, windowSeconds = 86_400, trusted = () => false, mostWeight = 10, snapshotEvery = 500, recent: mostRecent = 512, rollbackMargin = 0.02 } = options
-  if (!(cap > 0 && cap < 1) || !(priorWeight > 0) || !(windowSeconds > 0) || !(mostWeight > 0)) throw new RangeError('a cap is in (0, 1); prior weight, window and largest weight are above 0')
+  const {
+    load,
+    clock,
+    cap = 0.2,
+    priorWeight = 5,
+    windowSeconds = 86_400,
+    trusted = () => false,
+    mostWeight = 10,
+    snapshotEvery = 500,
+    recent: mostRecent = 512,
+    rollbackMargin = 0.02,
+  } = options
+  if (!(cap > 0 && cap < 1) || !(priorWeight > 0) || !(windowSeconds > 0) || !(mostWeight > 0))
+    throw new RangeError('a cap is in (0, 1); prior weight, window and largest weight are above 0')
   const influence = influenceLedger({ cap, priorWeight, windowSeconds, mostEntries: 100_000 })
   const watch = lossWatch({ delta: 0.1, threshold: 8, quarantineOutcomes: 200, mostSources: 10_000, ...defined(options) })
   const ring = snapshotRing(options.snapshots ?? 3, options.mostSnapshotBytes ?? 256 * 1024 * 1024)
@@ -127,7 +139,10 @@ export function learningGuard(predictor: Predictor, options: LearningGuardOption
     return losses.length === 0 ? null : losses.reduce((sum, { mean }) => sum + mean, 0) / losses.length
   }
 
-  const lossUnder = (candidate: Predictor) => ({ observation, quality }: RecentOutcome) => squaredError(predict(observation.features, [observation.arm], observation.user, candidate)[0], quality)
+  const lossUnder =
+    (candidate: Predictor) =>
+    ({ observation, quality }: RecentOutcome) =>
+      squaredError(predict(observation.features, [observation.arm], observation.user, candidate)[0], quality)
 
   /** A source's loss has risen: finds out whose words contradict what was known before. */
   function inquire(risen: string): void {
@@ -135,7 +150,9 @@ export function learningGuard(predictor: Predictor, options: LearningGuardOption
     const before = oldest && loaded(oldest.bytes)
     if (!before) return
     const typical = watch.typicalLoss() ?? 0
-    const losses = [...lossBySource(recent.all().slice(-mostRecent), lossUnder(before))].filter(([source, { count }]) => count >= 5 || source === risen)
+    const losses = [...lossBySource(recent.all().slice(-mostRecent), lossUnder(before))].filter(
+      ([source, { count }]) => count >= 5 || source === risen,
+    )
     const contrary = losses.filter(([, { mean }]) => mean > typical + (options.delta ?? 0.1))
     if (losses.length > 1 && contrary.length * 2 > losses.length) {
       counts.drifts++
@@ -151,7 +168,8 @@ export function learningGuard(predictor: Predictor, options: LearningGuardOption
     counts.rollbacks++
     ring.dropAfter(to.learned)
     options.alongside?.goBack(to.learned, (source) => watch.quarantined(source))
-    for (const { observation, source, number } of [...recent.all()]) if (number > to.learned && !watch.quarantined(source)) learn(observation)
+    for (const { observation, source, number } of [...recent.all()])
+      if (number > to.learned && !watch.quarantined(source)) learn(observation)
   }
 
   /** The best of the snapshots, where it is better than what is by the margin. */
@@ -212,7 +230,12 @@ export function learningGuard(predictor: Predictor, options: LearningGuardOption
       if (loss !== null) recent.add({ observation: learned, quality, source, loss, number: counts.learned })
     },
     serialize: () => inner.serialize(),
-    report: () => ({ ...counts, faults: { ...faults }, sourcesInQuarantine: watch.inQuarantine(), prequentialLoss: lossOf(({ loss }) => loss) }),
+    report: () => ({
+      ...counts,
+      faults: { ...faults },
+      sourcesInQuarantine: watch.inQuarantine(),
+      prequentialLoss: lossOf(({ loss }) => loss),
+    }),
     rollBack() {
       for (const { bytes, learned } of ring.newestFirst()) {
         const candidate = loaded(bytes)
@@ -236,5 +259,7 @@ function unknownEstimate(arm: ArmId): Estimate {
 
 function defined(options: Partial<LossWatchOptions>): Partial<LossWatchOptions> {
   const { delta, threshold, quarantineOutcomes, mostSources } = options
-  return Object.fromEntries(Object.entries({ delta, threshold, quarantineOutcomes, mostSources }).filter(([, value]) => value !== undefined))
+  return Object.fromEntries(
+    Object.entries({ delta, threshold, quarantineOutcomes, mostSources }).filter(([, value]) => value !== undefined),
+  )
 }

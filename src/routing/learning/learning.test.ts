@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { usd, zeroMoney } from '../../quantities/index.js'
 import { seededRandom } from '../../statistics/index.js'
-import { importanceWeight, learningBudget, learningGuard, pageHinkley, sampledJudge, valueOfInformation, type LearningGuardOptions, type Observation, type Predictor } from '../index.js'
+import {
+  importanceWeight,
+  learningBudget,
+  learningGuard,
+  pageHinkley,
+  sampledJudge,
+  valueOfInformation,
+  type LearningGuardOptions,
+  type Observation,
+  type Predictor,
+} from '../index.js'
 import { estimateOf, featuresOf, scene } from '../policies/fixtures/scene.js'
 
 /** Means of the arms with a prior of 0.5 that counts as five outcomes: the plainest predictor that the cap's bound is stated for. */
@@ -26,8 +36,15 @@ function means(state: Readonly<Record<string, readonly [number, number]>> = {}):
 
 const load = (bytes: Uint8Array): Predictor => means(JSON.parse(new TextDecoder().decode(bytes)))
 const still = { now: () => 1000 }
-const guarded = (options: Partial<LearningGuardOptions> = {}, predictor: Predictor = means()) => learningGuard(predictor, { load, clock: still, ...options })
-const seen = (source: string, quality: number, more: Partial<Observation> = {}): Observation => ({ features: featuresOf(), arm: 'a', quality, source, ...more })
+const guarded = (options: Partial<LearningGuardOptions> = {}, predictor: Predictor = means()) =>
+  learningGuard(predictor, { load, clock: still, ...options })
+const seen = (source: string, quality: number, more: Partial<Observation> = {}): Observation => ({
+  features: featuresOf(),
+  arm: 'a',
+  quality,
+  source,
+  ...more,
+})
 const qualityOf = (predictor: Predictor, arm = 'a') => predictor.predict(featuresOf(), [arm])[0]?.quality?.mean ?? NaN
 
 describe('what one source can do', () => {
@@ -122,7 +139,7 @@ describe('a signal that flips', () => {
     expect(qualityOf(guard)).toBeLessThan(0.4)
   })
 
-  it('rolls back to a snapshot that predicts the others\' outcomes better, and names who led astray', () => {
+  it("rolls back to a snapshot that predicts the others' outcomes better, and names who led astray", () => {
     const random = seededRandom(9)
     const guard = guarded({ trusted: () => true, snapshotEvery: 100, quarantineOutcomes: 10_000 })
     for (let at = 0; at < 50; at++) for (const source of ['u1', 'u2']) guard.update(seen(source, noisy(random, 0.95)))
@@ -156,7 +173,18 @@ describe('faults', () => {
   it('refuses numbers that are none, counts them, and learns nothing from them', () => {
     const guard = guarded()
     const before = guard.serialize()
-    for (const bad of [{ quality: NaN }, { quality: 1.1 }, { quality: -0.1 }, { weight: NaN }, { weight: 0 }, { weight: -1 }, { usd: NaN }, { seconds: -1 }, { joules: Infinity }, { outputTokens: NaN }])
+    for (const bad of [
+      { quality: NaN },
+      { quality: 1.1 },
+      { quality: -0.1 },
+      { weight: NaN },
+      { weight: 0 },
+      { weight: -1 },
+      { usd: NaN },
+      { seconds: -1 },
+      { joules: Infinity },
+      { outputTokens: NaN },
+    ])
       guard.update({ ...seen('x', 1), ...bad })
     expect(guard.report().refused).toBe(10)
     expect(guard.serialize()).toEqual(before)
@@ -165,23 +193,45 @@ describe('faults', () => {
   it('turns a predictor that throws into nothing known, which the reference arm answers', () => {
     const broken: Predictor = {
       id: 'broken',
-      predict: () => { throw new TypeError('boom') },
-      familiarity: () => { throw new TypeError('boom') },
-      update: () => { throw new TypeError('boom') },
-      serialize: () => { throw new TypeError('boom') },
+      predict: () => {
+        throw new TypeError('boom')
+      },
+      familiarity: () => {
+        throw new TypeError('boom')
+      },
+      update: () => {
+        throw new TypeError('boom')
+      },
+      serialize: () => {
+        throw new TypeError('boom')
+      },
     }
     const guard = guarded({}, broken)
     const situation = scene([{ id: 'reference' }, { id: 'other' }])
-    const decision = valueOfInformation().choose({ ...situation, estimates: guard.predict(situation.features, ['reference', 'other']), familiarity: guard.familiarity(situation.features) })
+    const decision = valueOfInformation().choose({
+      ...situation,
+      estimates: guard.predict(situation.features, ['reference', 'other']),
+      familiarity: guard.familiarity(situation.features),
+    })
     expect(decision.arm.id).toBe('reference')
     guard.update(seen('x', 1))
     expect(guard.report().faults).toEqual({ predict: 2, update: 1, familiarity: 1, serialize: 1 })
     expect(guard.rollBack()).toBe(false)
   })
 
-  it('gives estimates in the order asked for even where the predictor doesn\'t', () => {
-    const shuffled: Predictor = { ...means(), predict: (_features, arms) => arms.map((arm) => estimateOf({ id: arm, quality: 0.9 })).reverse() }
-    expect(guarded({}, shuffled).predict(featuresOf(), ['a', 'b']).map(({ arm, quality }) => [arm, quality])).toEqual([['a', null], ['b', null]])
+  it("gives estimates in the order asked for even where the predictor doesn't", () => {
+    const shuffled: Predictor = {
+      ...means(),
+      predict: (_features, arms) => arms.map((arm) => estimateOf({ id: arm, quality: 0.9 })).reverse(),
+    }
+    expect(
+      guarded({}, shuffled)
+        .predict(featuresOf(), ['a', 'b'])
+        .map(({ arm, quality }) => [arm, quality]),
+    ).toEqual([
+      ['a', null],
+      ['b', null],
+    ])
   })
 
   it('is loaded from its bytes as the same', () => {
@@ -197,7 +247,12 @@ describe('what learning may cost', () => {
   it('has a limit a day that nothing passes', () => {
     let now = 0
     const budget = learningBudget(usd(1), { now: () => now })
-    expect([budget.take(usd(0.6)), budget.take(usd(0.6)), budget.take(usd(0.4)), budget.take(usd('0.000000000001'))]).toEqual([true, false, true, false])
+    expect([budget.take(usd(0.6)), budget.take(usd(0.6)), budget.take(usd(0.4)), budget.take(usd('0.000000000001'))]).toEqual([
+      true,
+      false,
+      true,
+      false,
+    ])
     budget.giveBack(usd(0.1))
     expect(budget.remaining()).toBe(usd(0.1))
     now = 86_400
@@ -216,7 +271,10 @@ describe('what learning may cost', () => {
     const picked = { sure: 0, unsure: 0, weight: 0 }
     const rounds = 5000
     for (let at = 0; at < rounds; at++)
-      for (const [name, decision] of [['sure', sure], ['unsure', unsure]] as const) {
+      for (const [name, decision] of [
+        ['sure', sure],
+        ['unsure', unsure],
+      ] as const) {
         const plan = decide(decision, usd(0.001))
         if (!plan.judge) continue
         picked[name]++

@@ -26,7 +26,11 @@ export function recentOutcomes(most: number): RecentOutcomes {
     add(outcome) {
       kept.push(outcome)
       const ofOne = kept.reduce((count, { source }) => count + Number(source === outcome.source), 0)
-      if (ofOne > mostOfOne) kept.splice(kept.findIndex(({ source }) => source === outcome.source), 1)
+      if (ofOne > mostOfOne)
+        kept.splice(
+          kept.findIndex(({ source }) => source === outcome.source),
+          1,
+        )
       else if (kept.length > most) kept.shift()
     },
     all: () => kept,
@@ -34,7 +38,10 @@ export function recentOutcomes(most: number): RecentOutcomes {
 }
 
 /** Mean loss of each source by this measure; a `null` isn't counted. */
-export function lossBySource(outcomes: readonly RecentOutcome[], measure: (outcome: RecentOutcome) => number | null): ReadonlyMap<string, { readonly mean: number; readonly count: number }> {
+export function lossBySource(
+  outcomes: readonly RecentOutcome[],
+  measure: (outcome: RecentOutcome) => number | null,
+): ReadonlyMap<string, { readonly mean: number; readonly count: number }> {
   const losses = new Map<string, { mean: number; count: number }>()
   for (const outcome of outcomes) {
     const loss = measure(outcome)

@@ -109,10 +109,19 @@ function banditPolicy(id: string, options: BanditOptions, wanted: Wanted): Polic
       const beliefs = feasible.options
         .map((option) => believe(option, x, exchange, situation.tenant))
         .filter((belief) => comparable({ option: belief.option, quality: belief.mean, cost: belief.cost }, exchange))
-      const nothingKnown = beliefs.every(({ option }) => option.estimate.quality === null && !posteriors.has(placeOf(situation.tenant, option.arm.id)))
-      if (feasible.relaxed || beliefs.length === 0 || beliefs.length + feasible.excluded.length === 1) return decided(id, situation, chooseByValue(situation, options))
+      const nothingKnown = beliefs.every(
+        ({ option }) => option.estimate.quality === null && !posteriors.has(placeOf(situation.tenant, option.arm.id)),
+      )
+      if (feasible.relaxed || beliefs.length === 0 || beliefs.length + feasible.excluded.length === 1)
+        return decided(id, situation, chooseByValue(situation, options))
       const reference = beliefs.findIndex(({ option }) => option === feasible.referenceOption)
-      const greedy = nothingKnown && reference >= 0 ? reference : indexOfBest(beliefs.map(({ option, cost, mean }) => ({ option, cost, quality: mean })), exchange)
+      const greedy =
+        nothingKnown && reference >= 0
+          ? reference
+          : indexOfBest(
+              beliefs.map(({ option, cost, mean }) => ({ option, cost, quality: mean })),
+              exchange,
+            )
       const distribution = boundedDistribution(wanted(beliefs, exchange, situation), greedy, mayExplore(situation) ? share : 0)
       return drawn(id, situation, feasible, beliefs, distribution, greedy)
     },
@@ -131,12 +140,22 @@ function banditPolicy(id: string, options: BanditOptions, wanted: Wanted): Polic
   }
 }
 
-function drawn(id: string, situation: Situation, feasible: FeasibleArms, beliefs: readonly Belief[], distribution: readonly number[], greedy: number): Decision {
+function drawn(
+  id: string,
+  situation: Situation,
+  feasible: FeasibleArms,
+  beliefs: readonly Belief[],
+  distribution: readonly number[],
+  greedy: number,
+): Decision {
   const index = drawIndex(distribution, situation.random)
   const belief = beliefs[index]
   if (!belief) return decided(id, situation, chooseByValue(situation))
   const propensities = situation.arms.map((arm) => distribution[beliefs.findIndex(({ option }) => option.arm.id === arm.id)] ?? 0)
-  const why = index === greedy ? `it promises the most, at an expected quality of ${belief.mean.toFixed(2)}` : 'it may promise more than is known of it yet'
+  const why =
+    index === greedy
+      ? `it promises the most, at an expected quality of ${belief.mean.toFixed(2)}`
+      : 'it may promise more than is known of it yet'
   return {
     ...decided(id, situation, { option: belief.option, why, feasible, exchange: { lambda: 0, usdPerJoule: 0, usdPerSecond: 0 } }),
     tenant: situation.tenant,

@@ -75,10 +75,12 @@ export interface ConstrainedPolicy extends Policy {
  */
 export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
   const { limits, turns, step = 0.05, start = {}, mostConversations = 10_000 } = options
-  if (!Number.isInteger(turns) || turns < 1 || !(step > 0 && step <= 1)) throw new RangeError(`turns are a whole number of at least 1 and η in (0, 1], not ${turns} and ${step}`)
+  if (!Number.isInteger(turns) || turns < 1 || !(step > 0 && step <= 1))
+    throw new RangeError(`turns are a whole number of at least 1 and η in (0, 1], not ${turns} and ${step}`)
   for (const resource of resources) {
     const limit = limits[resource]
-    if (limit !== undefined && !(limit >= 0 && limit < Number.POSITIVE_INFINITY)) throw new RangeError(`a limit of ${resource} is at least 0, not ${limit}`)
+    if (limit !== undefined && !(limit >= 0 && limit < Number.POSITIVE_INFINITY))
+      throw new RangeError(`a limit of ${resource} is at least 0, not ${limit}`)
   }
   const limited = resources.filter((resource) => limits[resource] !== undefined)
   const states = new Map<string, DualState>()
@@ -110,9 +112,17 @@ export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
   /** Feasible beside a reserve for the turns to come; where nothing is, feasible at all. */
   const feasibleWithin = (situation: Situation, state: DualState) => {
     const later = Math.max(0, turns - state.turns - 1)
-    const reserve = (resource: Resource) => later * situation.estimates.reduce((least, estimate) => Math.min(least, finite(amountOf(estimate, resource) ?? undefined) ?? least), Number.POSITIVE_INFINITY)
+    const reserve = (resource: Resource) =>
+      later *
+      situation.estimates.reduce(
+        (least, estimate) => Math.min(least, finite(amountOf(estimate, resource) ?? undefined) ?? least),
+        Number.POSITIVE_INFINITY,
+      )
     const within = (kept: (resource: Resource) => number) =>
-      feasibleArms({ ...situation, budget: narrowed(situation.budget, limits, (resource) => Math.max(0, left(state, resource) - kept(resource))) }, options)
+      feasibleArms(
+        { ...situation, budget: narrowed(situation.budget, limits, (resource) => Math.max(0, left(state, resource) - kept(resource))) },
+        options,
+      )
     const reserved = (resource: Resource) => {
       const amount = reserve(resource)
       return amount < Number.POSITIVE_INFINITY ? amount : 0
@@ -143,15 +153,25 @@ export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
     choose(situation: Situation) {
       const state = stateOf(situation.conversation, situation.tenant)
       const feasible = feasibleWithin(situation, state)
-      const choice = (option: Option, why: string) => decided(id, situation, { option, why, feasible, exchange: { lambda: 1, usdPerJoule: 0, usdPerSecond: 0 } })
+      const choice = (option: Option, why: string) =>
+        decided(id, situation, { option, why, feasible, exchange: { lambda: 1, usdPerJoule: 0, usdPerSecond: 0 } })
       const scored = feasible.options
         .map((option) => ({ option, score: score(option, state, feasible.reference, situation.tenant) }))
         .filter((one): one is { option: Option; score: number } => one.score !== null)
       const [first, ...rest] = scored
       if (!first) return choice(feasible.referenceOption ?? feasible.options[0], 'too little is known of the arms to compare them')
-      const best = rest.reduce((champion, one) => (one.score > champion.score || (one.score === champion.score && cheaper(one.option, champion.option)) ? one : champion), first)
-      const room = limited.map((resource) => (resource === 'usd' ? dollars(left(state, resource)) : `${left(state, resource).toPrecision(3)} ${resource}`)).join(', ')
-      return choice(best.option, `at what ${limited.join(', ') || 'nothing limited'} is worth now it promises the most; ${room || 'no limit'} left for ${Math.max(1, turns - state.turns)} turns`)
+      const best = rest.reduce(
+        (champion, one) =>
+          one.score > champion.score || (one.score === champion.score && cheaper(one.option, champion.option)) ? one : champion,
+        first,
+      )
+      const room = limited
+        .map((resource) => (resource === 'usd' ? dollars(left(state, resource)) : `${left(state, resource).toPrecision(3)} ${resource}`))
+        .join(', ')
+      return choice(
+        best.option,
+        `at what ${limited.join(', ') || 'nothing limited'} is worth now it promises the most; ${room || 'no limit'} left for ${Math.max(1, turns - state.turns)} turns`,
+      )
     },
     observe(decision: Decision, observation: Observation) {
       // A word on an answer is no further turn.
@@ -163,7 +183,9 @@ export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
       const seen = before.seen + 1
       const scales = each((resource) => {
         const amount = amountOf(reference, resource)
-        return amount === null ? before.scales[resource] : before.scales[resource] + (amount - before.scales[resource]) / Math.min(seen, 1000)
+        return amount === null
+          ? before.scales[resource]
+          : before.scales[resource] + (amount - before.scales[resource]) / Math.min(seen, 1000)
       })
       const took = each((resource) => finite(observation[resource]) ?? amountOf(decision.expected, resource) ?? scales[resource])
       const moved = (prices: Readonly<Record<Resource, number>>) =>
@@ -176,9 +198,18 @@ export function constrained(options: ConstrainedOptions): ConstrainedPolicy {
           return Math.max(0, prices[resource] + step * excess)
         })
       remember(tenants, tenant ?? '', { prices: moved(before.prices), scales, seen }, mostTenants)
-      const next = { turns: state.turns + 1, spent: each((resource) => state.spent[resource] + took[resource]), prices: moved(state.prices) }
+      const next = {
+        turns: state.turns + 1,
+        spent: each((resource) => state.spent[resource] + took[resource]),
+        prices: moved(state.prices),
+      }
       const windowIsOver = conversation === undefined && next.turns >= turns
-      remember(states, nameOf(conversation, tenant), windowIsOver ? { turns: 0, spent: nothing, prices: next.prices } : next, mostConversations)
+      remember(
+        states,
+        nameOf(conversation, tenant),
+        windowIsOver ? { turns: 0, spent: nothing, prices: next.prices } : next,
+        mostConversations,
+      )
     },
   }
 }

@@ -42,13 +42,22 @@ export function exploring(policy: Policy, options: ExploringOptions = {}): Polic
       const safe = inner && share > 0 && mayExplore(situation) ? safeOptions(situation, own, options, dearest, allowance) : []
       if (!inner || safe.length < 2) return { ...own, policy: id }
 
-      const propensities = inner.map((probability, index) => (1 - share) * probability + (safe.some((option) => option.index === index) ? share / safe.length : 0))
+      const propensities = inner.map(
+        (probability, index) => (1 - share) * probability + (safe.some((option) => option.index === index) ? share / safe.length : 0),
+      )
       const explore = situation.random.next() < share
-      const drawn = safe[drawIndex(safe.map(() => 1 / safe.length), situation.random)]
+      const drawn =
+        safe[
+          drawIndex(
+            safe.map(() => 1 / safe.length),
+            situation.random,
+          )
+        ]
       const ownIndex = situation.arms.findIndex((arm) => arm.id === own.arm.id)
       const other = explore && drawn && drawn.index !== ownIndex ? drawn : undefined
       // The draw that is made is paid for at once, so that no number of requests at a time overspends.
-      if (!other || (allowance && !allowance.take(extraCost(other, own)))) return { ...own, policy: id, propensities, propensity: propensities[ownIndex] ?? own.propensity }
+      if (!other || (allowance && !allowance.take(extraCost(other, own))))
+        return { ...own, policy: id, propensities, propensity: propensities[ownIndex] ?? own.propensity }
       return {
         ...own,
         policy: id,
@@ -70,13 +79,22 @@ export function mayExplore({ objective, session, features }: Situation): boolean
 }
 
 /** Arms that may be explored; the policy's own choice among them. */
-function safeOptions(situation: Situation, own: Decision, options: ExploringOptions, dearest: number, allowance: LearningAllowance | undefined): readonly Option[] {
+function safeOptions(
+  situation: Situation,
+  own: Decision,
+  options: ExploringOptions,
+  dearest: number,
+  allowance: LearningAllowance | undefined,
+): readonly Option[] {
   const { qualityFloor, ...wishes } = situation.objective
   const feasible = feasibleArms({ ...situation, objective: wishes }, options)
   if (feasible.relaxed) return []
   const floor = qualityFloor === undefined ? undefined : qualityFloor * (feasible.reference?.quality?.mean ?? 1)
   const deviations = options.floorDeviations ?? 1.645
-  const limit = [own.expected?.cost.usd, feasible.reference?.cost.usd].reduce<number>((most, usd) => (usd == null ? most : Math.max(most, Number(usd) * dearest)), 0)
+  const limit = [own.expected?.cost.usd, feasible.reference?.cost.usd].reduce<number>(
+    (most, usd) => (usd == null ? most : Math.max(most, Number(usd) * dearest)),
+    0,
+  )
   return feasible.options.filter((option) => {
     if (option.arm.id === own.arm.id) return true
     if (option.arm.id === options.except) return false

@@ -44,7 +44,10 @@ type Kind = 'capability' | 'context' | 'place' | 'money' | 'wish'
  * Throws `BudgetExceeded` when money is what is missing, `InvalidRequest` when no arm can do what the request needs, `BursarError`
  * (`no_deployment_available`) when none may run here. O(arms).
  */
-export function feasibleArms(situation: Situation, { floorDeviations = 1.645, worstOutputRatio = 4 }: FeasibilityOptions = {}): FeasibleArms {
+export function feasibleArms(
+  situation: Situation,
+  { floorDeviations = 1.645, worstOutputRatio = 4 }: FeasibilityOptions = {},
+): FeasibleArms {
   const { arms } = situation
   const estimates = soundEstimates(situation)
   const referenceIndex = arms.findIndex((arm) => arm.id === situation.reference)
@@ -108,7 +111,8 @@ function hardFault(option: Option, situation: Situation, worstOutputRatio: numbe
   if (traits.images && card.images === false) return { kind: 'capability', why: 'it takes no images' }
   if (traits.structured && card.structured === false) return { kind: 'capability', why: 'it gives no JSON on demand' }
   // 116: an agentic mode without anything to act with only costs more.
-  if (card.mode === 'agentic' && !traits.tools && card.tools !== true) return { kind: 'capability', why: 'it is agentic and there are no tools' }
+  if (card.mode === 'agentic' && !traits.tools && card.tools !== true)
+    return { kind: 'capability', why: 'it is agentic and there are no tools' }
   if (card.contextTokens !== undefined && traits.inputTokens + (situation.outputLimit ?? 0) > card.contextTokens)
     return { kind: 'context', why: `its context holds ${card.contextTokens} tokens` }
   if ((situation.offline || situation.objective.private) && card.place !== 'device')
@@ -117,16 +121,23 @@ function hardFault(option: Option, situation: Situation, worstOutputRatio: numbe
   return why === null ? null : { kind: 'money', why }
 }
 
-function moneyFault({ arm, estimate }: Option, { budget, objective, features, outputLimit }: Situation, worstOutputRatio: number): string | null {
+function moneyFault(
+  { arm, estimate }: Option,
+  { budget, objective, features, outputLimit }: Situation,
+  worstOutputRatio: number,
+): string | null {
   if (unlimited(budget) && objective.maxPrice === undefined && objective.maxUsd === undefined) return null
   const calls = arm.strategy.plan.reduce((sum, { most }) => sum + most, 0)
   const outputs = arm.strategy.plan.reduce((sum, { most, outputRatio }) => sum + most * (outputRatio ?? 1), 0)
-  if (budget.calls !== undefined && calls > budget.calls) return `it may make ${calls} calls and the budget has room for ${Math.max(0, budget.calls)}`
+  if (budget.calls !== undefined && calls > budget.calls)
+    return `it may make ${calls} calls and the budget has room for ${Math.max(0, budget.calls)}`
   const inputTokens = Number.isFinite(features.traits.inputTokens) ? features.traits.inputTokens : 0
   const output = outputLimit ?? (estimate.outputTokens === null ? null : estimate.outputTokens * worstOutputRatio)
-  if (budget.tokens !== undefined && inputTokens * calls + (output ?? 0) * outputs > budget.tokens) return 'its worst case needs more tokens than are left'
+  if (budget.tokens !== undefined && inputTokens * calls + (output ?? 0) * outputs > budget.tokens)
+    return 'its worst case needs more tokens than are left'
   const seconds = secondsOf(estimate)
-  if (budget.seconds !== undefined && (budget.seconds <= 0 || (seconds !== null && seconds > budget.seconds))) return 'it takes longer than the seconds that are left'
+  if (budget.seconds !== undefined && (budget.seconds <= 0 || (seconds !== null && seconds > budget.seconds)))
+    return 'it takes longer than the seconds that are left'
   if (budget.joules !== undefined && (budget.joules <= 0 || (estimate.cost.joules !== null && estimate.cost.joules > budget.joules)))
     return 'it takes more joules than are left'
   const priceFault = listPriceFault(arm, objective.maxPrice)
@@ -137,7 +148,8 @@ function moneyFault({ arm, estimate }: Option, { budget, objective, features, ou
   if (expected === null) return 'its price is unknown, and dollars are limited'
   if (objective.maxUsd !== undefined && expected > objective.maxUsd)
     return `it is expected to cost $${formatUsd(expected)}, above the ceiling of $${formatUsd(objective.maxUsd)}`
-  const worst = output === null ? null : (arm.card.priceOf?.(textUsage(Math.ceil(inputTokens * calls), Math.ceil(output * outputs))) ?? null)
+  const worst =
+    output === null ? null : (arm.card.priceOf?.(textUsage(Math.ceil(inputTokens * calls), Math.ceil(output * outputs))) ?? null)
   const most = worst !== null && worst > expected ? worst : expected
   if (budget.usd !== undefined && most > budget.usd)
     return `it may cost $${formatUsd(most)} and $${formatUsd(budget.usd > 0n ? budget.usd : picoUsd(0n))} are left`
@@ -155,8 +167,10 @@ function listPriceFault({ card }: Arm, ceiling: Situation['objective']['maxPrice
   const input = aMillion(card.priceOf?.(textUsage(1000, 0)))
   const output = aMillion(card.priceOf?.(textUsage(0, 1000)))
   if (input === null || output === null) return 'its price is unknown, and prices are limited'
-  if (ceiling.input !== undefined && input > ceiling.input) return `its input costs $${input} a million tokens, above the ceiling of $${ceiling.input}`
-  if (ceiling.output !== undefined && output > ceiling.output) return `its output costs $${output} a million tokens, above the ceiling of $${ceiling.output}`
+  if (ceiling.input !== undefined && input > ceiling.input)
+    return `its input costs $${input} a million tokens, above the ceiling of $${ceiling.input}`
+  if (ceiling.output !== undefined && output > ceiling.output)
+    return `its output costs $${output} a million tokens, above the ceiling of $${ceiling.output}`
   return null
 }
 
@@ -194,15 +208,24 @@ function nothingFits(excluded: readonly Excluded[]): BursarError {
     return shown.join('; ') + (list.length > 3 ? `; and ${list.length - 3} more` : '')
   }
   const money = of('money')
-  if (money.length > 0) return new BudgetExceeded(`No arm fits what may be spent (${told(money)}). Raise the budget or the ceiling, or ask for a shorter answer.`)
+  if (money.length > 0)
+    return new BudgetExceeded(
+      `No arm fits what may be spent (${told(money)}). Raise the budget or the ceiling, or ask for a shorter answer.`,
+    )
   const place = of('place')
   if (place.length > 0)
-    return new BursarError(`No arm may run here (${told(place)}). Configure an arm with "place: device".`, { code: 'no_deployment_available', status: 503 })
+    return new BursarError(`No arm may run here (${told(place)}). Configure an arm with "place: device".`, {
+      code: 'no_deployment_available',
+      status: 503,
+    })
   const context = of('context')
   if (context.length > 0)
-    return new InvalidRequest(`The request is too long for every arm (${told(context)}). Shorten it, or configure a model with a longer context.`, {
-      code: 'context_length_exceeded',
-    })
+    return new InvalidRequest(
+      `The request is too long for every arm (${told(context)}). Shorten it, or configure a model with a longer context.`,
+      {
+        code: 'context_length_exceeded',
+      },
+    )
   return new InvalidRequest(`No arm can do what the request asks for (${told(excluded)}). Configure a model that can, or leave it out.`, {
     code: 'unsupported_parameter',
   })

@@ -2,7 +2,20 @@ import { describe, expect, it } from 'vitest'
 import { BudgetExceeded } from '../../errors/index.js'
 import { toDollars, usd } from '../../quantities/index.js'
 import { seededRandom } from '../../statistics/index.js'
-import { boundedDistribution, constrained, exploring, learningBudget, linUcb, placement, preferInstant, sticky, thompson, valueOfInformation, type Policy, type Situation } from '../index.js'
+import {
+  boundedDistribution,
+  constrained,
+  exploring,
+  learningBudget,
+  linUcb,
+  placement,
+  preferInstant,
+  sticky,
+  thompson,
+  valueOfInformation,
+  type Policy,
+  type Situation,
+} from '../index.js'
 import { banditDimensions, banditFeatures } from './bandit-features.js'
 import { featuresOf, priceOf, randomArms, scene } from './fixtures/scene.js'
 import { LinearPosterior } from './linear-posterior.js'
@@ -41,7 +54,16 @@ describe('policies that draw', () => {
       for (let round = 0; round < 40; round++) {
         const arms = randomArms(random, 2 + Math.floor(random.next() * 5))
         const left = usd('0.05')
-        const situation = scene(arms, { objective: { lambda: 0.01 * random.next(), maxUsd: usd('0.003') }, budget: { usd: left }, outputLimit: 200, ...(round % 3 === 0 && { session: { arm: 'arm-1', warmTokens: 0, turns: 2 } }) }, random)
+        const situation = scene(
+          arms,
+          {
+            objective: { lambda: 0.01 * random.next(), maxUsd: usd('0.003') },
+            budget: { usd: left },
+            outputLimit: 200,
+            ...(round % 3 === 0 && { session: { arm: 'arm-1', warmTokens: 0, turns: 2 } }),
+          },
+          random,
+        )
         const policy = make()
         try {
           const decision = policy.choose(situation)
@@ -63,14 +85,25 @@ describe('policies that draw', () => {
     })
 
     it(`${name}: the logged propensities are how often each arm answers`, () => {
-      const situation = scene([{ ...large, variance: 0.02 }, { ...small, variance: 0.02, quality: 0.84 }, { id: 'middle', quality: 0.8, usd: 0.001, variance: 0.08 }], { objective: { lambda: 0.1 } }, seededRandom(12))
+      const situation = scene(
+        [
+          { ...large, variance: 0.02 },
+          { ...small, variance: 0.02, quality: 0.84 },
+          { id: 'middle', quality: 0.8, usd: 0.001, variance: 0.08 },
+        ],
+        { objective: { lambda: 0.1 } },
+        seededRandom(12),
+      )
       const { counts, logged } = frequencies(make(), situation, 600)
       counts.forEach((share, index) => expect(Math.abs(share - (logged[index] ?? 0))).toBeLessThan(0.07))
       expect(Math.max(...counts)).toBeLessThan(1)
     })
 
     it(`${name}: never explores where the caller doesn't want to, nor in a tool loop`, () => {
-      for (const changes of [{ objective: { lambda: 0.1, explore: false } }, { objective: { lambda: 0.1 }, features: featuresOf({ toolLoop: true }) }])
+      for (const changes of [
+        { objective: { lambda: 0.1, explore: false } },
+        { objective: { lambda: 0.1 }, features: featuresOf({ toolLoop: true }) },
+      ])
         for (let seed = 0; seed < 10; seed++) {
           const decision = make().choose(scene([large, { ...small, quality: 0.85, variance: 0.05 }], changes, seededRandom(seed)))
           expect([decision.propensity, decision.explored ?? false]).toEqual([1, false])
@@ -97,12 +130,24 @@ describe('bandits', () => {
     for (const make of [() => thompson({ share: 0.5 }), () => linUcb({ share: 0.5 })]) {
       const policy = make()
       const random = seededRandom(40)
-      const situationOf = (code: boolean) => scene([{ id: 'a', usd: 0.001 }, { id: 'b', usd: 0.001 }], { features: featuresOf({ code }, code ? [3, 40] : [7, 90]), familiarity: 0, objective: { lambda: 1 } }, random)
+      const situationOf = (code: boolean) =>
+        scene(
+          [
+            { id: 'a', usd: 0.001 },
+            { id: 'b', usd: 0.001 },
+          ],
+          { features: featuresOf({ code }, code ? [3, 40] : [7, 90]), familiarity: 0, objective: { lambda: 1 } },
+          random,
+        )
       for (let round = 0; round < 400; round++) {
         const code = round % 2 === 0
         const decision = policy.choose(situationOf(code))
         const good = (decision.arm.id === 'a') === code
-        policy.observe?.(decision, { features: situationOf(code).features, arm: decision.arm.id, quality: random.next() < (good ? 0.9 : 0.3) ? 1 : 0 })
+        policy.observe?.(decision, {
+          features: situationOf(code).features,
+          arm: decision.arm.id,
+          quality: random.next() < (good ? 0.9 : 0.3) ? 1 : 0,
+        })
       }
       const certain = (code: boolean) => policy.choose({ ...situationOf(code), objective: { lambda: 1, explore: false } }).arm.id
       expect([certain(true), certain(false)]).toEqual(['a', 'b'])
@@ -111,16 +156,27 @@ describe('bandits', () => {
 
   it('begin with the reference, and ignore outcomes that are none or of another arm', () => {
     const policy = thompson({ share: 0 })
-    const situation = scene([{ id: 'a', usd: 0.01 }, { id: 'b', usd: 0.001 }], { objective: { lambda: 1 } })
+    const situation = scene(
+      [
+        { id: 'a', usd: 0.01 },
+        { id: 'b', usd: 0.001 },
+      ],
+      { objective: { lambda: 1 } },
+    )
     const decision = policy.choose(situation)
     expect(decision.arm.id).toBe('a')
-    for (const observation of [{ arm: 'a', quality: NaN }, { arm: 'b', quality: 1 }, { arm: 'a' }]) policy.observe?.(decision, { features: situation.features, ...observation })
+    for (const observation of [{ arm: 'a', quality: NaN }, { arm: 'b', quality: 1 }, { arm: 'a' }])
+      policy.observe?.(decision, { features: situation.features, ...observation })
     expect(policy.choose(situation).arm.id).toBe('a')
   })
 
   it('have a posterior that is ridge regression', () => {
     const posterior = new LinearPosterior(2, 4, 0.5)
-    const rows = [[1, 0, 1], [1, 1, 3], [0, 2, 3]] as const
+    const rows = [
+      [1, 0, 1],
+      [1, 1, 3],
+      [0, 2, 3],
+    ] as const
     for (const [x1, x2, y] of rows) posterior.update(Float64Array.of(x1, x2), y)
     // (XᵀX/σ² + I/τ²)⁻¹ with XᵀX = [[2, 1], [1, 5]], Xᵀy = [4, 9]; by hand.
     const [a, b, d] = [2 / 0.5 + 0.25, 1 / 0.5, 5 / 0.5 + 0.25]
@@ -143,13 +199,15 @@ describe('bandits', () => {
 })
 
 describe('exploring', () => {
-  it('spends no more than the allowance, and nothing on what it can\'t price', () => {
+  it("spends no more than the allowance, and nothing on what it can't price", () => {
     const budget = learningBudget(usd('0.02'), { now: () => 0 })
     const policy = exploring(valueOfInformation(), { share: 1, allowance: budget, dearest: 1000 })
     const random = seededRandom(3)
     let extra = 0
     for (let round = 0; round < 50; round++) {
-      const { explored, expected, arm } = policy.choose(scene([large, small, { id: 'unpriced', quality: 0.5 }], { objective: { lambda: 0 } }, random))
+      const { explored, expected, arm } = policy.choose(
+        scene([large, small, { id: 'unpriced', quality: 0.5 }], { objective: { lambda: 0 } }, random),
+      )
       expect(arm.id).not.toBe('unpriced')
       if (explored) extra += toDollars(expected?.cost.usd ?? usd(1)) - 0.0002
     }
@@ -160,7 +218,10 @@ describe('exploring', () => {
   it('tries an arm of which nothing is known, but none that is known to be below the floor, or out of proportion dear', () => {
     const tried = (other: Parameters<typeof scene>[0][0]) => {
       const policy = exploring(valueOfInformation(), { share: 1 })
-      return Array.from({ length: 40 }, (_, seed) => policy.choose(scene([large, other], { objective: { lambda: 1, qualityFloor: 0.9 } }, seededRandom(seed))).arm.id).includes(other.id)
+      return Array.from(
+        { length: 40 },
+        (_, seed) => policy.choose(scene([large, other], { objective: { lambda: 1, qualityFloor: 0.9 } }, seededRandom(seed))).arm.id,
+      ).includes(other.id)
     }
     expect(tried({ id: 'new', usd: 0.001 })).toBe(true)
     expect(tried({ id: 'poor', quality: 0.3, usd: 0.001 })).toBe(false)
@@ -171,8 +232,12 @@ describe('exploring', () => {
 
 describe('sticky', () => {
   const policy = sticky(valueOfInformation())
-  const priced = [{ ...large, priceOf: priceOf(1e-5, 3e-5) }, { ...small, priceOf: priceOf(1e-7, 2e-7) }] as const
-  const at = (session: Situation['session'], changes: Partial<Situation> = {}) => policy.choose(scene(priced, { objective: { lambda: 0.01 }, session, ...changes }))
+  const priced = [
+    { ...large, priceOf: priceOf(1e-5, 3e-5) },
+    { ...small, priceOf: priceOf(1e-7, 2e-7) },
+  ] as const
+  const at = (session: Situation['session'], changes: Partial<Situation> = {}) =>
+    policy.choose(scene(priced, { objective: { lambda: 0.01 }, session, ...changes }))
 
   it('stays while the prompt cache is worth more than the change', () => {
     // The change gains 0.0098 − 0.01 × 0.3 = 0.0068 dollars; the cache is worth 9e-6 a token.
@@ -185,8 +250,13 @@ describe('sticky', () => {
   })
 
   it('loses nothing between arms of the same model', () => {
-    const arms = [{ ...large, model: 'm', priceOf: priceOf(1e-5, 3e-5) }, { ...small, model: 'm', priceOf: priceOf(1e-5, 3e-5) }] as const
-    expect(policy.choose(scene(arms, { objective: { lambda: 0.01 }, session: { arm: 'large', warmTokens: 1e6, turns: 2 } })).arm.id).toBe('small')
+    const arms = [
+      { ...large, model: 'm', priceOf: priceOf(1e-5, 3e-5) },
+      { ...small, model: 'm', priceOf: priceOf(1e-5, 3e-5) },
+    ] as const
+    expect(policy.choose(scene(arms, { objective: { lambda: 0.01 }, session: { arm: 'large', warmTokens: 1e6, turns: 2 } })).arm.id).toBe(
+      'small',
+    )
   })
 
   it('never changes in a tool loop while its arm can answer', () => {
@@ -194,7 +264,15 @@ describe('sticky', () => {
     for (let round = 0; round < 100; round++) {
       const arms = randomArms(random, 4)
       const decision = sticky(exploring(valueOfInformation(), { share: 1 })).choose(
-        scene(arms, { features: featuresOf({ toolLoop: true }), session: { arm: 'arm-2', warmTokens: 0, turns: 4 }, objective: { lambda: random.next(), qualityFloor: 0.9, maxSeconds: 5 } }, random),
+        scene(
+          arms,
+          {
+            features: featuresOf({ toolLoop: true }),
+            session: { arm: 'arm-2', warmTokens: 0, turns: 4 },
+            objective: { lambda: random.next(), qualityFloor: 0.9, maxSeconds: 5 },
+          },
+          random,
+        ),
       )
       expect(decision.arm.id).toBe('arm-2')
     }
@@ -276,9 +354,33 @@ describe('constrained', () => {
 
 describe('placement and modes', () => {
   // 150: no useful answer of a device within 30 s, the cloud's within 10 s, the edge between.
-  const device = { id: 'device', quality: 0.5, usd: 0, place: 'device' as const, firstTokenSeconds: 2, tokensPerSecond: 6, outputTokens: 200 }
-  const edge = { id: 'edge', quality: 0.75, usd: 0.0005, place: 'edge' as const, firstTokenSeconds: 1, tokensPerSecond: 15, outputTokens: 200 }
-  const cloud = { id: 'cloud', quality: 0.8, usd: 0.01, place: 'cloud' as const, firstTokenSeconds: 0.5, tokensPerSecond: 60, outputTokens: 200 }
+  const device = {
+    id: 'device',
+    quality: 0.5,
+    usd: 0,
+    place: 'device' as const,
+    firstTokenSeconds: 2,
+    tokensPerSecond: 6,
+    outputTokens: 200,
+  }
+  const edge = {
+    id: 'edge',
+    quality: 0.75,
+    usd: 0.0005,
+    place: 'edge' as const,
+    firstTokenSeconds: 1,
+    tokensPerSecond: 15,
+    outputTokens: 200,
+  }
+  const cloud = {
+    id: 'cloud',
+    quality: 0.8,
+    usd: 0.01,
+    place: 'cloud' as const,
+    firstTokenSeconds: 0.5,
+    tokensPerSecond: 60,
+    outputTokens: 200,
+  }
   const policy = placement(valueOfInformation())
   const at = (changes: Partial<Situation>) => policy.choose(scene([cloud, edge, device], { objective: { relativeLambda: 10 }, ...changes }))
 

@@ -14,7 +14,8 @@ export class LinearPosterior {
     priorVariance: number,
     readonly noiseVariance: number,
   ) {
-    if (!Number.isInteger(dimensions) || dimensions < 1 || !(priorVariance > 0) || !(noiseVariance > 0)) throw new RangeError('a posterior needs dimensions and positive variances')
+    if (!Number.isInteger(dimensions) || dimensions < 1 || !(priorVariance > 0) || !(noiseVariance > 0))
+      throw new RangeError('a posterior needs dimensions and positive variances')
     this.#covariance = new Float64Array(dimensions * dimensions)
     for (let at = 0; at < dimensions; at++) this.#covariance[at * dimensions + at] = priorVariance
     this.#mean = new Float64Array(dimensions)
@@ -31,8 +32,14 @@ export class LinearPosterior {
 
   /** Takes what `save` gave. Throws `RangeError`, and changes nothing, for anything of another size, what isn't finite, and variances below 0. */
   restore({ observations, covariance, mean }: ReturnType<LinearPosterior['save']>): void {
-    const sound = covariance.length === this.#covariance.length && mean.length === this.dimensions && [...covariance, ...mean].every(Number.isFinite) && Number.isInteger(observations) && observations >= 0
-    if (!sound || mean.some((_, at) => (covariance[at * this.dimensions + at] ?? -1) < 0)) throw new RangeError('not a posterior of this size')
+    const sound =
+      covariance.length === this.#covariance.length &&
+      mean.length === this.dimensions &&
+      [...covariance, ...mean].every(Number.isFinite) &&
+      Number.isInteger(observations) &&
+      observations >= 0
+    if (!sound || mean.some((_, at) => (covariance[at * this.dimensions + at] ?? -1) < 0))
+      throw new RangeError('not a posterior of this size')
     this.#covariance.set(covariance)
     this.#mean.set(mean)
     this.#observations = observations
@@ -46,7 +53,13 @@ export class LinearPosterior {
 
   /** Learns that y was seen at x; `weight`: as so many observations would. Throws `RangeError` for what isn't finite and learns nothing from it. */
   update(x: Float64Array, y: number, weight = 1): void {
-    if (x.length !== this.dimensions || !Number.isFinite(y) || !(weight > 0 && weight < Infinity) || x.some((value) => !Number.isFinite(value))) throw new RangeError('not an observation')
+    if (
+      x.length !== this.dimensions ||
+      !Number.isFinite(y) ||
+      !(weight > 0 && weight < Infinity) ||
+      x.some((value) => !Number.isFinite(value))
+    )
+      throw new RangeError('not an observation')
     const d = this.dimensions
     const projected = this.#project(x)
     const scale = 1 / (this.noiseVariance / weight + dot(projected, x))

@@ -22,7 +22,10 @@ export function placement(policy: Policy): Policy {
       const dropped = situation.arms
         .filter((arm) => first && !inTime.includes(arm))
         .map(({ id: arm }) => ({ arm, why: `it can't answer within ${duration(objective.maxSeconds ?? 0)}` }))
-      const degraded = situation.offline && situation.arms.some((arm) => arm.card.place !== 'device') ? ' Degraded: there is no network, so only this device could answer.' : ''
+      const degraded =
+        situation.offline && situation.arms.some((arm) => arm.card.place !== 'device')
+          ? ' Degraded: there is no network, so only this device could answer.'
+          : ''
       return {
         ...decision,
         policy: id,

@@ -33,8 +33,14 @@ describe('the memory of a policy', () => {
     expect(other.choose(situation).arm.id).toBe('small')
     expect(other.memory?.serialize()).toEqual(bytes)
     const text = Buffer.from(bytes).toString()
-    const spoilt = [text.slice(0, 40), text.replace('"version":1', '"version":2'), text.replace(/"policy":"\w+"/, '"policy":"x"'), text.replace(/",\d+,"\w{8}/, '",1,"AAAAAAAA/////w')]
-    for (const bad of spoilt) expect(() => make().memory?.load(Buffer.from(bad))).toThrow(expect.objectContaining({ code: 'invalid_configuration' }))
+    const spoilt = [
+      text.slice(0, 40),
+      text.replace('"version":1', '"version":2'),
+      text.replace(/"policy":"\w+"/, '"policy":"x"'),
+      text.replace(/",\d+,"\w{8}/, '",1,"AAAAAAAA/////w'),
+    ]
+    for (const bad of spoilt)
+      expect(() => make().memory?.load(Buffer.from(bad))).toThrow(expect.objectContaining({ code: 'invalid_configuration' }))
   })
 
   it('of a bandit is each tenant’s own', () => {
@@ -58,7 +64,9 @@ describe('the memory of a policy', () => {
     other.memory?.load(policy.memory?.serialize() ?? new Uint8Array())
     expect(other.state('c')).toEqual(policy.state('c'))
     expect(other.state('c')).toMatchObject({ turns: 2, spent: { usd: 0.02 } })
-    expect(() => other.memory?.load(thompson().memory?.serialize() ?? new Uint8Array())).toThrow(expect.objectContaining({ code: 'invalid_configuration' }))
+    expect(() => other.memory?.load(thompson().memory?.serialize() ?? new Uint8Array())).toThrow(
+      expect.objectContaining({ code: 'invalid_configuration' }),
+    )
   })
 
   it('is moved at a request by no more than the share that a word’s weight has beside the prior', () => {

@@ -10,7 +10,12 @@ const posteriorsForm = z.object({
 })
 
 /** The posteriors of a bandit, by tenant and arm, as they are kept. */
-export function posteriorMemory(policy: string, posteriors: Map<string, LinearPosterior>, fresh: () => LinearPosterior, most: number): PolicyMemory {
+export function posteriorMemory(
+  policy: string,
+  posteriors: Map<string, LinearPosterior>,
+  fresh: () => LinearPosterior,
+  most: number,
+): PolicyMemory {
   return {
     serialize: () =>
       encoded({
@@ -57,7 +62,11 @@ export function decoded<State extends { readonly policy: string }>(bytes: Uint8A
 }
 
 function refused(policy: string, cause?: unknown): BursarError {
-  return new BursarError(`This is no saved state of the policy "${policy}" of this version and these settings.`, { code: 'invalid_configuration', status: 500, cause })
+  return new BursarError(`This is no saved state of the policy "${policy}" of this version and these settings.`, {
+    code: 'invalid_configuration',
+    status: 500,
+    cause,
+  })
 }
 
 function numbersAsText(numbers: Float64Array): string {

@@ -18,12 +18,18 @@ export function preferInstant(policy: Policy, { threshold = 0.75, exponent = 2 }
   return {
     id,
     choose(situation) {
-      const decision = policy.choose({ ...situation, estimates: situation.estimates.map((estimate) => doubted(estimate, situation, threshold, exponent)) })
+      const decision = policy.choose({
+        ...situation,
+        estimates: situation.estimates.map((estimate) => doubted(estimate, situation, threshold, exponent)),
+      })
       const original = (arm: string | undefined) => situation.estimates.find((estimate) => estimate.arm === arm)
       return {
         ...decision,
         policy: id,
-        alternatives: decision.alternatives.map((estimate) => ({ ...estimate, quality: original(estimate.arm)?.quality ?? estimate.quality })),
+        alternatives: decision.alternatives.map((estimate) => ({
+          ...estimate,
+          quality: original(estimate.arm)?.quality ?? estimate.quality,
+        })),
         expected: decision.expected && { ...decision.expected, quality: original(decision.arm.id)?.quality ?? decision.expected.quality },
       }
     },

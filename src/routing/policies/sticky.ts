@@ -43,7 +43,8 @@ function kept(situation: Situation, session: Session, arm: Arm, own: Decision, o
     if (option.arm.model === arm.model) return null
     const lost = lostCache(arm, session)
     const [other, here] = [valued(option, exchange), valued(current, exchange)]
-    if (!comparable(other, exchange) || !comparable(here, exchange)) return lost === null || lost > 0 ? 'what a change would bring isn\'t known, and its prompt is cached' : null
+    if (!comparable(other, exchange) || !comparable(here, exchange))
+      return lost === null || lost > 0 ? "what a change would bring isn't known, and its prompt is cached" : null
     const gain = advantage(other, here, exchange)
     if (lost === null) return session.warmTokens > 0 && gain <= 0 ? 'nothing is gained by a change' : null
     return gain <= lost && lost > 0 ? `a change would gain ${dollars(Math.max(0, gain))} and lose ${dollars(lost)} of prompt cache` : null
@@ -57,8 +58,19 @@ function kept(situation: Situation, session: Session, arm: Arm, own: Decision, o
     return other && other.id !== arm.id && probability > 0 && stays(optionOf(other.id)) !== null ? probability : 0
   })
   const moved = falls?.reduce((sum, probability) => sum + probability, 0) ?? 0
-  const propensities = own.propensities?.map((probability, index) => (index === currentIndex ? probability + moved : probability - (falls?.[index] ?? 0)))
-  const chosen = why === null ? own : { ...own, arm, expected: current.estimate, explored: false, reason: `"${arm.id}" answers: it has answered this session so far, and ${why}.` }
+  const propensities = own.propensities?.map((probability, index) =>
+    index === currentIndex ? probability + moved : probability - (falls?.[index] ?? 0),
+  )
+  const chosen =
+    why === null
+      ? own
+      : {
+          ...own,
+          arm,
+          expected: current.estimate,
+          explored: false,
+          reason: `"${arm.id}" answers: it has answered this session so far, and ${why}.`,
+        }
   const at = why === null ? situation.arms.findIndex((one) => one.id === own.arm.id) : currentIndex
   return { ...chosen, propensities, propensity: propensities?.[at] ?? own.propensity }
 }

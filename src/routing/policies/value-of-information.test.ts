@@ -16,7 +16,13 @@ describe('value of information', () => {
     const at = (lambda: number) => chosen(scene([large, middle, small], { objective: { lambda } }))
     expect(at(0)).toBe('small')
     // middle − small: 0.0018 dollars for 0.27, so from 0.00667 on; large − middle: 0.008 for 0.03, so from 0.267 on.
-    expect([at(0.0066), at(0.0067), at(0.266), at(0.267), at(Number.POSITIVE_INFINITY)]).toEqual(['small', 'middle', 'middle', 'large', 'large'])
+    expect([at(0.0066), at(0.0067), at(0.266), at(0.267), at(Number.POSITIVE_INFINITY)]).toEqual([
+      'small',
+      'middle',
+      'middle',
+      'large',
+      'large',
+    ])
   })
 
   it('is CARROT for a trade-off of money and quality', () => {
@@ -46,20 +52,51 @@ describe('value of information', () => {
     expect(chosen(scene([large, middle, small], { objective: { lambda: 0.3, usdPerSecond: 0.1 } }))).toBe('small')
     expect(chosen(scene([large, middle, small], { objective: { lambda: 0.2, usdPerJoule: 0.001 } }))).toBe('small')
     const busy = { inFlight: (arm: string) => (arm === 'small' ? 30 : 0) }
-    expect(chosen(scene([large, middle, { ...small, place: 'device' }], { objective: { lambda: 0.3, usdPerSecond: 0.1 }, load: busy }))).toBe('middle')
+    expect(
+      chosen(scene([large, middle, { ...small, place: 'device' }], { objective: { lambda: 0.3, usdPerSecond: 0.1 }, load: busy })),
+    ).toBe('middle')
   })
 
   it('reads seconds off the card where nobody measured them', () => {
-    const situation = scene([large, { ...middle, seconds: 0, firstTokenSeconds: 1, tokensPerSecond: 50, outputTokens: 100 }], { objective: { maxSeconds: 4, lambda: 1 } })
+    const situation = scene([large, { ...middle, seconds: 0, firstTokenSeconds: 1, tokensPerSecond: 50, outputTokens: 100 }], {
+      objective: { maxSeconds: 4, lambda: 1 },
+    })
     const decision = policy.choose(situation)
     expect(decision.arm.id).toBe('middle')
     expect(decision.expected?.cost.seconds).toBe(3)
   })
 
   it('breaks ties for the cheaper, then the better, then the first', () => {
-    expect(chosen(scene([{ id: 'a', quality: 0.9, usd: 0.02 }, { id: 'b', quality: 0.9, usd: 0.01 }], { objective: { lambda: Number.POSITIVE_INFINITY } }))).toBe('b')
-    expect(chosen(scene([{ id: 'a', quality: 0.5, usd: 0 }, { id: 'b', quality: 0.9, usd: 0 }], { objective: { relativeLambda: 20 } }))).toBe('b')
-    expect(chosen(scene([{ id: 'a', quality: 0.5, usd: 0.01 }, { id: 'b', quality: 0.5, usd: 0.01 }]))).toBe('a')
+    expect(
+      chosen(
+        scene(
+          [
+            { id: 'a', quality: 0.9, usd: 0.02 },
+            { id: 'b', quality: 0.9, usd: 0.01 },
+          ],
+          { objective: { lambda: Number.POSITIVE_INFINITY } },
+        ),
+      ),
+    ).toBe('b')
+    expect(
+      chosen(
+        scene(
+          [
+            { id: 'a', quality: 0.5, usd: 0 },
+            { id: 'b', quality: 0.9, usd: 0 },
+          ],
+          { objective: { relativeLambda: 20 } },
+        ),
+      ),
+    ).toBe('b')
+    expect(
+      chosen(
+        scene([
+          { id: 'a', quality: 0.5, usd: 0.01 },
+          { id: 'b', quality: 0.5, usd: 0.01 },
+        ]),
+      ),
+    ).toBe('a')
   })
 
   it('never prefers the unknown to the known', () => {
@@ -72,7 +109,8 @@ describe('value of information', () => {
   })
 
   it('answers what is like nothing seen with the reference arm', () => {
-    for (const familiarity of [0, 0.01, NaN]) expect(chosen(scene([large, middle, small], { familiarity, objective: { lambda: 0.001 } }))).toBe('large')
+    for (const familiarity of [0, 0.01, NaN])
+      expect(chosen(scene([large, middle, small], { familiarity, objective: { lambda: 0.001 } }))).toBe('large')
   })
 
   it('keeps the quality floor by a lower bound, and the reference always does', () => {
@@ -83,27 +121,36 @@ describe('value of information', () => {
     expect(chosen(scene([large, { ...middle, quality: null }, small], { objective }))).toBe('large')
   })
 
-  it('leaves out arms that can\'t', () => {
+  it("leaves out arms that can't", () => {
     const able = { id: 'able', quality: 0.7, usd: 0.01, tools: true, images: true, structured: true, contextTokens: 100_000 }
     const unable = { id: 'unable', quality: 0.9, usd: 0.001, tools: false, images: false, structured: false, contextTokens: 1000 }
-    const of = (traits: Parameters<typeof featuresOf>[0], outputLimit?: number) => chosen(scene([unable, able], { features: featuresOf(traits), outputLimit, objective: { lambda: 1 } }))
+    const of = (traits: Parameters<typeof featuresOf>[0], outputLimit?: number) =>
+      chosen(scene([unable, able], { features: featuresOf(traits), outputLimit, objective: { lambda: 1 } }))
     expect(of({})).toBe('unable')
     for (const traits of [{ tools: true }, { images: true }, { structured: true }, { inputTokens: 1001 }]) expect(of(traits)).toBe('able')
     expect(of({ inputTokens: 900 }, 200)).toBe('able')
     expect(chosen(scene([able, { ...unable, mode: 'agentic', tools: undefined }], { objective: { lambda: 1 } }))).toBe('able')
     expect(() => policy.choose(scene([unable], { features: featuresOf({ tools: true }) }))).toThrow(InvalidRequest)
-    expect(() => policy.choose(scene([unable], { features: featuresOf({ inputTokens: 5000 }) }))).toThrow(expect.objectContaining({ code: 'context_length_exceeded' }))
+    expect(() => policy.choose(scene([unable], { features: featuresOf({ inputTokens: 5000 }) }))).toThrow(
+      expect.objectContaining({ code: 'context_length_exceeded' }),
+    )
   })
 
   it('keeps private and offline requests on the device', () => {
     const local = { ...small, place: 'device' as const }
     expect(chosen(scene([large, middle, local], { objective: { lambda: 1, private: true } }))).toBe('small')
     expect(chosen(scene([large, middle, local], { objective: { lambda: 1 }, offline: true }))).toBe('small')
-    expect(() => policy.choose(scene([large, middle], { offline: true }))).toThrow(expect.objectContaining({ code: 'no_deployment_available' }))
+    expect(() => policy.choose(scene([large, middle], { offline: true }))).toThrow(
+      expect.objectContaining({ code: 'no_deployment_available' }),
+    )
   })
 
   it('holds ceilings on dollars and prices hard, and those on seconds and joules as far as they can be met', () => {
-    const priced = [{ ...large, priceOf: priceOf(1e-5, 3e-5) }, { ...middle, priceOf: priceOf(1e-6, 2e-6) }, { ...small, usd: null }] as const
+    const priced = [
+      { ...large, priceOf: priceOf(1e-5, 3e-5) },
+      { ...middle, priceOf: priceOf(1e-6, 2e-6) },
+      { ...small, usd: null },
+    ] as const
     expect(chosen(scene(priced, { objective: { lambda: 10, maxUsd: usd(0.005) } }))).toBe('middle')
     expect(chosen(scene(priced, { objective: { lambda: 10, maxPrice: { output: 2.5 } } }))).toBe('middle')
     expect(() => policy.choose(scene(priced, { objective: { maxUsd: usd(0.0001) } }))).toThrow(BudgetExceeded)
@@ -127,7 +174,11 @@ describe('value of information', () => {
     for (let round = 0; round < 250; round++) {
       const arms = randomArms(random, 1 + Math.floor(random.next() * 6))
       const left = usd((10 ** (-5 + 3 * random.next())).toFixed(9))
-      const situation = scene(arms, { budget: { usd: left, tokens: 2000, calls: 1 }, outputLimit: 300, objective: { lambda: random.next() } })
+      const situation = scene(arms, {
+        budget: { usd: left, tokens: 2000, calls: 1 },
+        outputLimit: 300,
+        objective: { lambda: random.next() },
+      })
       try {
         const { arm, expected } = policy.choose(situation)
         expect(expected?.cost.usd !== null && (expected?.cost.usd ?? left) <= left).toBe(true)
@@ -178,7 +229,8 @@ describe('value of information', () => {
     const spoilers: ((situation: Situation) => Situation['estimates'])[] = [
       ({ estimates }) => estimates.map((one, index) => (index === 1 ? { ...one, quality: { mean: NaN, variance: 0 } } : one)),
       ({ estimates }) => estimates.map((one, index) => (index === 1 ? { ...one, quality: { mean: 0.99, variance: NaN } } : one)),
-      ({ estimates }) => estimates.map((one, index) => (index === 1 ? { ...one, quality: { mean: Number.POSITIVE_INFINITY, variance: 0 } } : one)),
+      ({ estimates }) =>
+        estimates.map((one, index) => (index === 1 ? { ...one, quality: { mean: Number.POSITIVE_INFINITY, variance: 0 } } : one)),
       ({ estimates }) => estimates.map((one, index) => (index === 1 ? { ...one, quality: { mean: 1.2, variance: 0 } } : one)),
       ({ estimates }) => estimates.filter((_, index) => index !== 1),
     ]
@@ -196,16 +248,34 @@ describe('value of information', () => {
 
   it('takes the only arm whatever is known of it', () => {
     expect(chosen(scene([{ id: 'alone' }]))).toBe('alone')
-    expect(chosen(scene([{ id: 'alone' }], { objective: { qualityFloor: 1, maxSeconds: 1, maxJoules: 1 }, reference: 'gone', familiarity: 0 }))).toBe('alone')
+    expect(
+      chosen(scene([{ id: 'alone' }], { objective: { qualityFloor: 1, maxSeconds: 1, maxJoules: 1 }, reference: 'gone', familiarity: 0 })),
+    ).toBe('alone')
   })
 
   it('is explained in words, at 80 columns', () => {
-    const lines = explainDecision(policy.choose(scene([large, middle, small, { id: 'blind', quality: 0.99, usd: 0.001, images: false }], { objective: { lambda: 0.1 }, features: featuresOf({ images: true }) })))
+    const lines = explainDecision(
+      policy.choose(
+        scene([large, middle, small, { id: 'blind', quality: 0.99, usd: 0.001, images: false }], {
+          objective: { lambda: 0.1 },
+          features: featuresOf({ images: true }),
+        }),
+      ),
+    )
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
     const text = lines.join('\n')
-    for (const part of ['"middle" answers', 'quality 0.87', '$0.002', 'reference "large"', '80 %', '3.0 points', '- "small"', '"blind": it takes no images', 'certain']) expect(text).toContain(part)
+    for (const part of [
+      '"middle" answers',
+      'quality 0.87',
+      '$0.002',
+      'reference "large"',
+      '80 %',
+      '3.0 points',
+      '- "small"',
+      '"blind": it takes no images',
+      'certain',
+    ])
+      expect(text).toContain(part)
     expect(text).not.toContain('a question')
   })
 })
-
-

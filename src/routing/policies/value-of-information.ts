@@ -41,7 +41,8 @@ export function chooseByValue(situation: Situation, options: ValueOfInformationO
   const reference = feasible.referenceOption
   const unfamiliar = !(situation.familiarity >= (options.leastFamiliarity ?? 0.05))
   // Cheapest at any quality needs no belief about quality, and so no familiarity.
-  if (unfamiliar && exchange.lambda > 0) return choice(reference ?? safest(only), 'nothing like this request has been seen, so the reference arm answers')
+  if (unfamiliar && exchange.lambda > 0)
+    return choice(reference ?? safest(only), 'nothing like this request has been seen, so the reference arm answers')
   if (feasible.relaxed) return relaxed(only, reference, situation, choice)
 
   const { best, second } = bestTwo(only, exchange)
@@ -50,7 +51,10 @@ export function chooseByValue(situation: Situation, options: ValueOfInformationO
 }
 
 /** The best and the next of the comparable options: those that sorting by advantage would put first. */
-function bestTwo(options: readonly Option[], exchange: Exchange): { readonly best?: Valued | undefined; readonly second?: Valued | undefined } {
+function bestTwo(
+  options: readonly Option[],
+  exchange: Exchange,
+): { readonly best?: Valued | undefined; readonly second?: Valued | undefined } {
   const order = byAdvantage(exchange)
   let best: Valued | undefined
   let second: Valued | undefined
@@ -93,11 +97,17 @@ function relaxed(
     const timed = options.filter(({ estimate }) => secondsOf(estimate) !== null)
     const [first, ...rest] = timed
     if (first) {
-      const quickest = rest.reduce((best, option) => ((secondsOf(option.estimate) ?? 0) < (secondsOf(best.estimate) ?? 0) ? option : best), first)
+      const quickest = rest.reduce(
+        (best, option) => ((secondsOf(option.estimate) ?? 0) < (secondsOf(best.estimate) ?? 0) ? option : best),
+        first,
+      )
       return choice(quickest, () => `no arm is expected to meet all wishes (${objective.maxSeconds} s among them), and it is the quickest`)
     }
   }
-  return choice(reference ?? safest(options), reference ? 'no arm meets all wishes, and it is the reference arm' : 'no arm meets all wishes, and it is the safest')
+  return choice(
+    reference ?? safest(options),
+    reference ? 'no arm meets all wishes, and it is the reference arm' : 'no arm meets all wishes, and it is the safest',
+  )
 }
 
 /** Where the reference may not answer: the arm of the highest expected quality, unknown last; then the one that stands first. */
@@ -109,7 +119,11 @@ function reasonFor(best: Valued, second: Valued | undefined, reference: Option |
   const quality = best.quality === null ? '' : `expected quality ${best.quality.toFixed(2)} `
   const price = best.option.estimate.cost.usd === null ? 'at an unknown price' : `for ${dollars(best.option.estimate.cost.usd)}`
   const rule =
-    lambda === Number.POSITIVE_INFINITY ? 'is the best there is' : lambda === 0 ? 'takes the least' : `is worth most at ${dollars(lambda)} a right answer`
+    lambda === Number.POSITIVE_INFINITY
+      ? 'is the best there is'
+      : lambda === 0
+        ? 'takes the least'
+        : `is worth most at ${dollars(lambda)} a right answer`
   const beside = !second ? '' : reference && best.option !== reference ? comparedWith(reference) : `, before "${second.option.arm.id}"`
   return `${quality}${price} ${rule}${beside}`
 }

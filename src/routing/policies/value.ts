@@ -33,11 +33,16 @@ export function exchangeOf(
   const kappas = { usdPerJoule: atLeastZero(objective.usdPerJoule), usdPerSecond: atLeastZero(objective.usdPerSecond) }
   const factor = regimeFactor[regime]
   const lambda = told(objective.lambda)
-  if (lambda !== undefined && (lambda !== Number.POSITIVE_INFINITY || regime === 'ample')) return { lambda: atLeastZero(lambda) * factor, ...kappas }
-  const relative = lambda !== undefined ? boundedRelativeLambda : (told(objective.relativeLambda) ?? effortLambda(objective.effort) ?? balancedRelativeLambda)
+  if (lambda !== undefined && (lambda !== Number.POSITIVE_INFINITY || regime === 'ample'))
+    return { lambda: atLeastZero(lambda) * factor, ...kappas }
+  const relative =
+    lambda !== undefined
+      ? boundedRelativeLambda
+      : (told(objective.relativeLambda) ?? effortLambda(objective.effort) ?? balancedRelativeLambda)
   const yardstick = reference?.cost.usd ?? dearest(options)
   if (yardstick === null) return { lambda: relative === 0 ? 0 : Number.POSITIVE_INFINITY, ...kappas }
-  if (relative === Number.POSITIVE_INFINITY) return { lambda: regime === 'ample' ? relative : boundedRelativeLambda * toDollars(yardstick) * factor, ...kappas }
+  if (relative === Number.POSITIVE_INFINITY)
+    return { lambda: regime === 'ample' ? relative : boundedRelativeLambda * toDollars(yardstick) * factor, ...kappas }
   return { lambda: atLeastZero(relative) * toDollars(yardstick) * factor, ...kappas }
 }
 
@@ -72,7 +77,11 @@ export interface Valued {
 }
 
 export function valued(option: Option, exchange: Exchange): Valued {
-  return { option, quality: option.estimate.quality?.mean ?? null, cost: costInDollars(option.estimate, exchange, secondsOf(option.estimate)) }
+  return {
+    option,
+    quality: option.estimate.quality?.mean ?? null,
+    cost: costInDollars(option.estimate, exchange, secondsOf(option.estimate)),
+  }
 }
 
 /** True where all that this exchange compares is known of the option. */

@@ -87,7 +87,8 @@ export function openReader(given: Uint8Array, kind: string, version: number): By
   }
   const sized = (size: number, length?: number): Uint8Array => {
     const found = part()
-    if (found.length % size !== 0 || (length !== undefined && found.length !== size * length)) throw refused(kind, 'a part has another size')
+    if (found.length % size !== 0 || (length !== undefined && found.length !== size * length))
+      throw refused(kind, 'a part has another size')
     return found
   }
   const text = () => new TextDecoder('utf-8').decode(part())

@@ -87,7 +87,10 @@ export function createCentroids(most: number, from?: ByteReader): Centroids {
     const own = Math.sqrt(row.squaredLength)
     return products(row).map((product, topic) => {
       const square = squares[topic] ?? 0
-      const [inner, length] = topic === left ? [product - row.squaredLength, Math.sqrt(Math.max(0, square - 2 * product + row.squaredLength))] : [product, Math.sqrt(square)]
+      const [inner, length] =
+        topic === left
+          ? [product - row.squaredLength, Math.sqrt(Math.max(0, square - 2 * product + row.squaredLength))]
+          : [product, Math.sqrt(square)]
       return own > 0 && length > 0 ? inner / (own * length) : 0
     })
   }
@@ -135,7 +138,9 @@ export function createCentroids(most: number, from?: ByteReader): Centroids {
     sharpen(rows) {
       if (names.length < 2 || rows.length === 0) return
       const stride = Math.max(1, Math.floor(rows.length / mostCompared))
-      const compared = rows.filter((_, at) => at % stride === 0).map(({ row, category }) => ({ left: placeOf.get(category) ?? -1, likeness: cosines(row, placeOf.get(category) ?? -1) }))
+      const compared = rows
+        .filter((_, at) => at % stride === 0)
+        .map(({ row, category }) => ({ left: placeOf.get(category) ?? -1, likeness: cosines(row, placeOf.get(category) ?? -1) }))
       let most = -Infinity
       for (const beta of tried) {
         let sum = 0

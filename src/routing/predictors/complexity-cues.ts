@@ -13,7 +13,8 @@ const patterns = {
   nest: /\b(?:than (?:the )?(?:average|mean|median|any|all)|above average|below average|not in|never|without|except|neither|among|who also|both|same .{1,30} as)\b/gi,
   aggregate: /\b(?:how many|how much|number of|count|total|sum|average|mean|median|maximum|minimum|at (?:least|most))\b/gi,
   ratio: /\b(?:percent(?:age)?|ratio|proportion|rate|share|times (?:more|less|higher|lower)|difference|increase|decrease|growth|per)\b|%/gi,
-  order: /\b(?:most|least|top|highest|lowest|largest|smallest|oldest|youngest|best|worst|first|last|rank\w*|order(?:ed)?|sort(?:ed)?|ascending|descending)\b/gi,
+  order:
+    /\b(?:most|least|top|highest|lowest|largest|smallest|oldest|youngest|best|worst|first|last|rank\w*|order(?:ed)?|sort(?:ed)?|ascending|descending)\b/gi,
   group: /\b(?:each|every|per|by (?:year|month|day|country|type|category)|group(?:ed)?|respectively|distinct|different|unique)\b/gi,
   condition: /\b(?:if|when|where|while|only|after|before|since|until|between|during|greater|less|more than|fewer|over|under|equal)\b/gi,
   ask: /\?|\b(?:list|show|give|find|name|provide|calculate|compute|explain|compare|prove|derive|write|implement|plan)\b/gi,

@@ -9,7 +9,8 @@ const understanding = createUnderstanding({ cacheEntries: 0 })
 const levels = ['basic', 'full']
 const facts = levels.map((id) => ({ id, card: {} }))
 const plain = 'Name the customers.\ncustomers(id, name)'
-const nested = 'For each country, what is the average total of orders whose value is higher than the average, sorted by year?\ncustomers(id, name, country)\norders(id, customer, total, day)\nitems(id, order, product)\nproducts(id, price)'
+const nested =
+  'For each country, what is the average total of orders whose value is higher than the average, sorted by year?\ncustomers(id, name, country)\norders(id, customer, total, day)\nitems(id, order, product)\nproducts(id, price)'
 
 /** The basic pipeline solves plain questions only, the full one most of both. */
 function observations(count: number): Observation[] {
@@ -22,7 +23,8 @@ function observations(count: number): Observation[] {
   }).flat()
 }
 
-const means = (predictor: ReturnType<typeof complexity.train>, text: string) => predictor.predict(understanding.ofText(text), levels).map(({ quality }) => quality?.mean ?? NaN)
+const means = (predictor: ReturnType<typeof complexity.train>, text: string) =>
+  predictor.predict(understanding.ofText(text), levels).map(({ quality }) => quality?.mean ?? NaN)
 
 describe('complexity', () => {
   it('counts the tables of schemas in several forms', () => {

@@ -38,7 +38,11 @@ export const complexity: PredictorKind<ComplexitySettings> = {
   load: (bytes, arms, settings) => create(arms, settings, openReader(bytes, 'complexity', version)).predictor,
 }
 
-function create(facts: readonly ArmFacts[], { levels = [], falseAccept = 1 }: ComplexitySettings, from?: ByteReader): { predictor: Predictor; prepare: (all: readonly Observation[]) => void } {
+function create(
+  facts: readonly ArmFacts[],
+  { levels = [], falseAccept = 1 }: ComplexitySettings,
+  from?: ByteReader,
+): { predictor: Predictor; prepare: (all: readonly Observation[]) => void } {
   const cards = new Map(facts.map(({ id, card }) => [id, card]))
   const means = createArmMeans(facts, shrinkage, from)
   const costs = createArmCosts(facts, shrinkage, from)
@@ -47,7 +51,9 @@ function create(facts: readonly ArmFacts[], { levels = [], falseAccept = 1 }: Co
   let counted = from ? from.number() : 0
   const shared = createOnlineLogistic(complexityCueCount, sharedVariance, from)
   const own = new Map<ArmId, OnlineLogistic>()
-  if (from) for (let left = from.count(mostArms); left > 0; left--) own.set(from.text(), createOnlineLogistic(complexityCueCount, ownVariance, from))
+  if (from)
+    for (let left = from.count(mostArms); left > 0; left--)
+      own.set(from.text(), createOnlineLogistic(complexityCueCount, ownVariance, from))
   from?.end()
 
   /** Cues less their mean so far: the arm's level is then that of an ordinary request. */
@@ -102,11 +108,22 @@ function create(facts: readonly ArmFacts[], { levels = [], falseAccept = 1 }: Co
         return found ? [{ arm, ...found }] : []
       })
       // The nearest sequence that rises, each level as sure of itself as its variance says.
-      const risen = poolAdjacent(ladder.map(({ mean }) => mean), ladder.map(({ variance }) => 1 / Math.max(1e-6, variance)))
+      const risen = poolAdjacent(
+        ladder.map(({ mean }) => mean),
+        ladder.map(({ variance }) => 1 / Math.max(1e-6, variance)),
+      )
       return arms.map((arm) => {
         const at = ladder.findIndex((level) => level.arm === arm)
         const found = at < 0 ? expected(arm, x) : { mean: risen[at] ?? 0.5, variance: ladder[at]?.variance ?? 0.25 }
-        return estimateOf(arm, cards.get(arm), features, found, means.of(arm, undefined)?.support ?? 0, costs, costs.logs(arm, features, category))
+        return estimateOf(
+          arm,
+          cards.get(arm),
+          features,
+          found,
+          means.of(arm, undefined)?.support ?? 0,
+          costs,
+          costs.logs(arm, features, category),
+        )
       })
     },
     familiarity: familiarity.of,

@@ -88,7 +88,8 @@ export function createDesign(scales: BlockScales, from?: ByteReader): Design {
       })
       const wordScale = wordLength > 0 ? scales.words / Math.sqrt(wordLength) : 0
       for (let word = 0; word < at; word++) values[word] = (values[word] ?? 0) * wordScale
-      for (let entry = 0; entry < lexicalLength; entry++) put(lexicalAt + ((lexical.indices[entry] ?? 0) % lexicalDimensions), scales.lexical * (lexical.weights[entry] ?? 0))
+      for (let entry = 0; entry < lexicalLength; entry++)
+        put(lexicalAt + ((lexical.indices[entry] ?? 0) % lexicalDimensions), scales.lexical * (lexical.weights[entry] ?? 0))
       for (let entry = 0; entry < denseLength; entry++) put(denseAt + entry, scales.dense * (dense?.[entry] ?? 0))
       traits.forEach((value, trait) => put(traitsAt + trait, scales.traits * value))
       if (category !== undefined) put(categoriesAt + (hashOf(category) % categoryColumns), scales.category)

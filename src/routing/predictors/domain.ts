@@ -41,7 +41,15 @@ function create(facts: readonly ArmFacts[], settings: DomainSettings, from?: Byt
       return arms.map((arm) => {
         const found = means.of(arm, category)
         const logs = costs.logs(arm, features, category)
-        return estimateOf(arm, cards.get(arm), features, found && { mean: found.mean, variance: found.variance }, found?.support ?? 0, costs, logs)
+        return estimateOf(
+          arm,
+          cards.get(arm),
+          features,
+          found && { mean: found.mean, variance: found.variance },
+          found?.support ?? 0,
+          costs,
+          logs,
+        )
       })
     },
     familiarity: familiarity.of,

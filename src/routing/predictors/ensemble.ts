@@ -50,7 +50,9 @@ export function ensembleOf(kinds: Readonly<Record<string, PredictorKind>>): Pred
       const all = [...observations]
       const means = createArmMeans(arms, shrinkage)
       for (const observation of all) note(means, observation)
-      const rows = outOfFold(all, arms, means, settings.folds ?? 3, seed, (part) => members.map((member) => kindOf(member).train(part, arms, member.settings, seed)))
+      const rows = outOfFold(all, arms, means, settings.folds ?? 3, seed, (part) =>
+        members.map((member) => kindOf(member).train(part, arms, member.settings, seed)),
+      )
       const stack = rows.length < leastToStack ? equalStack(members.length) : fitStack(rows, members.length)
       const curve = rows.length < leastToStack ? null : calibration(rows, stack)
       const trained = members.map((member) => kindOf(member).train(all, arms, member.settings, seed))
@@ -91,9 +93,18 @@ function equalStack(size: number): Stack {
   return { level: weights, difference: weights }
 }
 
-function assemble(predictors: readonly Predictor[], members: readonly MemberSettings[], means: ArmMeans, stack: Stack, curve: PlattCurve | null): Predictor {
+function assemble(
+  predictors: readonly Predictor[],
+  members: readonly MemberSettings[],
+  means: ArmMeans,
+  stack: Stack,
+  curve: PlattCurve | null,
+): Predictor {
   /** The nearest neighbours know best what a request takes. */
-  const costs = Math.max(0, members.findIndex(({ kind }) => kind === 'knn'))
+  const costs = Math.max(
+    0,
+    members.findIndex(({ kind }) => kind === 'knn'),
+  )
   return {
     id: 'ensemble',
     predict(features, arms) {
@@ -102,14 +113,24 @@ function assemble(predictors: readonly Predictor[], members: readonly MemberSett
       const said = predictors.map((predictor) => predictor.predict(features, asked))
       const base = asked.map((arm) => means.of(arm, undefined)?.mean ?? NaN)
       const levelArms = means.arms.length
-      const values = combined(said.map((estimates) => estimates.map(({ quality }, arm) => quality?.mean ?? base[arm] ?? NaN)), base, stack, levelArms)
+      const values = combined(
+        said.map((estimates) => estimates.map(({ quality }, arm) => quality?.mean ?? base[arm] ?? NaN)),
+        base,
+        stack,
+        levelArms,
+      )
       return arms.map((arm): Estimate => {
         const at = asked.indexOf(arm)
         const own = said.map((estimates) => estimates[at])
         const template = own[costs] as Estimate
         const value = values[at] ?? NaN
         if (Number.isNaN(value)) return { ...template, arm, quality: null }
-        return { ...template, arm, quality: { mean: curve === null ? value : calibrated(value, curve), variance: spreadOf(own, stack.difference) }, support: Math.max(...own.map((estimate) => estimate?.support ?? 0)) }
+        return {
+          ...template,
+          arm,
+          quality: { mean: curve === null ? value : calibrated(value, curve), variance: spreadOf(own, stack.difference) },
+          support: Math.max(...own.map((estimate) => estimate?.support ?? 0)),
+        }
       })
     },
     familiarity: (features) => Math.max(...predictors.map((predictor) => predictor.familiarity(features))),
@@ -142,17 +163,24 @@ function combined(predicted: readonly (readonly number[])[], base: readonly numb
   levels.forEach((value, member) => (common += (stack.level[member] ?? 0) * (value - baseLevel)))
   return base.map((value, arm) => {
     let own = value - baseLevel
-    predicted.forEach((values, member) => (own += (stack.difference[member] ?? 0) * ((values[arm] ?? NaN) - (levels[member] ?? 0) - (value - baseLevel))))
+    predicted.forEach(
+      (values, member) => (own += (stack.difference[member] ?? 0) * ((values[arm] ?? NaN) - (levels[member] ?? 0) - (value - baseLevel))),
+    )
     return Math.min(1, Math.max(0, common + own))
   })
 }
 
 /** The members' variances, weighed, and the variance between them. */
 function spreadOf(own: readonly (Estimate | undefined)[], weights: Float64Array): number {
-  const known = own.flatMap((estimate, member) => (estimate?.quality ? [{ ...estimate.quality, weight: (weights[member] ?? 0) + 1e-3 }] : []))
+  const known = own.flatMap((estimate, member) =>
+    estimate?.quality ? [{ ...estimate.quality, weight: (weights[member] ?? 0) + 1e-3 }] : [],
+  )
   const total = known.reduce((sum, { weight }) => sum + weight, 0)
   const mean = known.reduce((sum, { mean: value, weight }) => sum + weight * value, 0) / total
-  return Math.min(0.25, known.reduce((sum, { mean: value, variance, weight }) => sum + weight * (variance + (value - mean) ** 2), 0) / total)
+  return Math.min(
+    0.25,
+    known.reduce((sum, { mean: value, variance, weight }) => sum + weight * (variance + (value - mean) ** 2), 0) / total,
+  )
 }
 
 function outOfFold(
@@ -184,7 +212,9 @@ function outOfFold(
       if (foldOf.get(features) !== fold) return
       const tried = [...outcomes.keys()]
       const base = tried.map((arm) => means.of(arm, undefined)?.mean ?? 0.5)
-      const predicted = predictors.map((predictor) => predictor.predict(features, tried).map(({ quality }, arm) => quality?.mean ?? base[arm] ?? 0.5))
+      const predicted = predictors.map((predictor) =>
+        predictor.predict(features, tried).map(({ quality }, arm) => quality?.mean ?? base[arm] ?? 0.5),
+      )
       rows.push({ quality: [...outcomes.values()], base, predicted })
     })
   }

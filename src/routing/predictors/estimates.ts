@@ -6,7 +6,12 @@ import { measures } from './observed.js'
 
 /** Beyond this a prediction of an amount is no prediction any more; also keeps exp() finite. */
 const largestLog = 30
-const [outputTokens, usd, duration, energy] = [measures.indexOf('outputTokens'), measures.indexOf('usd'), measures.indexOf('seconds'), measures.indexOf('joules')]
+const [outputTokens, usd, duration, energy] = [
+  measures.indexOf('outputTokens'),
+  measures.indexOf('usd'),
+  measures.indexOf('seconds'),
+  measures.indexOf('joules'),
+]
 
 /** Puts an estimate together from expected logarithms (`ArmCosts.logs`, or nearer ones). O(1). */
 export function estimateOf(
@@ -46,6 +51,7 @@ function listPrice(card: ArmCard | undefined, features: Features, tokens: number
 }
 
 function cardSeconds(card: ArmCard | undefined, tokens: number | null): number | null {
-  if (card?.firstTokenSeconds === undefined || card.tokensPerSecond === undefined || !(card.tokensPerSecond > 0) || tokens === null) return null
+  if (card?.firstTokenSeconds === undefined || card.tokensPerSecond === undefined || !(card.tokensPerSecond > 0) || tokens === null)
+    return null
   return card.firstTokenSeconds + tokens / card.tokensPerSecond
 }

@@ -36,21 +36,41 @@ const single: Readonly<Record<string, PredictorKind>> = {
       shrinkage: positive.optional(),
       power: z.number().min(0).max(10).optional(),
       denseShare: z.number().min(0).max(1).optional(),
-      capacity: z.int().min(1).max(1 << 20).optional(),
+      capacity: z
+        .int()
+        .min(1)
+        .max(1 << 20)
+        .optional(),
       exact: z.boolean().optional(),
     }),
   ),
-  complexity: checkedKind(complexity, z.strictObject({ levels: z.array(z.string().min(1).max(256)).max(100).optional(), falseAccept: z.number().min(0.01).max(100).optional() })),
+  complexity: checkedKind(
+    complexity,
+    z.strictObject({
+      levels: z.array(z.string().min(1).max(256)).max(100).optional(),
+      falseAccept: z.number().min(0.01).max(100).optional(),
+    }),
+  ),
   domain: checkedKind(domain, z.strictObject({ shrinkage: positive.optional() })),
   ridge: checkedKind(ridge, linearSettings),
   logistic: checkedKind(logistic, linearSettings),
   task: checkedKind(task, z.strictObject({ shrinkage: positive.optional() })),
   topic: checkedKind(topic, z.strictObject({ shrinkage: positive.optional() })),
-  trees: checkedKind(trees, z.strictObject({ trees: z.int().min(1).max(2000).optional(), depth: z.int().min(1).max(8).optional(), rate: z.number().positive().max(1).optional() })),
+  trees: checkedKind(
+    trees,
+    z.strictObject({
+      trees: z.int().min(1).max(2000).optional(),
+      depth: z.int().min(1).max(8).optional(),
+      rate: z.number().positive().max(1).optional(),
+    }),
+  ),
 }
 
 const memberSettings = z.strictObject({ kind: z.string(), settings: z.unknown().optional() })
-const ensembleSettings = z.strictObject({ members: z.array(memberSettings).min(1).max(16).optional(), folds: z.int().min(2).max(10).optional() })
+const ensembleSettings = z.strictObject({
+  members: z.array(memberSettings).min(1).max(16).optional(),
+  folds: z.int().min(2).max(10).optional(),
+})
 
 const shared: Readonly<Record<string, PredictorKind>> = { ...single, ensemble: checkedKind(ensembleOf(single), ensembleSettings) }
 const personal = checkedKind(preferenceOf(shared), z.strictObject({ base: memberSettings.optional() }))

@@ -126,7 +126,8 @@ function create(facts: readonly ArmFacts[], settings: KnnSettings, from?: ByteRe
         for (let measure = 0; measure < measures.length; measure++) {
           const weight = tallies[start + 4 + 2 * measure] ?? 0
           const base = logs[measure] ?? NaN
-          if (weight > 0 && !Number.isNaN(base)) logs[measure] = ((tallies[start + 5 + 2 * measure] ?? 0) + shrinkage * base) / (weight + shrinkage)
+          if (weight > 0 && !Number.isNaN(base))
+            logs[measure] = ((tallies[start + 5 + 2 * measure] ?? 0) + shrinkage * base) / (weight + shrinkage)
         }
         const weight = tallies[start + 1] ?? 0
         const quality = prior && pooled(weight, tallies[start + 2] ?? 0, tallies[start + 3] ?? 0, prior, shrinkage)
@@ -176,7 +177,13 @@ function tallyOutcome(tallies: Float64Array, start: number, values: Float32Array
 }
 
 /** The shrunk mean; its variance that of a weighted mean of outcomes, with the prior's own beside it. */
-function pooled(weight: number, sum: number, squares: number, prior: { mean: number; variance: number }, shrinkage: number): { mean: number; variance: number } {
+function pooled(
+  weight: number,
+  sum: number,
+  squares: number,
+  prior: { mean: number; variance: number },
+  shrinkage: number,
+): { mean: number; variance: number } {
   const mean = Math.min(1, Math.max(0, (sum + shrinkage * prior.mean) / (weight + shrinkage)))
   const share = shrinkage / (weight + shrinkage)
   const local = (squares * (mean * (1 - mean) + 1e-4)) / (weight + shrinkage) ** 2

@@ -9,7 +9,24 @@ const arms = [
   { id: 'large', card: {} },
   { id: 'small', card: {} },
 ]
-const words = ['river', 'song', 'king', 'city', 'novel', 'planet', 'engine', 'bird', 'coin', 'bridge', 'lamp', 'horse', 'tower', 'ship', 'glass', 'field']
+const words = [
+  'river',
+  'song',
+  'king',
+  'city',
+  'novel',
+  'planet',
+  'engine',
+  'bird',
+  'coin',
+  'bridge',
+  'lamp',
+  'horse',
+  'tower',
+  'ship',
+  'glass',
+  'field',
+]
 
 /** The same words about large and about small numbers, no number twice: only its size tells whether the small arm can do it. */
 function question(hard: boolean, random: { next(): number }): string {
@@ -35,7 +52,8 @@ describe.each([ridge, logistic])('$kind', (kind) => {
     const random = seededRandom(9)
     const mean = (hard: boolean) => {
       let sum = 0
-      for (let at = 0; at < 50; at++) sum += predictor.predict(understanding.ofText(question(hard, random)), ['small'])[0]?.quality?.mean ?? 0
+      for (let at = 0; at < 50; at++)
+        sum += predictor.predict(understanding.ofText(question(hard, random)), ['small'])[0]?.quality?.mean ?? 0
       return sum / 50
     }
     return mean(false) - mean(true)

@@ -60,7 +60,11 @@ function linearKind(loss: Loss): PredictorKind<LinearSettings> {
     load(bytes, arms, settings) {
       const from = openReader(bytes, loss, version)
       const [shared = 0, own = 0, traits = -1] = from.f64(3)
-      if (!(shared > 0 && own > 0 && traits >= 0)) throw new BursarError('The predictor\'s penalties and scales are no positive numbers. Train it again.', { code: 'invalid_configuration', status: 500 })
+      if (!(shared > 0 && own > 0 && traits >= 0))
+        throw new BursarError("The predictor's penalties and scales are no positive numbers. Train it again.", {
+          code: 'invalid_configuration',
+          status: 500,
+        })
       return create(loss, arms, settings, { penalties: { shared, own }, traits, from })
     },
   }
@@ -122,7 +126,15 @@ function create(loss: Loss, facts: readonly ArmFacts[], settings: LinearSettings
         const score = offsetOf(arm) + (scores[at] ?? 0)
         const mean = loss === 'ridge' ? clamped(score) : sigmoid(score)
         const variance = known === null ? 0 : Math.min(0.25, known.variance + (known.mean * (1 - known.mean) + 1e-4) * (spread[at] ?? 0))
-        return estimateOf(arm, cards.get(arm), features, known && { mean, variance }, known?.support ?? 0, costs, costs.logs(arm, features, category))
+        return estimateOf(
+          arm,
+          cards.get(arm),
+          features,
+          known && { mean, variance },
+          known?.support ?? 0,
+          costs,
+          costs.logs(arm, features, category),
+        )
       })
     },
     familiarity: familiarity.of,
@@ -178,7 +190,14 @@ function rowsOf(design: Design, observations: readonly Observation[]): (features
 }
 
 /** Dual coordinate ascent until a pass changes the dual variables by less than 0.2 % of an outcome on average. */
-function ascend(weights: SharedWeights, loss: Loss, targets: readonly Target[], offsetOf: (arm: ArmId) => number, passes: number, seed: number): void {
+function ascend(
+  weights: SharedWeights,
+  loss: Loss,
+  targets: readonly Target[],
+  offsetOf: (arm: ArmId) => number,
+  passes: number,
+  seed: number,
+): void {
   const duals = new Float64Array(targets.length)
   const offsets = new Map([...new Set(targets.map(({ arm }) => arm))].map((arm) => [arm, offsetOf(arm)]))
   for (const { row, arm, weight } of targets) weights.count(row, arm, weight)
@@ -223,10 +242,21 @@ function dualStep(loss: Loss, score: number, quality: number, weight: number, re
  * The penalties with the least squared error on a held-out fifth of the requests: λu by the mean over a request's arms, λv by what differs between
  * them (the two parts of a squared error are independent where every arm was tried). With one arm a request, both by the error itself.
  */
-function choosePenalties(all: readonly Observation[], arms: readonly ArmFacts[], loss: Loss, settings: LinearSettings, seed: number): Penalties {
+function choosePenalties(
+  all: readonly Observation[],
+  arms: readonly ArmFacts[],
+  loss: Loss,
+  settings: LinearSettings,
+  seed: number,
+): Penalties {
   const told = { shared: settings.sharedPenalty, own: settings.ownPenalty }
   for (const [name, value] of Object.entries(told)) {
-    if (value !== undefined && !(value > 0 && value < Infinity)) throw new BursarError(`${name}Penalty must be a number above 0, not ${value}.`, { code: 'invalid_configuration', status: 500, path: `${name}Penalty` })
+    if (value !== undefined && !(value > 0 && value < Infinity))
+      throw new BursarError(`${name}Penalty must be a number above 0, not ${value}.`, {
+        code: 'invalid_configuration',
+        status: 500,
+        path: `${name}Penalty`,
+      })
   }
   if (told.shared !== undefined && told.own !== undefined) return { shared: told.shared, own: told.own }
   const texts = answered(all)
@@ -235,7 +265,17 @@ function choosePenalties(all: readonly Observation[], arms: readonly ArmFacts[],
   const { learned, tested } = heldOutFifth(all, texts, 0, seed)
   const best = { shared: { penalty: fallback.shared, error: Infinity }, own: { penalty: fallback.own, error: Infinity } }
   for (const penalty of tried) {
-    const predictor = create(loss, arms, { ...settings, passes: 8 }, { penalties: { shared: penalty, own: penalty }, traits: settings.scales?.traits ?? defaultScales.traits, observations: learned, seed })
+    const predictor = create(
+      loss,
+      arms,
+      { ...settings, passes: 8 },
+      {
+        penalties: { shared: penalty, own: penalty },
+        traits: settings.scales?.traits ?? defaultScales.traits,
+        observations: learned,
+        seed,
+      },
+    )
     const errors = splitError(predictor, tested)
     if (errors.shared < best.shared.error) best.shared = { penalty, error: errors.shared }
     if (errors.own < best.own.error) best.own = { penalty, error: errors.own }
@@ -244,11 +284,22 @@ function choosePenalties(all: readonly Observation[], arms: readonly ArmFacts[],
 }
 
 /** The scale under which differences between arms are foretold with the least squared error on rows held out. */
-function chooseTraits(all: readonly Observation[], arms: readonly ArmFacts[], loss: Loss, settings: LinearSettings, penalties: Penalties, seed: number): number {
+function chooseTraits(
+  all: readonly Observation[],
+  arms: readonly ArmFacts[],
+  loss: Loss,
+  settings: LinearSettings,
+  penalties: Penalties,
+  seed: number,
+): number {
   const told = settings.scales?.traits
   if (told !== undefined) {
     if (told >= 0 && told < Infinity) return told
-    throw new BursarError(`scales.traits must be a number of at least 0, not ${told}.`, { code: 'invalid_configuration', status: 500, path: 'scales.traits' })
+    throw new BursarError(`scales.traits must be a number of at least 0, not ${told}.`, {
+      code: 'invalid_configuration',
+      status: 500,
+      path: 'scales.traits',
+    })
   }
   const texts = answered(all)
   if (texts.length < leastToChoose) return defaultScales.traits
@@ -285,7 +336,10 @@ function splitError(predictor: Predictor, tested: ReadonlyMap<Features, readonly
   let own = 0
   let compared = false
   tested.forEach((outcomes, features) => {
-    const estimates = predictor.predict(features, outcomes.map(({ arm }) => arm))
+    const estimates = predictor.predict(
+      features,
+      outcomes.map(({ arm }) => arm),
+    )
     const misses = outcomes.map(({ quality = 0 }, at) => quality - (estimates[at]?.quality?.mean ?? 0.5))
     const centre = misses.reduce((sum, miss) => sum + miss, 0) / misses.length
     shared += misses.length * centre * centre

@@ -60,7 +60,11 @@ const weightBins = 1024
 
 export function createNeighbourStore({ capacity, denseShare }: StoreOptions, from?: ByteReader): NeighbourStore {
   if (!Number.isInteger(capacity) || capacity < 1 || capacity > mostRequests)
-    throw new BursarError(`capacity must be a whole number from 1 to ${mostRequests}, not ${capacity}.`, { code: 'invalid_configuration', status: 500, path: 'settings.capacity' })
+    throw new BursarError(`capacity must be a whole number from 1 to ${mostRequests}, not ${capacity}.`, {
+      code: 'invalid_configuration',
+      status: 500,
+      path: 'settings.capacity',
+    })
   const outcomes = createOutcomeStore(capacity, from)
   const postings = createPostings(lexicalDimensions, from)
   const met = from ? from.bytes(lexicalDimensions) : new Uint8Array(lexicalDimensions)
@@ -192,7 +196,7 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
       if (bin > top) top = bin
     }
     let least = top + 1
-    for (let sum = 0; least > 0 && sum + (bins[least - 1] ?? 0) <= compared; ) sum += bins[--least] ?? 0
+    for (let sum = 0; least > 0 && sum + (bins[least - 1] ?? 0) <= compared;) sum += bins[--least] ?? 0
     // A bin that would overflow the places is taken as far as there are places.
     const from = least << scoreShift
     const overflow = least === 0 ? 0 : (least - 1) << scoreShift
@@ -302,7 +306,8 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
         count = postings.accumulate(term, values[entry] ?? 0, scores, touched, count)
       }
       let taken = bestTouched(count)
-      if (taken === 0 && vector) for (let request = Math.max(0, high - latestCompared); request < high; request++) candidates[taken++] = request
+      if (taken === 0 && vector)
+        for (let request = Math.max(0, high - latestCompared); request < high; request++) candidates[taken++] = request
       // Without dense vectors the lists' own sums are the likeness: comparing again would cost more than it corrects.
       if (vector) withQuery(features, () => compare(taken, vector))
       return ranked(taken, Math.min(most, compared))
@@ -311,7 +316,8 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
       const vector = usableDense(features)
       return withQuery(features, () => {
         const all = new Float64Array(high)
-        for (let request = 0; request < high; request++) all[request] = -Math.round(likenessOf(vector, request) * 2 ** 30) * mostRequests + request
+        for (let request = 0; request < high; request++)
+          all[request] = -Math.round(likenessOf(vector, request) * 2 ** 30) * mostRequests + request
         all.sort()
         const taken = Math.min(most, compared, high)
         for (let at = 0; at < taken; at++) candidates[at] = (all[at] ?? 0) - Math.floor((all[at] ?? 0) / mostRequests) * mostRequests
@@ -351,7 +357,10 @@ export function createNeighbourStore({ capacity, denseShare }: StoreOptions, fro
   }
 }
 
-function sized<Values extends Uint32Array | Uint16Array | Uint8Array | Int8Array | Float32Array | Float64Array>(old: Values | undefined, wider: Values): Values {
+function sized<Values extends Uint32Array | Uint16Array | Uint8Array | Int8Array | Float32Array | Float64Array>(
+  old: Values | undefined,
+  wider: Values,
+): Values {
   if (old) wider.set(old)
   return wider
 }

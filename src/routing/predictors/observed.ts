@@ -19,7 +19,8 @@ export interface Observed {
 /** Throws `RangeError` that names the field for a number that isn't finite or is out of its range. O(1). */
 export function observed(observation: Observation): Observed {
   const { quality, weight = 1, inputTokens } = observation
-  if (quality !== undefined && !(quality >= 0 && quality <= 1)) throw new RangeError(`observation.quality: expected a number in [0, 1], got ${quality}`)
+  if (quality !== undefined && !(quality >= 0 && quality <= 1))
+    throw new RangeError(`observation.quality: expected a number in [0, 1], got ${quality}`)
   if (!(weight > 0) || weight === Infinity) throw new RangeError(`observation.weight: expected a finite number above 0, got ${weight}`)
   if (inputTokens !== undefined) amount('inputTokens', inputTokens)
   const logs = new Float64Array(measures.length)
@@ -33,11 +34,13 @@ export function observed(observation: Observation): Observed {
 }
 
 function amount(field: string, value: number): void {
-  if (!(value >= 0) || value === Infinity) throw new RangeError(`observation.${field}: expected a finite number of at least 0, got ${value}`)
+  if (!(value >= 0) || value === Infinity)
+    throw new RangeError(`observation.${field}: expected a finite number of at least 0, got ${value}`)
 }
 
 function checkVectors({ features: { lexical, dense } }: Observation): void {
-  if (lexical.indices.length !== lexical.weights.length) throw new RangeError('observation.features.lexical: as many weights as indices expected')
+  if (lexical.indices.length !== lexical.weights.length)
+    throw new RangeError('observation.features.lexical: as many weights as indices expected')
   if (!allFinite(lexical.weights)) throw new RangeError('observation.features.lexical: every weight must be finite')
   if (dense && !allFinite(dense)) throw new RangeError('observation.features.dense: every component must be finite')
 }

@@ -39,7 +39,9 @@ export function createOnlineLogistic(size: number, variance: number, from?: Byte
       const gain = 1 / (1 + information * spread)
       for (let row = 0; row < size; row++) {
         mean[row] = (mean[row] ?? 0) + gain * weight * (outcome - probability) * (along[row] ?? 0)
-        for (let column = 0; column < size; column++) covariance[row * size + column] = (covariance[row * size + column] ?? 0) - gain * information * (along[row] ?? 0) * (along[column] ?? 0)
+        for (let column = 0; column < size; column++)
+          covariance[row * size + column] =
+            (covariance[row * size + column] ?? 0) - gain * information * (along[row] ?? 0) * (along[column] ?? 0)
       }
     },
     write(to) {

@@ -63,7 +63,11 @@ export function createOutcomeStore(capacity: number, from?: ByteReader): Outcome
   for (let outcome = 0; outcome < high; outcome++) {
     if (unused.has(outcome)) continue
     const arm = cells[outcome * cellsOfOutcome + armAt] ?? 0
-    if (arm >= arms.length) throw new BursarError('The predictor\'s outcomes name an arm that it has not. Train it again.', { code: 'invalid_configuration', status: 500 })
+    if (arm >= arms.length)
+      throw new BursarError("The predictor's outcomes name an arm that it has not. Train it again.", {
+        code: 'invalid_configuration',
+        status: 500,
+      })
     counts[arm] = (counts[arm] ?? 0) + 1
   }
 

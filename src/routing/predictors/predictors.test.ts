@@ -88,8 +88,11 @@ describe.each(Object.keys(predictorKinds))('predictor %s', (name) => {
     const bytes = predictor(name).serialize()
     const changed = bytes.slice()
     changed[100] = (changed[100] ?? 0) ^ 1
-    const other = kind(name === 'knn' ? 'domain' : 'knn').train([], armFacts, {}, 1).serialize()
-    for (const wrong of [new Uint8Array(0), new Uint8Array(64), bytes.slice(0, bytes.length - 5), changed, other]) expect(() => kind(name).load(wrong, armFacts, {})).toThrow(BursarError)
+    const other = kind(name === 'knn' ? 'domain' : 'knn')
+      .train([], armFacts, {}, 1)
+      .serialize()
+    for (const wrong of [new Uint8Array(0), new Uint8Array(64), bytes.slice(0, bytes.length - 5), changed, other])
+      expect(() => kind(name).load(wrong, armFacts, {})).toThrow(BursarError)
   })
 
   it('refuses numbers out of their range and learns nothing from them', () => {
@@ -152,13 +155,22 @@ describe('familiarity', () => {
 
   it.each(['knn', 'ridge', 'topic'])('is as high for new requests of the same kind where each was answered by many arms (%s)', (name) => {
     const once = createUnderstanding()
-    const texts = Array.from({ length: 400 }, (_, at) => `Which of the ${at * 7919} ${['red', 'green', 'blue', 'grey'][at % 4]} stones from quarry ${(at * 104_729) % 9973} weighs most?`)
+    const texts = Array.from(
+      { length: 400 },
+      (_, at) =>
+        `Which of the ${at * 7919} ${['red', 'green', 'blue', 'grey'][at % 4]} stones from quarry ${(at * 104_729) % 9973} weighs most?`,
+    )
     const many = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']
     const observations = texts.slice(0, 300).flatMap((text) => {
       const features = once.ofText(text)
       return many.map((arm) => ({ features, arm, quality: 1 }))
     })
-    const own = kind(name).train(observations, many.map((id) => ({ id, card: {} })), {}, 1)
+    const own = kind(name).train(
+      observations,
+      many.map((id) => ({ id, card: {} })),
+      {},
+      1,
+    )
     const strange = texts.slice(300).filter((text) => own.familiarity(once.ofText(text)) < 0.05)
     expect(strange.length).toBeLessThan(15)
   })
@@ -191,7 +203,9 @@ describe('k-NN', () => {
     const exact = kind('knn').load(bytes, armFacts, { exact: true })
     for (const { features } of asked) {
       const found = predictor('knn').predict(features, arms)
-      exact.predict(features, arms).forEach((estimate, at) => expect(Math.abs((estimate.quality?.mean ?? 0) - (found[at]?.quality?.mean ?? 0))).toBeLessThan(0.2))
+      exact
+        .predict(features, arms)
+        .forEach((estimate, at) => expect(Math.abs((estimate.quality?.mean ?? 0) - (found[at]?.quality?.mean ?? 0))).toBeLessThan(0.2))
     }
   })
 })

@@ -17,7 +17,15 @@ function heard(count: number, seed: number): Observation[] {
     const arm = arms[at % 2] ?? ''
     const user = at % 4 < 2 ? 'thrifty' : 'lavish'
     const right = arm === 'sums' ? (user === 'thrifty' ? 0.3 : 0.9) : user === 'thrifty' ? 0.8 : 0.6
-    return { features, arm, user, quality: random.next() < right ? 1 : 0, usd: arm === 'sums' ? 0.01 : 0.001, outputTokens: 100, seconds: 1 }
+    return {
+      features,
+      arm,
+      user,
+      quality: random.next() < right ? 1 : 0,
+      usd: arm === 'sums' ? 0.01 : 0.001,
+      outputTokens: 100,
+      seconds: 1,
+    }
   })
 }
 
@@ -46,8 +54,14 @@ describe('preference', () => {
 
   it('keeps users when saved, and is surer of a user that it has heard', () => {
     const loaded = kind.load(learned.serialize(), armFacts, base)
-    for (const user of ['thrifty', 'lavish', 'nobody yet']) expect(loaded.predict(features, arms, user)).toEqual(learned.predict(features, arms, user))
-    const once = kind.train([...heard(100, 4).map(({ user: _user, ...rest }) => rest), { ...(heard(1, 5)[0] as Observation), user: 'new' }], armFacts, base, 1)
+    for (const user of ['thrifty', 'lavish', 'nobody yet'])
+      expect(loaded.predict(features, arms, user)).toEqual(learned.predict(features, arms, user))
+    const once = kind.train(
+      [...heard(100, 4).map(({ user: _user, ...rest }) => rest), { ...(heard(1, 5)[0] as Observation), user: 'new' }],
+      armFacts,
+      base,
+      1,
+    )
     const variance = (user: string) => once.predict(features, ['prose'], user)[0]?.quality?.variance ?? NaN
     const more = kind.load(once.serialize(), armFacts, base)
     for (const one of heard(100, 6)) more.update({ ...one, arm: 'prose', user: 'new' })

@@ -43,7 +43,10 @@ export function preferenceOf(kinds: Readonly<Record<string, PredictorKind>>): Pr
   const baseOf = ({ base = { kind: 'ridge' } }: PreferenceSettings): { readonly kind: PredictorKind; readonly settings: unknown } => {
     const kind = Object.hasOwn(kinds, base.kind) ? kinds[base.kind] : undefined
     if (kind) return { kind, settings: base.settings ?? {} }
-    throw new BursarError(`Predictor "preference": there is no predictor "${base.kind}" to be its base; there are ${Object.keys(kinds).join(', ')}.`, { code: 'invalid_configuration', status: 500, path: 'settings.base.kind' })
+    throw new BursarError(
+      `Predictor "preference": there is no predictor "${base.kind}" to be its base; there are ${Object.keys(kinds).join(', ')}.`,
+      { code: 'invalid_configuration', status: 500, path: 'settings.base.kind' },
+    )
   }
   return {
     kind: 'preference',
@@ -58,14 +61,24 @@ export function preferenceOf(kinds: Readonly<Record<string, PredictorKind>>): Pr
     load(bytes, arms, settings) {
       const { kind, settings: own } = baseOf(settings)
       const from = openReader(bytes, 'preference', version)
-      if (from.text() !== kind.kind) throw new BursarError('Predictor "preference": its base is another than the settings name. Train it again.', { code: 'invalid_configuration', status: 500, path: 'settings.base.kind' })
+      if (from.text() !== kind.kind)
+        throw new BursarError('Predictor "preference": its base is another than the settings name. Train it again.', {
+          code: 'invalid_configuration',
+          status: 500,
+          path: 'settings.base.kind',
+        })
       return create(kind.load(from.bytes(), arms, own), from).predictor
     },
   }
 }
 
 /** Each half's users are heard with a base that learned from the other half: in its own rows the base would already know what they said. */
-function crossFitted(all: readonly Observation[], seed: number, train: (part: readonly Observation[]) => Predictor, hear: (observation: Observation, base: Predictor) => void): void {
+function crossFitted(
+  all: readonly Observation[],
+  seed: number,
+  train: (part: readonly Observation[]) => Predictor,
+  hear: (observation: Observation, base: Predictor) => void,
+): void {
   if (all.every(({ user, quality }) => user === undefined || quality === undefined)) return
   const requests = [...new Set(all.map(({ features }) => features))]
   const second = new Set<Features>()
@@ -78,7 +91,10 @@ function crossFitted(all: readonly Observation[], seed: number, train: (part: re
   for (const observation of all) hear(observation, second.has(observation.features) ? bases[1] : bases[0])
 }
 
-function create(base: Predictor, from?: ByteReader): { readonly predictor: Predictor; readonly hear: (observation: Observation, by: Predictor) => void } {
+function create(
+  base: Predictor,
+  from?: ByteReader,
+): { readonly predictor: Predictor; readonly hear: (observation: Observation, by: Predictor) => void } {
   // Means of what tastes are about, over all answers that users spoke of: how an arm differs from the usual answer.
   const centres = from ? from.f64(tastes) : new Float64Array(tastes)
   let heard = from ? from.number() : 0
@@ -125,7 +141,9 @@ function create(base: Predictor, from?: ByteReader): { readonly predictor: Predi
     const [estimate] = by.predict(features, [arm])
     if (!estimate?.quality) return
     const facts = factsOf(estimate)
-    facts.forEach((value, at) => (centres[at] = (centres[at] ?? 0) + (Number.isNaN(value) ? (heard === 0 ? 0 : (centres[at] ?? 0) / heard) : value)))
+    facts.forEach(
+      (value, at) => (centres[at] = (centres[at] ?? 0) + (Number.isNaN(value) ? (heard === 0 ? 0 : (centres[at] ?? 0) / heard) : value)),
+    )
     heard += 1
     const user = userNamed(name)
     let liking = user.likings.get(arm)
@@ -177,7 +195,13 @@ const one = Float64Array.of(1)
 /** What tastes are about, of an arm for a request: expected quality, and fewer dollars, seconds and tokens; `NaN` where unknown. */
 function factsOf({ quality, cost, outputTokens }: Estimate): Float64Array {
   const less = (amount: number | null) => (amount !== null && amount > 0 ? -Math.log(amount) : NaN)
-  return Float64Array.of(1, quality ? logit(quality.mean) : NaN, less(cost.usd === null ? null : toDollars(cost.usd)), less(cost.seconds), less(outputTokens))
+  return Float64Array.of(
+    1,
+    quality ? logit(quality.mean) : NaN,
+    less(cost.usd === null ? null : toDollars(cost.usd)),
+    less(cost.seconds),
+    less(outputTokens),
+  )
 }
 
 function sigmoid(score: number): number {

@@ -9,7 +9,11 @@ export function checkedKind<Settings>(kind: PredictorKind<Settings>, schema: z.Z
     if (found.success) return found.data
     const issue = found.error.issues[0]
     const path = ['settings', ...(issue?.path ?? [])].join('.')
-    throw new BursarError(`Predictor "${kind.kind}": ${path}: ${issue?.message ?? 'has the wrong shape'}.`, { code: 'invalid_configuration', status: 500, path })
+    throw new BursarError(`Predictor "${kind.kind}": ${path}: ${issue?.message ?? 'has the wrong shape'}.`, {
+      code: 'invalid_configuration',
+      status: 500,
+      path,
+    })
   }
   return {
     kind: kind.kind,

@@ -33,7 +33,12 @@ export function fitStack(rows: readonly StackRow[], members: number): Stack {
     if (miss.length < 2) continue
     compared += 1
     miss.forEach((value, arm) => {
-      add(difference, said.map((values, member) => (values[arm] ?? 0) - (meanSaid[member] ?? 0)), value - meanMiss, 1)
+      add(
+        difference,
+        said.map((values, member) => (values[arm] ?? 0) - (meanSaid[member] ?? 0)),
+        value - meanMiss,
+        1,
+      )
     })
   }
   const levels = solve(level)
@@ -54,7 +59,8 @@ function add({ size, products, targets }: Gram, values: readonly number[], targe
   for (let row = 0; row < size; row++) {
     const value = weight * (values[row] ?? 0)
     targets[row] = (targets[row] ?? 0) + value * target
-    for (let column = 0; column < size; column++) products[row * size + column] = (products[row * size + column] ?? 0) + value * (values[column] ?? 0)
+    for (let column = 0; column < size; column++)
+      products[row * size + column] = (products[row * size + column] ?? 0) + value * (values[column] ?? 0)
   }
 }
 
@@ -68,7 +74,8 @@ function solve({ size, products, targets }: Gram): Float64Array {
   for (let round = 0; round < 200; round++)
     for (let row = 0; row < size; row++) {
       let rest = (targets[row] ?? 0) + pull * equal
-      for (let column = 0; column < size; column++) if (column !== row) rest -= (products[row * size + column] ?? 0) * (weights[column] ?? 0)
+      for (let column = 0; column < size; column++)
+        if (column !== row) rest -= (products[row * size + column] ?? 0) * (weights[column] ?? 0)
       weights[row] = Math.max(0, rest / ((products[row * size + row] ?? 0) + pull))
     }
   return weights

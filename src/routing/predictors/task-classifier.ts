@@ -154,10 +154,16 @@ export function createTaskClassifier(columns: number, mostLabels: number, from?:
         const learned = order.subarray(cut)
         let least = Infinity
         for (let count = 1; count <= mostPasses; count++) {
-          pass(rows, shuffled(learned.length, random).map((at) => learned[at] ?? 0))
+          pass(
+            rows,
+            shuffled(learned.length, random).map((at) => learned[at] ?? 0),
+          )
           const said = held.map(({ row }) => scores(row))
           for (const tried of sharpnesses) {
-            const loss = said.reduce((sum, score, at) => sum - Math.log(Math.max(1e-6, softmax(score, tried)[held[at]?.place ?? 0] ?? 0)), 0)
+            const loss = said.reduce(
+              (sum, score, at) => sum - Math.log(Math.max(1e-6, softmax(score, tried)[held[at]?.place ?? 0] ?? 0)),
+              0,
+            )
             if (loss < least) [least, passes, sharpness] = [loss, count, tried]
           }
         }

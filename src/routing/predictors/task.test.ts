@@ -24,7 +24,10 @@ function question(kind: 'search' | 'exam', random: { next(): number }): string {
 function observations(requests: number, seed: number): Observation[] {
   const random = seededRandom(seed)
   return Array.from({ length: requests }, (_, at) => (at % 2 === 0 ? 'search' : 'exam')).flatMap((kind) => {
-    const features = { ...understanding.ofText(question(kind === 'search' ? 'search' : 'exam', random)), category: { name: kind, probability: 1 } }
+    const features = {
+      ...understanding.ofText(question(kind === 'search' ? 'search' : 'exam', random)),
+      category: { name: kind, probability: 1 },
+    }
     return [
       { features, arm: 'searcher', quality: kind === 'search' ? 1 : 0 },
       { features, arm: 'reasoner', quality: kind === 'search' ? 0 : 1 },
@@ -58,7 +61,8 @@ describe('format cues', () => {
     expect(formatCues('who sings it')).toContain('begins lower')
     expect(formatCues('Who sings it?')).toContain('begins upper, ends ?')
     expect(formatCues('Which?\nA) one\nB) two')).toContain('choices 2')
-    for (const text of ['', ' ', '\u0000', '𝒳'.repeat(5000), '((((('.repeat(5000)]) expect(formatCues(text).length).toBe(formatCues('a').length)
+    for (const text of ['', ' ', '\u0000', '𝒳'.repeat(5000), '((((('.repeat(5000)])
+      expect(formatCues(text).length).toBe(formatCues('a').length)
   })
 })
 

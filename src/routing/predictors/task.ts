@@ -36,7 +36,11 @@ export const task: PredictorKind<TaskSettings> = {
   load: (bytes, arms, settings) => create(arms, settings, openReader(bytes, 'task', version)).predictor,
 }
 
-function create(facts: readonly ArmFacts[], { shrinkage = 5 }: TaskSettings, from?: ByteReader): { predictor: Predictor; prepare: (all: readonly Observation[], seed: number) => void } {
+function create(
+  facts: readonly ArmFacts[],
+  { shrinkage = 5 }: TaskSettings,
+  from?: ByteReader,
+): { predictor: Predictor; prepare: (all: readonly Observation[], seed: number) => void } {
   const cards = new Map(facts.map(({ id, card }) => [id, card]))
   const means = createArmMeans(facts, shrinkage, from)
   const costs = createArmCosts(facts, shrinkage, from)

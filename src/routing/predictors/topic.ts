@@ -33,7 +33,11 @@ export const topic: PredictorKind<TopicSettings> = {
   load: (bytes, arms, settings) => create(arms, settings, openReader(bytes, 'topic', version)).predictor,
 }
 
-function create(facts: readonly ArmFacts[], settings: TopicSettings, from?: ByteReader): { predictor: Predictor; prepare: (all: readonly Observation[]) => void } {
+function create(
+  facts: readonly ArmFacts[],
+  settings: TopicSettings,
+  from?: ByteReader,
+): { predictor: Predictor; prepare: (all: readonly Observation[]) => void } {
   const { shrinkage = 5 } = settings
   const cards = new Map(facts.map(({ id, card }) => [id, card]))
   const means = createArmMeans(facts, shrinkage, from)

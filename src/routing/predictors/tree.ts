@@ -62,7 +62,11 @@ export function growTree(data: Binned, residuals: Residuals, rows: Uint32Array, 
     nodes.splice(node * fieldsOfNode, fieldsOfNode, feature, bin, left)
     nodes.push(0, 0, 0, 0, 0, 0)
     grow(left, inside.filter(goesLeft), depth + 1)
-    grow(left + 1, inside.filter((row) => !goesLeft(row)), depth + 1)
+    grow(
+      left + 1,
+      inside.filter((row) => !goesLeft(row)),
+      depth + 1,
+    )
   }
 
   function meanOf(inside: Uint32Array): number[] {

@@ -39,7 +39,8 @@ export const trees: PredictorKind<TreesSettings> = {
   load: (bytes, arms) => create(arms, { from: openReader(bytes, 'trees', version) }),
 }
 
-type Beginning = { readonly from: ByteReader } | { readonly observations: readonly Observation[]; readonly settings: TreesSettings; readonly seed: number }
+type Beginning =
+  { readonly from: ByteReader } | { readonly observations: readonly Observation[]; readonly settings: TreesSettings; readonly seed: number }
 
 interface Forest {
   readonly arms: readonly ArmId[]
@@ -150,7 +151,9 @@ function fit(observations: readonly Observation[], settings: TreesSettings, seed
   const requests = [...new Set(scored.map(({ features }) => features))]
   if (requests.length < 20) return { arms: [], edges: [], trees: [] }
   const columns = requests.map(columnsOf)
-  const edges = Array.from({ length: columns[0]?.length ?? 0 }, (_, feature) => binEdges(Float64Array.from(columns, (values) => values[feature] ?? 0)))
+  const edges = Array.from({ length: columns[0]?.length ?? 0 }, (_, feature) =>
+    binEdges(Float64Array.from(columns, (values) => values[feature] ?? 0)),
+  )
   const data = binned(columns, edges)
   const residuals = residualsOf(scored, requests, arms, offsetOf)
   const random = childRandom(seed, 'boosting')
@@ -165,7 +168,8 @@ function fit(observations: readonly Observation[], settings: TreesSettings, seed
     grown.push(step)
     for (let row = 0; row < requests.length; row++) {
       const start = leafOf(step, (feature) => data.bins[feature * data.rows + row] ?? 0) * arms.length
-      for (let arm = 0; arm < arms.length; arm++) residuals.values[row * arms.length + arm] = (residuals.values[row * arms.length + arm] ?? 0) - (step.leaves[start + arm] ?? 0)
+      for (let arm = 0; arm < arms.length; arm++)
+        residuals.values[row * arms.length + arm] = (residuals.values[row * arms.length + arm] ?? 0) - (step.leaves[start + arm] ?? 0)
     }
   }
   return { arms, edges, trees: grown }
@@ -185,7 +189,12 @@ function binned(columns: readonly Float64Array[], edges: readonly Float64Array[]
   return { rows, features: edges.length, bins }
 }
 
-function residualsOf(scored: readonly Observation[], requests: readonly Features[], arms: readonly ArmId[], offsetOf: (arm: ArmId) => number): Residuals & { readonly values: Float64Array } {
+function residualsOf(
+  scored: readonly Observation[],
+  requests: readonly Features[],
+  arms: readonly ArmId[],
+  offsetOf: (arm: ArmId) => number,
+): Residuals & { readonly values: Float64Array } {
   const rowOf = new Map(requests.map((features, row) => [features, row]))
   const placeOf = new Map(arms.map((arm, place) => [arm, place]))
   const offsets = arms.map(offsetOf)

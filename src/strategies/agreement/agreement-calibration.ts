@@ -56,13 +56,18 @@ export class AgreementCalibration {
   /** Loads what `save` gave. Throws `BursarError` (`invalid_configuration`) for anything else. */
   static load(saved: unknown): AgreementCalibration {
     const calibration = new AgreementCalibration()
-    if (!isSaved(saved)) throw new BursarError('This is no saved calibration of agreement of this version.', { code: 'invalid_configuration', status: 500 })
-    for (const [key, { right, total }] of Object.entries(saved.cells)) calibration.#sources.set(key, { right: Float64Array.from(right), total: Float64Array.from(total), curve: undefined, fittedAt: -1 })
+    if (!isSaved(saved))
+      throw new BursarError('This is no saved calibration of agreement of this version.', { code: 'invalid_configuration', status: 500 })
+    for (const [key, { right, total }] of Object.entries(saved.cells))
+      calibration.#sources.set(key, { right: Float64Array.from(right), total: Float64Array.from(total), curve: undefined, fittedAt: -1 })
     return calibration
   }
 
   save(): SavedCalibration {
-    return { version: 1, cells: Object.fromEntries([...this.#sources].map(([key, { right, total }]) => [key, { right: [...right], total: [...total] }])) }
+    return {
+      version: 1,
+      cells: Object.fromEntries([...this.#sources].map(([key, { right, total }]) => [key, { right: [...right], total: [...total] }])),
+    }
   }
 
   /**
@@ -70,7 +75,15 @@ export class AgreementCalibration {
    * finite or are out of their range.
    */
   learn(source: AgreementSource, state: PoolState, right: number, weight = 1): void {
-    if (!(right >= 0 && right <= 1 && weight >= 0 && weight < Infinity && state.top >= 0 && state.top <= state.total * (1 + 1e-9) && state.total < Infinity))
+    if (!(
+      right >= 0 &&
+      right <= 1 &&
+      weight >= 0 &&
+      weight < Infinity &&
+      state.top >= 0 &&
+      state.top <= state.total * (1 + 1e-9) &&
+      state.total < Infinity
+    ))
       throw new RangeError('an outcome lies in [0, 1], and a pool has at least 0 votes, the winner no more than all')
     const place = (agreementScore(state) - LEAST) / WIDTH
     const bin = Math.min(BINS - 1, Math.max(0, Math.round(place)))
@@ -107,7 +120,8 @@ export class AgreementCalibration {
     }
     const cells = { right: new Float64Array(BINS), total: new Float64Array(BINS), curve: undefined, fittedAt: -1 }
     this.#sources.set(key, cells)
-    if (this.#sources.size > MOST_SOURCES) for (const oldest of this.#sources.keys()) if (oldest !== '') return this.#sources.delete(oldest), cells
+    if (this.#sources.size > MOST_SOURCES)
+      for (const oldest of this.#sources.keys()) if (oldest !== '') return (this.#sources.delete(oldest), cells)
     return cells
   }
 
@@ -138,7 +152,22 @@ function sum(values: Float64Array): number {
 }
 
 function isSaved(value: unknown): value is SavedCalibration {
-  if (typeof value !== 'object' || value === null || !('version' in value) || value.version !== 1 || !('cells' in value) || typeof value.cells !== 'object' || value.cells === null) return false
-  const list = (numbers: unknown): numbers is readonly number[] => Array.isArray(numbers) && numbers.length === BINS && numbers.every((number) => typeof number === 'number' && number >= 0 && number < Infinity)
-  return Object.values(value.cells).every((cells: unknown) => typeof cells === 'object' && cells !== null && 'right' in cells && 'total' in cells && list(cells.right) && list(cells.total))
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    !('version' in value) ||
+    value.version !== 1 ||
+    !('cells' in value) ||
+    typeof value.cells !== 'object' ||
+    value.cells === null
+  )
+    return false
+  const list = (numbers: unknown): numbers is readonly number[] =>
+    Array.isArray(numbers) &&
+    numbers.length === BINS &&
+    numbers.every((number) => typeof number === 'number' && number >= 0 && number < Infinity)
+  return Object.values(value.cells).every(
+    (cells: unknown) =>
+      typeof cells === 'object' && cells !== null && 'right' in cells && 'total' in cells && list(cells.right) && list(cells.total),
+  )
 }

@@ -33,7 +33,10 @@ describe('Agreement', () => {
     for (const weight of [NaN, -1, Infinity]) expect(() => of(['a'], [weight])).toThrow(RangeError)
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', null), fc.double({ min: 0, max: 5, noNaN: true }))), (votes) => {
-        const agreement = of(votes.map(([answer]) => answer), votes.map(([, weight]) => weight))
+        const agreement = of(
+          votes.map(([answer]) => answer),
+          votes.map(([, weight]) => weight),
+        )
         for (const share of [agreement.share, agreement.margin, agreement.consistency, agreement.ahead()]) {
           expect(share).toBeGreaterThanOrEqual(-1e-9)
           expect(share).toBeLessThanOrEqual(1 + 1e-9)
@@ -44,7 +47,10 @@ describe('Agreement', () => {
 })
 
 describe('when to stop', () => {
-  const state = (answers: readonly (string | null)[], left = 10, price: number | null = 0.01) => ({ agreement: of(answers), context: { recent: answers, left, price } })
+  const state = (answers: readonly (string | null)[], left = 10, price: number | null = 0.01) => ({
+    agreement: of(answers),
+    context: { recent: answers, left, price },
+  })
   it('by the beta test', () => {
     const { agreement, context } = state(['a', 'a', 'a'])
     expect(stopsAt({ rule: 'beta', confidence: 0.9 }, agreement, context)).not.toBeNull()
@@ -52,7 +58,12 @@ describe('when to stop', () => {
   })
 
   it('by whole windows', () => {
-    for (const [answers, stops] of [[['a', 'a', 'a'], true], [['b', 'a', 'a'], false], [['b', 'a', 'a', 'a'], false], [['b', 'a', 'a', 'a', 'a', 'a'], true]] as const) {
+    for (const [answers, stops] of [
+      [['a', 'a', 'a'], true],
+      [['b', 'a', 'a'], false],
+      [['b', 'a', 'a', 'a'], false],
+      [['b', 'a', 'a', 'a', 'a', 'a'], true],
+    ] as const) {
       const { agreement, context } = state(answers)
       expect(stopsAt({ rule: 'window', size: 3 }, agreement, context) !== null).toBe(stops)
     }
@@ -81,7 +92,9 @@ describe('when to stop', () => {
       fc.property(fc.integer({ min: 0, max: 8 }), fc.integer({ min: 0, max: 8 }), fc.constantFrom(0.3, 1, 2), (top, second, prior) => {
         const gains = [1, 2, 4, 8].map((more) => gainOfMore(top, second, more, prior))
         gains.forEach((gain, index) => expect(gain).toBeGreaterThanOrEqual((gains[index - 1] ?? 0) - 1e-9))
-        expect(valueOfMore(top, second, { lambda: 2, price: 0, most: 8, prior })).toBeGreaterThanOrEqual(valueOfMore(top, second, { lambda: 1, price: 0, most: 8, prior }) - 1e-12)
+        expect(valueOfMore(top, second, { lambda: 2, price: 0, most: 8, prior })).toBeGreaterThanOrEqual(
+          valueOfMore(top, second, { lambda: 1, price: 0, most: 8, prior }) - 1e-12,
+        )
       }),
     )
   })
@@ -132,13 +145,24 @@ describe('AgreementCalibration', () => {
   it('is the same after it was saved, and refuses what it did not write', () => {
     const calibration = learned((share) => share)
     const loaded = AgreementCalibration.load(JSON.parse(JSON.stringify(calibration.save())))
-    for (let top = 1; top <= 4; top++) expect(loaded.probability({ arm: 'a', category: 'c' }, { top, total: 4 })).toBe(calibration.probability({ arm: 'a', category: 'c' }, { top, total: 4 }))
-    for (const bad of [null, {}, { version: 2, cells: {} }, { version: 1, cells: { a: { right: [1], total: [NaN] } } }]) expect(() => AgreementCalibration.load(bad)).toThrow(/calibration/)
+    for (let top = 1; top <= 4; top++)
+      expect(loaded.probability({ arm: 'a', category: 'c' }, { top, total: 4 })).toBe(
+        calibration.probability({ arm: 'a', category: 'c' }, { top, total: 4 }),
+      )
+    for (const bad of [null, {}, { version: 2, cells: {} }, { version: 1, cells: { a: { right: [1], total: [NaN] } } }])
+      expect(() => AgreementCalibration.load(bad)).toThrow(/calibration/)
   })
 
   it('learns nothing from outcomes that are none', () => {
     const calibration = new AgreementCalibration()
-    for (const [top, total, right, weight] of [[1, 1, NaN, 1], [1, 1, 2, 1], [2, 1, 1, 1], [NaN, 1, 1, 1], [1, 1, 1, -1], [1, Infinity, 1, 1]] as const)
+    for (const [top, total, right, weight] of [
+      [1, 1, NaN, 1],
+      [1, 1, 2, 1],
+      [2, 1, 1, 1],
+      [NaN, 1, 1, 1],
+      [1, 1, 1, -1],
+      [1, Infinity, 1, 1],
+    ] as const)
       expect(() => calibration.learn({ arm: 'a' }, { top, total }, right, weight)).toThrow(RangeError)
     expect(calibration.support({ arm: 'a' })).toBe(0)
   })

@@ -40,11 +40,26 @@ export class AnswerShapes {
 
   static load(saved: unknown): AnswerShapes {
     const shapes = new AnswerShapes()
-    if (typeof saved !== 'object' || saved === null || !('version' in saved) || saved.version !== 1 || !('counts' in saved) || !Array.isArray(saved.counts)) throw unreadable()
+    if (
+      typeof saved !== 'object' ||
+      saved === null ||
+      !('version' in saved) ||
+      saved.version !== 1 ||
+      !('counts' in saved) ||
+      !Array.isArray(saved.counts)
+    )
+      throw unreadable()
     for (const row of saved.counts as readonly unknown[]) {
       if (!Array.isArray(row)) throw unreadable()
       const [category, shape, right, total] = row as readonly unknown[]
-      if (typeof category !== 'string' || typeof shape !== 'string' || typeof right !== 'number' || typeof total !== 'number' || !(right >= 0 && right <= total && total < Infinity)) throw unreadable()
+      if (
+        typeof category !== 'string' ||
+        typeof shape !== 'string' ||
+        typeof right !== 'number' ||
+        typeof total !== 'number' ||
+        !(right >= 0 && right <= total && total < Infinity)
+      )
+        throw unreadable()
       shapes.#counts.set(`${category}\0${shape}`, { right, total })
     }
     return shapes

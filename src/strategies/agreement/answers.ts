@@ -29,7 +29,11 @@ export function answerKey(text: string, hint: AnswerHint = {}): string | null {
     if (key !== null) return key
   }
   const whole = seen.length <= LONGEST_ANSWER && !seen.includes('\n') ? keyOf(seen, hint) : null
-  if (whole !== null && (!whole.startsWith('t:') || hint.kind === 'text' || (hint.kind === undefined && seen.split(/\s+/).length <= MOST_WORDS))) return whole
+  if (
+    whole !== null &&
+    (!whole.startsWith('t:') || hint.kind === 'text' || (hint.kind === undefined && seen.split(/\s+/).length <= MOST_WORDS))
+  )
+    return whole
   if (seen.includes('```')) return null
   return lastOf(seen, hint) ?? (hint.kind === undefined && !hint.choices ? whole : null)
 }
@@ -38,7 +42,10 @@ export function answerKey(text: string, hint: AnswerHint = {}): string | null {
 export function completionKey(completion: Pick<Completion, 'answer'>, hint: AnswerHint = {}): string | null {
   if (completion.answer.kind !== 'reply') return null
   const choice = completion.answer.reply.choices[0]
-  const calls = choice?.parts.flatMap((part) => (part.type === 'tool_call' ? [`${part.name}(${canonicalJson(part.arguments) ?? part.arguments})`] : [])) ?? []
+  const calls =
+    choice?.parts.flatMap((part) =>
+      part.type === 'tool_call' ? [`${part.name}(${canonicalJson(part.arguments) ?? part.arguments})`] : [],
+    ) ?? []
   if (calls.length > 0) return `f:${calls.sort().join(';').slice(0, SEEN)}`
   // A cut answer has not come to its end, where it is said.
   return choice?.finish === 'length' ? markedOnly(textOf(completion), hint) : answerKey(textOf(completion), hint)

@@ -13,7 +13,10 @@ export function dateKey(text: string, dayFirst = false): string | null {
   }
   const iso = /^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:T.*)?$/.exec(trimmed)
   if (iso) return valid(Number(iso[1]), Number(iso[2]), Number(iso[3]))
-  const named = /^(?:[a-z]+day,?\s+)?(?:([a-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?|(\d{1,2})(?:st|nd|rd|th)?(?:\s+of)?\s+([a-z]{3,9})\.?),?\s+(\d{4})$/i.exec(trimmed)
+  const named =
+    /^(?:[a-z]+day,?\s+)?(?:([a-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?|(\d{1,2})(?:st|nd|rd|th)?(?:\s+of)?\s+([a-z]{3,9})\.?),?\s+(\d{4})$/i.exec(
+      trimmed,
+    )
   if (!named) return null
   const month = MONTHS.indexOf((named[1] ?? named[4] ?? '').slice(0, 3).toLowerCase()) + 1
   return valid(Number(named[5]), month, Number(named[2] ?? named[3]))
@@ -26,7 +29,8 @@ function valid(year: number, month: number, day: number): string | null {
   return `${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`
 }
 
-const NUMBER = /^([-+−]?)\s*(?:[$€£¥]|US\$|USD)?\s*(\d{1,3}(?:,\d{3})+|\d+|(?=\.\d))(\.\d+)?(?:e([-+]?\d{1,3}))?(?:\s*\/\s*(\d+(?:\.\d+)?))?\s*(.*)$/i
+const NUMBER =
+  /^([-+−]?)\s*(?:[$€£¥]|US\$|USD)?\s*(\d{1,3}(?:,\d{3})+|\d+|(?=\.\d))(\.\d+)?(?:e([-+]?\d{1,3}))?(?:\s*\/\s*(\d+(?:\.\d+)?))?\s*(.*)$/i
 
 /**
  * A number in any usual writing (thousands, currency, percent, fraction, a unit of up to three words after it) in its shortest decimal form,
@@ -51,7 +55,9 @@ export function plainLatex(text: string): string {
   return text
     .replace(/\\\(|\\\)|\\\[|\\\]|\\left|\\right|\\[,;!: ]|\\displaystyle/g, '')
     .replace(/\\(?:text|mathrm|mathbf|textbf|mbox)\s*\{([^{}]*)\}/g, '$1')
-    .replace(/\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}/g, (_, above: string, below: string) => (/^-?[\d.]+$/.test(above) && /^[\d.]+$/.test(below) ? `${above}/${below}` : `(${above})/(${below})`))
+    .replace(/\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}/g, (_, above: string, below: string) =>
+      /^-?[\d.]+$/.test(above) && /^[\d.]+$/.test(below) ? `${above}/${below}` : `(${above})/(${below})`,
+    )
     .replace(/\^\s*\{?\\circ\}?/g, '')
     .replace(/\\([%$#&_])/g, '$1')
     .replace(/^\$+|\$+$/g, '')

@@ -26,7 +26,8 @@ export function gainOfMore(top: number, second: number, more: number, prior = 1)
   let after = 0
   for (let forTop = 0; forTop <= more; forTop++) {
     const against = more - forTop
-    const log = logGamma(more + 1) - logGamma(forTop + 1) - logGamma(against + 1) + logBetaBinomial(forTop, against, top + prior, second + prior)
+    const log =
+      logGamma(more + 1) - logGamma(forTop + 1) - logGamma(against + 1) + logBetaBinomial(forTop, against, top + prior, second + prior)
     const then = probabilityAhead(top + forTop, second + against, prior)
     after += Math.exp(log) * Math.max(then, 1 - then)
   }
@@ -37,7 +38,17 @@ export function gainOfMore(top: number, second: number, more: number, prior = 1)
  * VOI of drawing on, in dollars: the best over 1 … 8 more samples of λ · v · gain − price; at most `most` more. v (`ceiling`): the probability that one of the two
  * leading answers is right (the selector's ceiling, 002).
  */
-export function valueOfMore(top: number, second: number, options: { readonly lambda: number; readonly price: number; readonly most: number; readonly prior?: number | undefined; readonly ceiling?: number | undefined }): number {
+export function valueOfMore(
+  top: number,
+  second: number,
+  options: {
+    readonly lambda: number
+    readonly price: number
+    readonly most: number
+    readonly prior?: number | undefined
+    readonly ceiling?: number | undefined
+  },
+): number {
   const { lambda, price, most, prior = 1, ceiling = 1 } = options
   let best = -Infinity
   for (const more of AHEAD) if (more <= most) best = Math.max(best, lambda * ceiling * gainOfMore(top, second, more, prior) - price * more)
@@ -48,7 +59,11 @@ export function valueOfMore(top: number, second: number, options: { readonly lam
  * Whether to stop. `recent`: the answers in the order drawn; `price`: dollars of a sample, `null` where it isn't known; `left`: samples that may still be
  * drawn. The reason is a plain clause. O(answers).
  */
-export function stopsAt(rule: StopRule, agreement: Agreement, context: { readonly recent: readonly (string | null)[]; readonly price: number | null; readonly left: number }): string | null {
+export function stopsAt(
+  rule: StopRule,
+  agreement: Agreement,
+  context: { readonly recent: readonly (string | null)[]; readonly price: number | null; readonly left: number },
+): string | null {
   if (context.left <= 0) return 'as many samples as allowed'
   if (agreement.drawn === 0) return null
   // A vote that no sample could be counted in will not be decided by more of the same kind.
@@ -65,8 +80,15 @@ export function stopsAt(rule: StopRule, agreement: Agreement, context: { readonl
     }
     case 'value': {
       if (agreement.winner === null) return null
-      if (context.price === null) return agreement.ahead(rule.prior) >= UNKNOWN_PRICE_CONFIDENCE ? 'ahead, and the price of a sample isn’t known' : null
-      const value = valueOfMore(agreement.top, agreement.second, { lambda: rule.lambda, price: context.price, most: context.left, prior: rule.prior, ceiling: rule.ceiling })
+      if (context.price === null)
+        return agreement.ahead(rule.prior) >= UNKNOWN_PRICE_CONFIDENCE ? 'ahead, and the price of a sample isn’t known' : null
+      const value = valueOfMore(agreement.top, agreement.second, {
+        lambda: rule.lambda,
+        price: context.price,
+        most: context.left,
+        prior: rule.prior,
+        ceiling: rule.ceiling,
+      })
       return value > 0 ? null : 'another sample isn’t worth its price'
     }
   }

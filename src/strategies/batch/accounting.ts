@@ -22,7 +22,8 @@ export function tokensAQuestion({ shared, question, answer }: BatchTokens, size:
 /** The size, 1 to `most`, at which a question takes the fewest tokens; the smallest of equal ones. O(most). */
 export function bestBatchSize(tokens: BatchTokens, crossTalk: number, most = LARGEST_BATCH): number {
   let best = 1
-  for (let size = 2; size <= most; size++) if (tokensAQuestion(tokens, size, crossTalk) < tokensAQuestion(tokens, best, crossTalk)) best = size
+  for (let size = 2; size <= most; size++)
+    if (tokensAQuestion(tokens, size, crossTalk) < tokensAQuestion(tokens, best, crossTalk)) best = size
   return best
 }
 

@@ -66,7 +66,10 @@ export async function answerBatch(items: readonly BatchItem[], env: Environment,
   const { use, sizes = createBatchSizes(), usable = () => true, parallel = 4 } = options
   const tenant = items[0]?.tenant
   const stranger = items.findIndex((item) => item.tenant !== tenant)
-  if (stranger > 0) throw new InvalidRequest('A batch is of one tenant: questions of different tenants are never sent together.', { path: `items[${stranger}].tenant` })
+  if (stranger > 0)
+    throw new InvalidRequest('A batch is of one tenant: questions of different tenants are never sent together.', {
+      path: `items[${stranger}].tenant`,
+    })
   if (items.length > MOST_ITEMS) throw new InvalidRequest(`A batch has at most ${MOST_ITEMS} questions.`, { path: 'items' })
   const results: BatchAnswer[] = items.map(() => ({ text: null, completion: null, together: 0, usage: noUsage, cost: noCost }))
   const groups = groupsOf(items)
@@ -74,7 +77,8 @@ export async function answerBatch(items: readonly BatchItem[], env: Environment,
 
   const settle = (index: number, change: Partial<BatchAnswer>, usage: Usage, cost: Cost): void => {
     const before = results[index]
-    if (before !== undefined) results[index] = { ...before, ...change, usage: addUsage(before.usage, usage), cost: addCost(before.cost, cost) }
+    if (before !== undefined)
+      results[index] = { ...before, ...change, usage: addUsage(before.usage, usage), cost: addCost(before.cost, cost) }
     const now = results[index]
     if (now !== undefined && ((change.text ?? null) !== null || change.fault !== undefined)) options.onAnswer?.(index, now)
   }
@@ -100,9 +104,17 @@ export async function answerBatch(items: readonly BatchItem[], env: Environment,
     for (const [at, index] of indexes.entries()) {
       const text = texts[at] ?? null
       if (text === null) waiting.push(index)
-      settle(index, text === null ? {} : { text, completion, together: indexes.length }, usageShare(completion.usage, lengths, at), costShare(completion.cost, indexes.length, at))
+      settle(
+        index,
+        text === null ? {} : { text, completion, together: indexes.length },
+        usageShare(completion.usage, lengths, at),
+        costShare(completion.cost, indexes.length, at),
+      )
     }
-    sizes.observe(category, texts.every((text) => text !== null))
+    sizes.observe(
+      category,
+      texts.every((text) => text !== null),
+    )
   }
 
   async function alone(index: number): Promise<void> {
@@ -210,7 +222,12 @@ function usageShare(usage: Usage, lengths: readonly number[], at: number): Usage
 /** Equal parts of a call's cost, which add up to it: money exactly. */
 function costShare(cost: Cost, count: number, at: number): Cost {
   const part = (amount: number | null) => (amount === null ? null : amount / count)
-  return { usd: cost.usd === null ? null : moneyShare(cost.usd, count, at), seconds: cost.seconds / count, joules: part(cost.joules), gramsCO2e: part(cost.gramsCO2e) }
+  return {
+    usd: cost.usd === null ? null : moneyShare(cost.usd, count, at),
+    seconds: cost.seconds / count,
+    joules: part(cost.joules),
+    gramsCO2e: part(cost.gramsCO2e),
+  }
 }
 
 function moneyShare(usd: Money, count: number, at: number): Money {

@@ -18,8 +18,10 @@ export interface BatchQuotaOptions {
  * at once see `answerBatch`. Throws `InvalidRequest` for numbers out of range.
  */
 export function batchQuota({ use, questions = 4, words = 100 * questions }: BatchQuotaOptions): Strategy {
-  if (!Number.isSafeInteger(questions) || questions < 2 || questions > 20) throw new InvalidRequest(`Questions are a number from 2 to 20, not ${questions}.`, { path: 'questions' })
-  if (!(words >= questions && words <= 1e5)) throw new InvalidRequest(`Words are a number from ${questions} to 100000, not ${words}.`, { path: 'words' })
+  if (!Number.isSafeInteger(questions) || questions < 2 || questions > 20)
+    throw new InvalidRequest(`Questions are a number from 2 to 20, not ${questions}.`, { path: 'questions' })
+  if (!(words >= questions && words <= 1e5))
+    throw new InvalidRequest(`Words are a number from ${questions} to 100000, not ${words}.`, { path: 'words' })
   const prompt = `This is the first of ${questions} questions of about the same weight, which you will be asked one by one. All your answers together may have about ${Math.floor(words)} words, reasoning included, so spend on this one no more than it needs. Don't mention this.`
   return {
     id: `batch_quota(${use.model}, ${questions})`,

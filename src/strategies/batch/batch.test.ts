@@ -21,7 +21,11 @@ function answering(spoil: (number: string) => unknown = (number) => `a${number}`
 describe('a batch', () => {
   it('puts short independent questions into common calls, and gives each its answer and its share', async () => {
     const env = answering()
-    const answers = await answerBatch(Array.from({ length: 9 }, (_, index) => item(`q${index}`)), env, { use, sizes: createBatchSizes(3), parallel: 1 })
+    const answers = await answerBatch(
+      Array.from({ length: 9 }, (_, index) => item(`q${index}`)),
+      env,
+      { use, sizes: createBatchSizes(3), parallel: 1 },
+    )
     expect(answers.map(({ text }) => text)).toEqual(Array.from({ length: 9 }, (_, index) => `a${index}`))
     // 3, then 3 (3.5), then what is left of 4.
     expect(answers.map(({ together }) => together)).toEqual(Array.from({ length: 9 }, () => 3))
@@ -51,17 +55,28 @@ describe('a batch', () => {
   })
 
   it('asks all again where the common call fails, is cut, or what it gives can not be used', async () => {
-    const failing = scriptedEnvironment(({ request, count }) => (count === 1 ? new UpstreamFailure('down', { code: 'upstream_error', status: 502, upstreamStatus: 500, retryable: true, phase: 'request' }) : wordsOf(request)))
+    const failing = scriptedEnvironment(({ request, count }) =>
+      count === 1
+        ? new UpstreamFailure('down', { code: 'upstream_error', status: 502, upstreamStatus: 500, retryable: true, phase: 'request' })
+        : wordsOf(request),
+    )
     expect((await answerBatch([item('q0'), item('q1')], failing, { use })).map(({ text }) => text)).toEqual(['q0', 'q1'])
-    const cut = scriptedEnvironment(({ request, count }) => (count === 1 ? { text: '{"1": "x", "2": "y"}', finish: 'length' } : wordsOf(request)))
+    const cut = scriptedEnvironment(({ request, count }) =>
+      count === 1 ? { text: '{"1": "x", "2": "y"}', finish: 'length' } : wordsOf(request),
+    )
     expect((await answerBatch([item('q0'), item('q1')], cut, { use })).map(({ text }) => text)).toEqual(['q0', 'q1'])
     const env = answering((number) => `b${number}`)
-    expect((await answerBatch([item('q0'), item('q1')], env, { use, usable: (_request, text) => text.startsWith('a') })).map(({ text }) => text)).toEqual(['a0', 'a1'])
+    expect(
+      (await answerBatch([item('q0'), item('q1')], env, { use, usable: (_request, text) => text.startsWith('a') })).map(({ text }) => text),
+    ).toEqual(['a0', 'a1'])
   })
 
   it('never lets questions of two tenants meet', async () => {
     const env = answering()
-    await expect(answerBatch([item('q0'), item('q1', { tenant: 'other' })], env, { use })).rejects.toMatchObject({ code: 'invalid_request', path: 'items[1].tenant' })
+    await expect(answerBatch([item('q0'), item('q1', { tenant: 'other' })], env, { use })).rejects.toMatchObject({
+      code: 'invalid_request',
+      path: 'items[1].tenant',
+    })
     expect(env.heard).toHaveLength(0)
   })
 
@@ -71,10 +86,18 @@ describe('a batch', () => {
       item('q1', { request: asking('q1', { stream: true }) }),
       item('q2', { level: 4 }),
       item('q3', { privacy: 'health' }),
-      item('q4', { request: asking('q4', { messages: [...asking('q4').messages, { role: 'assistant', parts: [{ type: 'text', text: 'hm' }] }, ...asking('q4').messages] }) }),
+      item('q4', {
+        request: asking('q4', {
+          messages: [...asking('q4').messages, { role: 'assistant', parts: [{ type: 'text', text: 'hm' }] }, ...asking('q4').messages],
+        }),
+      }),
       item('q5', { request: asking('q5', { temperature: 0 }) }),
       item('q6', { request: asking('q6', { responseFormat: { type: 'json_object' } }) }),
-      item('q7', { request: asking('q7', { messages: [{ role: 'system', parts: [{ type: 'text', text: 'Other rules.' }] }, ...asking('q7').messages] }) }),
+      item('q7', {
+        request: asking('q7', {
+          messages: [{ role: 'system', parts: [{ type: 'text', text: 'Other rules.' }] }, ...asking('q7').messages],
+        }),
+      }),
       item(`q8 ${'x'.repeat(3000)}`),
     ]
     const answers = await answerBatch([item('q0'), ...odd], env, { use })
@@ -84,14 +107,19 @@ describe('a batch', () => {
   it('keeps the system prompt, and adds up limits', async () => {
     const env = answering()
     const system = { role: 'system', parts: [{ type: 'text', text: 'Be kind.' }] } as const
-    const of = (question: string) => item(question, { request: asking(question, { messages: [system, ...asking(question).messages], maxOutputTokens: 50 }) })
+    const of = (question: string) =>
+      item(question, { request: asking(question, { messages: [system, ...asking(question).messages], maxOutputTokens: 50 }) })
     await answerBatch([of('q0'), of('q1')], env, { use })
     expect(env.heard[0]?.request).toMatchObject({ maxOutputTokens: 140, stream: false })
     expect(env.heard[0]?.request.messages[0]).toEqual(system)
   })
 
   it('tells which questions a budget had no room for, and keeps the others', async () => {
-    const answers = await answerBatch([item('q0'), item('q1'), item('q2', { level: 5 }), item('q3', { level: 5 })], answering(undefined, { mostCalls: 2 }), { use, parallel: 1 })
+    const answers = await answerBatch(
+      [item('q0'), item('q1'), item('q2', { level: 5 }), item('q3', { level: 5 })],
+      answering(undefined, { mostCalls: 2 }),
+      { use, parallel: 1 },
+    )
     expect(answers.map(({ text }) => text)).toEqual(['a0', 'a1', 'a2', null])
     expect(answers[3]?.fault).toMatchObject({ code: 'budget_exceeded' })
   })
@@ -99,7 +127,13 @@ describe('a batch', () => {
   it('ends when it is cancelled, and is nothing without questions', async () => {
     const gone = new AbortController()
     const env = scriptedEnvironment(() => (gone.abort(new Error('gone')), 'x'), { signal: gone.signal })
-    await expect(answerBatch(Array.from({ length: 50 }, (_, index) => item(`q${index}`, { level: 5 })), env, { use, parallel: 1 })).rejects.toThrow('gone')
+    await expect(
+      answerBatch(
+        Array.from({ length: 50 }, (_, index) => item(`q${index}`, { level: 5 })),
+        env,
+        { use, parallel: 1 },
+      ),
+    ).rejects.toThrow('gone')
     expect(env.heard).toHaveLength(1)
     expect(await answerBatch([], answering(), { use })).toEqual([])
   })
@@ -110,8 +144,17 @@ describe('a batch', () => {
     const env = scriptedEnvironment(() => ((calls += 1) === 3 && gone.abort(new Error('gone')), 'x'), { signal: gone.signal })
     const told: [number, string | null][] = []
     const onAnswer = (index: number, { text }: { readonly text: string | null }) => void told.push([index, text])
-    await expect(answerBatch(Array.from({ length: 9 }, (_, index) => item(`q${index}`, { level: 5 })), env, { use, parallel: 1, onAnswer })).rejects.toThrow('gone')
-    expect(told.slice(0, 2)).toEqual([[0, 'x'], [1, 'x']])
+    await expect(
+      answerBatch(
+        Array.from({ length: 9 }, (_, index) => item(`q${index}`, { level: 5 })),
+        env,
+        { use, parallel: 1, onAnswer },
+      ),
+    ).rejects.toThrow('gone')
+    expect(told.slice(0, 2)).toEqual([
+      [0, 'x'],
+      [1, 'x'],
+    ])
     expect(told.length).toBeLessThan(4)
   })
 
@@ -122,7 +165,11 @@ describe('a batch', () => {
       told.set(index, answer)
     }
     // Every third is missing from its shared call and asked again by itself.
-    const answers = await answerBatch(Array.from({ length: 9 }, (_, index) => item(`q${index}`)), answering((number) => (Number(number) % 3 === 0 ? undefined : `a${number}`)), { use, sizes: createBatchSizes(3), parallel: 1, onAnswer })
+    const answers = await answerBatch(
+      Array.from({ length: 9 }, (_, index) => item(`q${index}`)),
+      answering((number) => (Number(number) % 3 === 0 ? undefined : `a${number}`)),
+      { use, sizes: createBatchSizes(3), parallel: 1, onAnswer },
+    )
     expect(answers.map((_, index) => told.get(index))).toEqual(answers)
   })
 
@@ -131,7 +178,11 @@ describe('a batch', () => {
     for (let run = 0; run < 60; run++) {
       const env = answering((number) => (random.next() < 0.4 ? [undefined, null, 7, ''][Math.floor(random.next() * 4)] : `a${number}`))
       const count = Math.floor(random.next() * 12)
-      const answers = await answerBatch(Array.from({ length: count }, (_, index) => item(`q${index}`)), env, { use, parallel: 1 + Math.floor(random.next() * 4) })
+      const answers = await answerBatch(
+        Array.from({ length: count }, (_, index) => item(`q${index}`)),
+        env,
+        { use, parallel: 1 + Math.floor(random.next() * 4) },
+      )
       expect(answers.every(({ text }, index) => text === `a${index}` || text === '7')).toBe(true)
       expect(answers.reduce((sum, { cost }) => sum + toDollars(cost.usd ?? zeroMoney), 0)).toBeCloseTo(env.heard.length * 0.001, 9)
     }
@@ -181,6 +232,7 @@ describe('a quota', () => {
     const request = asking('When?', { responseFormat: { type: 'json_object' } })
     await played(batchQuota({ use }).run(request, env))
     expect(env.heard[0]?.request).toBe(request)
-    for (const options of [{ questions: 1 }, { questions: Number.NaN }, { words: 0 }, { words: Number.NaN }]) expect(() => batchQuota({ use, ...options })).toThrow(/number from/)
+    for (const options of [{ questions: 1 }, { questions: Number.NaN }, { words: 0 }, { words: Number.NaN }])
+      expect(() => batchQuota({ use, ...options })).toThrow(/number from/)
   })
 })

@@ -21,8 +21,21 @@ export function whyAlone(request: Request): string | undefined {
 /** Equal for requests that may share a call: the same instructions and settings. */
 export function settingsKey(request: Request): string {
   const { temperature, topP, topK, reasoning, verbosity, serviceTier, user, frequencyPenalty, presencePenalty, logitBias } = request
-  return JSON.stringify([sharedMessages(request), temperature, topP, topK, reasoning, verbosity, serviceTier, user, frequencyPenalty, presencePenalty, logitBias], (key, value: unknown) =>
-    key === 'at' || key === 'cache' ? undefined : value,
+  return JSON.stringify(
+    [
+      sharedMessages(request),
+      temperature,
+      topP,
+      topK,
+      reasoning,
+      verbosity,
+      serviceTier,
+      user,
+      frequencyPenalty,
+      presencePenalty,
+      logitBias,
+    ],
+    (key, value: unknown) => (key === 'at' || key === 'cache' ? undefined : value),
   )
 }
 
@@ -44,7 +57,9 @@ Reply with JSON only, with the number of each question: ${form}`
   return edit(first, {
     messages: [...sharedMessages(first), { role: 'user', parts: [{ type: 'text', text }] }],
     // A limit holds for the whole only where each has one.
-    maxOutputTokens: limits.every((limit) => limit !== undefined) ? limits.reduce<number>((sum, limit) => sum + (limit ?? 0) + 10, 20) : undefined,
+    maxOutputTokens: limits.every((limit) => limit !== undefined)
+      ? limits.reduce<number>((sum, limit) => sum + (limit ?? 0) + 10, 20)
+      : undefined,
     seed: undefined,
   })
 }
@@ -52,10 +67,24 @@ Reply with JSON only, with the number of each question: ${form}`
 /** The answers by question; `null` where one is missing, empty, unsure or no text. Bounded by the text's first 100,000 characters. */
 export function unpacked(said: string, count: number): readonly (string | null)[] {
   const value = jsonIn(said)
-  const found = (index: number): unknown => (typeof value !== 'object' || value === null ? undefined : Array.isArray(value) ? (value.length === count ? value[index] : undefined) : Reflect.get(value, String(index + 1)))
+  const found = (index: number): unknown =>
+    typeof value !== 'object' || value === null
+      ? undefined
+      : Array.isArray(value)
+        ? value.length === count
+          ? value[index]
+          : undefined
+        : Reflect.get(value, String(index + 1))
   return Array.from({ length: count }, (_, index) => {
     const answer = found(index)
-    const text = typeof answer === 'string' ? answer.trim() : typeof answer === 'number' && Number.isFinite(answer) ? String(answer) : typeof answer === 'boolean' ? String(answer) : ''
+    const text =
+      typeof answer === 'string'
+        ? answer.trim()
+        : typeof answer === 'number' && Number.isFinite(answer)
+          ? String(answer)
+          : typeof answer === 'boolean'
+            ? String(answer)
+            : ''
     return text === '' || /^(\?+|…|\.\.\.|unsure|not sure|unknown|null)\.?$/i.test(text) ? null : text
   })
 }

@@ -27,7 +27,11 @@ export interface AcceptTest {
 
 /** λ-optimal threshold between a rung's answer and the next rung: accept from P(right) ≥ q_next − price_next / λ on (0.2). In [0, 1]. */
 export function acceptanceThreshold(nextQuality: number, nextPrice: number, lambda: number): number {
-  return lambda === Infinity ? Math.min(1, Math.max(0, nextQuality)) : lambda > 0 ? Math.min(1, Math.max(0, nextQuality - nextPrice / lambda)) : 0
+  return lambda === Infinity
+    ? Math.min(1, Math.max(0, nextQuality))
+    : lambda > 0
+      ? Math.min(1, Math.max(0, nextQuality - nextPrice / lambda))
+      : 0
 }
 
 /** What the rung's strategy learned itself: agreement, a verifier's or judge's word; its probability where it is calibrated, else its signal. Without evidence: not accepted. */
@@ -37,7 +41,14 @@ export function acceptByEvidence(threshold: number): AcceptTest {
     id: `evidence ≥ ${threshold}`,
     plan: [],
     test: (_request, { evidence }) => {
-      if (evidence === undefined) return Promise.resolve({ accepted: false, probability: null, signal: null, note: 'the answer came without evidence', completions: [] })
+      if (evidence === undefined)
+        return Promise.resolve({
+          accepted: false,
+          probability: null,
+          signal: null,
+          note: 'the answer came without evidence',
+          completions: [],
+        })
       const { probability, signal, source } = evidence
       const value = probability ?? signal
       return Promise.resolve({ accepted: value >= threshold, probability, signal, note: `${source} ${percent(value)}`, completions: [] })
@@ -53,7 +64,13 @@ export function acceptByCheck(check: Check, unchecked: 'accept' | 'escalate' = '
     test: (request, { completion }) => {
       const { result, note } = check.check(request, completion)
       const signal = result === 'held' ? 1 : result === 'broken' ? 0 : null
-      return Promise.resolve({ accepted: result === 'held' || (result === 'not_checked' && unchecked === 'accept'), probability: null, signal, note, completions: [] })
+      return Promise.resolve({
+        accepted: result === 'held' || (result === 'not_checked' && unchecked === 'accept'),
+        probability: null,
+        signal,
+        note,
+        completions: [],
+      })
     },
   }
 }
@@ -77,7 +94,8 @@ export function acceptByScore({ scorer, threshold, calibrated, unknown = 'escala
       try {
         const { value, note, completion: made } = await scorer.score(request, completion, env)
         const completions = made === undefined ? [] : [made]
-        if (value === null || !(value >= 0 && value <= 1)) return { accepted: unknown === 'accept', probability: null, signal: null, note, completions }
+        if (value === null || !(value >= 0 && value <= 1))
+          return { accepted: unknown === 'accept', probability: null, signal: null, note, completions }
         const probability = calibrated?.(value) ?? null
         return { accepted: (probability ?? value) >= threshold, probability, signal: value, note, completions }
       } catch (thrown) {
@@ -97,7 +115,13 @@ export function acceptByPrediction(predict: (request: Request) => number | null,
     test: (request) => {
       const predicted = predict(request)
       const known = predicted !== null && predicted >= 0 && predicted <= 1 ? predicted : null
-      return Promise.resolve({ accepted: known !== null && known >= threshold, probability: known, signal: known, note: known === null ? 'nothing is predicted' : `predicted ${percent(known)}`, completions: [] })
+      return Promise.resolve({
+        accepted: known !== null && known >= threshold,
+        probability: known,
+        signal: known,
+        note: known === null ? 'nothing is predicted' : `predicted ${percent(known)}`,
+        completions: [],
+      })
     },
   }
 }

@@ -2,11 +2,35 @@ import { describe, expect, it } from 'vitest'
 import { memoryBudget, recordedEnvironment, type Environment, type OutcomeRow, type RecordedOptions } from '../../environment/index.js'
 import type { Delta, Request } from '../../protocol/index.js'
 import { ran } from '../fixtures/ran.js'
-import { acceptanceThreshold, acceptByAll, acceptByCheck, acceptByEvidence, acceptByPrediction, acceptByScore, cascade, judge, jsonCheck, logprobScorer, selfConsistency, single, type Scorer, type Strategy } from '../index.js'
+import {
+  acceptanceThreshold,
+  acceptByAll,
+  acceptByCheck,
+  acceptByEvidence,
+  acceptByPrediction,
+  acceptByScore,
+  cascade,
+  judge,
+  jsonCheck,
+  logprobScorer,
+  selfConsistency,
+  single,
+  type Scorer,
+  type Strategy,
+} from '../index.js'
 
-const request: Request = { model: 'auto', messages: [{ role: 'user', parts: [{ type: 'text', text: 'How many?' }] }], stream: true, paths: {}, extra: [] }
-const says = (answers: readonly string[]) => ({ samples: answers.map((answer) => ({ answer, outputTokens: 10, inputTokens: 5, usd: 0.001 })) })
-const world = (outcomes: OutcomeRow['outcomes'], options?: RecordedOptions) => recordedEnvironment({ id: 'q', request: { messages: [{ role: 'user', content: 'How many?' }] }, outcomes }, options)
+const request: Request = {
+  model: 'auto',
+  messages: [{ role: 'user', parts: [{ type: 'text', text: 'How many?' }] }],
+  stream: true,
+  paths: {},
+  extra: [],
+}
+const says = (answers: readonly string[]) => ({
+  samples: answers.map((answer) => ({ answer, outputTokens: 10, inputTokens: 5, usd: 0.001 })),
+})
+const world = (outcomes: OutcomeRow['outcomes'], options?: RecordedOptions) =>
+  recordedEnvironment({ id: 'q', request: { messages: [{ role: 'user', content: 'How many?' }] }, outcomes }, options)
 
 const run = (strategy: Strategy, env: Environment, asked: Request = request) => ran(strategy.run(asked, env))
 const textIn = (deltas: readonly Delta[]) => deltas.flatMap((delta) => (delta.type === 'text' ? [delta.text] : [])).join('')
@@ -48,23 +72,40 @@ describe('cascade', () => {
     const last = world({ small: says(['4', '3', '4']), large: says(['5']) }, { budget: memoryBudget({ calls: 4 }) })
     expect((await run(two(), last)).answer.completion.model).toBe('small')
     expect(last.spent().calls).toBe(3)
-    const dear = world({ small: says(['4', '3', '4']), large: { samples: [{ answer: '5', usd: 1 }] } }, { budget: memoryBudget({ usd: 0.5 }) })
+    const dear = world(
+      { small: says(['4', '3', '4']), large: { samples: [{ answer: '5', usd: 1 }] } },
+      { budget: memoryBudget({ usd: 0.5 }) },
+    )
     expect((await run(two(), dear)).answer.completion.model).toBe('small')
   })
 
   it('skips a rung that is predicted not to be right', async () => {
     const env = world({ small: says(['4']), large: says(['5']) })
-    await run(cascade({ rungs: [{ strategy: single('small'), accept: acceptByEvidence(1), worthAsking: () => false }, { strategy: single('large') }] }), env)
+    await run(
+      cascade({
+        rungs: [{ strategy: single('small'), accept: acceptByEvidence(1), worthAsking: () => false }, { strategy: single('large') }],
+      }),
+      env,
+    )
     expect(env.spent().calls).toBe(1)
   })
 
   it('stops when it is cancelled between rungs, and when its reader leaves', async () => {
     const controller = new AbortController()
     const env = world({ small: says(['4', '3', '4']), large: says(['5']) }, { signal: controller.signal })
-    const accept = { ...acceptByEvidence(1), test: (...args: Parameters<ReturnType<typeof acceptByEvidence>['test']>) => (controller.abort(new Error('gone')), acceptByEvidence(1).test(...args)) }
+    const accept = {
+      ...acceptByEvidence(1),
+      test: (...args: Parameters<ReturnType<typeof acceptByEvidence>['test']>) => (
+        controller.abort(new Error('gone')),
+        acceptByEvidence(1).test(...args)
+      ),
+    }
     await expect(run(two(accept), env)).rejects.toThrow('gone')
     expect(env.spent().calls).toBe(3)
-    const left = world({ small: says(['4', '3', '4']), large: says(['A long answer that is never read to its end, since its reader has left long ago.']) })
+    const left = world({
+      small: says(['4', '3', '4']),
+      large: says(['A long answer that is never read to its end, since its reader has left long ago.']),
+    })
     const running = two().run(request, left)
     for (let step = await running.next(); !step.done && step.value.type !== 'text'; step = await running.next());
     await running.return(undefined as never)
@@ -92,14 +133,29 @@ describe('accept tests', () => {
 
   it('by score, calibrated or not; what is unknown or no score is escalated', async () => {
     const answer = await answerOf('x')
-    expect(await acceptByScore({ scorer: scoring(0.7), threshold: 0.6 }).test(request, answer, world({}))).toMatchObject({ accepted: true, probability: null, signal: 0.7 })
-    expect(await acceptByScore({ scorer: scoring(0.7), threshold: 0.6, calibrated: (score) => score / 2 }).test(request, answer, world({}))).toMatchObject({ accepted: false, probability: 0.35 })
-    for (const value of [null, NaN, 3]) expect(await acceptByScore({ scorer: scoring(value), threshold: 0 }).test(request, answer, world({}))).toMatchObject({ accepted: false, signal: null })
+    expect(await acceptByScore({ scorer: scoring(0.7), threshold: 0.6 }).test(request, answer, world({}))).toMatchObject({
+      accepted: true,
+      probability: null,
+      signal: 0.7,
+    })
+    expect(
+      await acceptByScore({ scorer: scoring(0.7), threshold: 0.6, calibrated: (score) => score / 2 }).test(request, answer, world({})),
+    ).toMatchObject({ accepted: false, probability: 0.35 })
+    for (const value of [null, NaN, 3])
+      expect(await acceptByScore({ scorer: scoring(value), threshold: 0 }).test(request, answer, world({}))).toMatchObject({
+        accepted: false,
+        signal: null,
+      })
   })
 
   it('by a judge, whose call is counted, whose failure is not fatal', async () => {
     const env = world({ small: says(['4']), judge: says(['Grade: 9']), large: says(['5']) })
-    const strategy = cascade({ rungs: [{ strategy: single('small'), accept: acceptByScore({ scorer: judge({ model: 'judge' }), threshold: 0.8 }) }, { strategy: single('large') }] })
+    const strategy = cascade({
+      rungs: [
+        { strategy: single('small'), accept: acceptByScore({ scorer: judge({ model: 'judge' }), threshold: 0.8 }) },
+        { strategy: single('large') },
+      ],
+    })
     const { answer } = await run(strategy, env)
     expect(answer.completion.model).toBe('small')
     expect(env.spent().calls).toBe(2)
@@ -112,11 +168,19 @@ describe('accept tests', () => {
 
   it('by prediction, and all of several', async () => {
     const answer = await answerOf('x')
-    for (const [predicted, accepted] of [[0.9, true], [0.5, false], [null, false], [NaN, false]] as const)
+    for (const [predicted, accepted] of [
+      [0.9, true],
+      [0.5, false],
+      [null, false],
+      [NaN, false],
+    ] as const)
       expect(await acceptByPrediction(() => predicted, 0.8).test(request, answer, world({}))).toMatchObject({ accepted })
     const both = acceptByAll([acceptByPrediction(() => 0.9, 0.8), acceptByScore({ scorer: scoring(0.3), threshold: 0.5 })])
     expect(await both.test(request, answer, world({}))).toMatchObject({ accepted: false, probability: 0.9, signal: 0.3 })
-    expect(await acceptByScore({ scorer: logprobScorer, threshold: 0.5 }).test(request, answer, world({}))).toMatchObject({ accepted: false, signal: null })
+    expect(await acceptByScore({ scorer: logprobScorer, threshold: 0.5 }).test(request, answer, world({}))).toMatchObject({
+      accepted: false,
+      signal: null,
+    })
     expect(() => acceptByAll([])).toThrow(expect.objectContaining({ path: 'accept' }))
     expect(() => acceptByEvidence(NaN)).toThrow(expect.objectContaining({ path: 'threshold' }))
   })

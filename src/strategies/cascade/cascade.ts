@@ -34,7 +34,10 @@ export function cascade({ rungs }: CascadeSettings): Strategy {
   if (rungs.length === 0 || rungs.length > 16) throw new InvalidRequest(`rungs: from 1 to 16, not ${rungs.length}.`, { path: 'rungs' })
   const ids = rungs.map(({ strategy }) => strategy.id)
   const twice = ids.findIndex((id, index) => ids.indexOf(id) !== index)
-  if (twice >= 0) throw new InvalidRequest(`rungs[${twice}]: ${ids[twice]} stands on an earlier rung already; a rung is never asked twice.`, { path: `rungs[${twice}]` })
+  if (twice >= 0)
+    throw new InvalidRequest(`rungs[${twice}]: ${ids[twice]} stands on an earlier rung already; a rung is never asked twice.`, {
+      path: `rungs[${twice}]`,
+    })
   return {
     id: `cascade(${ids.join(' → ')})`,
     plan: planOf(rungs),
@@ -61,7 +64,13 @@ export function cascade({ rungs }: CascadeSettings): Strategy {
             tally.addAnswer(name, answer, index === 0 ? undefined : 'the last rung answers')
             return tally.answer(answer.completion, { evidence: answer.evidence, fellBackFrom: [...fellBackFrom, ...answer.fellBackFrom] })
           }
-          const answer = await finish(rung.strategy.run(edit(request, { stream: false, streamUsage: undefined }), env, options?.sample === undefined ? undefined : { sample: options.sample }))
+          const answer = await finish(
+            rung.strategy.run(
+              edit(request, { stream: false, streamUsage: undefined }),
+              env,
+              options?.sample === undefined ? undefined : { sample: options.sample },
+            ),
+          )
           const verdict = await rung.accept?.test(request, answer, env)
           const accepted = verdict?.accepted ?? true
           tally.addAnswer(name, answer, accepted ? 'accepted' : 'not accepted')
@@ -97,7 +106,12 @@ class AfterFirstByte extends Error {
   }
 }
 
-async function* unlessItFails(strategy: Strategy, request: Request, env: Environment, options: CallOptions | undefined): AsyncGenerator<Delta, Answer> {
+async function* unlessItFails(
+  strategy: Strategy,
+  request: Request,
+  env: Environment,
+  options: CallOptions | undefined,
+): AsyncGenerator<Delta, Answer> {
   const running = strategy.run(request, env, options)
   let yielded = false
   try {
@@ -130,6 +144,9 @@ function evidenceOf({ answer, verdict }: Held, test: AcceptTest | undefined): Ev
 function planOf(rungs: readonly CascadeRung[]): readonly PlannedUse[] {
   return rungs.flatMap(({ strategy, accept }, index) => {
     const share = 0.5 ** index
-    return [...strategy.plan, ...(index === rungs.length - 1 ? [] : (accept?.plan ?? []))].map((use) => ({ ...use, expected: use.expected * share }))
+    return [...strategy.plan, ...(index === rungs.length - 1 ? [] : (accept?.plan ?? []))].map((use) => ({
+      ...use,
+      expected: use.expected * share,
+    }))
   })
 }

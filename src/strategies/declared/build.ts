@@ -24,14 +24,20 @@ export function parseStrategy(value: unknown, path = '', registry: StrategyRegis
     construct(spec, registry, NO_CONTEXT)
   } catch (thrown) {
     if (!BursarError.is(thrown)) throw thrown
-    throw new InvalidRequest(path === '' ? thrown.message : `${path}: ${thrown.message}`, { code: 'invalid_configuration', path: path || undefined })
+    throw new InvalidRequest(path === '' ? thrown.message : `${path}: ${thrown.message}`, {
+      code: 'invalid_configuration',
+      path: path || undefined,
+    })
   }
   return spec
 }
 
 function construct(spec: StrategySpec, registry: StrategyRegistry, context: BuildContext): Strategy {
   const nested = nestedType(registry)
-  const scope: BuildScope = { context: fullContext(context), strategy: (inner) => kindOf(inner, registry).build(fieldsOf(inner), nested, scope) }
+  const scope: BuildScope = {
+    context: fullContext(context),
+    strategy: (inner) => kindOf(inner, registry).build(fieldsOf(inner), nested, scope),
+  }
   return scope.strategy(spec)
 }
 
@@ -40,7 +46,11 @@ function construct(spec: StrategySpec, registry: StrategyRegistry, context: Buil
  * name, fields are checked again. Throws `InvalidRequest` (`invalid_configuration`) for a spec that could take more calls than
  * `context.maxCalls` at worst, or that doesn't hold with this registry.
  */
-export function buildStrategy(spec: StrategySpec, registry: StrategyRegistry = strategyKinds, context: BuildContext = NO_CONTEXT): Strategy {
+export function buildStrategy(
+  spec: StrategySpec,
+  registry: StrategyRegistry = strategyKinds,
+  context: BuildContext = NO_CONTEXT,
+): Strategy {
   const hash = specHash(spec)
   let built = builtBy.get(context)
   if (built === undefined) builtBy.set(context, (built = new Map()))
@@ -55,9 +65,12 @@ export function buildStrategy(spec: StrategySpec, registry: StrategyRegistry = s
   const most = mostCalls(strategy)
   const limit = context.maxCalls ?? DEFAULT_MAX_CALLS
   if (most > limit)
-    throw new InvalidRequest(`This strategy may take ${most} calls for one request; at most ${limit} are allowed. Use fewer samples, rounds or nested strategies.`, {
-      code: 'invalid_configuration',
-    })
+    throw new InvalidRequest(
+      `This strategy may take ${most} calls for one request; at most ${limit} are allowed. Use fewer samples, rounds or nested strategies.`,
+      {
+        code: 'invalid_configuration',
+      },
+    )
   built.set(hash, { registry, strategy })
   const oldest = built.size > MOST_BUILT ? built.keys().next().value : undefined
   if (oldest !== undefined) built.delete(oldest)

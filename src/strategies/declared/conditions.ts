@@ -19,7 +19,9 @@ const MAX_DEPTH = 4
 
 const requestLeaf = z.union(
   [
-    z.strictObject({ level_at_least: z.int().min(1).max(5).describe('Difficulty, 1 to 5; where it isn’t known, the condition does not hold.') }),
+    z.strictObject({
+      level_at_least: z.int().min(1).max(5).describe('Difficulty, 1 to 5; where it isn’t known, the condition does not hold.'),
+    }),
     z.strictObject({ input_tokens_over: z.int().nonnegative().max(1e9) }),
     z.strictObject({ turns_over: z.int().nonnegative().max(1e6) }),
     z.strictObject({ tools: z.boolean() }),
@@ -44,7 +46,9 @@ const answerLeaf = z.union(
     z.strictObject({ number: z.literal(true).describe('The answer has a number in it.') }),
     z.strictObject({ characters_at_least: z.int().positive().max(1e7) }),
     z.strictObject({ characters_at_most: z.int().positive().max(1e7) }),
-    z.strictObject({ evidence_at_least: z.number().min(0).max(1).describe('What the strategy itself found of its answer: agreement, a verifier, a judge.') }),
+    z.strictObject({
+      evidence_at_least: z.number().min(0).max(1).describe('What the strategy itself found of its answer: agreement, a verifier, a judge.'),
+    }),
   ],
   { error: 'expected one of complete, json, says, number, characters_at_least, characters_at_most, evidence_at_least, all, any, not' },
 )
@@ -55,7 +59,12 @@ type AnswerTree = AnswerLeaf | { all: AnswerTree[] } | { any: AnswerTree[] } | {
 export const answerCondition: z.ZodType<AnswerTree> = treeOf(answerLeaf)
 
 /** Whether a request is as the condition says. Linear in the length of the question; no call goes out. */
-export function holds(condition: RequestTree, request: Request, env: Pick<Environment, 'budget'>, context: Pick<FullContext, 'difficultyOf'>): boolean {
+export function holds(
+  condition: RequestTree,
+  request: Request,
+  env: Pick<Environment, 'budget'>,
+  context: Pick<FullContext, 'difficultyOf'>,
+): boolean {
   if ('all' in condition) return condition.all.every((one) => holds(one, request, env, context))
   if ('any' in condition) return condition.any.some((one) => holds(one, request, env, context))
   if ('not' in condition) return !holds(condition.not, request, env, context)
@@ -64,7 +73,8 @@ export function holds(condition: RequestTree, request: Request, env: Pick<Enviro
   if ('turns_over' in condition) return request.messages.filter(({ role }) => role === 'user').length > condition.turns_over
   if ('tools' in condition) return (request.tools !== undefined && request.tools.length > 0) === condition.tools
   if ('images' in condition) return request.messages.some(({ parts }) => parts.some((part) => part.type === 'image')) === condition.images
-  if ('structured' in condition) return (request.responseFormat !== undefined && request.responseFormat.type !== 'text') === condition.structured
+  if ('structured' in condition)
+    return (request.responseFormat !== undefined && request.responseFormat.type !== 'text') === condition.structured
   if ('says' in condition) return saysOne(questionOf(request), condition.says)
   return tightness[env.budget.regime()] >= tightness[condition.budget]
 }
@@ -75,7 +85,8 @@ export function answers(condition: AnswerTree, answer: Answer): boolean {
   if ('any' in condition) return condition.any.some((one) => answers(one, answer))
   if ('not' in condition) return !answers(condition.not, answer)
   if ('complete' in condition) return !isCut(answer.completion)
-  if ('evidence_at_least' in condition) return answer.evidence !== undefined && (answer.evidence.probability ?? answer.evidence.signal) >= condition.evidence_at_least
+  if ('evidence_at_least' in condition)
+    return answer.evidence !== undefined && (answer.evidence.probability ?? answer.evidence.signal) >= condition.evidence_at_least
   const text = textOf(answer.completion)
   if ('json' in condition) return jsonIn(text) !== undefined
   if ('says' in condition) return saysOne(text, condition.says)
@@ -95,7 +106,11 @@ export function sayRequest(condition: RequestTree): string {
   if ('tools' in condition) return condition.tools ? 'tools are offered' : 'no tools are offered'
   if ('images' in condition) return condition.images ? 'there are images' : 'there are no images'
   if ('structured' in condition) return condition.structured ? 'JSON is asked for' : 'no JSON is asked for'
-  if ('says' in condition) return `the question says ${listing(condition.says.map((word) => JSON.stringify(word)), 'or')}`
+  if ('says' in condition)
+    return `the question says ${listing(
+      condition.says.map((word) => JSON.stringify(word)),
+      'or',
+    )}`
   return condition.budget === 'tight' ? 'the budget is tight' : 'the budget has room for one call'
 }
 
@@ -106,7 +121,11 @@ export function sayAnswer(condition: AnswerTree): string {
   if ('not' in condition) return `not (${sayAnswer(condition.not)})`
   if ('complete' in condition) return 'is complete'
   if ('json' in condition) return 'holds JSON'
-  if ('says' in condition) return `says ${listing(condition.says.map((word) => JSON.stringify(word)), 'or')}`
+  if ('says' in condition)
+    return `says ${listing(
+      condition.says.map((word) => JSON.stringify(word)),
+      'or',
+    )}`
   if ('number' in condition) return 'has a number'
   if ('characters_at_least' in condition) return `has at least ${condition.characters_at_least} characters`
   if ('characters_at_most' in condition) return `has at most ${condition.characters_at_most} characters`
@@ -136,7 +155,8 @@ function treeOf<Leaf>(leaf: z.ZodType<Leaf>, depth = 0): z.ZodType<TreeOf<Leaf>>
     const form: z.ZodType<TreeOf<Leaf>> = has('all') ? forms.all : has('any') ? forms.any : has('not') ? forms.not : leaf
     const read = form.safeParse(value)
     if (read.success) return read.data
-    for (const issue of read.error.issues) context.issues.push({ code: 'custom', path: [...issue.path], message: issue.message, input: value })
+    for (const issue of read.error.issues)
+      context.issues.push({ code: 'custom', path: [...issue.path], message: issue.message, input: value })
     return z.NEVER
   })
 }

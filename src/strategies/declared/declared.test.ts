@@ -46,11 +46,23 @@ describe('a declared strategy', () => {
     [{ kind: 'if', when: { any: [{ level: 3 }] }, then: 'a', else: 'b' }, 'arms[0].strategy.when.any[0]', /expected one of level_at_least/],
     [{ kind: 'if', when: { level_at_least: 3 }, then: 'a' }, 'arms[0].strategy.else', /is missing; expected a strategy/],
     [{ kind: 'cascade', rungs: [{ strategy: 'a' }, { strategy: 'b' }] }, 'arms[0].strategy.rungs[0].accept', /is missing/],
-    [{ kind: 'cascade', rungs: [{ strategy: 'a', accept: [{ evidence: 2 }] }, { strategy: 'b' }] }, 'arms[0].strategy.rungs[0].accept[0].evidence', /at most 1/],
-    [{ kind: 'cascade', rungs: [{ strategy: 'a', accept: { check: 'form' } }, { strategy: 'a' }] }, 'arms[0].strategy', /never asked twice/],
+    [
+      { kind: 'cascade', rungs: [{ strategy: 'a', accept: [{ evidence: 2 }] }, { strategy: 'b' }] },
+      'arms[0].strategy.rungs[0].accept[0].evidence',
+      /at most 1/,
+    ],
+    [
+      { kind: 'cascade', rungs: [{ strategy: 'a', accept: { check: 'form' } }, { strategy: 'a' }] },
+      'arms[0].strategy',
+      /never asked twice/,
+    ],
     [{ kind: 'vote', strategies: ['a', 'b'], weights: [1] }, 'arms[0].strategy.weights', /as many weights/],
     [{ kind: 'best_of_n', model: 'a' }, 'arms[0].strategy.judge', /either a judge or a check/],
-    [{ kind: 'guided', direction: 'small-plans', small: { model: 'a', efort: 'low' }, large: 'b' }, 'arms[0].strategy.small.efort', /no such field/],
+    [
+      { kind: 'guided', direction: 'small-plans', small: { model: 'a', efort: 'low' }, large: 'b' },
+      'arms[0].strategy.small.efort',
+      /no such field/,
+    ],
     [{ kind: 'styled', style: 'baroque', strategy: 'a' }, 'arms[0].strategy.style', /"direct" or "concise"/],
     [{ kind: 'effort', effort: 0, strategy: 'a' }, 'arms[0].strategy.effort', /more than 0/],
     [{ kind: 'repeat', strategy: 'a', until: { number: true }, most: 99 }, 'arms[0].strategy.most', /at most 10/],
@@ -68,7 +80,12 @@ describe('a declared strategy', () => {
     let wide: unknown = { kind: 'fallback', strategies: ['a', 'b'] }
     for (let level = 0; level < 8; level++) wide = { kind: 'fallback', strategies: [wide, wide, wide, wide] }
     expect(faultOf(wide).message).toMatch(/at most 2000 values/)
-    expect(faultOf({ kind: 'fallback', strategies: Array.from({ length: 9 }, () => ({ kind: 'fallback', strategies: Array.from({ length: 9 }, () => 'a') })) }).message).toMatch(/at most 64/)
+    expect(
+      faultOf({
+        kind: 'fallback',
+        strategies: Array.from({ length: 9 }, () => ({ kind: 'fallback', strategies: Array.from({ length: 9 }, () => 'a') })),
+      }).message,
+    ).toMatch(/at most 64/)
     expect(faultOf({ kind: 'single', model: 'x'.repeat(5000) }).message).toMatch(/longer/)
     expect(faultOf({ kind: 'single', model: 'a', toString: () => 'b' }).message).toMatch(/not a value of JSON/)
   })
@@ -116,7 +133,12 @@ describe('a declared strategy', () => {
 
   it('gives out the last try as it is, and says so; at the end of a budget the first is the last', async () => {
     const strategy = buildStrategy(parseStrategy({ kind: 'repeat', strategy: 'a', until: { number: true }, most: 2 }))
-    const all = await played(strategy.run(asking('?'), scriptedEnvironment(() => 'none')))
+    const all = await played(
+      strategy.run(
+        asking('?'),
+        scriptedEnvironment(() => 'none'),
+      ),
+    )
     expect(all.answer.evidence).toEqual({ source: 'check', probability: null, signal: 0 })
     expect(all.answer.steps?.at(-1)?.note).toMatch(/last try/)
     const budget: Budget = { name: 'b', remaining: () => ({}), regime: () => 'last_call' }
@@ -126,7 +148,9 @@ describe('a declared strategy', () => {
   })
 
   it('edits what a single call is told', async () => {
-    const strategy = buildStrategy(parseStrategy({ kind: 'single', model: 'a', effort: 'low', temperature: 0.5, max_output_tokens: 100, instruction: 'Be brief.' }))
+    const strategy = buildStrategy(
+      parseStrategy({ kind: 'single', model: 'a', effort: 'low', temperature: 0.5, max_output_tokens: 100, instruction: 'Be brief.' }),
+    )
     const env = scriptedEnvironment(() => 'x')
     await played(strategy.run(asking('Why?', { maxOutputTokens: 40 }), env))
     const told = env.heard[0]?.request
@@ -159,7 +183,9 @@ describe('a declared strategy', () => {
       for (const stream of [false, true])
         for (let run = 0; run < 5; run++) {
           const strategy = buildStrategy(parseStrategy(example))
-          const env = scriptedEnvironment(() => ['The answer is 4.', 'The answer is 5.', '{"level": 4}', 'no idea', '[1, 2'][Math.floor(random.next() * 5)] ?? '')
+          const env = scriptedEnvironment(
+            () => ['The answer is 4.', 'The answer is 5.', '{"level": 4}', 'no idea', '[1, 2'][Math.floor(random.next() * 5)] ?? '',
+          )
           const { text, starts, finishes, answer } = await played(strategy.run(asking('How many are two and two?', { stream }), env))
           expect(env.heard.length).toBeLessThanOrEqual(mostCalls(strategy))
           expect(answer.usage.inputTokens).toBe(10 * env.heard.length)

@@ -12,7 +12,10 @@ export const modelId = () =>
     .describe('A model, as callers name it.')
 
 /** A model, or a model with how much it shall think. */
-export const modelUse = () => z.union([modelId(), z.strictObject({ model: modelId(), effort: z.enum(efforts).optional() })], { error: 'expected the name of a model, or `model` with `effort`' })
+export const modelUse = () =>
+  z.union([modelId(), z.strictObject({ model: modelId(), effort: z.enum(efforts).optional() })], {
+    error: 'expected the name of a model, or `model` with `effort`',
+  })
 
 export function useOf(value: z.output<ReturnType<typeof modelUse>>): ModelUse {
   if (typeof value === 'string') return { model: value }
@@ -40,6 +43,15 @@ export function listing(words: readonly string[], last: 'and' | 'or' = 'and'): s
 }
 
 /** Checks of an answer that call no model. Patterns are none of them: specs may come from models, and a pattern may take for ever. */
-export const checks: Readonly<Record<'complete' | 'json' | 'tool_arguments' | 'form', Check>> = { complete: completeCheck, json: jsonCheck, tool_arguments: toolArgumentsCheck, form: formCheck }
+export const checks: Readonly<Record<'complete' | 'json' | 'tool_arguments' | 'form', Check>> = {
+  complete: completeCheck,
+  json: jsonCheck,
+  tool_arguments: toolArgumentsCheck,
+  form: formCheck,
+}
 
-export const checkName = z.enum(['complete', 'json', 'tool_arguments', 'form']).describe('`complete`: not cut, not refused. `json`: holds the prescribed form. `tool_arguments`: calls hold their parameters. `form`: all of these.')
+export const checkName = z
+  .enum(['complete', 'json', 'tool_arguments', 'form'])
+  .describe(
+    '`complete`: not cut, not refused. `json`: holds the prescribed form. `tool_arguments`: calls hold their parameters. `form`: all of these.',
+  )

@@ -12,15 +12,34 @@ export function issuesInWords(issues: readonly z.core.$ZodIssue[], data: unknown
     const { path } = issue
     switch (issue.code) {
       case 'unrecognized_keys':
-        return issue.keys.map((key) => ({ path: [...path, key], message: `there is no such field here${path.length > 0 || fields.length === 0 ? '' : `; expected ${fields.join(', ')}`}` }))
+        return issue.keys.map((key) => ({
+          path: [...path, key],
+          message: `there is no such field here${path.length > 0 || fields.length === 0 ? '' : `; expected ${fields.join(', ')}`}`,
+        }))
       case 'invalid_type':
-        return [{ path, message: valueAt(data, path) === undefined ? `is missing; expected ${article(issue.expected)}` : `expected ${article(issue.expected)}` }]
+        return [
+          {
+            path,
+            message:
+              valueAt(data, path) === undefined ? `is missing; expected ${article(issue.expected)}` : `expected ${article(issue.expected)}`,
+          },
+        ]
       case 'invalid_value':
         return [{ path, message: `expected ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}` }]
       case 'too_small':
-        return [{ path, message: `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${String(issue.minimum)}${unit(issue.origin)}` }]
+        return [
+          {
+            path,
+            message: `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${String(issue.minimum)}${unit(issue.origin)}`,
+          },
+        ]
       case 'too_big':
-        return [{ path, message: `expected ${issue.inclusive === false ? 'less than' : 'at most'} ${String(issue.maximum)}${unit(issue.origin)}` }]
+        return [
+          {
+            path,
+            message: `expected ${issue.inclusive === false ? 'less than' : 'at most'} ${String(issue.maximum)}${unit(issue.origin)}`,
+          },
+        ]
       default:
         return [{ path, message: issue.message }]
     }
@@ -29,7 +48,10 @@ export function issuesInWords(issues: readonly z.core.$ZodIssue[], data: unknown
 
 /** A path below another, as messages write it: `rungs[1].strategy.model`. */
 export function pathWith(base: string, path: readonly PropertyKey[]): string {
-  return path.reduce<string>((text, step) => (typeof step === 'number' ? `${text}[${step}]` : text === '' ? String(step) : `${text}.${String(step)}`), base)
+  return path.reduce<string>(
+    (text, step) => (typeof step === 'number' ? `${text}[${step}]` : text === '' ? String(step) : `${text}.${String(step)}`),
+    base,
+  )
 }
 
 function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
@@ -37,7 +59,13 @@ function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function article(expected: string): string {
-  const words: Readonly<Record<string, string>> = { int: 'a whole number', array: 'a list', record: 'a mapping', object: 'a mapping', boolean: 'true or false' }
+  const words: Readonly<Record<string, string>> = {
+    int: 'a whole number',
+    array: 'a list',
+    record: 'a mapping',
+    object: 'a mapping',
+    boolean: 'true or false',
+  }
   return words[expected] ?? `a ${expected}`
 }
 

@@ -73,7 +73,9 @@ export interface GuideUse {
 }
 
 /** A context with everything that kinds rely on. */
-export type FullContext = BuildContext & { readonly [part in 'difficultyOf' | 'featuresOf' | 'categoryOf' | 'effort' | 'thinkGate']-?: NonNullable<BuildContext[part]> }
+export type FullContext = BuildContext & {
+  readonly [part in 'difficultyOf' | 'featuresOf' | 'categoryOf' | 'effort' | 'thinkGate']-?: NonNullable<BuildContext[part]>
+}
 
 /** What a kind may use while it builds. */
 export interface BuildScope {

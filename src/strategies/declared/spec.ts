@@ -108,7 +108,8 @@ function readWithin(value: unknown, registry: StrategyRegistry, within: Nesting)
   const mapping = typeof value === 'string' ? { kind: 'single', model: value } : value
   if (!isMapping(mapping)) return fault('expected a strategy: a mapping with `kind`, or the name of a model')
   const { kind: name, ...fields } = mapping
-  if (typeof name !== 'string') return fault(`${name === undefined ? 'is missing; ' : ''}expected one of ${[...registry.keys()].join(', ')}`, 'kind')
+  if (typeof name !== 'string')
+    return fault(`${name === undefined ? 'is missing; ' : ''}expected one of ${[...registry.keys()].join(', ')}`, 'kind')
   const kind = registry.get(name)
   if (kind === undefined) return fault(unknownKind(name, registry), 'kind')
   const read = kind.read(fields, nestedType(registry))
@@ -130,9 +131,11 @@ function sizeFault(root: unknown): FieldIssue | undefined {
   const visit = (value: unknown, path: readonly PropertyKey[]): FieldIssue | undefined => {
     if (++values > specLimits.values) return { path: [], message: `a strategy has at most ${specLimits.values} values` }
     if (path.length > MAX_JSON_DEPTH) return { path, message: `is more than ${MAX_JSON_DEPTH} levels deep` }
-    if (typeof value === 'string' && value.length > specLimits.characters) return { path, message: `is longer than ${specLimits.characters} characters` }
+    if (typeof value === 'string' && value.length > specLimits.characters)
+      return { path, message: `is longer than ${specLimits.characters} characters` }
     if (typeof value === 'number' && !Number.isFinite(value)) return { path, message: 'is not a finite number' }
-    if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol') return { path, message: 'is not a value of JSON' }
+    if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol')
+      return { path, message: 'is not a value of JSON' }
     if (typeof value !== 'object' || value === null) return undefined
     const entries: Iterable<readonly [PropertyKey, unknown]> = Array.isArray(value) ? value.entries() : Object.entries(value)
     for (const [key, item] of entries) {
@@ -147,5 +150,8 @@ function sizeFault(root: unknown): FieldIssue | undefined {
 function refused(base: string, issues: readonly FieldIssue[]): InvalidRequest {
   const told = issues.slice(0, 5).map(({ path, message }) => `${pathWith(base, path) || 'strategy'}: ${message}`)
   const more = issues.length > told.length ? ` And ${issues.length - told.length} more.` : ''
-  return new InvalidRequest(`${told.join('. ')}.${more}`, { code: 'invalid_configuration', path: pathWith(base, issues[0]?.path ?? []) || undefined })
+  return new InvalidRequest(`${told.join('. ')}.${more}`, {
+    code: 'invalid_configuration',
+    path: pathWith(base, issues[0]?.path ?? []) || undefined,
+  })
 }

@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest'
 import { efforts } from '../../protocol/index.js'
 import { normalDraw, seededRandom } from '../../statistics/index.js'
 import { createFeatures } from '../thinking/fixtures/plain-features.js'
-import { createEffortController, createEffortCurves, createOutputLengths, loadEffortController, loadEffortCurves, loadOutputLengths, type EffortTarget } from './index.js'
+import {
+  createEffortController,
+  createEffortCurves,
+  createOutputLengths,
+  loadEffortController,
+  loadEffortCurves,
+  loadOutputLengths,
+  type EffortTarget,
+} from './index.js'
 
 const features = createFeatures({ category: 'math' })
 const prompt: EffortTarget = { arm: 'm', takes: 'none' }
@@ -23,7 +31,9 @@ describe('output lengths', () => {
     expect(known?.mean).toBeCloseTo(100 + (500 - 100) * (5 / 55) ** 2, 0)
     expect(known?.median).toBeGreaterThan(90)
     expect(known?.median).toBeLessThan(180)
-    expect(lengths.expected('m', createFeatures({ category: 'new' }))?.mean).toBeCloseTo(lengths.expected('m', createFeatures())?.mean ?? NaN)
+    expect(lengths.expected('m', createFeatures({ category: 'new' }))?.mean).toBeCloseTo(
+      lengths.expected('m', createFeatures())?.mean ?? NaN,
+    )
     expect(lengths.expected('m', createFeatures())?.mean).toBeGreaterThan(480)
     expect(lengths.expected('other', createFeatures())).toBeUndefined()
   })
@@ -49,7 +59,9 @@ describe('output lengths', () => {
 
 describe('effort', () => {
   it.each([0, -1, 1.01, NaN, Infinity])('%d is refused with its path', (effort) => {
-    expect(() => createEffortController().resolve(effort, features, prompt)).toThrow(expect.objectContaining({ code: 'invalid_request', path: 'effort' }))
+    expect(() => createEffortController().resolve(effort, features, prompt)).toThrow(
+      expect.objectContaining({ code: 'invalid_request', path: 'effort' }),
+    )
   })
 
   it('is unknown in tokens before the arm is known, and r·T̂ with a hard cap of twice that after', () => {
@@ -68,7 +80,10 @@ describe('effort', () => {
       for (let index = 0; index < 100; index++) {
         const resolved = controller.resolve(0.05 + 0.95 * random.next(), features, prompt)
         controller.observe(features, prompt, { resolved, outputTokens: random.next() * 800 })
-        controller.observe(features, target, { resolved: controller.resolve(random.next() || 1, features, target), outputTokens: random.next() * 9000 })
+        controller.observe(features, target, {
+          resolved: controller.resolve(random.next() || 1, features, target),
+          outputTokens: random.next() * 9000,
+        })
       }
       let [tokens, level, samples] = [0, -1, 0]
       for (let r = 0.02; r < 0.999; r += 0.02) {
@@ -107,23 +122,37 @@ describe('effort', () => {
     expect(controller.resolve(0.1, features, target).providerEffort).toBe('low')
     // A model whose "medium" takes nearly as much as its "high".
     for (let index = 0; index < 200; index++)
-      for (const [name, outputTokens] of [['low', 900], ['medium', 950], ['high', 1000]] as const)
-        controller.observe(features, target, { resolved: { effort: 1, asked: 1, softTokens: null, hardTokens: null, providerEffort: name, style: undefined, samples: 1 }, outputTokens })
+      for (const [name, outputTokens] of [
+        ['low', 900],
+        ['medium', 950],
+        ['high', 1000],
+      ] as const)
+        controller.observe(features, target, {
+          resolved: { effort: 1, asked: 1, softTokens: null, hardTokens: null, providerEffort: name, style: undefined, samples: 1 },
+          outputTokens,
+        })
     expect(controller.resolve(0.6, features, target).providerEffort).toBe('low')
   })
 
   it('is the same after a load, and refuses what it did not write', () => {
     const controller = trained()
-    for (let r = 0.1; r < 1; r += 0.1) controller.observe(features, prompt, { resolved: controller.resolve(r, features, prompt), outputTokens: 333 * r, quality: r })
+    for (let r = 0.1; r < 1; r += 0.1)
+      controller.observe(features, prompt, { resolved: controller.resolve(r, features, prompt), outputTokens: 333 * r, quality: r })
     const again = loadEffortController(controller.serialize())
     for (let r = 0.05; r <= 1; r += 0.05) expect(again.resolve(r, features, prompt)).toEqual(controller.resolve(r, features, prompt))
     expect(again.table(features, prompt)).toEqual(controller.table(features, prompt))
     for (const bytes of [new Uint8Array(0), new Uint8Array([1, 2, 3]), new Uint8Array(20), controller.serialize().subarray(0, 40)])
       expect(() => loadEffortController(bytes)).toThrow(expect.objectContaining({ code: 'invalid_configuration' }))
-    expect(() => loadEffortCurves(new TextEncoder().encode('{"version":1,"fading":3,"curves":[["x",[]]]}'))).toThrow(expect.objectContaining({ code: 'invalid_configuration' }))
+    expect(() => loadEffortCurves(new TextEncoder().encode('{"version":1,"fading":3,"curves":[["x",[]]]}'))).toThrow(
+      expect.objectContaining({ code: 'invalid_configuration' }),
+    )
   })
 
-  it.each([{ asked: NaN, realised: 1 }, { asked: 1, realised: Infinity }, { asked: 1, realised: 1, quality: -1 }])('learns nothing from %j', (outcome) => {
+  it.each([
+    { asked: NaN, realised: 1 },
+    { asked: 1, realised: Infinity },
+    { asked: 1, realised: 1, quality: -1 },
+  ])('learns nothing from %j', (outcome) => {
     const curves = createEffortCurves()
     expect(() => curves.observe('m', 'c', outcome)).toThrow(RangeError)
     expect(curves.table('m', 'c')).toEqual([])

@@ -76,7 +76,11 @@ export function createEffortController(): EffortController {
 /** What `serialize` wrote. Throws `BursarError` (`invalid_configuration`) for anything else. */
 export function loadEffortController(bytes: Uint8Array): EffortController {
   const length = bytes.byteLength >= 4 ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) : Infinity
-  if (length > bytes.byteLength - 4) throw new BursarError('The effort controller’s state is cut off; remove the file to begin anew.', { code: 'invalid_configuration', status: 500 })
+  if (length > bytes.byteLength - 4)
+    throw new BursarError('The effort controller’s state is cut off; remove the file to begin anew.', {
+      code: 'invalid_configuration',
+      status: 500,
+    })
   return controller(loadOutputLengths(bytes.subarray(4, 4 + length)), loadEffortCurves(bytes.subarray(4 + length)))
 }
 
@@ -88,19 +92,37 @@ function controller(lengths: OutputLengths, curves: EffortCurves): EffortControl
   return {
     expectedTokens,
     resolve(effort, features, target) {
-      if (!(effort > 0 && effort <= 1)) throw new InvalidRequest(`effort is a number above 0 and at most 1, not ${effort}.`, { path: 'effort' })
+      if (!(effort > 0 && effort <= 1))
+        throw new InvalidRequest(`effort is a number above 0 and at most 1, not ${effort}.`, { path: 'effort' })
       const samples = 1 + Math.round((4 * Math.max(0, effort - 0.8)) / 0.2)
       const style = target.takes === 'none' && effort < terseBelow ? 'chain_of_draft' : undefined
       if (target.takes === 'effort')
-        return { effort, asked: 1, softTokens: null, hardTokens: null, providerEffort: namedEffort(effort, features, target, lengths), style, samples }
+        return {
+          effort,
+          asked: 1,
+          softTokens: null,
+          hardTokens: null,
+          providerEffort: namedEffort(effort, features, target, lengths),
+          style,
+          samples,
+        }
       const typical = expectedTokens(features, target)
       const free = effort === 1 || typical === undefined
       const asked = free ? 1 : Math.min(mostAsked, askedFor(effort, curves.curve(target.arm, categoryOf(features))))
       const softTokens = free ? null : Math.max(leastSoftTokens, Math.round(asked * typical))
-      return { effort, asked, softTokens, hardTokens: softTokens === null ? null : 2 * softTokens, providerEffort: undefined, style, samples }
+      return {
+        effort,
+        asked,
+        softTokens,
+        hardTokens: softTokens === null ? null : 2 * softTokens,
+        providerEffort: undefined,
+        style,
+        samples,
+      }
     },
     observe(features, target, { resolved, outputTokens, quality }) {
-      if (!Number.isFinite(outputTokens) || outputTokens < 0) throw new RangeError(`an answer has 0 or more output tokens, not ${outputTokens}`)
+      if (!Number.isFinite(outputTokens) || outputTokens < 0)
+        throw new RangeError(`an answer has 0 or more output tokens, not ${outputTokens}`)
       if (resolved.providerEffort !== undefined) {
         lengths.observe(effortArm(target.arm, resolved.providerEffort), features, outputTokens)
         return
@@ -108,7 +130,11 @@ function controller(lengths: OutputLengths, curves: EffortCurves): EffortControl
       if (resolved.style === undefined && resolved.softTokens === null) lengths.observe(target.arm, features, outputTokens)
       const typical = expectedTokens(features, target)
       if (typical !== undefined && resolved.softTokens !== null)
-        curves.observe(target.arm, categoryOf(features), { asked: resolved.softTokens / typical, realised: outputTokens / typical, quality })
+        curves.observe(target.arm, categoryOf(features), {
+          asked: resolved.softTokens / typical,
+          realised: outputTokens / typical,
+          quality,
+        })
     },
     table: (features, { arm }) => curves.table(arm, categoryOf(features)),
     overshoot: (features, { arm }) => curves.overshoot(arm, categoryOf(features)),
@@ -140,7 +166,12 @@ function effortArm(arm: string, effort: Effort): string {
  * The effort whose tokens come nearest to r of the highest's. Tokens by name begin at the table by which efforts become budgets, and are drawn
  * to what was learned; a higher name is never believed to take less.
  */
-function namedEffort(wanted: number, features: LengthFeatures, { arm, efforts: known = ['low', 'medium', 'high'] }: EffortTarget, lengths: OutputLengths): Effort | undefined {
+function namedEffort(
+  wanted: number,
+  features: LengthFeatures,
+  { arm, efforts: known = ['low', 'medium', 'high'] }: EffortTarget,
+  lengths: OutputLengths,
+): Effort | undefined {
   const names = efforts.filter((name) => known.includes(name))
   const learned = names.map((name) => lengths.expected(effortArm(arm, name), features))
   const table = names.map((name) => (name === 'none' ? 0 : thinkingBudgets[name]))

@@ -80,8 +80,17 @@ export function loadEffortCurves(bytes: Uint8Array, { curves = 1_000 }: Pick<Eff
     json = undefined
   }
   const read = stored.safeParse(json)
-  if (!read.success) throw new BursarError('The effort calibration can’t be read; remove the file to begin anew.', { code: 'invalid_configuration', status: 500 })
-  const kept = read.data.curves.slice(-curves).map(([key, rows]): [string, Bin[]] => [key, rows.map(([n, asked, realised, quality, judged]) => ({ n, asked, realised, quality, judged }))])
+  if (!read.success)
+    throw new BursarError('The effort calibration can’t be read; remove the file to begin anew.', {
+      code: 'invalid_configuration',
+      status: 500,
+    })
+  const kept = read.data.curves
+    .slice(-curves)
+    .map(([key, rows]): [string, Bin[]] => [
+      key,
+      rows.map(([n, asked, realised, quality, judged]) => ({ n, asked, realised, quality, judged })),
+    ])
   return new LearnedCurves(new Map(kept), curves, read.data.fading)
 }
 
@@ -93,7 +102,8 @@ class LearnedCurves implements EffortCurves {
   ) {}
 
   observe(arm: string, category: string, { asked, realised, quality }: EffortOutcome): void {
-    if (![asked, realised, quality ?? 0].every((value) => Number.isFinite(value) && value >= 0)) throw new RangeError('efforts and qualities are finite and not below 0')
+    if (![asked, realised, quality ?? 0].every((value) => Number.isFinite(value) && value >= 0))
+      throw new RangeError('efforts and qualities are finite and not below 0')
     for (const key of keysOf(arm, category)) {
       const bin = this.bins(key)[binOf(asked)]
       if (bin === undefined) continue
@@ -136,11 +146,19 @@ class LearnedCurves implements EffortCurves {
     const own = this.byKey.get(keysOf(arm, category)[1]) ?? []
     return own
       .filter(({ n }) => n > 0)
-      .map(({ n, asked, realised, quality, judged }) => ({ asked: asked / n, realised: realised / n, quality: judged > 0 ? quality / judged : null, n }))
+      .map(({ n, asked, realised, quality, judged }) => ({
+        asked: asked / n,
+        realised: realised / n,
+        quality: judged > 0 ? quality / judged : null,
+        n,
+      }))
   }
 
   serialize(): Uint8Array {
-    const curves = [...this.byKey].map(([key, rows]) => [key, rows.map(({ n, asked, realised, quality, judged }) => [n, asked, realised, quality, judged])])
+    const curves = [...this.byKey].map(([key, rows]) => [
+      key,
+      rows.map(({ n, asked, realised, quality, judged }) => [n, asked, realised, quality, judged]),
+    ])
     return new TextEncoder().encode(JSON.stringify({ version: 1, fading: this.fading, curves }))
   }
 

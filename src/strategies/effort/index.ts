@@ -1,5 +1,19 @@
-export { createOutputLengths, loadOutputLengths, type LengthEstimate, type LengthFeatures, type OutputLengths, type OutputLengthsOptions } from './output-lengths.js'
-export { createEffortCurves, loadEffortCurves, type EffortCurves, type EffortCurvesOptions, type EffortOutcome, type EffortRow } from './effort-curves.js'
+export {
+  createOutputLengths,
+  loadOutputLengths,
+  type LengthEstimate,
+  type LengthFeatures,
+  type OutputLengths,
+  type OutputLengthsOptions,
+} from './output-lengths.js'
+export {
+  createEffortCurves,
+  loadEffortCurves,
+  type EffortCurves,
+  type EffortCurvesOptions,
+  type EffortOutcome,
+  type EffortRow,
+} from './effort-curves.js'
 export {
   createEffortController,
   loadEffortController,

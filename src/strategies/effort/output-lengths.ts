@@ -52,7 +52,12 @@ const stored = z.object({
   version: z.literal(1),
   fading: z.number().min(1),
   kinds: z.array(
-    z.tuple([z.string(), z.number().nonnegative(), z.number().nonnegative(), z.array(z.tuple([z.int().min(0).max(buckets), z.number().nonnegative()])).max(buckets + 1)]),
+    z.tuple([
+      z.string(),
+      z.number().nonnegative(),
+      z.number().nonnegative(),
+      z.array(z.tuple([z.int().min(0).max(buckets), z.number().nonnegative()])).max(buckets + 1),
+    ]),
   ),
 })
 
@@ -64,8 +69,14 @@ export function createOutputLengths({ kinds = 2_000, fading = 500 }: OutputLengt
 /** What `serialize` wrote. Throws `BursarError` (`invalid_configuration`) for anything else. */
 export function loadOutputLengths(bytes: Uint8Array, { kinds = 2_000 }: Pick<OutputLengthsOptions, 'kinds'> = {}): OutputLengths {
   const read = stored.safeParse(parsed(bytes))
-  if (!read.success) throw new BursarError('The learned output lengths can’t be read; remove the file to begin anew.', { code: 'invalid_configuration', status: 500 })
-  const byKind = new Map(read.data.kinds.slice(-kinds).map(([key, count, mean, weights]): [string, Kind] => [key, { count, mean, weights: new Map(weights) }]))
+  if (!read.success)
+    throw new BursarError('The learned output lengths can’t be read; remove the file to begin anew.', {
+      code: 'invalid_configuration',
+      status: 500,
+    })
+  const byKind = new Map(
+    read.data.kinds.slice(-kinds).map(([key, count, mean, weights]): [string, Kind] => [key, { count, mean, weights: new Map(weights) }]),
+  )
   return new LearnedLengths(byKind, kinds, read.data.fading)
 }
 
@@ -85,7 +96,8 @@ class LearnedLengths implements OutputLengths {
   ) {}
 
   observe(arm: string, features: LengthFeatures, outputTokens: number): void {
-    if (!Number.isFinite(outputTokens) || outputTokens < 0) throw new RangeError(`an answer has 0 or more output tokens, not ${outputTokens}`)
+    if (!Number.isFinite(outputTokens) || outputTokens < 0)
+      throw new RangeError(`an answer has 0 or more output tokens, not ${outputTokens}`)
     for (const key of keysOf(arm, features)) this.add(key, outputTokens)
   }
 
@@ -99,7 +111,10 @@ class LearnedLengths implements OutputLengths {
       }
       const own = { mean: kind.mean, median: medianOf(kind), support: kind.count }
       const share = estimate === undefined ? 1 : kind.count / (kind.count + shrinkage)
-      estimate = estimate === undefined ? own : { mean: mixed(estimate.mean, own.mean, share), median: mixed(estimate.median, own.median, share), support: own.support }
+      estimate =
+        estimate === undefined
+          ? own
+          : { mean: mixed(estimate.mean, own.mean, share), median: mixed(estimate.median, own.median, share), support: own.support }
     }
     return estimate
   }

@@ -12,7 +12,8 @@ const target: EffortTarget = { arm: 'm', takes: 'none' }
 
 function known(tokens: number): EffortController {
   const controller = createEffortController()
-  for (let index = 0; index < 10; index++) controller.observe(features, target, { resolved: controller.resolve(1, features, target), outputTokens: tokens })
+  for (let index = 0; index < 10; index++)
+    controller.observe(features, target, { resolved: controller.resolve(1, features, target), outputTokens: tokens })
   return controller
 }
 
@@ -23,10 +24,15 @@ describe('withEffort', () => {
   it('tells the budget behind the question, and streams as it comes', async () => {
     const env = scriptedEnvironment(() => told('x'.repeat(200)))
     const controller = known(100)
-    const { deltas, answer } = await ran(withEffort(single('m'), 0.5, { controller, target, featuresOf: () => features }).run(question('Why?'), env))
+    const { deltas, answer } = await ran(
+      withEffort(single('m'), 0.5, { controller, target, featuresOf: () => features }).run(question('Why?'), env),
+    )
     const [call] = env.calls
     expect(call?.request.maxOutputTokens).toBeUndefined()
-    expect(call?.request.messages.at(-1)?.parts).toEqual([{ type: 'text', text: 'Why?' }, { type: 'text', text: expect.stringContaining('about 37 words') }])
+    expect(call?.request.messages.at(-1)?.parts).toEqual([
+      { type: 'text', text: 'Why?' },
+      { type: 'text', text: expect.stringContaining('about 37 words') },
+    ])
     expect(deltas.filter(({ type }) => type === 'text').length).toBeGreaterThan(10)
     expect(textOf(answer.completion)).toBe('x'.repeat(200))
     expect(controller.table(features, target)).toEqual([{ asked: 0.5, realised: 0.5, quality: null, n: 1 }])
@@ -34,7 +40,12 @@ describe('withEffort', () => {
 
   it('asks again without a budget when a whole answer was cut at the hard cap, and counts both', async () => {
     const env = scriptedEnvironment(() => told('y'.repeat(1000)))
-    const { answer } = await ran(withEffort(single('m'), 0.5, { controller: known(100), target, featuresOf: () => features }).run(question('Why?', { stream: false }), env))
+    const { answer } = await ran(
+      withEffort(single('m'), 0.5, { controller: known(100), target, featuresOf: () => features }).run(
+        question('Why?', { stream: false }),
+        env,
+      ),
+    )
     expect(env.calls.map(({ request }) => request.maxOutputTokens)).toEqual([100, undefined])
     expect(sayings(env.calls[1]?.request ?? question(''))).not.toContain('words')
     expect(textOf(answer.completion)).toBe('y'.repeat(1000))
@@ -44,14 +55,24 @@ describe('withEffort', () => {
 
   it('gives the cut answer, which says that it is cut, when there is no money for another', async () => {
     const env = scriptedEnvironment((_, __, call) => (call === 0 ? told('y'.repeat(1000)) : { fails: new BudgetExceeded('spent') }))
-    const { answer } = await ran(withEffort(single('m'), 0.5, { controller: known(100), target, featuresOf: () => features }).run(question('Why?', { stream: false }), env))
+    const { answer } = await ran(
+      withEffort(single('m'), 0.5, { controller: known(100), target, featuresOf: () => features }).run(
+        question('Why?', { stream: false }),
+        env,
+      ),
+    )
     expect(answer.completion.answer).toMatchObject({ reply: { choices: [{ finish: 'length' }] } })
     expect(answer.steps?.at(-1)?.note).toContain('budget_exceeded')
   })
 
   it("keeps to the caller's own limit without asking again", async () => {
     const env = scriptedEnvironment(() => told('y'.repeat(1000)))
-    await ran(withEffort(single('m'), 0.5, { controller: known(100), target, featuresOf: () => features }).run(question('Why?', { stream: false, maxOutputTokens: 30 }), env))
+    await ran(
+      withEffort(single('m'), 0.5, { controller: known(100), target, featuresOf: () => features }).run(
+        question('Why?', { stream: false, maxOutputTokens: 30 }),
+        env,
+      ),
+    )
     expect(env.calls.map(({ request }) => request.maxOutputTokens)).toEqual([30])
   })
 
@@ -70,8 +91,15 @@ describe('withEffort', () => {
     const env = scriptedEnvironment(() => told('ok'))
     const byName: EffortTarget = { arm: 'm', takes: 'effort' }
     const byBudget: EffortTarget = { arm: 'm', takes: 'budget' }
-    await ran(withEffort(single('m'), 0.1, { controller: known(1000), target: byName, featuresOf: () => features }).run(question('Why?'), env))
-    await ran(withEffort(single('m'), 0.5, { controller: known(1000), target: byBudget, featuresOf: () => Promise.resolve(features) }).run(question('Why?'), env))
+    await ran(
+      withEffort(single('m'), 0.1, { controller: known(1000), target: byName, featuresOf: () => features }).run(question('Why?'), env),
+    )
+    await ran(
+      withEffort(single('m'), 0.5, { controller: known(1000), target: byBudget, featuresOf: () => Promise.resolve(features) }).run(
+        question('Why?'),
+        env,
+      ),
+    )
     expect(env.calls.map(({ request }) => request.reasoning)).toEqual([{ effort: 'low' }, { maxTokens: 500 }])
   })
 
@@ -86,6 +114,8 @@ describe('withEffort', () => {
   })
 
   it('refuses a bad effort when it is built', () => {
-    expect(() => withEffort(single('m'), 2, { controller: known(1), target, featuresOf: () => features })).toThrow(expect.objectContaining({ path: 'effort' }))
+    expect(() => withEffort(single('m'), 2, { controller: known(1), target, featuresOf: () => features })).toThrow(
+      expect.objectContaining({ path: 'effort' }),
+    )
   })
 })

@@ -76,11 +76,24 @@ interface Limited {
 export function underEffort(request: Request, resolved: ResolvedEffort, target: EffortTarget): Limited {
   const { softTokens, hardTokens, providerEffort, style } = resolved
   // A ceiling of the caller's own that is lower cuts by the caller's wish.
-  const hard = hardTokens !== null && (request.maxOutputTokens === undefined || hardTokens < request.maxOutputTokens) ? hardTokens : undefined
+  const hard =
+    hardTokens !== null && (request.maxOutputTokens === undefined || hardTokens < request.maxOutputTokens) ? hardTokens : undefined
   if (target.takes === 'effort')
-    return { request: providerEffort === undefined ? request : edit(request, { reasoning: { ...request.reasoning, effort: providerEffort, maxTokens: undefined } }), resolved, hardTokens: undefined }
+    return {
+      request:
+        providerEffort === undefined
+          ? request
+          : edit(request, { reasoning: { ...request.reasoning, effort: providerEffort, maxTokens: undefined } }),
+      resolved,
+      hardTokens: undefined,
+    }
   if (target.takes === 'budget')
-    return { request: softTokens === null ? request : edit(request, { reasoning: { ...request.reasoning, effort: undefined, maxTokens: softTokens } }), resolved, hardTokens: undefined }
+    return {
+      request:
+        softTokens === null ? request : edit(request, { reasoning: { ...request.reasoning, effort: undefined, maxTokens: softTokens } }),
+      resolved,
+      hardTokens: undefined,
+    }
   const said = [
     ...(style === undefined ? [] : [styleLibrary[style].text]),
     ...(softTokens === null ? [] : [`Use about ${Math.max(10, Math.round(softTokens * wordsPerToken))} words in all, working included.`]),
@@ -95,6 +108,7 @@ function learn(controller: EffortController, features: Features, target: EffortT
   if (isCut(answer.completion)) return
   const outputTokens = totalOutputTokens(answer.usage)
   // A style without a budget (T̂ isn't known yet) is learned under its own name.
-  const named = resolved.style !== undefined && resolved.softTokens === null ? { ...target, arm: styledArm(target.arm, resolved.style) } : target
+  const named =
+    resolved.style !== undefined && resolved.softTokens === null ? { ...target, arm: styledArm(target.arm, resolved.style) } : target
   controller.observe(features, named, { resolved: named === target ? resolved : { ...resolved, style: undefined }, outputTokens })
 }

@@ -12,17 +12,38 @@ const failure = new UpstreamFailure('down', { code: 'upstream_error', status: 50
 
 type Script = Readonly<Record<string, readonly Said[]>>
 
-async function run(options: Partial<GuidedOptions> & Pick<GuidedOptions, 'direction'>, script: Script, request = asking(question), environment: Parameters<typeof scriptedEnvironment>[1] = {}) {
+async function run(
+  options: Partial<GuidedOptions> & Pick<GuidedOptions, 'direction'>,
+  script: Script,
+  request = asking(question),
+  environment: Parameters<typeof scriptedEnvironment>[1] = {},
+) {
   const small = options.direction === 'small-plans'
-  const env = scriptedEnvironment(({ model, count }) => script[model]?.[count - 1] ?? new Error(`nothing left to say for ${model}`), environment)
+  const env = scriptedEnvironment(
+    ({ model, count }) => script[model]?.[count - 1] ?? new Error(`nothing left to say for ${model}`),
+    environment,
+  )
   const strategy = guided({ guide: { model: small ? 'small' : 'large' }, writer: { model: small ? 'large' : 'small' }, ...options })
   const { answer, text, starts, finishes } = await played(strategy.run(request, env))
-  return { answer, text, starts, finishes, env, models: env.heard.map(({ model }) => model), notes: answer.steps?.flatMap(({ note }) => note ?? []) ?? [], told: (model: string, index = 0) => env.heard.filter((one) => one.model === model)[index]?.request }
+  return {
+    answer,
+    text,
+    starts,
+    finishes,
+    env,
+    models: env.heard.map(({ model }) => model),
+    notes: answer.steps?.flatMap(({ note }) => note ?? []) ?? [],
+    told: (model: string, index = 0) => env.heard.filter((one) => one.model === model)[index]?.request,
+  }
 }
 
 describe('small plans, large answers (063)', () => {
   it('passes a sound rationale on, asks for a short answer, and streams it', async () => {
-    const { text, starts, models, notes, told } = await run({ direction: 'small-plans' }, { small: [rationale, '“born in London in 1815”\nSo: the answer is London.'], large: ['The answer is London.'] }, asking(question, { stream: true }))
+    const { text, starts, models, notes, told } = await run(
+      { direction: 'small-plans' },
+      { small: [rationale, '“born in London in 1815”\nSo: the answer is London.'], large: ['The answer is London.'] },
+      asking(question, { stream: true }),
+    )
     expect(models).toEqual(['small', 'small', 'large'])
     expect([text, starts]).toEqual(['The answer is London.', 1])
     const asked = told('large')
@@ -57,7 +78,10 @@ describe('small plans, large answers (063)', () => {
   })
 
   it('lets a thinking model think', async () => {
-    const { told } = await run({ direction: 'small-plans', writer: { model: 'large', reasoning: { effort: 'high' } } }, { small: [rationale, rationale], large: ['London'] })
+    const { told } = await run(
+      { direction: 'small-plans', writer: { model: 'large', reasoning: { effort: 'high' } } },
+      { small: [rationale, rationale], large: ['London'] },
+    )
     expect(told('large')).toMatchObject({ reasoning: { effort: 'high' } })
     expect(told('large')?.maxOutputTokens).toBeUndefined()
   })
@@ -67,7 +91,11 @@ describe('large hints, small answers (167)', () => {
   const hints = '- birthplace is in the first sentence'
 
   it('gives out the small answer that two samples agree on, once', async () => {
-    const { text, starts, finishes, answer, models, told, env } = await run({ direction: 'large-hints' }, { large: [hints], small: ['The answer is London.', 'I say: the answer is London'] }, asking(question, { stream: true }))
+    const { text, starts, finishes, answer, models, told, env } = await run(
+      { direction: 'large-hints' },
+      { large: [hints], small: ['The answer is London.', 'I say: the answer is London'] },
+      asking(question, { stream: true }),
+    )
     expect(models).toEqual(['large', 'small', 'small'])
     expect([text, starts, finishes]).toEqual(['The answer is London.', 1, 1])
     expect(answer.evidence).toEqual({ source: 'agreement', probability: null, signal: 1 })
@@ -81,10 +109,18 @@ describe('large hints, small answers (167)', () => {
 
   it.each([
     ['disagree', ['The answer is London.', 'The answer is Rome.'], /disagree; finished/],
-    ['can not be compared', ['The answer is London.', { text: 'It is a long', finish: 'length' } as const], /can not be compared; finished/],
+    [
+      'can not be compared',
+      ['The answer is London.', { text: 'It is a long', finish: 'length' } as const],
+      /can not be compared; finished/,
+    ],
     ['fail', [failure, failure], /can not be compared; finished/],
   ])('lets the large model finish where the samples %s', async (_what, small, note) => {
-    const { text, starts, answer, notes } = await run({ direction: 'large-hints' }, { large: [hints, 'It is London.'], small }, asking(question, { stream: true }))
+    const { text, starts, answer, notes } = await run(
+      { direction: 'large-hints' },
+      { large: [hints, 'It is London.'], small },
+      asking(question, { stream: true }),
+    )
     expect([text, starts]).toEqual(['It is London.', 1])
     expect(answer.completion.model).toBe('large')
     expect(notes.at(-1)).toMatch(note)
@@ -92,14 +128,23 @@ describe('large hints, small answers (167)', () => {
 
   it('gives out the small answer, as uncertain, where the large model can not finish', async () => {
     for (const environment of [{ mostCalls: 3 }, {}]) {
-      const { text, finishes, answer } = await run({ direction: 'large-hints' }, { large: [hints, failure], small: ['The answer is London.', 'The answer is Rome.'] }, asking(question, { stream: true }), environment)
+      const { text, finishes, answer } = await run(
+        { direction: 'large-hints' },
+        { large: [hints, failure], small: ['The answer is London.', 'The answer is Rome.'] },
+        asking(question, { stream: true }),
+        environment,
+      )
       expect([text, finishes]).toEqual(['The answer is London.', 1])
       expect(answer.evidence?.signal).toBe(0.5)
     }
   })
 
   it('streams the small model at once where nothing is to be checked, also without hints', async () => {
-    const { text, models, notes } = await run({ direction: 'large-hints', verify: false }, { large: [failure], small: ['London'] }, asking(question, { stream: true }))
+    const { text, models, notes } = await run(
+      { direction: 'large-hints', verify: false },
+      { large: [failure], small: ['London'] },
+      asking(question, { stream: true }),
+    )
     expect([text, models, notes]).toEqual(['London', ['large', 'small'], ['failed']])
   })
 })
@@ -108,7 +153,9 @@ it('asks the large model alone where a guide does not pay, does not fit, or has 
   const tight: Budget = { name: 'b', remaining: () => ({}), regime: () => 'last_call' }
   for (const direction of ['small-plans', 'large-hints'] as const) {
     expect((await run({ direction, pays: () => false }, { large: ['London'] })).models).toEqual(['large'])
-    expect((await run({ direction }, { large: ['London'] }, asking(question, { tools: [{ type: 'function', name: 'f' }] }))).models).toEqual(['large'])
+    expect(
+      (await run({ direction }, { large: ['London'] }, asking(question, { tools: [{ type: 'function', name: 'f' }] }))).models,
+    ).toEqual(['large'])
     expect((await run({ direction }, { large: ['London'] }, asking(question), { budget: tight })).models).toEqual(['large'])
   }
 })

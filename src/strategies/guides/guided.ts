@@ -1,7 +1,20 @@
 import type { CallOptions, Completion, Environment } from '../../environment/index.js'
 import { edit, type Delta, type Request } from '../../protocol/index.js'
 import { answerKey, completionKey } from '../agreement/index.js'
-import { askMaybe, asSample, handOut, isCut, SAMPLE_TEMPERATURE, saidAfter, samplesOf, Tally, textOf, whyPlain, withThinking, type ModelUse } from '../calls.js'
+import {
+  askMaybe,
+  asSample,
+  handOut,
+  isCut,
+  SAMPLE_TEMPERATURE,
+  saidAfter,
+  samplesOf,
+  Tally,
+  textOf,
+  whyPlain,
+  withThinking,
+  type ModelUse,
+} from '../calls.js'
 import { hardCap, tokensOfWords } from '../planning/allocation.js'
 import { answerWithin } from '../planning/within-budget.js'
 import type { Answer, PlannedUse, Strategy } from '../strategy.js'
@@ -60,7 +73,10 @@ export function guided(options: GuidedOptions): Strategy {
     plan: planOf(options),
     async *run(request: Request, env: Environment, callOptions?: CallOptions): AsyncGenerator<Delta, Answer> {
       const tally = new Tally()
-      const why = whyPlain(request) ?? (pays(request) ? undefined : 'a guide would cost more than it saves') ?? (env.budget.regime() === 'last_call' ? 'the budget has room for one call' : undefined)
+      const why =
+        whyPlain(request) ??
+        (pays(request) ? undefined : 'a guide would cost more than it saves') ??
+        (env.budget.regime() === 'last_call' ? 'the budget has room for one call' : undefined)
       if (why !== undefined) {
         const completion = yield* env.call(large.model, withThinking(request, large), callOptions)
         tally.add('answer', completion, `answered without a guide: ${why}`)
@@ -87,7 +103,16 @@ function planOf({ direction, guide, writer, verify = true }: GuidedOptions): rea
 }
 
 /** 063: the small model marks, the large one answers shortly. Streams. */
-async function* withRationale(guide: ModelUse, writer: ModelUse, request: Request, words: number, verify: boolean, env: Environment, tally: Tally, options: CallOptions | undefined): AsyncGenerator<Delta, Answer> {
+async function* withRationale(
+  guide: ModelUse,
+  writer: ModelUse,
+  request: Request,
+  words: number,
+  verify: boolean,
+  env: Environment,
+  tally: Tally,
+  options: CallOptions | undefined,
+): AsyncGenerator<Delta, Answer> {
   const rationale = await rationaleFor(guide, request, verify, env, tally, options)
   if (rationale === null) {
     const completion = yield* env.call(writer.model, edit(withThinking(request, writer), {}), asSample(options))
@@ -97,22 +122,52 @@ async function* withRationale(guide: ModelUse, writer: ModelUse, request: Reques
   const soft = edit(request, { messages: saidAfter(request.messages, adoptPrompt(rationale, words)) })
   // A model that thinks first may need more than a short answer's cap for that.
   const thinks = writer.reasoning !== undefined || request.reasoning !== undefined
-  const completion = yield* answerWithin(env, writer, { plain: request, soft, cap: thinks ? null : hardCap(words) + 20 }, 'answer', tally, asSample(options))
+  const completion = yield* answerWithin(
+    env,
+    writer,
+    { plain: request, soft, cap: thinks ? null : hardCap(words) + 20 },
+    'answer',
+    tally,
+    asSample(options),
+  )
   const concluded = answerKey(rationale.inference)
   const answered = answerKey(textOf(completion))
-  tally.note('rationale', guide.model, concluded === null || answered === null ? 'was passed on' : concluded === answered ? 'was followed' : 'was overruled')
+  tally.note(
+    'rationale',
+    guide.model,
+    concluded === null || answered === null ? 'was passed on' : concluded === answered ? 'was followed' : 'was overruled',
+  )
   return tally.answer(completion)
 }
 
 /** A rationale that may be passed on; `null` where none stood the checks. */
-async function rationaleFor(guide: ModelUse, request: Request, verify: boolean, env: Environment, tally: Tally, options: CallOptions | undefined): Promise<Rationale | null> {
-  const changes = { messages: saidAfter(request.messages, rationalePrompt), maxOutputTokens: RATIONALE_TOKENS, temperature: verify ? SAMPLE_TEMPERATURE : undefined }
-  const asked = await Promise.all(Array.from({ length: verify ? 2 : 1 }, (_, index) => askMaybe(env, guide, request, changes, `rationale ${index + 1}`, tally, asSample(options, verify ? index : undefined))))
+async function rationaleFor(
+  guide: ModelUse,
+  request: Request,
+  verify: boolean,
+  env: Environment,
+  tally: Tally,
+  options: CallOptions | undefined,
+): Promise<Rationale | null> {
+  const changes = {
+    messages: saidAfter(request.messages, rationalePrompt),
+    maxOutputTokens: RATIONALE_TOKENS,
+    temperature: verify ? SAMPLE_TEMPERATURE : undefined,
+  }
+  const asked = await Promise.all(
+    Array.from({ length: verify ? 2 : 1 }, (_, index) =>
+      askMaybe(env, guide, request, changes, `rationale ${index + 1}`, tally, asSample(options, verify ? index : undefined)),
+    ),
+  )
   const read = asked.map((completion, index) => {
     if (completion === null) return null
     const rationale = readRationale(textOf(completion))
     const sound = rationale !== null && quotesHold(rationale, request) ? rationale : null
-    tally.add(`rationale ${index + 1}`, completion, rationale === null ? 'quotes nothing' : sound === null ? 'quotes what is not there' : undefined)
+    tally.add(
+      `rationale ${index + 1}`,
+      completion,
+      rationale === null ? 'quotes nothing' : sound === null ? 'quotes what is not there' : undefined,
+    )
     return sound
   })
   const [first = null, second = null] = read
@@ -123,12 +178,32 @@ async function rationaleFor(guide: ModelUse, request: Request, verify: boolean, 
 }
 
 /** 167: the large model hints, the small one writes; where two samples of it disagree, the large one finishes. */
-async function* withHints(guide: ModelUse, writer: ModelUse, request: Request, words: number, verify: boolean, env: Environment, tally: Tally, options: CallOptions | undefined): AsyncGenerator<Delta, Answer> {
-  const asked = await askMaybe(env, guide, request, { messages: saidAfter(request.messages, hintPrompt(words)), maxOutputTokens: 2 * tokensOfWords(words) }, 'hints', tally, asSample(options))
+async function* withHints(
+  guide: ModelUse,
+  writer: ModelUse,
+  request: Request,
+  words: number,
+  verify: boolean,
+  env: Environment,
+  tally: Tally,
+  options: CallOptions | undefined,
+): AsyncGenerator<Delta, Answer> {
+  const asked = await askMaybe(
+    env,
+    guide,
+    request,
+    { messages: saidAfter(request.messages, hintPrompt(words)), maxOutputTokens: 2 * tokensOfWords(words) },
+    'hints',
+    tally,
+    asSample(options),
+  )
   // Hints that were cut are hints all the same.
   const hints = asked === null ? '' : textOf(asked).trim()
   if (asked !== null) tally.add('hints', asked, hints === '' ? 'were empty' : isCut(asked) ? 'were cut' : undefined)
-  const guidedRequest = edit(request, hints === '' ? {} : { messages: saidAfter(request.messages, `Hints from an expert:\n${hints}\nFollow them unless they are wrong.`) })
+  const guidedRequest = edit(
+    request,
+    hints === '' ? {} : { messages: saidAfter(request.messages, `Hints from an expert:\n${hints}\nFollow them unless they are wrong.`) },
+  )
   if (!verify) {
     const completion = yield* env.call(writer.model, withThinking(guidedRequest, writer), asSample(options))
     tally.add('answer', completion)
@@ -140,12 +215,23 @@ async function* withHints(guide: ModelUse, writer: ModelUse, request: Request, w
     yield* handOut(first, request)
     return tally.answer(first, { evidence: { source: 'agreement', probability: null, signal: 1 } })
   }
-  const note = key === null || other === null ? 'the samples can not be compared; finished by the guide' : 'the samples disagree; finished by the guide'
+  const note =
+    key === null || other === null
+      ? 'the samples can not be compared; finished by the guide'
+      : 'the samples disagree; finished by the guide'
   return yield* finishedBy(guide, guidedRequest, first ?? second, note, env, tally, options)
 }
 
 /** The large model's own answer; where it can't be had, the small one's, which says that it is uncertain. */
-async function* finishedBy(large: ModelUse, request: Request, best: Completion | null, note: string, env: Environment, tally: Tally, options: CallOptions | undefined): AsyncGenerator<Delta, Answer> {
+async function* finishedBy(
+  large: ModelUse,
+  request: Request,
+  best: Completion | null,
+  note: string,
+  env: Environment,
+  tally: Tally,
+  options: CallOptions | undefined,
+): AsyncGenerator<Delta, Answer> {
   const doubt = { source: 'agreement', probability: null, signal: 0.5 } as const
   if (best !== null && env.budget.regime() === 'last_call') {
     tally.note('answer', best.model, 'the samples disagree, and the budget has no room for the guide')

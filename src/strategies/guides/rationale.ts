@@ -26,20 +26,27 @@ export function readRationale(text: string): Rationale | null {
   const at = lines.findLastIndex((line) => /^\W*so:/i.test(line))
   if (at < 0) return null
   const inference = (lines[at] ?? '').replace(/^\W*so:/i, '').trim()
-  const spans = lines.slice(0, at).flatMap((line) => [...line.matchAll(/["“”„«]([^"“”„«»]{3,300})["“”»]/g)].map((match) => (match[1] ?? '').trim()))
+  const spans = lines
+    .slice(0, at)
+    .flatMap((line) => [...line.matchAll(/["“”„«]([^"“”„«»]{3,300})["“”»]/g)].map((match) => (match[1] ?? '').trim()))
   const unique = [...new Set(spans)].filter((span) => span !== '').slice(0, 8)
   return unique.length === 0 || inference === '' ? null : { spans: unique, inference: inference.slice(0, 400) }
 }
 
 /** Whether every quote stands in the conversation, whatever the spaces, case and form of quotes (063's string check). O(spans × characters). */
 export function quotesHold({ spans }: Rationale, request: Request): boolean {
-  const context = plainText(request.messages.flatMap(({ parts }) => parts.flatMap((part) => (part.type === 'text' ? [part.text] : []))).join('\n'))
+  const context = plainText(
+    request.messages.flatMap(({ parts }) => parts.flatMap((part) => (part.type === 'text' ? [part.text] : []))).join('\n'),
+  )
   return spans.every((span) => context.includes(plainText(span)))
 }
 
 /** Whether two rationales cite the same places: every quote of each overlaps one of the other's. */
 export function citeAlike(a: Rationale, b: Rationale): boolean {
-  return a.spans.every((span) => b.spans.some((other) => overlap(span, other))) && b.spans.every((span) => a.spans.some((other) => overlap(span, other)))
+  return (
+    a.spans.every((span) => b.spans.some((other) => overlap(span, other))) &&
+    b.spans.every((span) => a.spans.some((other) => overlap(span, other)))
+  )
 }
 
 /** One holds the other, or half of their words are shared. */

@@ -3,7 +3,17 @@ import { UpstreamFailure, type CallOptions, type Environment } from '../../envir
 import type { Delta, Request } from '../../protocol/index.js'
 import { toDollars } from '../../quantities/index.js'
 import { Tally } from '../calls.js'
-import { buildStrategy, describeSpec, modelsOf, mostCalls, specHash, strategyKinds, type BuildContext, type LibraryUse, type StrategyRegistry } from '../declared/index.js'
+import {
+  buildStrategy,
+  describeSpec,
+  modelsOf,
+  mostCalls,
+  specHash,
+  strategyKinds,
+  type BuildContext,
+  type LibraryUse,
+  type StrategyRegistry,
+} from '../declared/index.js'
 import type { Answer, Strategy } from '../strategy.js'
 import { meanOf } from './experience.js'
 import { totalOf, type LibraryEntry, type StrategyLibrary } from './strategy-library.js'
@@ -56,7 +66,10 @@ export function declaredLibrary(use: LibraryUse, parts: LibraryParts): Strategy 
       const { entry, belief, propensity, tried } = chosen
       const strategy = buildStrategy(entry.spec, registry, context)
       const { n } = totalOf(entry)
-      const known = n === 0 ? 'nobody has said yet how good it is' : `${Math.round(100 * meanOf(belief))} % right are expected of it on "${cluster}", by ${n.toFixed(1)} outcomes in all`
+      const known =
+        n === 0
+          ? 'nobody has said yet how good it is'
+          : `${Math.round(100 * meanOf(belief))} % right are expected of it on "${cluster}", by ${n.toFixed(1)} outcomes in all`
       const tally = new Tally()
       tally.note(
         'library',

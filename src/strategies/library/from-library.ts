@@ -24,7 +24,15 @@ export interface FromLibraryOptions {
  * Answers by the library's strategy for the kind of question (109), streaming as that does, and records what it took and, as weak evidence, what it found of its
  * own answer. A failure of a strategy counts as a wrong answer and is thrown. Throws `invalid_configuration` for an empty library.
  */
-export function fromLibrary({ library, cluster, lambda, explore = true, onChosen, context = NO_CONTEXT, registry = strategyKinds }: FromLibraryOptions): Strategy {
+export function fromLibrary({
+  library,
+  cluster,
+  lambda,
+  explore = true,
+  onChosen,
+  context = NO_CONTEXT,
+  registry = strategyKinds,
+}: FromLibraryOptions): Strategy {
   const built = (entry: LibraryEntry) => buildStrategy(entry.spec, registry, context)
   return {
     id: 'library',
@@ -40,7 +48,13 @@ export function fromLibrary({ library, cluster, lambda, explore = true, onChosen
       try {
         const answer = yield* built(entry).run(request, env, options)
         const { evidence, cost } = answer
-        library.record({ cluster: kind, hash, usd: cost.usd === null ? null : toDollars(cost.usd), weak: true, ...(evidence === undefined ? {} : { quality: Math.min(1, Math.max(0, evidence.probability ?? evidence.signal)) }) })
+        library.record({
+          cluster: kind,
+          hash,
+          usd: cost.usd === null ? null : toDollars(cost.usd),
+          weak: true,
+          ...(evidence === undefined ? {} : { quality: Math.min(1, Math.max(0, evidence.probability ?? evidence.signal)) }),
+        })
         return answer
       } catch (thrown) {
         // What the caller cancelled, or the budget had no room for, says nothing of the strategy.

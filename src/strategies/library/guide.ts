@@ -4,7 +4,15 @@ import type { Environment, ModelId } from '../../environment/index.js'
 import type { Request } from '../../protocol/index.js'
 import { toDollars } from '../../quantities/index.js'
 import { ask, jsonIn, textOf, type ModelUse } from '../calls.js'
-import { buildStrategy, describeSpec, modelsOf, parseStrategy, strategyKinds, type BuildContext, type StrategyRegistry } from '../declared/index.js'
+import {
+  buildStrategy,
+  describeSpec,
+  modelsOf,
+  parseStrategy,
+  strategyKinds,
+  type BuildContext,
+  type StrategyRegistry,
+} from '../declared/index.js'
 import { meanOf } from './experience.js'
 import type { StrategyLibrary } from './strategy-library.js'
 
@@ -44,7 +52,10 @@ export async function askGuide(library: StrategyLibrary, cluster: string, env: E
   library.consolidate()
   let said: string
   try {
-    const completion = await ask(env, use, EMPTY, { messages: [{ role: 'user', parts: [{ type: 'text', text: guidePrompt(library, cluster, models, registry) }] }], maxOutputTokens: GUIDE_TOKENS })
+    const completion = await ask(env, use, EMPTY, {
+      messages: [{ role: 'user', parts: [{ type: 'text', text: guidePrompt(library, cluster, models, registry) }] }],
+      maxOutputTokens: GUIDE_TOKENS,
+    })
     library.guided(completion.cost.usd === null ? null : toDollars(completion.cost.usd))
     said = textOf(completion)
   } catch (thrown) {
@@ -74,7 +85,11 @@ export async function askGuide(library: StrategyLibrary, cluster: string, env: E
   return { added, refused }
 }
 
-const proposals = z.object({ strategies: z.array(z.object({ strategy: z.unknown(), tags: z.array(z.string().max(40)).max(5).optional().catch(undefined) })).max(MOST_PROPOSALS) })
+const proposals = z.object({
+  strategies: z
+    .array(z.object({ strategy: z.unknown(), tags: z.array(z.string().max(40)).max(5).optional().catch(undefined) }))
+    .max(MOST_PROPOSALS),
+})
 
 const EMPTY: Request = { model: 'guide', messages: [], stream: false, paths: {}, extra: [] }
 

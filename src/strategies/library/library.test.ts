@@ -32,7 +32,11 @@ describe('a library of strategies', () => {
 
   it('never takes a cost that is not known for a low one', () => {
     const library = new StrategyLibrary()
-    const [known, unknown, thrice] = [library.add('small'), library.add('large'), library.add({ kind: 'self_consistency', model: 'small', most: 3, stop: 'never' })]
+    const [known, unknown, thrice] = [
+      library.add('small'),
+      library.add('large'),
+      library.add({ kind: 'self_consistency', model: 'small', most: 3, stop: 'never' }),
+    ]
     runs(library, known, 'k', 10, 0.5, 0.001)
     for (const hash of [unknown, thrice]) for (let run = 0; run < 10; run++) library.record({ cluster: 'k', hash, quality: 0.6, usd: null })
     // A model without a price is as dear as the dearest known; three calls cost three.
@@ -53,18 +57,26 @@ describe('a library of strategies', () => {
     expect(library.failures).toBe(1)
   })
 
-  it.each([{ quality: Number.NaN }, { quality: 1.1 }, { quality: -0.1 }, { usd: Number.NaN }, { usd: -1 }, { usd: Infinity }])('learns nothing from %j', (outcome) => {
-    const library = new StrategyLibrary()
-    const hash = library.add('a')
-    const before = library.serialize()
-    expect(() => library.record({ cluster: 'k', hash, ...outcome })).toThrow(RangeError)
-    expect(library.serialize()).toEqual(before)
-  })
+  it.each([{ quality: Number.NaN }, { quality: 1.1 }, { quality: -0.1 }, { usd: Number.NaN }, { usd: -1 }, { usd: Infinity }])(
+    'learns nothing from %j',
+    (outcome) => {
+      const library = new StrategyLibrary()
+      const hash = library.add('a')
+      const before = library.serialize()
+      expect(() => library.record({ cluster: 'k', hash, ...outcome })).toThrow(RangeError)
+      expect(library.serialize()).toEqual(before)
+    },
+  )
 
   it('lets those leave that others beat wherever they were tried, but no seeds and nothing untried', () => {
     const library = new StrategyLibrary()
     const seed = library.add('seed', { source: 'seed' })
-    const [good, bad, special, fresh] = ['good', 'bad', 'special', 'fresh'].map((model) => library.add(model)) as [string, string, string, string]
+    const [good, bad, special, fresh] = ['good', 'bad', 'special', 'fresh'].map((model) => library.add(model)) as [
+      string,
+      string,
+      string,
+      string,
+    ]
     for (const cluster of ['x', 'y']) {
       runs(library, good, cluster, 10, 0.9, 0.001)
       runs(library, bad, cluster, 10, 0.5, 0.002)
@@ -114,9 +126,19 @@ describe('a library of strategies', () => {
     }
     const loaded = StrategyLibrary.load(library.serialize())
     expect(loaded.serialize()).toEqual(library.serialize())
-    for (let run = 0; run < 20; run++) expect(loaded.choose('k1', 0.5, seededRandom(run))?.entry.hash).toBe(library.choose('k1', 0.5, seededRandom(run))?.entry.hash)
+    for (let run = 0; run < 20; run++)
+      expect(loaded.choose('k1', 0.5, seededRandom(run))?.entry.hash).toBe(library.choose('k1', 0.5, seededRandom(run))?.entry.hash)
     const text = Buffer.from(library.serialize()).toString()
-    for (const bad of ['', '{}', '[]', text.slice(0, 50), text.replace('"version":1', '"version":2'), text.replace('self_consistency', 'magic'), text.replace('"most":2,', '"most":3,'), text.replace(/"n":\d+/, '"n":-1')])
+    for (const bad of [
+      '',
+      '{}',
+      '[]',
+      text.slice(0, 50),
+      text.replace('"version":1', '"version":2'),
+      text.replace('self_consistency', 'magic'),
+      text.replace('"most":2,', '"most":3,'),
+      text.replace(/"n":\d+/, '"n":-1'),
+    ])
       expect(() => StrategyLibrary.load(Buffer.from(bad))).toThrow(expect.objectContaining({ code: 'invalid_configuration' }))
   })
 })
@@ -131,7 +153,10 @@ describe('the guide', () => {
 
   it('is asked when enough went wrong and its share has room, and only what holds is taken', async () => {
     const library = failing(1)
-    const env = scriptedEnvironment(() => `Try: ${JSON.stringify({ strategies: [{ strategy: { kind: 'self_consistency', model: 'b' }, tags: ['vote'] }, { strategy: 'c' }, { strategy: { kind: 'magic' } }, { strategy: 'a' }, { strategy: { kind: 'repeat', strategy: { kind: 'self_consistency', model: 'a', most: 40 }, until: { number: true }, most: 10 } }] })}`)
+    const env = scriptedEnvironment(
+      () =>
+        `Try: ${JSON.stringify({ strategies: [{ strategy: { kind: 'self_consistency', model: 'b' }, tags: ['vote'] }, { strategy: 'c' }, { strategy: { kind: 'magic' } }, { strategy: 'a' }, { strategy: { kind: 'repeat', strategy: { kind: 'self_consistency', model: 'a', most: 40 }, until: { number: true }, most: 10 } }] })}`,
+    )
     const report = await askGuide(library, 'k', env, settings)
     expect(report).toMatchObject({ refused: 3, added: [expect.any(String)] })
     expect(library.entries.map(({ source, tags }) => [source, tags])).toEqual([
@@ -161,8 +186,22 @@ describe('the guide', () => {
   })
 
   it('is no fault of the library when it fails or talks nonsense, and stops with the request', async () => {
-    expect(await askGuide(failing(1), 'k', scriptedEnvironment(() => failure), settings)).toEqual({ added: [], refused: 0, left: 'it failed (upstream_error)' })
-    expect(await askGuide(failing(1), 'k', scriptedEnvironment(() => 'Hm.'), settings)).toEqual({ added: [], refused: 1 })
+    expect(
+      await askGuide(
+        failing(1),
+        'k',
+        scriptedEnvironment(() => failure),
+        settings,
+      ),
+    ).toEqual({ added: [], refused: 0, left: 'it failed (upstream_error)' })
+    expect(
+      await askGuide(
+        failing(1),
+        'k',
+        scriptedEnvironment(() => 'Hm.'),
+        settings,
+      ),
+    ).toEqual({ added: [], refused: 1 })
     const gone = new AbortController()
     const env = scriptedEnvironment(() => (gone.abort(new Error('gone')), failure), { signal: gone.signal })
     await expect(askGuide(failing(1), 'k', env, settings)).rejects.toBe(failure)
@@ -176,7 +215,12 @@ describe('a strategy from the library', () => {
     const chosen: string[] = []
     const strategy = fromLibrary({ library, cluster: () => 'k', lambda: 1, onChosen: (choice) => chosen.push(choice.hash) })
     expect(strategy.plan).toEqual([expect.objectContaining({ model: 'a', most: 3 })])
-    const { text } = await played(strategy.run(asking('?', { stream: true }), scriptedEnvironment(() => 'The answer is 4.')))
+    const { text } = await played(
+      strategy.run(
+        asking('?', { stream: true }),
+        scriptedEnvironment(() => 'The answer is 4.'),
+      ),
+    )
     expect(text).toBe('The answer is 4.')
     expect(chosen).toEqual([hash])
     expect(library.entries[0]?.stats.get('k')).toEqual({ n: 0.3, ok: expect.closeTo(0.3, 12), priced: 1, usd: expect.closeTo(0.003, 12) })
@@ -186,20 +230,49 @@ describe('a strategy from the library', () => {
     const library = new StrategyLibrary()
     library.add('a')
     const strategy = fromLibrary({ library, cluster: () => 'k', lambda: 1 })
-    await expect(played(strategy.run(asking('?'), scriptedEnvironment(() => failure)))).rejects.toBe(failure)
+    await expect(
+      played(
+        strategy.run(
+          asking('?'),
+          scriptedEnvironment(() => failure),
+        ),
+      ),
+    ).rejects.toBe(failure)
     expect(library.entries[0]).toMatchObject({ notes: ['failed with upstream_error'] })
     const before = library.serialize()
-    await expect(played(strategy.run(asking('?'), scriptedEnvironment(() => 'x', { mostCalls: 0 })))).rejects.toMatchObject({ code: 'budget_exceeded' })
-    await expect(played(strategy.run(asking('?'), scriptedEnvironment(() => 'x', { signal: AbortSignal.abort(new Error('gone')) })))).rejects.toThrow('gone')
+    await expect(
+      played(
+        strategy.run(
+          asking('?'),
+          scriptedEnvironment(() => 'x', { mostCalls: 0 }),
+        ),
+      ),
+    ).rejects.toMatchObject({ code: 'budget_exceeded' })
+    await expect(
+      played(
+        strategy.run(
+          asking('?'),
+          scriptedEnvironment(() => 'x', { signal: AbortSignal.abort(new Error('gone')) }),
+        ),
+      ),
+    ).rejects.toThrow('gone')
     expect(library.serialize()).toEqual(before)
-    await expect(played(fromLibrary({ library: new StrategyLibrary(), cluster: () => 'k', lambda: 1 }).run(asking('?'), scriptedEnvironment(() => 'x')))).rejects.toMatchObject({ code: 'invalid_configuration' })
+    await expect(
+      played(
+        fromLibrary({ library: new StrategyLibrary(), cluster: () => 'k', lambda: 1 }).run(
+          asking('?'),
+          scriptedEnvironment(() => 'x'),
+        ),
+      ),
+    ).rejects.toMatchObject({ code: 'invalid_configuration' })
   })
 })
 
 it('gets cheaper with experience than fixed self-consistency, a solved puzzle, on puzzles where the way to ask matters', async () => {
   const order = kindsOf(180, 2)
   const [fixed, { played: learned, library }] = [await playFixed(selfConsistency, order, 2), await playLibrary(order, 2)]
-  const cost = (games: readonly { solved: boolean; usd: number }[]) => games.reduce((sum, { usd }) => sum + usd, 0) / games.filter(({ solved }) => solved).length
+  const cost = (games: readonly { solved: boolean; usd: number }[]) =>
+    games.reduce((sum, { usd }) => sum + usd, 0) / games.filter(({ solved }) => solved).length
   expect(cost(learned.slice(-60))).toBeLessThan(0.6 * cost(fixed.slice(-60)))
   expect(learned.slice(-60).filter(({ solved }) => solved).length).toBeGreaterThan(fixed.slice(-60).filter(({ solved }) => solved).length)
   expect(library.spent.guide).toBeLessThanOrEqual(0.05 * (library.spent.runs + library.spent.guide))

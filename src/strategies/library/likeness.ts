@@ -12,7 +12,8 @@ export function nearlyAlike(a: StrategySpec, b: StrategySpec): boolean {
 }
 
 function alike(a: unknown, b: unknown): boolean {
-  if (typeof a === 'number' && typeof b === 'number') return a === b || (Math.sign(a) === Math.sign(b) && Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b)) < SAME_SHARE)
+  if (typeof a === 'number' && typeof b === 'number')
+    return a === b || (Math.sign(a) === Math.sign(b) && Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b)) < SAME_SHARE)
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, index) => alike(item, b[index]))
   if (isMapping(a) && isMapping(b)) {
     const keys = Object.keys(a).filter((key) => a[key] !== undefined)

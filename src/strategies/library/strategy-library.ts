@@ -2,7 +2,15 @@ import { z } from 'zod'
 import { BursarError } from '../../errors/index.js'
 import type { ModelId } from '../../environment/index.js'
 import type { Random } from '../../statistics/index.js'
-import { buildStrategy, modelsOf, parseStrategy, specHash, strategyKinds, type StrategyRegistry, type StrategySpec } from '../declared/index.js'
+import {
+  buildStrategy,
+  modelsOf,
+  parseStrategy,
+  specHash,
+  strategyKinds,
+  type StrategyRegistry,
+  type StrategySpec,
+} from '../declared/index.js'
 import type { PlannedUse } from '../strategy.js'
 import { addStats, belief, dominates, drawOf, LEAST_RUNS, meanOf, noStats, type Belief, type ClusterStats } from './experience.js'
 import { nearlyAlike } from './likeness.js'
@@ -133,7 +141,8 @@ export class StrategyLibrary {
   note(hash: string, text: string): void {
     const entry = this.#entries.get(hash)
     const said = text.replace(/\s+/g, ' ').trim().slice(0, 200)
-    if (entry !== undefined && said !== '' && !entry.notes.includes(said)) this.#put({ ...entry, notes: [...entry.notes, said].slice(-MOST_NOTES) })
+    if (entry !== undefined && said !== '' && !entry.notes.includes(said))
+      this.#put({ ...entry, notes: [...entry.notes, said].slice(-MOST_NOTES) })
   }
 
   /**
@@ -198,7 +207,8 @@ export class StrategyLibrary {
     for (const [index, one] of byRuns.entries())
       for (const other of byRuns.slice(index + 1)) {
         const keeper = this.#entries.get(one.hash)
-        if (keeper === undefined || !this.#entries.has(other.hash) || other.source === 'seed' || !nearlyAlike(one.spec, other.spec)) continue
+        if (keeper === undefined || !this.#entries.has(other.hash) || other.source === 'seed' || !nearlyAlike(one.spec, other.spec))
+          continue
         const stats = new Map(keeper.stats)
         for (const [cluster, found] of other.stats) stats.set(cluster, addStats(stats.get(cluster) ?? noStats, found))
         this.#put({ ...keeper, stats, notes: [...new Set([...other.notes, ...keeper.notes])].slice(-MOST_NOTES) })
@@ -223,8 +233,17 @@ export class StrategyLibrary {
   }
 
   serialize(): Uint8Array {
-    const entries = this.entries.map(({ hash, spec, tags, source, stats, notes }) => ({ hash, spec, tags, source, stats: Object.fromEntries(stats), notes }))
-    return Buffer.from(JSON.stringify({ version: 1, entries, spentUsd: this.#spentUsd, guideUsd: this.#guideUsd, failures: this.#failures }))
+    const entries = this.entries.map(({ hash, spec, tags, source, stats, notes }) => ({
+      hash,
+      spec,
+      tags,
+      source,
+      stats: Object.fromEntries(stats),
+      notes,
+    }))
+    return Buffer.from(
+      JSON.stringify({ version: 1, entries, spentUsd: this.#spentUsd, guideUsd: this.#guideUsd, failures: this.#failures }),
+    )
   }
 
   /** Reads what `serialize` wrote. Throws `BursarError` (`invalid_configuration`) for anything else, specs that no longer hold included. */
@@ -237,10 +256,15 @@ export class StrategyLibrary {
       throw new BursarError('This is no saved library of strategies.', { code: 'invalid_configuration', status: 500, cause })
     }
     const read = savedForm.safeParse(json)
-    if (!read.success) throw new BursarError(`This is no saved library of strategies of this version (${read.error.issues[0]?.path.join('.') ?? ''}).`, { code: 'invalid_configuration', status: 500 })
+    if (!read.success)
+      throw new BursarError(`This is no saved library of strategies of this version (${read.error.issues[0]?.path.join('.') ?? ''}).`, {
+        code: 'invalid_configuration',
+        status: 500,
+      })
     for (const [index, { hash, spec, stats, ...entry }] of read.data.entries.entries()) {
       const checked = parseStrategy(spec, `entries[${index}].spec`, registry)
-      if (specHash(checked) !== hash) throw new BursarError(`entries[${index}]: the saved hash is of another strategy.`, { code: 'invalid_configuration', status: 500 })
+      if (specHash(checked) !== hash)
+        throw new BursarError(`entries[${index}]: the saved hash is of another strategy.`, { code: 'invalid_configuration', status: 500 })
       buildStrategy(checked, registry)
       library.#entries.set(hash, { ...entry, hash, spec: checked, stats: new Map(Object.entries(stats)) })
       for (const cluster of Object.keys(stats)) library.#clusters.add(cluster)
@@ -286,7 +310,12 @@ export class StrategyLibrary {
 
   #isDominated(entry: LibraryEntry): boolean {
     const tried = [...entry.stats].filter(([, stats]) => stats.n >= LEAST_RUNS)
-    return tried.length > 0 && tried.every(([cluster, stats]) => this.entries.some((other) => other.hash !== entry.hash && dominates(other.stats.get(cluster) ?? noStats, stats)))
+    return (
+      tried.length > 0 &&
+      tried.every(([cluster, stats]) =>
+        this.entries.some((other) => other.hash !== entry.hash && dominates(other.stats.get(cluster) ?? noStats, stats)),
+      )
+    )
   }
 
   /** Never a seed while there is another: first dominated ones, then the worst by quality for a good number of runs, then the last that came. */

@@ -38,7 +38,9 @@ describe('allocate', () => {
     const random = seededRandom(11)
     for (let run = 0; run < 2000; run++) {
       const count = 1 + Math.floor(random.next() * 8)
-      const credits: number[] = Array.from({ length: count }, () => (random.next() < 0.2 ? 0 : random.next() * 10 ** Math.floor(random.next() * 6)))
+      const credits: number[] = Array.from({ length: count }, () =>
+        random.next() < 0.2 ? 0 : random.next() * 10 ** Math.floor(random.next() * 6),
+      )
       if (!credits.some((credit) => credit > 0)) credits[0] = 1
       const total = Math.floor(random.next() * 1000)
       for (const schedule of schedules) {
@@ -73,13 +75,21 @@ describe('allocate', () => {
 
 describe('the split of least uncertainty', () => {
   it('leaves no less uncertainty than any neighbouring split', () => {
-    const uncertainty = (c: readonly number[], b: readonly number[], beta: number) => c.reduce((sum, one, j) => sum + one / (b[j] ?? 0) ** beta, 0)
+    const uncertainty = (c: readonly number[], b: readonly number[], beta: number) =>
+      c.reduce((sum, one, j) => sum + one / (b[j] ?? 0) ** beta, 0)
     for (const beta of [0.5, 1, 2]) {
       const c = [9, 4, 1]
       const best = leastUncertain(6000, c, beta)
       for (let from = 0; from < 3; from++)
         for (let to = 0; to < 3; to++)
-          if (from !== to) expect(uncertainty(c, best, beta)).toBeLessThanOrEqual(uncertainty(c, best.map((b, j) => b + (j === to ? 60 : j === from ? -60 : 0)), beta))
+          if (from !== to)
+            expect(uncertainty(c, best, beta)).toBeLessThanOrEqual(
+              uncertainty(
+                c,
+                best.map((b, j) => b + (j === to ? 60 : j === from ? -60 : 0)),
+                beta,
+              ),
+            )
     }
     expect(leastUncertain(600, [9, 4, 1], 1)).toEqual([300, 200, 100])
   })

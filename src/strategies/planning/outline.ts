@@ -54,7 +54,9 @@ export function difficultiesOf({ steps }: Outline): readonly number[] {
 }
 
 export function votePrompt(outlines: readonly Outline[]): string {
-  const shown = outlines.map(({ steps }, index) => `Outline ${index + 1}:\n${steps.map(({ task }, step) => `${step + 1}. ${task}`).join('\n')}`)
+  const shown = outlines.map(
+    ({ steps }, index) => `Outline ${index + 1}:\n${steps.map(({ task }, step) => `${step + 1}. ${task}`).join('\n')}`,
+  )
   return `Here are ${outlines.length} outlines for solving this.\n\n${shown.join('\n\n')}\n\nWhich is the most coherent: complete, without circles, each step ready to be done? Reply with JSON only: {"best": 1}`
 }
 
@@ -93,6 +95,12 @@ export function resultOf(said: string): string | null {
   const seen = said.slice(-20_000).trim()
   if (seen === '') return null
   const at = seen.toLowerCase().lastIndexOf('result:')
-  const result = at < 0 ? '' : seen.slice(at + 'result:'.length).replace(/^\**\s*/, '').trim()
+  const result =
+    at < 0
+      ? ''
+      : seen
+          .slice(at + 'result:'.length)
+          .replace(/^\**\s*/, '')
+          .trim()
   return result === '' ? seen.slice(-LONGEST_RESULT) : result.slice(0, LONGEST_RESULT)
 }

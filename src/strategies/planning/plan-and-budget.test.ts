@@ -7,16 +7,41 @@ import { asking, played, scriptedEnvironment, wordsOf, type Said } from './fixtu
 import { readPlan } from './plan.js'
 import { planAndBudget, type PlanAndBudgetOptions } from './plan-and-budget.js'
 
-const plan = JSON.stringify({ level: 3, steps: [{ ask: 'Which numbers?', hint: 'read', credits: 40 }, { ask: 'Add them', credits: 35 }, { ask: 'Check', credits: 25 }] })
+const plan = JSON.stringify({
+  level: 3,
+  steps: [
+    { ask: 'Which numbers?', hint: 'read', credits: 40 },
+    { ask: 'Add them', credits: 35 },
+    { ask: 'Check', credits: 25 },
+  ],
+})
 const options: PlanAndBudgetOptions = { planner: { model: 'cheap' }, solver: { model: 'strong' } }
 const question = 'How much is it?'
 const failure = new UpstreamFailure('down', { code: 'upstream_error', status: 502, upstreamStatus: 500, retryable: true, phase: 'request' })
 
 /** Runs the strategy where the planner and the solver (by the number of its call) say this. */
-async function run(planner: Said, solver: Said | readonly Said[], changes: Partial<PlanAndBudgetOptions> = {}, request = asking(question), environment: Parameters<typeof scriptedEnvironment>[1] = {}) {
-  const env = scriptedEnvironment(({ model, count }) => (model === 'cheap' ? planner : typeof solver === 'object' && 'length' in solver ? (solver[count - 1] ?? '') : solver), environment)
+async function run(
+  planner: Said,
+  solver: Said | readonly Said[],
+  changes: Partial<PlanAndBudgetOptions> = {},
+  request = asking(question),
+  environment: Parameters<typeof scriptedEnvironment>[1] = {},
+) {
+  const env = scriptedEnvironment(
+    ({ model, count }) =>
+      model === 'cheap' ? planner : typeof solver === 'object' && 'length' in solver ? (solver[count - 1] ?? '') : solver,
+    environment,
+  )
   const { text, starts, finishes, answer } = await played(planAndBudget({ ...options, ...changes }).run(request, env))
-  return { text, starts, finishes, answer, env, told: env.heard.filter(({ model }) => model === 'strong').map(({ request: heard }) => heard), notes: answer.steps?.map(({ note }) => note) }
+  return {
+    text,
+    starts,
+    finishes,
+    answer,
+    env,
+    told: env.heard.filter(({ model }) => model === 'strong').map(({ request: heard }) => heard),
+    notes: answer.steps?.map(({ note }) => note),
+  }
 }
 
 describe('plan and budget', () => {
@@ -40,7 +65,12 @@ describe('plan and budget', () => {
 
   it('leaves what stands before the question as it was, for the prompt cache', async () => {
     const request = asking(question)
-    const { told } = await run(plan, '42', {}, { ...request, messages: [{ role: 'system', parts: [{ type: 'text', text: 'Be kind.' }] }, ...request.messages] })
+    const { told } = await run(
+      plan,
+      '42',
+      {},
+      { ...request, messages: [{ role: 'system', parts: [{ type: 'text', text: 'Be kind.' }] }, ...request.messages] },
+    )
     expect(told[0]?.messages[0]).toEqual({ role: 'system', parts: [{ type: 'text', text: 'Be kind.' }] })
     expect(told[0]?.messages[1]?.parts[0]).toEqual({ type: 'text', text: question })
   })
@@ -93,7 +123,12 @@ describe('plan and budget', () => {
   })
 
   it('goes on with a cut answer that is out already, as one stream', async () => {
-    const { text, starts, finishes, answer, told } = await run(plan, [{ text: 'The answer ', finish: 'length' }, 'is 42'], {}, asking(question, { stream: true }))
+    const { text, starts, finishes, answer, told } = await run(
+      plan,
+      [{ text: 'The answer ', finish: 'length' }, 'is 42'],
+      {},
+      asking(question, { stream: true }),
+    )
     expect([text, starts, finishes]).toEqual(['The answer is 42', 1, 1])
     expect(textOf(answer.completion)).toBe('The answer is 42')
     expect(answer.completion.answer.kind === 'reply' && answer.completion.answer.reply.choices[0]?.finish).toBe('stop')
@@ -101,7 +136,12 @@ describe('plan and budget', () => {
   })
 
   it.each([false, true])('says that an answer is cut where the second call fails (stream: %s)', async (stream) => {
-    const { finishes, answer, notes } = await run(plan, [{ text: 'The answer ', finish: 'length' }, failure], {}, asking(question, { stream }))
+    const { finishes, answer, notes } = await run(
+      plan,
+      [{ text: 'The answer ', finish: 'length' }, failure],
+      {},
+      asking(question, { stream }),
+    )
     expect(finishes).toBe(stream ? 1 : 0)
     expect(answer.completion.answer.kind === 'reply' && answer.completion.answer.reply.choices[0]?.finish).toBe('length')
     expect(notes?.at(-1)).toMatch(/cut answer stands/)
@@ -115,7 +155,13 @@ describe('plan and budget', () => {
   })
 
   it('answers plainly what a plan would change, with the very request', async () => {
-    for (const changes of [{ tools: [{ type: 'function', name: 'f' }] }, { responseFormat: { type: 'json_object' } }, { n: 2 }, { logprobs: { top: 1 } }, { messages: [] }] as const) {
+    for (const changes of [
+      { tools: [{ type: 'function', name: 'f' }] },
+      { responseFormat: { type: 'json_object' } },
+      { n: 2 },
+      { logprobs: { top: 1 } },
+      { messages: [] },
+    ] as const) {
       const request = asking(question, changes)
       const { env, notes } = await run(plan, '42', {}, request)
       expect(env.heard).toEqual([{ model: 'strong', request }])
@@ -161,7 +207,8 @@ describe('plan and budget', () => {
   })
 
   it('refuses budgets that are none', () => {
-    for (const words of [0, Number.NaN, Infinity]) expect(() => planAndBudget({ ...options, words: { 1: 200, 2: 250, 3: words, 4: 450, 5: 600 } })).toThrow(/words\.3/)
+    for (const words of [0, Number.NaN, Infinity])
+      expect(() => planAndBudget({ ...options, words: { 1: 200, 2: 250, 3: words, 4: 450, 5: 600 } })).toThrow(/words\.3/)
   })
 })
 

@@ -45,10 +45,17 @@ export function planAndBudget(options: PlanAndBudgetOptions): Strategy {
   const plans = variant !== 'global'
   const plain = single(solver.model)
   for (const [level, total] of Object.entries(words))
-    if (!(total >= 1 && total <= 1e6)) throw new InvalidRequest(`words.${level}: a number of words from 1 to 1000000, not ${total}.`, { path: `words.${level}` })
+    if (!(total >= 1 && total <= 1e6))
+      throw new InvalidRequest(`words.${level}: a number of words from 1 to 1000000, not ${total}.`, { path: `words.${level}` })
 
   /** The plan, where one is wanted and can be had; `null` else. The reason is noted. */
-  async function planFor(request: Request, env: Environment, told: Level | undefined, tally: Tally, sample: CallOptions | undefined): Promise<Plan | null> {
+  async function planFor(
+    request: Request,
+    env: Environment,
+    told: Level | undefined,
+    tally: Tally,
+    sample: CallOptions | undefined,
+  ): Promise<Plan | null> {
     if (!plans) return null
     if (told !== undefined && told <= EASY) {
       tally.note('plan', planner.model, `left out at level ${told}`)
@@ -60,7 +67,13 @@ export function planAndBudget(options: PlanAndBudgetOptions): Strategy {
     }
     let completion: Completion
     try {
-      completion = await ask(env, planner, request, { messages: saidAfter(request.messages, planPrompt), maxOutputTokens: PLANNER_TOKENS }, sample)
+      completion = await ask(
+        env,
+        planner,
+        request,
+        { messages: saidAfter(request.messages, planPrompt), maxOutputTokens: PLANNER_TOKENS },
+        sample,
+      )
     } catch (thrown) {
       if (env.signal.aborted) throw thrown
       tally.note('plan', planner.model, 'failed; answered with one budget for the whole')
@@ -99,7 +112,14 @@ export function planAndBudget(options: PlanAndBudgetOptions): Strategy {
       const thinking = { ...request.reasoning, ...solver.reasoning }
       const thinks = thinking.effort === undefined ? thinking.maxTokens !== undefined : thinking.effort !== 'none'
       const cap = budgeted === null || (thinks && ceiling === null) ? null : hardCap(budgeted) + (ceiling ?? 0)
-      const completion = yield* answerWithin(env, use, { plain: request, soft: edit(request, { messages }), cap }, 'answer', tally, asSample(callOptions))
+      const completion = yield* answerWithin(
+        env,
+        use,
+        { plain: request, soft: edit(request, { messages }), cap },
+        'answer',
+        tally,
+        asSample(callOptions),
+      )
       return tally.answer(completion)
     },
   }

@@ -4,7 +4,20 @@ import { edit, type Delta, type Request } from '../../protocol/index.js'
 import { answerKey } from '../agreement/index.js'
 import { askMaybe, asSample, isCut, saidAfter, SAMPLE_TEMPERATURE, Tally, textOf, whyPlain, withThinking, type ModelUse } from '../calls.js'
 import type { Answer, Strategy } from '../strategy.js'
-import { difficultiesOf, lastPrompt, MAX_STEPS, OUTLINE_TOKENS, outlinePrompt, readOutline, readVote, resultOf, stepPrompt, votePrompt, type DoneStep, type Outline } from './outline.js'
+import {
+  difficultiesOf,
+  lastPrompt,
+  MAX_STEPS,
+  OUTLINE_TOKENS,
+  outlinePrompt,
+  readOutline,
+  readVote,
+  resultOf,
+  stepPrompt,
+  votePrompt,
+  type DoneStep,
+  type Outline,
+} from './outline.js'
 
 export interface SelectiveOptions {
   /** Outlines the work: a cheap model. */
@@ -37,8 +50,10 @@ const VOTE_TOKENS = 60
  */
 export function selective(options: SelectiveOptions): Strategy {
   const { outliner, cheap, strong, threshold = 0.5, outlines = 3, verify = false, stepTokens = 4096 } = options
-  if (!(threshold >= 0 && threshold <= 1)) throw new InvalidRequest(`A threshold of difficulty is a number from 0 to 1, not ${threshold}.`, { path: 'threshold' })
-  if (!Number.isSafeInteger(outlines) || outlines < 1 || outlines > 8) throw new InvalidRequest(`Outlines are a number from 1 to 8, not ${outlines}.`, { path: 'outlines' })
+  if (!(threshold >= 0 && threshold <= 1))
+    throw new InvalidRequest(`A threshold of difficulty is a number from 0 to 1, not ${threshold}.`, { path: 'threshold' })
+  if (!Number.isSafeInteger(outlines) || outlines < 1 || outlines > 8)
+    throw new InvalidRequest(`Outlines are a number from 1 to 8, not ${outlines}.`, { path: 'outlines' })
   const checks = verify ? 2 : 1
   return {
     id: `selective(${outliner.model}, ${cheap.model}, ${strong.model}, ${threshold})`,
@@ -50,9 +65,16 @@ export function selective(options: SelectiveOptions): Strategy {
     async *run(request: Request, env: Environment, callOptions?: CallOptions): AsyncGenerator<Delta, Answer> {
       const tally = new Tally()
       const why = whyPlain(request) ?? (env.budget.regime() === 'last_call' ? 'the budget has room for one call' : undefined)
-      const outline = why === undefined ? await bestOutline(outliner, request, env.budget.regime() === 'ample' ? outlines : 1, env, tally, callOptions) : null
+      const outline =
+        why === undefined
+          ? await bestOutline(outliner, request, env.budget.regime() === 'ample' ? outlines : 1, env, tally, callOptions)
+          : null
       if (outline === null) {
-        const completion = yield* env.call(strong.model, why === undefined ? edit(withThinking(request, strong), {}) : withThinking(request, strong), callOptions)
+        const completion = yield* env.call(
+          strong.model,
+          why === undefined ? edit(withThinking(request, strong), {}) : withThinking(request, strong),
+          callOptions,
+        )
         tally.add('answer', completion, `answered plainly: ${why ?? 'there is no outline to follow'}`)
         return tally.answer(completion)
       }
@@ -66,14 +88,20 @@ export function selective(options: SelectiveOptions): Strategy {
         const checked = verify && !slow && difficulty >= UNSURE.from && difficulty <= UNSURE.to
         const asked = { messages: saidAfter(request.messages, stepPrompt(outline, done, task)), maxOutputTokens: stepTokens }
         const name = `step ${index + 1}`
-        const answer = (slow ? null : await easyStep(cheap, request, asked, checked, name, env, tally, callOptions)) ?? (await hardStep(strong, request, asked, name, env, tally, callOptions))
+        const answer =
+          (slow ? null : await easyStep(cheap, request, asked, checked, name, env, tally, callOptions)) ??
+          (await hardStep(strong, request, asked, name, env, tally, callOptions))
         if (answer === null) break
         done.push({ task, answer })
       }
       const left = outline.steps.slice(done.length).map(({ task }) => task)
       // With the budget at its end the cheap model must do.
       const use = env.budget.regime() === 'last_call' || 0.9 <= threshold ? cheap : strong
-      const completion = yield* env.call(use.model, edit(withThinking(request, use), { messages: saidAfter(request.messages, lastPrompt(outline, done, left.join(' Then: '))) }), asSample(callOptions))
+      const completion = yield* env.call(
+        use.model,
+        edit(withThinking(request, use), { messages: saidAfter(request.messages, lastPrompt(outline, done, left.join(' Then: '))) }),
+        asSample(callOptions),
+      )
       tally.add('last step', completion, `${use === strong ? 'hard' : 'easy'}; ${done.length} of ${last} steps done before`)
       return tally.answer(completion)
     },
@@ -83,18 +111,48 @@ export function selective(options: SelectiveOptions): Strategy {
 type StepCall = Parameters<typeof askMaybe>[3]
 
 /** A result of the cheap model; `null` where there is none to go on with: the strong one must do the step. */
-async function easyStep(use: ModelUse, request: Request, asked: StepCall, checked: boolean, name: string, env: Environment, tally: Tally, options: CallOptions | undefined): Promise<string | null> {
+async function easyStep(
+  use: ModelUse,
+  request: Request,
+  asked: StepCall,
+  checked: boolean,
+  name: string,
+  env: Environment,
+  tally: Tally,
+  options: CallOptions | undefined,
+): Promise<string | null> {
   const call = checked ? { ...asked, temperature: Math.max(SAMPLE_TEMPERATURE, request.temperature ?? 1) } : asked
-  const said = await Promise.all(Array.from({ length: checked ? 2 : 1 }, (_, index) => askMaybe(env, use, request, call, name, tally, asSample(options, checked ? index : undefined))))
+  const said = await Promise.all(
+    Array.from({ length: checked ? 2 : 1 }, (_, index) =>
+      askMaybe(env, use, request, call, name, tally, asSample(options, checked ? index : undefined)),
+    ),
+  )
   const results = said.map((completion) => (completion === null || isCut(completion) ? null : resultOf(textOf(completion))))
   const [first = null, second = null] = results
   const alike = !checked || sameResult(first, second)
   for (const [index, completion] of said.entries())
-    if (completion !== null) tally.add(name, completion, index === said.length - 1 && checked ? `easy; two samples ${alike ? 'agree' : 'differ'}` : (results[index] ?? null) === null ? 'easy; found nothing' : 'easy')
+    if (completion !== null)
+      tally.add(
+        name,
+        completion,
+        index === said.length - 1 && checked
+          ? `easy; two samples ${alike ? 'agree' : 'differ'}`
+          : (results[index] ?? null) === null
+            ? 'easy; found nothing'
+            : 'easy',
+      )
   return alike ? first : null
 }
 
-async function hardStep(use: ModelUse, request: Request, asked: StepCall, name: string, env: Environment, tally: Tally, options: CallOptions | undefined): Promise<string | null> {
+async function hardStep(
+  use: ModelUse,
+  request: Request,
+  asked: StepCall,
+  name: string,
+  env: Environment,
+  tally: Tally,
+  options: CallOptions | undefined,
+): Promise<string | null> {
   const completion = await askMaybe(env, use, request, asked, name, tally, asSample(options))
   if (completion === null) return null
   const result = isCut(completion) ? null : resultOf(textOf(completion))
@@ -109,9 +167,24 @@ function sameResult(a: string | null, b: string | null): boolean {
 }
 
 /** Outlines at once, and a vote where there are several; `null` where none can be used. */
-async function bestOutline(outliner: ModelUse, request: Request, count: number, env: Environment, tally: Tally, options: CallOptions | undefined): Promise<Outline | null> {
-  const call: StepCall = { messages: saidAfter(request.messages, outlinePrompt), maxOutputTokens: OUTLINE_TOKENS, temperature: count > 1 ? Math.max(SAMPLE_TEMPERATURE, request.temperature ?? 1) : undefined }
-  const said: readonly (Completion | null)[] = await Promise.all(Array.from({ length: count }, (_, index) => askMaybe(env, outliner, request, call, `outline ${index + 1}`, tally, asSample(options, count > 1 ? index : undefined))))
+async function bestOutline(
+  outliner: ModelUse,
+  request: Request,
+  count: number,
+  env: Environment,
+  tally: Tally,
+  options: CallOptions | undefined,
+): Promise<Outline | null> {
+  const call: StepCall = {
+    messages: saidAfter(request.messages, outlinePrompt),
+    maxOutputTokens: OUTLINE_TOKENS,
+    temperature: count > 1 ? Math.max(SAMPLE_TEMPERATURE, request.temperature ?? 1) : undefined,
+  }
+  const said: readonly (Completion | null)[] = await Promise.all(
+    Array.from({ length: count }, (_, index) =>
+      askMaybe(env, outliner, request, call, `outline ${index + 1}`, tally, asSample(options, count > 1 ? index : undefined)),
+    ),
+  )
   const found = said.flatMap((completion, index) => {
     if (completion === null) return []
     const outline = readOutline(textOf(completion))
@@ -121,8 +194,17 @@ async function bestOutline(outliner: ModelUse, request: Request, count: number, 
   const [first, ...others] = found
   if (first === undefined) return null
   if (others.length === 0) return first
-  const vote = await askMaybe(env, outliner, request, { messages: saidAfter(request.messages, votePrompt(found)), maxOutputTokens: VOTE_TOKENS }, 'vote', tally, asSample(options))
+  const vote = await askMaybe(
+    env,
+    outliner,
+    request,
+    { messages: saidAfter(request.messages, votePrompt(found)), maxOutputTokens: VOTE_TOKENS },
+    'vote',
+    tally,
+    asSample(options),
+  )
   const best = vote === null ? null : readVote(textOf(vote), found.length)
-  if (vote !== null) tally.add('vote', vote, best === null ? 'was no vote; the first outline is followed' : `outline ${best + 1} of ${found.length}`)
+  if (vote !== null)
+    tally.add('vote', vote, best === null ? 'was no vote; the first outline is followed' : `outline ${best + 1} of ${found.length}`)
   return found[best ?? 0] ?? first
 }

@@ -19,7 +19,14 @@ export interface Budgeted {
  * back. A cut by the caller's own limit is the caller's wish. Where the second call fails, the cut answer stands, with the finish `length` that says so.
  * At most two calls.
  */
-export async function* answerWithin(env: Environment, use: ModelUse, { plain, soft, cap }: Budgeted, name: string, tally: Tally, options?: CallOptions): AsyncGenerator<Delta, Completion> {
+export async function* answerWithin(
+  env: Environment,
+  use: ModelUse,
+  { plain, soft, cap }: Budgeted,
+  name: string,
+  tally: Tally,
+  options?: CallOptions,
+): AsyncGenerator<Delta, Completion> {
   const own = plain.maxOutputTokens ?? Infinity
   const ours = cap !== null && cap < own
   const thinking = use.reasoning === undefined ? {} : { reasoning: use.reasoning }
@@ -47,7 +54,15 @@ export async function* answerWithin(env: Environment, use: ModelUse, { plain, so
   }
 }
 
-async function* streamed(env: Environment, use: ModelUse, plain: Request, capped: Request, name: string, tally: Tally, options?: CallOptions): AsyncGenerator<Delta, Completion> {
+async function* streamed(
+  env: Environment,
+  use: ModelUse,
+  plain: Request,
+  capped: Request,
+  name: string,
+  tally: Tally,
+  options?: CallOptions,
+): AsyncGenerator<Delta, Completion> {
   const whole = new ReplyCollector()
   const first = env.call(use.model, capped, options)
   /** `finish` and `usage`: they wait until it is known whether this was the end. */
@@ -79,7 +94,18 @@ async function* streamed(env: Environment, use: ModelUse, plain: Request, capped
     return completion
   }
   tally.add(name, completion, 'its length reached the hard limit; gone on without a budget')
-  const rest = env.call(use.model, goOn(plain, whole.reply().choices[0]?.parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('') ?? '', left), options)
+  const rest = env.call(
+    use.model,
+    goOn(
+      plain,
+      whole
+        .reply()
+        .choices[0]?.parts.flatMap((part) => (part.type === 'text' ? [part.text] : []))
+        .join('') ?? '',
+      left,
+    ),
+    options,
+  )
   let begun = false
   try {
     for (;;) {
@@ -116,7 +142,15 @@ function goOn(plain: Request, said: string, left: number): Request {
     messages: [
       ...plain.messages,
       { role: 'assistant', parts: [{ type: 'text', text: said.trimEnd() }] },
-      { role: 'user', parts: [{ type: 'text', text: 'Your answer was cut off there. Go on exactly where it stops: repeat nothing, say nothing about the cut, and come to the end soon.' }] },
+      {
+        role: 'user',
+        parts: [
+          {
+            type: 'text',
+            text: 'Your answer was cut off there. Go on exactly where it stops: repeat nothing, say nothing about the cut, and come to the end soon.',
+          },
+        ],
+      },
     ],
   })
 }

@@ -23,7 +23,14 @@ export interface BestOfNSettings extends Pick<VoteSettings, 'hint' | 'category'>
   /** A score from which no further sample is drawn; absent: all n are. */
   readonly enough?: number | undefined
   /** Draws one after the other, each only while it is worth its price (002, `valueOfSample`), up to n. Needs a scorer whose 1 means right. */
-  readonly worth?: { /** A function where it is learned meanwhile; all are drawn while nothing is known. */ readonly profile: SamplingProfile | ((source: string) => SamplingProfile | undefined); readonly lambda: number; /** Dollars of a sample; what samples took so far when absent. */ readonly price?: number | undefined } | undefined
+  readonly worth?:
+    | {
+        /** A function where it is learned meanwhile; all are drawn while nothing is known. */ readonly profile:
+          SamplingProfile | ((source: string) => SamplingProfile | undefined)
+        readonly lambda: number
+        /** Dollars of a sample; what samples took so far when absent. */ readonly price?: number | undefined
+      }
+    | undefined
   readonly together?: number | undefined
 }
 
@@ -49,7 +56,12 @@ export function bestOfN(settings: BestOfNSettings): Strategy {
       const tally = new Tally()
       const scored: { readonly sample: Sample; readonly score: number | null }[] = []
       const category = categoryOf(settings, request)
-      const profile = worth === undefined ? undefined : typeof worth.profile === 'function' ? worth.profile(saturationSource(arm, category)) : worth.profile
+      const profile =
+        worth === undefined
+          ? undefined
+          : typeof worth.profile === 'function'
+            ? worth.profile(saturationSource(arm, category))
+            : worth.profile
       let drawn = 0
       let stopped = false
       while (drawn < n && !stopped) {
@@ -60,7 +72,11 @@ export function bestOfN(settings: BestOfNSettings): Strategy {
         if (worth !== undefined && profile !== undefined && scored.length > 0) {
           const price = worth.price ?? priceOf(scored.map(({ sample }) => sample))
           // An unknown price is no reason to stop: the most is.
-          if (price !== null && valueOfSample(profile, scored.length, Math.max(0, ...scored.map(({ score }) => score ?? 0)), { lambda: worth.lambda, price }) <= 0) {
+          if (
+            price !== null &&
+            valueOfSample(profile, scored.length, Math.max(0, ...scored.map(({ score }) => score ?? 0)), { lambda: worth.lambda, price }) <=
+              0
+          ) {
             tally.note('stop', samplers[0].model, 'another sample isn’t worth its price')
             break
           }
@@ -69,7 +85,15 @@ export function bestOfN(settings: BestOfNSettings): Strategy {
         const rotated = rotate(samplers, drawn)
         let samples: readonly Sample[]
         try {
-          samples = (await drawPool({ samplers: rotated, most: round, stop: { rule: 'none' }, together, name: 'sample', hint: settings.hint }, request, env, tally, drawn)).samples
+          samples = (
+            await drawPool(
+              { samplers: rotated, most: round, stop: { rule: 'none' }, together, name: 'sample', hint: settings.hint },
+              request,
+              env,
+              tally,
+              drawn,
+            )
+          ).samples
         } catch (thrown) {
           if (scored.length > 0 && (thrown instanceof BudgetExceeded || thrown instanceof UpstreamFailure) && !env.signal.aborted) break
           throw thrown
@@ -85,13 +109,21 @@ export function bestOfN(settings: BestOfNSettings): Strategy {
       // No vote decided, so there is no agreement to calibrate.
       tally.teach(poolLesson(arm, { samples: scored.map(({ sample }) => sample), rounds: [] }, { category, hint: settings.hint }))
       yield* handOut(speaker.answer.completion, request)
-      return tally.answer(speaker.answer.completion, { evidence: signal === null ? undefined : { source: scorer.id, probability: null, signal } })
+      return tally.answer(speaker.answer.completion, {
+        evidence: signal === null ? undefined : { source: scorer.id, probability: null, signal },
+      })
     },
   }
 }
 
 /** A scorer that fails knows nothing; a budget without room for it ends the scoring, not the answer. */
-async function scoreOf(scorer: Scorer, request: Request, { answer, sampler }: Sample, env: Environment, tally: Tally): Promise<number | null> {
+async function scoreOf(
+  scorer: Scorer,
+  request: Request,
+  { answer, sampler }: Sample,
+  env: Environment,
+  tally: Tally,
+): Promise<number | null> {
   let score: Score
   try {
     score = await scorer.score(request, answer.completion, env)
@@ -106,7 +138,10 @@ async function scoreOf(scorer: Scorer, request: Request, { answer, sampler }: Sa
   return value
 }
 
-function chosen(scored: readonly { readonly sample: Sample; readonly score: number | null }[], choose: 'weighted' | 'best'): { readonly speaker: Sample; readonly signal: number | null } {
+function chosen(
+  scored: readonly { readonly sample: Sample; readonly score: number | null }[],
+  choose: 'weighted' | 'best',
+): { readonly speaker: Sample; readonly signal: number | null } {
   const known = scored.flatMap(({ score }) => (score === null ? [] : [score]))
   const mean = known.length === 0 ? 1 : known.reduce((sum, score) => sum + score, 0) / known.length
   const valued = scored.map(({ sample, score }) => ({ sample, score: score ?? mean }))
@@ -116,7 +151,12 @@ function chosen(scored: readonly { readonly sample: Sample; readonly score: numb
   // Where answers don't compare there are no equal answers to add up over.
   const weighted = choose === 'weighted' && valued.filter(({ sample }) => sample.key !== null).length * 2 > valued.length
   const best = ranked[0]?.sample
-  const speaker = weighted ? speakerFor(votes.winner, ranked.map(({ sample }) => sample)) : best
+  const speaker = weighted
+    ? speakerFor(
+        votes.winner,
+        ranked.map(({ sample }) => sample),
+      )
+    : best
   if (speaker === undefined) throw new RangeError('a choice among no samples')
   return { speaker, signal: known.length === 0 ? null : (scored.find(({ sample }) => sample === speaker)?.score ?? null) }
 }

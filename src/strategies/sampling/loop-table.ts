@@ -53,7 +53,9 @@ export const coldStartLoops: Readonly<Record<Level, 'single' | 'revise' | 'self_
  * fall into folds by their names. Throws `RangeError` for outcomes or budgets that aren't finite. O(outcomes × budgets).
  */
 export function learnLoopTable(outcomes: readonly LoopOutcome[], budgets: readonly number[]): LoopTable {
-  for (const { quality, spent } of outcomes) if (!(quality >= 0 && quality <= 1 && spent >= 0 && spent < Infinity)) throw new RangeError('a loop’s outcome has a quality in [0, 1] and finite spending')
+  for (const { quality, spent } of outcomes)
+    if (!(quality >= 0 && quality <= 1 && spent >= 0 && spent < Infinity))
+      throw new RangeError('a loop’s outcome has a quality in [0, 1] and finite spending')
   if (budgets.length === 0 || budgets.some((budget) => !(budget > 0))) throw new RangeError('a loop table needs budgets above 0')
   const ascending = [...new Set(budgets)].sort((a, b) => a - b)
   const folds = [0, 1].map((fold) => outcomes.filter(({ question }) => foldOf(question) === fold))
@@ -68,7 +70,8 @@ export function learnLoopTable(outcomes: readonly LoopOutcome[], budgets: readon
       for (const level of levels) {
         const seen = own.filter((outcome) => outcome.level === level)
         const count = new Set(seen.map(({ question }) => question)).size
-        const mean = (cell: LoopCell | null | undefined) => average(seen.filter(({ loop }) => loop === cell?.loop).map(({ quality }) => quality))
+        const mean = (cell: LoopCell | null | undefined) =>
+          average(seen.filter(({ loop }) => loop === cell?.loop).map(({ quality }) => quality))
         ;[right, single, n] = [right + count * mean(chosen[level - 1]), single + count * mean(best), n + count]
       }
     })
@@ -89,21 +92,44 @@ export function loopFor(table: LoopTable, level: Level, maySpend: number): LoopC
 
 /** Reads a table that was saved as JSON. Throws `BursarError` (`invalid_configuration`) for anything else. */
 export function readLoopTable(saved: unknown): LoopTable {
-  if (typeof saved === 'object' && saved !== null && 'version' in saved && saved.version === 1 && 'budgets' in saved && 'cells' in saved && 'crossValidated' in saved && Array.isArray(saved.budgets) && Array.isArray(saved.cells)) {
+  if (
+    typeof saved === 'object' &&
+    saved !== null &&
+    'version' in saved &&
+    saved.version === 1 &&
+    'budgets' in saved &&
+    'cells' in saved &&
+    'crossValidated' in saved &&
+    Array.isArray(saved.budgets) &&
+    Array.isArray(saved.cells)
+  ) {
     const cells: readonly unknown[] = saved.cells
-    const good = saved.budgets.every((budget) => typeof budget === 'number' && budget > 0) && cells.length === saved.budgets.length && cells.every((row) => Array.isArray(row) && row.length === levels.length && row.every(isCell))
+    const good =
+      saved.budgets.every((budget) => typeof budget === 'number' && budget > 0) &&
+      cells.length === saved.budgets.length &&
+      cells.every((row) => Array.isArray(row) && row.length === levels.length && row.every(isCell))
     if (good) return saved as LoopTable
   }
   throw new BursarError('This is no saved loop table of this version.', { code: 'invalid_configuration', status: 500 })
 }
 
 function isCell(value: unknown): value is LoopCell | null {
-  return value === null || (typeof value === 'object' && 'loop' in value && typeof value.loop === 'string' && 'quality' in value && typeof value.quality === 'number' && 'spent' in value && typeof value.spent === 'number')
+  return (
+    value === null ||
+    (typeof value === 'object' &&
+      'loop' in value &&
+      typeof value.loop === 'string' &&
+      'quality' in value &&
+      typeof value.quality === 'number' &&
+      'spent' in value &&
+      typeof value.spent === 'number')
+  )
 }
 
 /** Levels in runs that have enough questions each. */
 function mergedLevels(outcomes: readonly LoopOutcome[]): readonly (readonly Level[])[] {
-  const count = (group: readonly Level[]) => new Set(outcomes.filter(({ level }) => group.includes(level)).map(({ question }) => question)).size
+  const count = (group: readonly Level[]) =>
+    new Set(outcomes.filter(({ level }) => group.includes(level)).map(({ question }) => question)).size
   let groups: readonly (readonly Level[])[] = levels.map((level) => [level])
   for (;;) {
     const small = groups.findIndex((group) => count(group) < LEAST_QUESTIONS)
@@ -128,9 +154,18 @@ function choose(outcomes: readonly LoopOutcome[], groups: readonly (readonly Lev
     }
     let best: LoopCell | null = null
     for (const [loop, list] of byLoop) {
-      const cell = { loop, questions: new Set(list.map(({ question }) => question)).size, quality: average(list.map(({ quality }) => quality)), spent: average(list.map(({ spent }) => spent)) }
+      const cell = {
+        loop,
+        questions: new Set(list.map(({ question }) => question)).size,
+        quality: average(list.map(({ quality }) => quality)),
+        spent: average(list.map(({ spent }) => spent)),
+      }
       // Of equally good ones the cheaper.
-      if (cell.spent <= budget && (best === null || cell.quality > best.quality || (cell.quality === best.quality && cell.spent < best.spent))) best = cell
+      if (
+        cell.spent <= budget &&
+        (best === null || cell.quality > best.quality || (cell.quality === best.quality && cell.spent < best.spent))
+      )
+        best = cell
     }
     return best
   })

@@ -56,14 +56,21 @@ export function modelSwitch(settings: ModelSwitchSettings): Strategy {
     worthAsking: rung.worthAsking,
   }))
   const ids = rungs.map(({ samplers }) => samplers.map(({ strategy }) => strategy.id).join('+'))
-  if (new Set(ids).size < ids.length) throw new InvalidRequest('rungs: the same samplers stand on two rungs; a rung is never asked twice.', { path: 'rungs' })
-  const sure = (rung: number, { top, total, winner, share }: Agreement, category: string | undefined): { readonly probability: number | null; readonly accepted: boolean } => {
+  if (new Set(ids).size < ids.length)
+    throw new InvalidRequest('rungs: the same samplers stand on two rungs; a rung is never asked twice.', { path: 'rungs' })
+  const sure = (
+    rung: number,
+    { top, total, winner, share }: Agreement,
+    category: string | undefined,
+  ): { readonly probability: number | null; readonly accepted: boolean } => {
     const probability = winner === null ? 0 : (calibration?.probability({ arm: ids[rung] ?? '', category }, { top, total }) ?? null)
     return { probability, accepted: winner !== null && (probability ?? share) >= settings.threshold }
   }
   return {
     id: `model_switch(${ids.join(' → ')})`,
-    plan: rungs.flatMap(({ samplers, most }, index): readonly PlannedUse[] => plannedDraws(samplers, index === 0 ? Math.min(most, 3) : 0, most)),
+    plan: rungs.flatMap(({ samplers, most }, index): readonly PlannedUse[] =>
+      plannedDraws(samplers, index === 0 ? Math.min(most, 3) : 0, most),
+    ),
     async *run(request: Request, env: Environment, options?: CallOptions): AsyncGenerator<Delta, Answer> {
       if ((request.n ?? 1) > 1) return yield* (rungs.at(-1) ?? rungs[0])?.samplers[0].strategy.run(request, env, options) ?? never()
       const tally = new Tally()
@@ -101,7 +108,10 @@ export function modelSwitch(settings: ModelSwitchSettings): Strategy {
                 if (probability !== null && probability >= early) return true
                 // Even if all further samples agreed it would not be sure: they would be drawn in vain.
                 const left = (rung.most - agreement.drawn) * Math.max(...rung.samplers.map(({ weight }) => weight))
-                const atBest = calibration.probability({ arm: ids[index] ?? '', category }, { top: agreement.top + left, total: agreement.total + left })
+                const atBest = calibration.probability(
+                  { arm: ids[index] ?? '', category },
+                  { top: agreement.top + left, total: agreement.total + left },
+                )
                 return atBest !== null && atBest < settings.threshold
               },
             },
@@ -121,7 +131,11 @@ export function modelSwitch(settings: ModelSwitchSettings): Strategy {
         tally.teach(poolLesson(ids[index] ?? '', pool, { category, hint: settings.hint }))
         const { probability, accepted } = sure(index, agreement, category)
         pools.push({ agreement, quality: rung.quality, probability })
-        tally.note(last ? 'vote' : accepted ? 'accept' : 'escalate', model, `${pool.samples.length} samples, ${Math.round(agreement.share * 100)} % agree: ${pool.why}`)
+        tally.note(
+          last ? 'vote' : accepted ? 'accept' : 'escalate',
+          model,
+          `${pool.samples.length} samples, ${Math.round(agreement.share * 100)} % agree: ${pool.why}`,
+        )
         // A rung that is sure answers by itself: those before it weren't.
         if (accepted && !last) return yield* answered(agreement.winner, pool.samples, agreement.share, probability)
       }
@@ -130,11 +144,19 @@ export function modelSwitch(settings: ModelSwitchSettings): Strategy {
       // A vote over several rungs has no calibration of its own.
       return yield* answered(votes.winner, samples, votes.share, pools.length === 1 ? (pools[0]?.probability ?? null) : null)
 
-      function* answered(winner: string | null, from: readonly Sample[], signal: number, probable: number | null): Generator<Delta, Answer> {
+      function* answered(
+        winner: string | null,
+        from: readonly Sample[],
+        signal: number,
+        probable: number | null,
+      ): Generator<Delta, Answer> {
         const speaker = speakerFor(winner, from)
         if (speaker === undefined) throw new RangeError('a vote without samples')
         yield* handOut(speaker.answer.completion, request)
-        return tally.answer(speaker.answer.completion, { fellBackFrom, evidence: winner === null ? undefined : { source: 'agreement', probability: probable, signal } })
+        return tally.answer(speaker.answer.completion, {
+          fellBackFrom,
+          evidence: winner === null ? undefined : { source: 'agreement', probability: probable, signal },
+        })
       }
     },
   }

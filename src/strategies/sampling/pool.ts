@@ -35,7 +35,11 @@ export interface Pool {
 const MOST_ROUNDS = 40
 
 /** What an outcome of the answer can teach by a pool. */
-export function poolLesson(arm: string, { samples, rounds }: Pick<Pool, 'samples' | 'rounds'>, { category, hint }: { readonly category: string | undefined; readonly hint: AnswerHint | undefined }): PoolLesson {
+export function poolLesson(
+  arm: string,
+  { samples, rounds }: Pick<Pool, 'samples' | 'rounds'>,
+  { category, hint }: { readonly category: string | undefined; readonly hint: AnswerHint | undefined },
+): PoolLesson {
   const answers = new Map<string, number>()
   for (const { key } of samples) if (key !== null) answers.set(key, (answers.get(key) ?? 0) + 1)
   return { kind: 'pool', arm, category, hint, rounds, samples: samples.length, answers }
@@ -61,7 +65,9 @@ export async function drawPool(settings: PoolSettings, request: Request, env: En
     if (why !== undefined) break
     const round = Math.min(settings.together, most - begun, env.budget.regime() === 'ample' ? settings.together : 1)
     const drawn = await Promise.allSettled(
-      Array.from({ length: round }, (_, index) => drawSample(samplers[(begun + index) % samplers.length] ?? samplers[0], request, env, firstIndex + begun + index, hint)),
+      Array.from({ length: round }, (_, index) =>
+        drawSample(samplers[(begun + index) % samplers.length] ?? samplers[0], request, env, firstIndex + begun + index, hint),
+      ),
     )
     begun += round
     env.signal.throwIfAborted()
@@ -76,12 +82,18 @@ export async function drawPool(settings: PoolSettings, request: Request, env: En
       samples.push(one.value)
       recent.push(key)
       agreement.add(key, sampler.weight * (key === null || shapes === undefined ? 1 : shapes.known.weight(key, shapes.category)))
-      tally.addAnswer(`${settings.name} ${firstIndex + samples.length}`, answer, key === null ? 'its answer can’t be compared' : key === agreement.winner ? 'says what most say' : 'says something else')
+      tally.addAnswer(
+        `${settings.name} ${firstIndex + samples.length}`,
+        answer,
+        key === null ? 'its answer can’t be compared' : key === agreement.winner ? 'says what most say' : 'says something else',
+      )
     }
     if (samples.length === 0) continue
     if (rounds.length < MOST_ROUNDS) rounds.push({ top: agreement.top, total: agreement.total, winner: agreement.winner })
     const enough = settings.enough?.(agreement) === true
-    why ??= enough ? 'more samples would not change what follows' : (stopsAt(stop, agreement, { recent, price: priceOf(samples), left: most - begun }) ?? undefined)
+    why ??= enough
+      ? 'more samples would not change what follows'
+      : (stopsAt(stop, agreement, { recent, price: priceOf(samples), left: most - begun }) ?? undefined)
   }
   if (samples.length === 0) throw failure ?? new BursarError('No sample was drawn.', { code: 'internal_error', status: 500 })
   return { agreement, samples, why, rounds }
@@ -89,7 +101,11 @@ export async function drawPool(settings: PoolSettings, request: Request, env: En
 
 /** Whether others may be drawn after such a failure. */
 export function mayGoOn(thrown: unknown): boolean {
-  return thrown instanceof UpstreamFailure || thrown instanceof BudgetExceeded || (BursarError.is(thrown) && (thrown.code === 'model_not_found' || thrown.code === 'no_deployment_available'))
+  return (
+    thrown instanceof UpstreamFailure ||
+    thrown instanceof BudgetExceeded ||
+    (BursarError.is(thrown) && (thrown.code === 'model_not_found' || thrown.code === 'no_deployment_available'))
+  )
 }
 
 /** Dollars that samples took on average; `null` where one's aren't known. */

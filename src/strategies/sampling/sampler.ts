@@ -39,9 +39,12 @@ const USUAL_TEMPERATURE = 0.7
 export function sampler(from: ModelId | SamplerSettings, path = 'model'): Sampler {
   const { model, strategy, weight = 1, temperature = USUAL_TEMPERATURE } = typeof from === 'string' ? { model: from } : from
   if (model === '') throw new InvalidRequest(`${path}: a sampler needs a model.`, { path })
-  if (!(weight >= 0 && weight < Infinity)) throw new InvalidRequest(`${path}.weight: the weight of votes is a number of at least 0, not ${weight}.`, { path: `${path}.weight` })
+  if (!(weight >= 0 && weight < Infinity))
+    throw new InvalidRequest(`${path}.weight: the weight of votes is a number of at least 0, not ${weight}.`, { path: `${path}.weight` })
   if (temperature !== null && !(temperature >= LEAST_TEMPERATURE && temperature <= 2))
-    throw new InvalidRequest(`${path}.temperature: samples need a temperature from ${LEAST_TEMPERATURE} to 2, not ${temperature}.`, { path: `${path}.temperature` })
+    throw new InvalidRequest(`${path}.temperature: samples need a temperature from ${LEAST_TEMPERATURE} to 2, not ${temperature}.`, {
+      path: `${path}.temperature`,
+    })
   return { model, strategy: strategy ?? single(model), weight, temperature }
 }
 
@@ -72,12 +75,19 @@ export async function drawSample(from: Sampler, request: Request, env: Environme
 /** What drawing these samplers `expected` and at most `most` times in turn calls. */
 export function plannedDraws(samplers: readonly Sampler[], expected: number, most: number): readonly PlannedUse[] {
   const share = (count: number, index: number) => Math.floor(count / samplers.length) + (index < count % samplers.length ? 1 : 0)
-  return samplers.flatMap(({ strategy }, index) => strategy.plan.map((use) => ({ ...use, expected: use.expected * share(Math.round(expected), index), most: use.most * share(most, index) })))
+  return samplers.flatMap(({ strategy }, index) =>
+    strategy.plan.map((use) => ({
+      ...use,
+      expected: use.expected * share(Math.round(expected), index),
+      most: use.most * share(most, index),
+    })),
+  )
 }
 
 /** Throws `InvalidRequest` unless it is a whole number in the range. */
 export function wholeNumber(value: number, least: number, most: number, path: string): number {
-  if (!Number.isInteger(value) || value < least || value > most) throw new InvalidRequest(`${path}: a whole number from ${least} to ${most}, not ${value}.`, { path })
+  if (!Number.isInteger(value) || value < least || value > most)
+    throw new InvalidRequest(`${path}: a whole number from ${least} to ${most}, not ${value}.`, { path })
   return value
 }
 

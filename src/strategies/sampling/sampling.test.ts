@@ -4,11 +4,47 @@ import { BudgetExceeded, BursarError } from '../../errors/index.js'
 import { memoryBudget, recordedEnvironment, type Environment, type OutcomeRow, type RecordedOptions } from '../../environment/index.js'
 import type { Delta, Request } from '../../protocol/index.js'
 import { ran } from '../fixtures/ran.js'
-import { agreementArm, AgreementCalibration, bestOfN, byDifficulty, learnLoopTable, loopFor, modelSwitch, readLoopTable, revise, sampleRequest, Saturation, selfConsistency, single, valueOfSample, worthwhileSamples, type LoopOutcome, type Scorer, type Strategy } from '../index.js'
+import {
+  agreementArm,
+  AgreementCalibration,
+  bestOfN,
+  byDifficulty,
+  learnLoopTable,
+  loopFor,
+  modelSwitch,
+  readLoopTable,
+  revise,
+  sampleRequest,
+  Saturation,
+  selfConsistency,
+  single,
+  valueOfSample,
+  worthwhileSamples,
+  type LoopOutcome,
+  type Scorer,
+  type Strategy,
+} from '../index.js'
 
-const request: Request = { model: 'auto', messages: [{ role: 'user', parts: [{ type: 'text', text: 'How many?' }] }], stream: true, paths: {}, extra: [] }
-const says = (answers: readonly (string | number)[]) => ({ samples: answers.map((answer) => ({ answer: typeof answer === 'number' ? `The answer is ${answer}.` : answer, outputTokens: 10, inputTokens: 5, usd: 0.001 })) })
-const row = (outcomes: OutcomeRow['outcomes']): OutcomeRow => ({ id: 'q', request: { messages: [{ role: 'user', content: 'How many?' }] }, outcomes })
+const request: Request = {
+  model: 'auto',
+  messages: [{ role: 'user', parts: [{ type: 'text', text: 'How many?' }] }],
+  stream: true,
+  paths: {},
+  extra: [],
+}
+const says = (answers: readonly (string | number)[]) => ({
+  samples: answers.map((answer) => ({
+    answer: typeof answer === 'number' ? `The answer is ${answer}.` : answer,
+    outputTokens: 10,
+    inputTokens: 5,
+    usd: 0.001,
+  })),
+})
+const row = (outcomes: OutcomeRow['outcomes']): OutcomeRow => ({
+  id: 'q',
+  request: { messages: [{ role: 'user', content: 'How many?' }] },
+  outcomes,
+})
 
 const run = (strategy: Strategy, env: Environment, asked: Request = request) => ran(strategy.run(asked, env))
 const world = (outcomes: OutcomeRow['outcomes'], options?: RecordedOptions) => recordedEnvironment(row(outcomes), options)
@@ -54,7 +90,12 @@ describe('selfConsistency', () => {
 
   it('draws from several samplers in turn, at a temperature and with seeds that let answers differ', async () => {
     const { env, asked } = watched(world({ a: says([1, 1]), b: says([2, 2]) }))
-    await run(selfConsistency({ samplers: [{ model: 'a' }, { model: 'b', temperature: null }], most: 4, stop: { rule: 'none' } }), env, { ...request, temperature: 0, seed: 7, topK: 1 })
+    await run(selfConsistency({ samplers: [{ model: 'a' }, { model: 'b', temperature: null }], most: 4, stop: { rule: 'none' } }), env, {
+      ...request,
+      temperature: 0,
+      seed: 7,
+      topK: 1,
+    })
     expect(asked.map(({ model }) => model)).toEqual(['a', 'b', 'a', 'b'])
     expect(asked.map(({ sample }) => sample)).toEqual([0, 1, 2, 3])
     expect(asked.map(({ request: sent }) => sent.temperature)).toEqual([0.6, 0, 0.6, 0])
@@ -64,7 +105,8 @@ describe('selfConsistency', () => {
   })
 
   it('gives the first answer where none can be compared, and draws no more than needed to see it', async () => {
-    const essay = (n: number) => `${n} ${'A long essay about rivers, their banks and the towns beside them. '.repeat(4)}`.replace(/^\d /, '')
+    const essay = (n: number) =>
+      `${n} ${'A long essay about rivers, their banks and the towns beside them. '.repeat(4)}`.replace(/^\d /, '')
     const env = world({ m: says([`First. ${essay(1)}`, `Second. ${essay(2)}`, `Third. ${essay(3)}`, essay(4), essay(5)]) })
     const { answer, deltas } = await run(selfConsistency({ model: 'm', most: 5 }), env)
     expect(textIn(deltas)).toContain('First.')
@@ -76,7 +118,9 @@ describe('selfConsistency', () => {
     const env = world({ m: says([4, 4]) })
     const { answer } = await run(selfConsistency({ model: 'm', most: 5, stop: { rule: 'none' } }), env)
     expect(answer.evidence?.signal).toBe(1)
-    await expect(run(selfConsistency({ samplers: [{ model: 'gone' }], most: 2 }), world({ m: says([1]) }))).rejects.toMatchObject({ code: 'model_not_found' })
+    await expect(run(selfConsistency({ samplers: [{ model: 'gone' }], most: 2 }), world({ m: says([1]) }))).rejects.toMatchObject({
+      code: 'model_not_found',
+    })
   })
 
   it('ends at the budget’s last call with the best so far, and throws where there is room for none', async () => {
@@ -84,7 +128,9 @@ describe('selfConsistency', () => {
     const { answer } = await run(selfConsistency({ model: 'm', most: 8, stop: { rule: 'none' } }), env)
     expect(env.spent().calls).toBeLessThan(5)
     expect(answer.completion.answer.kind).toBe('reply')
-    await expect(run(selfConsistency({ model: 'm', most: 3 }), world({ m: says([1, 2, 3]) }, { budget: memoryBudget({ usd: 0.0001 }) }))).rejects.toBeInstanceOf(BudgetExceeded)
+    await expect(
+      run(selfConsistency({ model: 'm', most: 3 }), world({ m: says([1, 2, 3]) }, { budget: memoryBudget({ usd: 0.0001 }) })),
+    ).rejects.toBeInstanceOf(BudgetExceeded)
   })
 
   it('stops drawing when it is cancelled', async () => {
@@ -98,7 +144,9 @@ describe('selfConsistency', () => {
         return inner.call(model, sent, options)
       },
     }
-    await expect(run(selfConsistency({ model: 'm', most: 6, stop: { rule: 'none' } }), env)).rejects.toMatchObject({ code: 'client_closed_request' })
+    await expect(run(selfConsistency({ model: 'm', most: 6, stop: { rule: 'none' } }), env)).rejects.toMatchObject({
+      code: 'client_closed_request',
+    })
     expect(calls).toBe(2)
   })
 
@@ -123,19 +171,27 @@ describe('selfConsistency', () => {
 
   it('plans at least what it draws', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 12, maxLength: 12 }), fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 5 }), async (answers, most, together) => {
-        const env = world({ m: says(answers) })
-        const strategy = selfConsistency({ model: 'm', most, together })
-        await run(strategy, env)
-        expect(env.spent().calls).toBeLessThanOrEqual(strategy.plan.reduce((sum, use) => sum + use.most, 0))
-      }),
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 12, maxLength: 12 }),
+        fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 1, max: 5 }),
+        async (answers, most, together) => {
+          const env = world({ m: says(answers) })
+          const strategy = selfConsistency({ model: 'm', most, together })
+          await run(strategy, env)
+          expect(env.spent().calls).toBeLessThanOrEqual(strategy.plan.reduce((sum, use) => sum + use.most, 0))
+        },
+      ),
       { numRuns: 30 },
     )
   })
 })
 
 describe('modelSwitch', () => {
-  const rungs = [{ model: 'small', samples: 3 }, { model: 'large', samples: 1 }] as const
+  const rungs = [
+    { model: 'small', samples: 3 },
+    { model: 'large', samples: 1 },
+  ] as const
   it('ends with the first model that agrees with itself', async () => {
     const env = world({ small: says([4, 4, 4]), large: says([5]) })
     const { answer, deltas } = await run(modelSwitch({ rungs, samplesEach: 3, threshold: 1, stop: { rule: 'none' } }), env)
@@ -146,9 +202,19 @@ describe('modelSwitch', () => {
 
   it('asks the next one otherwise, and votes over all by consistency and quality', async () => {
     const env = world({ small: says([4, 3, 6]), large: says([5]) })
-    expect((await run(modelSwitch({ rungs, samplesEach: 3, threshold: 1, stop: { rule: 'none' } }), env)).answer.completion.model).toBe('large')
+    expect((await run(modelSwitch({ rungs, samplesEach: 3, threshold: 1, stop: { rule: 'none' } }), env)).answer.completion.model).toBe(
+      'large',
+    )
     // Two of three against a large model that is hardly ever right.
-    const weighted = modelSwitch({ rungs: [{ model: 'small', samples: 3 }, { model: 'large', samples: 1, quality: 0.1 }], samplesEach: 3, threshold: 1, stop: { rule: 'none' } })
+    const weighted = modelSwitch({
+      rungs: [
+        { model: 'small', samples: 3 },
+        { model: 'large', samples: 1, quality: 0.1 },
+      ],
+      samplesEach: 3,
+      threshold: 1,
+      stop: { rule: 'none' },
+    })
     expect((await run(weighted, world({ small: says([4, 4, 6]), large: says([5]) }))).answer.completion.model).toBe('small')
   })
 
@@ -163,18 +229,26 @@ describe('modelSwitch', () => {
     expect(answer.completion.model).toBe('large')
     expect(answer.steps?.some(({ name }) => name === 'escalate')).toBe(true)
     // The same samplers' agreement is worth the same to every strategy that draws from them.
-    const vote = await run(selfConsistency({ model: 'small', most: 3, calibration, stop: { rule: 'none' } }), world({ small: says([4, 4, 4]) }))
+    const vote = await run(
+      selfConsistency({ model: 'small', most: 3, calibration, stop: { rule: 'none' } }),
+      world({ small: says([4, 4, 4]) }),
+    )
     expect(vote.answer.evidence?.probability).toBeCloseTo(0.5, 1)
   })
 
   it('skips a rung that is predicted to fail, passes over one that does, and ends at the budget’s last call', async () => {
     const skipped = world({ small: says([4, 4, 4]), large: says([5]) })
-    expect((await run(modelSwitch({ rungs: [{ ...rungs[0], worthAsking: () => false }, rungs[1]], samplesEach: 3, threshold: 1 }), skipped)).answer.completion.model).toBe('large')
+    expect(
+      (await run(modelSwitch({ rungs: [{ ...rungs[0], worthAsking: () => false }, rungs[1]], samplesEach: 3, threshold: 1 }), skipped))
+        .answer.completion.model,
+    ).toBe('large')
     expect(skipped.spent().calls).toBe(1)
     const gone = await run(modelSwitch({ rungs, samplesEach: 3, threshold: 1 }), world({ large: says([5]) }))
     expect(gone.answer).toMatchObject({ fellBackFrom: ['small'] })
     const poor = world({ small: says([4, 3, 4]), large: says([5]) }, { budget: memoryBudget({ calls: 3 }) })
-    expect((await run(modelSwitch({ rungs, samplesEach: 3, threshold: 1, stop: { rule: 'none' } }), poor)).answer.completion.model).toBe('small')
+    expect((await run(modelSwitch({ rungs, samplesEach: 3, threshold: 1, stop: { rule: 'none' } }), poor)).answer.completion.model).toBe(
+      'small',
+    )
   })
 
   it('refuses the same rung twice and no rung', () => {
@@ -204,7 +278,8 @@ describe('bestOfN', () => {
     const env = world(outcomes)
     await run(bestOfN({ model: 'm', n: 4, scorer: scores, enough: 0.5 }), env)
     expect(env.spent().calls).toBe(2)
-    for (const blind of [scorer(() => null), scorer(() => NaN), scorer(() => 7)]) expect(textIn((await run(bestOfN({ model: 'm', n: 4, scorer: blind }), world(outcomes))).deltas)).toContain('2')
+    for (const blind of [scorer(() => null), scorer(() => NaN), scorer(() => 7)])
+      expect(textIn((await run(bestOfN({ model: 'm', n: 4, scorer: blind }), world(outcomes))).deltas)).toContain('2')
   })
 
   it('draws only while a sample is worth its price', async () => {
@@ -254,7 +329,13 @@ describe('saturation and choice by difficulty', () => {
     expect(() => Saturation.load({ version: 1, profiles: [['a', [{ successes: 3, trials: 1 }], []]] })).toThrow(/saturation/)
   })
 
-  const outcome = (question: number, level: 1 | 2 | 3 | 4 | 5, loop: string, spent: number, quality: number): LoopOutcome => ({ question: `q${question}`, level, loop, spent, quality })
+  const outcome = (question: number, level: 1 | 2 | 3 | 4 | 5, loop: string, spent: number, quality: number): LoopOutcome => ({
+    question: `q${question}`,
+    level,
+    loop,
+    spent,
+    quality,
+  })
   const outcomes = Array.from({ length: 100 }, (_, question) => {
     const hard = question % 2 === 1
     const level = hard ? 5 : 1
@@ -279,10 +360,18 @@ describe('saturation and choice by difficulty', () => {
   it('runs the loop of the request’s level', async () => {
     const table = learnLoopTable(outcomes, [5])
     const loops = { single: single('small'), vote: selfConsistency({ model: 'large', most: 3 }) }
-    for (const [level, model] of [[1, 'small'], [5, 'large']] as const) {
-      const { answer } = await run(byDifficulty({ loops, table, budget: 5, otherwise: 'single', level: () => level }), world({ small: says([1]), large: says([2, 2, 2]) }))
+    for (const [level, model] of [
+      [1, 'small'],
+      [5, 'large'],
+    ] as const) {
+      const { answer } = await run(
+        byDifficulty({ loops, table, budget: 5, otherwise: 'single', level: () => level }),
+        world({ small: says([1]), large: says([2, 2, 2]) }),
+      )
       expect(answer.completion.model).toBe(model)
     }
-    expect(() => byDifficulty({ loops, table, budget: 5, otherwise: 'none', level: () => 1 })).toThrow(expect.objectContaining({ path: 'otherwise' }))
+    expect(() => byDifficulty({ loops, table, budget: 5, otherwise: 'none', level: () => 1 })).toThrow(
+      expect.objectContaining({ path: 'otherwise' }),
+    )
   })
 })

@@ -1,5 +1,14 @@
 import { BursarError } from '../../errors/index.js'
-import { afterSamples, coverage, fitBetaMixture, marginalGain, saturationPoint, selectorCeiling, type BetaMixture, type SampledQuestion } from '../../statistics/index.js'
+import {
+  afterSamples,
+  coverage,
+  fitBetaMixture,
+  marginalGain,
+  saturationPoint,
+  selectorCeiling,
+  type BetaMixture,
+  type SampledQuestion,
+} from '../../statistics/index.js'
 
 /** What is known of sampling one arm on one kind of question. */
 export interface SamplingProfile {
@@ -12,7 +21,11 @@ export interface SamplingProfile {
 
 export interface SavedSaturation {
   readonly version: 1
-  readonly profiles: readonly (readonly [source: string, counts: readonly SampledQuestion[], ceilings: readonly (readonly [samples: number, right: number, n: number])[]])[]
+  readonly profiles: readonly (readonly [
+    source: string,
+    counts: readonly SampledQuestion[],
+    ceilings: readonly (readonly [samples: number, right: number, n: number])[],
+  ])[]
 }
 
 /** A sample's price, and what a right answer is worth more than a wrong one; both in dollars. */
@@ -46,7 +59,8 @@ export class Saturation {
 
   static load(saved: unknown, prior = 0): Saturation {
     const loaded = new Saturation(prior)
-    if (!isSaved(saved)) throw new BursarError('This is no saved saturation of this version.', { code: 'invalid_configuration', status: 500 })
+    if (!isSaved(saved))
+      throw new BursarError('This is no saved saturation of this version.', { code: 'invalid_configuration', status: 500 })
     for (const [name, counts, ceilings] of saved.profiles) {
       const source = loaded.#source(name)
       for (const { successes, trials, weight = 1 } of counts) source.counts.set(`${successes}/${trials}`, { successes, trials, weight })
@@ -56,12 +70,27 @@ export class Saturation {
   }
 
   save(): SavedSaturation {
-    return { version: 1, profiles: [...this.#sources].map(([name, { counts, selected }]) => [name, [...counts.values()], [...selected].map(([samples, { right, n }]) => [samples, right, n] as const)]) }
+    return {
+      version: 1,
+      profiles: [...this.#sources].map(([name, { counts, selected }]) => [
+        name,
+        [...counts.values()],
+        [...selected].map(([samples, { right, n }]) => [samples, right, n] as const),
+      ]),
+    }
   }
 
   /** Learns of a question how many of its samples were right. Throws `RangeError` for anything but whole numbers with successes ≤ trials ≤ 64. */
   learn(source: string, { successes, trials, weight = 1 }: SampledQuestion): void {
-    if (!Number.isInteger(successes) || !Number.isInteger(trials) || successes < 0 || successes > trials || trials < 1 || trials > MOST_TRIALS || !(weight > 0 && weight < Infinity))
+    if (
+      !Number.isInteger(successes) ||
+      !Number.isInteger(trials) ||
+      successes < 0 ||
+      successes > trials ||
+      trials < 1 ||
+      trials > MOST_TRIALS ||
+      !(weight > 0 && weight < Infinity)
+    )
       throw new RangeError('a question has whole numbers of samples, at most 64, and of successes, at most as many')
     const known = this.#source(source)
     const cell = known.counts.get(`${successes}/${trials}`)
@@ -85,7 +114,13 @@ export class Saturation {
     const known = this.#sources.get(source)
     if (known === undefined || known.counts.size === 0) return undefined
     if (known.fitted) return known.fitted
-    const before = this.prior > 0 ? [{ successes: 1, trials: 1, weight: this.prior / 2 }, { successes: 0, trials: 1, weight: this.prior / 2 }] : []
+    const before =
+      this.prior > 0
+        ? [
+            { successes: 1, trials: 1, weight: this.prior / 2 },
+            { successes: 0, trials: 1, weight: this.prior / 2 },
+          ]
+        : []
     const mixture = fitBetaMixture([...before, ...known.counts.values()])
     const ceiling = selectorCeiling(mixture, [
       ...(this.prior > 0 ? [{ samples: 1, accuracy: coverage(mixture, 1), weight: this.prior }] : []),
@@ -115,21 +150,43 @@ export function worthwhileSamples({ mixture, ceiling }: SamplingProfile, { lambd
  * with E[p | N failed] = α / (α + β + N). c: probability that one of them is right all the same (0 where a verifier would have said so; the
  * agreement's probability where votes speak). Averaged over questions it is λ · v · E[p (1 − p)^N] − price (002).
  */
-export function valueOfSample({ mixture, ceiling }: SamplingProfile, drawn: number, already: number, { lambda, price }: SampleWorth): number {
+export function valueOfSample(
+  { mixture, ceiling }: SamplingProfile,
+  drawn: number,
+  already: number,
+  { lambda, price }: SampleWorth,
+): number {
   const { alpha, beta } = afterSamples(mixture, 0, drawn)
   return lambda * ceiling * (1 - already) * marginalGain({ alpha, beta }, 0) - price
 }
 
 function isSaved(value: unknown): value is SavedSaturation {
-  if (typeof value !== 'object' || value === null || !('version' in value) || value.version !== 1 || !('profiles' in value) || !Array.isArray(value.profiles)) return false
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    !('version' in value) ||
+    value.version !== 1 ||
+    !('profiles' in value) ||
+    !Array.isArray(value.profiles)
+  )
+    return false
   const count = (one: unknown): one is number => typeof one === 'number' && one >= 0 && one < Infinity
   return value.profiles.every((profile: unknown) => {
     if (!Array.isArray(profile) || typeof profile[0] !== 'string' || !Array.isArray(profile[1]) || !Array.isArray(profile[2])) return false
     const counts: readonly unknown[] = profile[1]
     const ceilings: readonly unknown[] = profile[2]
     return (
-      counts.every((row) => typeof row === 'object' && row !== null && 'successes' in row && 'trials' in row && count(row.successes) && count(row.trials) && row.successes <= row.trials && (!('weight' in row) || count(row.weight))) &&
-      ceilings.every((row) => Array.isArray(row) && row.length === 3 && row.every(count))
+      counts.every(
+        (row) =>
+          typeof row === 'object' &&
+          row !== null &&
+          'successes' in row &&
+          'trials' in row &&
+          count(row.successes) &&
+          count(row.trials) &&
+          row.successes <= row.trials &&
+          (!('weight' in row) || count(row.weight)),
+      ) && ceilings.every((row) => Array.isArray(row) && row.length === 3 && row.every(count))
     )
   })
 }

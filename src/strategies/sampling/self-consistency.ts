@@ -57,7 +57,15 @@ export function selfConsistency(settings: SelfConsistencySettings): Strategy {
       const tally = new Tally()
       const category = categoryOf(settings, request)
       const pool = await drawPool(
-        { samplers, most, stop: withCeiling(stop, settings.saturation, arm, category), together, name: 'sample', hint: settings.hint, shapes: settings.shapes && { known: settings.shapes, category } },
+        {
+          samplers,
+          most,
+          stop: withCeiling(stop, settings.saturation, arm, category),
+          together,
+          name: 'sample',
+          hint: settings.hint,
+          shapes: settings.shapes && { known: settings.shapes, category },
+        },
         request,
         env,
         tally,
@@ -71,7 +79,14 @@ export function selfConsistency(settings: SelfConsistencySettings): Strategy {
       yield* handOut(completion, request)
       const { winner, top, total } = agreement
       return tally.answer(completion, {
-        evidence: winner === null ? undefined : { source: 'agreement', probability: settings.calibration?.probability({ arm, category }, { top, total }) ?? null, signal: agreement.share },
+        evidence:
+          winner === null
+            ? undefined
+            : {
+                source: 'agreement',
+                probability: settings.calibration?.probability({ arm, category }, { top, total }) ?? null,
+                signal: agreement.share,
+              },
       })
     },
   }

@@ -22,7 +22,12 @@ const answerLine = 'End with one line "The answer is …".'
 
 /** By id. Texts are our own. Answers in any of them are read by the same rules: each that reasons ends with the same line. */
 export const styleLibrary: Readonly<Record<StyleId, Style>> = {
-  direct: { id: 'direct', text: 'Give the answer only: no explanation, no repetition of the question.', stopHints: ['\n\n'], outputRatio: 0.1 },
+  direct: {
+    id: 'direct',
+    text: 'Give the answer only: no explanation, no repetition of the question.',
+    stopHints: ['\n\n'],
+    outputRatio: 0.1,
+  },
   concise: {
     id: 'concise',
     text: `Be brief: only steps that change the result, no restating, no checking twice. ${answerLine}`,

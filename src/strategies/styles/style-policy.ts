@@ -14,7 +14,10 @@ export interface StyledModel {
  * harm what must be written out (code, translations, letters, data), small models ignore unusual formats, searches pay only for large models;
  * a model that reasons of itself gets none.
  */
-export function preferredStyles({ category, traits }: Pick<Features, 'category' | 'traits'>, { tier, thinks }: StyledModel): readonly StyleId[] {
+export function preferredStyles(
+  { category, traits }: Pick<Features, 'category' | 'traits'>,
+  { tier, thinks }: StyledModel,
+): readonly StyleId[] {
   if (thinks || traits.tools || traits.toolLoop || traits.structured || traits.code) return []
   const calculates = category?.name === 'math' || category?.name === 'reasoning' || traits.numeric > 0.1 || traits.stepCues > 0
   if (category !== undefined && verbatim.has(category.name)) return []

@@ -14,7 +14,8 @@ export function styled(id: StyleId, strategy: Strategy): Strategy {
   return {
     id: `styled(${style.id}, ${strategy.id})`,
     plan: strategy.plan.map((use) => ({ ...use, outputRatio: (use.outputRatio ?? 1) * style.outputRatio })),
-    run: (request: Request, env: Environment, options?: CallOptions): AsyncGenerator<Delta, Answer> => strategy.run(inStyle(request, style), env, options),
+    run: (request: Request, env: Environment, options?: CallOptions): AsyncGenerator<Delta, Answer> =>
+      strategy.run(inStyle(request, style), env, options),
   }
 }
 

@@ -7,7 +7,12 @@ import { inStyle, preferredStyles, styled, styledArm, styleIds, styleLibrary, st
 
 describe('styles', () => {
   it.each(styleIds)('%s stands behind the question and leaves what is before it alone', (id) => {
-    const asked = question('How many?', { messages: [{ role: 'system', parts: [{ type: 'text', text: 'S' }] }, { role: 'user', parts: [{ type: 'text', text: 'How many?' }] }] })
+    const asked = question('How many?', {
+      messages: [
+        { role: 'system', parts: [{ type: 'text', text: 'S' }] },
+        { role: 'user', parts: [{ type: 'text', text: 'How many?' }] },
+      ],
+    })
     const told = inStyle(asked, styleLibrary[id])
     expect(told.messages[0]).toBe(asked.messages[0])
     expect(told.messages[1]?.parts[0]).toBe(asked.messages[1]?.parts[0])

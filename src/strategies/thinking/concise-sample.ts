@@ -16,7 +16,10 @@ export function smallestAgreeing<S extends SizedSample>(samples: readonly S[]): 
     if (!Number.isFinite(sample.size)) throw new RangeError(`a sample's size is a number, not ${sample.size}`)
     if (sample.answer === null) continue
     const known = votes.get(sample.answer)
-    votes.set(sample.answer, { count: (known?.count ?? 0) + 1, smallest: known === undefined || sample.size < known.smallest.size ? sample : known.smallest })
+    votes.set(sample.answer, {
+      count: (known?.count ?? 0) + 1,
+      smallest: known === undefined || sample.size < known.smallest.size ? sample : known.smallest,
+    })
   }
   let best: { readonly count: number; readonly smallest: S } | undefined
   for (const vote of votes.values()) if (best === undefined || vote.count > best.count) best = vote

@@ -39,7 +39,10 @@ describe('thinking watch', () => {
   })
 
   it('goes on when a check changes the answer', () => {
-    expect(watched(`${solved}${contradiction}${contradiction.replace('Hold on. ', '')}Fine. `)).toEqual({ reason: undefined, answer: 'n:15' })
+    expect(watched(`${solved}${contradiction}${contradiction.replace('Hold on. ', '')}Fine. `)).toEqual({
+      reason: undefined,
+      answer: 'n:15',
+    })
   })
 
   it('knows parts of an answer from statements of it', () => {
@@ -53,7 +56,9 @@ describe('thinking watch', () => {
 
   it('ends loops, with or without an answer, but no lists', () => {
     expect(watched('We add one and then we add two to it again. '.repeat(60))).toEqual({ reason: 'loop', answer: null })
-    expect(watched(Array.from({ length: 200 }, (_, index) => `Step ${index}: ${index * 7} plus ${index} is ${index * 8}. `).join(''))?.reason).toBeUndefined()
+    expect(
+      watched(Array.from({ length: 200 }, (_, index) => `Step ${index}: ${index * 7} plus ${index} is ${index * 8}. `).join(''))?.reason,
+    ).toBeUndefined()
   })
 
   it('never ends code or JSON', () => {
@@ -63,7 +68,9 @@ describe('thinking watch', () => {
     expect(watched(`\`\`\`\n${again}`, 'reasoning')?.reason).toBeUndefined()
   })
 
-  it.each([{ checks: -1 }, { after: NaN }, { novelty: -0.1 }])('refuses %j', (settings) => expect(() => new ThinkingWatch('text', settings)).toThrow(RangeError))
+  it.each([{ checks: -1 }, { after: NaN }, { novelty: -0.1 }])('refuses %j', (settings) =>
+    expect(() => new ThinkingWatch('text', settings)).toThrow(RangeError),
+  )
 })
 
 describe('stated answers', () => {
@@ -94,7 +101,12 @@ describe('rounds and efficiency', () => {
   it('are as defined', () => {
     const whole = text.length
     expect(outcomeEfficiency([{ rounds, right: true, target: 'n:12' }])).toBeCloseTo(solved.length / whole)
-    expect(outcomeEfficiency([{ rounds, right: true, target: 'n:15' }, { rounds, right: false, target: 'n:9' }])).toBeCloseTo(0.5)
+    expect(
+      outcomeEfficiency([
+        { rounds, right: true, target: 'n:15' },
+        { rounds, right: false, target: 'n:9' },
+      ]),
+    ).toBeCloseTo(0.5)
     expect(processEfficiency([rounds], ({ answer }) => answer ?? '')).toBeCloseTo((solved.length + contradiction.length) / whole)
     expect(validThinkingRate(rounds, 'n:12')).toBeCloseTo(solved.length / whole)
     expect([outcomeEfficiency([]), processEfficiency([[]], () => ''), validThinkingRate(rounds, 'n:1')]).toEqual([null, null, null])
@@ -107,11 +119,17 @@ describe('cutThinking', () => {
   it('ends a text that only checks again; what went out is the answer, and the bill is that of the part', async () => {
     const text = solved + check + check + later
     const env = recordedEnvironment(
-      { id: 'r', request: { messages: [{ role: 'user', content: '?' }] }, outcomes: { m: { answer: text, inputTokens: 10, outputTokens: text.length } } },
+      {
+        id: 'r',
+        request: { messages: [{ role: 'user', content: '?' }] },
+        outcomes: { m: { answer: text, inputTokens: 10, outputTokens: text.length } },
+      },
       { price: (_, usage) => picoUsd(usage.outputTokens) },
     )
     const events: CutEvent[] = []
-    const { deltas, answer } = await ran(cutThinking({ model: 'm', audits: 0, onCut: (event) => events.push(event) }).run(question('?'), env))
+    const { deltas, answer } = await ran(
+      cutThinking({ model: 'm', audits: 0, onCut: (event) => events.push(event) }).run(question('?'), env),
+    )
     expect(textOf(answer.completion).startsWith(solved + check)).toBe(true)
     expect(answer.usage.outputTokens).toBeLessThan(text.length / 2)
     expect({ usage: answer.usage, cost: answer.cost }).toEqual({ usage: env.spent().usage, cost: env.spent().cost })
@@ -121,9 +139,16 @@ describe('cutThinking', () => {
   })
 
   it('asks for the answer where thoughts were cut before it, behind them in the same stream', async () => {
-    const env = scriptedEnvironment((model) => (model === 'm' ? { reasoning: solved + check + check + later, text: 'never' } : { text: 'It is 12.' }))
-    const { deltas, answer } = await ran(cutThinking({ model: 'm', finisher: 'small', audits: 0, answerTokens: 20 }).run(question('?'), env))
-    expect(env.calls.map(({ model, ended }) => [model, ended])).toEqual([['m', 'stopped'], ['small', 'complete']])
+    const env = scriptedEnvironment((model) =>
+      model === 'm' ? { reasoning: solved + check + check + later, text: 'never' } : { text: 'It is 12.' },
+    )
+    const { deltas, answer } = await ran(
+      cutThinking({ model: 'm', finisher: 'small', audits: 0, answerTokens: 20 }).run(question('?'), env),
+    )
+    expect(env.calls.map(({ model, ended }) => [model, ended])).toEqual([
+      ['m', 'stopped'],
+      ['small', 'complete'],
+    ])
     expect(env.calls[1]?.request).toMatchObject({ maxOutputTokens: 20, reasoning: { effort: 'none' } })
     expect(JSON.stringify(env.calls[1]?.request.messages)).toContain('Four and four')
     expect(textOf(answer.completion)).toBe('It is 12.')
@@ -154,7 +179,10 @@ describe('cutThinking', () => {
       await ran(cutThinking({ model: 'm', audits: 1, onCut: (event) => events.push(event) }).run(question('?'), env))
       expect(env.calls[0]?.ended).toBe('complete')
     }
-    expect(events.map(({ what, sameAnswer }) => [what, sameAnswer])).toEqual([['audit', true], ['audit', false]])
+    expect(events.map(({ what, sameAnswer }) => [what, sameAnswer])).toEqual([
+      ['audit', true],
+      ['audit', false],
+    ])
   })
 
   it('gives whole answers to those who do not stream, cut all the same', async () => {

@@ -73,7 +73,14 @@ export function cutThinking(settings: CutThinkingSettings): Strategy {
         while (cut === undefined) {
           const step = await running.next()
           if (step.done) {
-            if (audit) onCut?.({ model, what: 'audit', reason: audit.reason, sameAnswer: audit.answer === answerKey(textOf(step.value)), charactersAfter: audit.characters })
+            if (audit)
+              onCut?.({
+                model,
+                what: 'audit',
+                reason: audit.reason,
+                sameAnswer: audit.answer === answerKey(textOf(step.value)),
+                charactersAfter: audit.characters,
+              })
             tally.add('thinks', step.value)
             return tally.answer(step.value)
           }
@@ -108,7 +115,11 @@ export function cutThinking(settings: CutThinkingSettings): Strategy {
 
       /** The answer from the thoughts so far, streamed behind them. */
       async function* finished(offset: number): AsyncGenerator<Delta, Answer> {
-        const asked = edit(request, { messages: askedToFinish(request, reply), maxOutputTokens: Math.min(answerTokens, request.maxOutputTokens ?? Infinity), reasoning: finisherReasoning })
+        const asked = edit(request, {
+          messages: askedToFinish(request, reply),
+          maxOutputTokens: Math.min(answerTokens, request.maxOutputTokens ?? Infinity),
+          reasoning: finisherReasoning,
+        })
         const answering = env.call(finisher, asked, { ...options, wire: undefined })
         try {
           for (;;) {
@@ -146,8 +157,14 @@ function cutReply(collector: ReplyCollector): CutReply {
 
 /** The completion of a call that was cut. Where the environment doesn't say what it took, tokens are estimated upwards and dollars are unknown. */
 function cutCompletion(model: ModelId, request: Request, reply: CutReply['reply'], taken: CutCall | undefined): Completion {
-  const written = reply.choices.flatMap(({ parts }) => parts.map((one) => (one.type === 'text' || one.type === 'reasoning' ? Buffer.byteLength(one.text) : 0)))
-  const usage = taken?.usage ?? { ...noUsage, inputTokens: likelyTokens(request), outputTokens: Math.ceil(written.reduce((sum, bytes) => sum + bytes, 0) / 3) }
+  const written = reply.choices.flatMap(({ parts }) =>
+    parts.map((one) => (one.type === 'text' || one.type === 'reasoning' ? Buffer.byteLength(one.text) : 0)),
+  )
+  const usage = taken?.usage ?? {
+    ...noUsage,
+    inputTokens: likelyTokens(request),
+    outputTokens: Math.ceil(written.reduce((sum, bytes) => sum + bytes, 0) / 3),
+  }
   const cost = taken?.cost ?? { ...noCost, usd: null, joules: null, gramsCO2e: null }
   return {
     callId: taken?.callId ?? reply.id,
@@ -166,11 +183,20 @@ function cutCompletion(model: ModelId, request: Request, reply: CutReply['reply'
 }
 
 function askedToFinish(request: Request, reply: CutReply['reply']): readonly Message[] {
-  const thoughts = reply.choices[0]?.parts.flatMap((one) => (one.type === 'text' || one.type === 'reasoning' ? [one.text] : [])).join('\n') ?? ''
+  const thoughts =
+    reply.choices[0]?.parts.flatMap((one) => (one.type === 'text' || one.type === 'reasoning' ? [one.text] : [])).join('\n') ?? ''
   return [
     ...request.messages,
     { role: 'assistant', parts: [{ type: 'text', text: thoughts.slice(-mostThoughts) }] },
-    { role: 'user', parts: [{ type: 'text', text: 'That is enough thinking. Give the answer that follows from it now, in the form I asked for, without checking again.' }] },
+    {
+      role: 'user',
+      parts: [
+        {
+          type: 'text',
+          text: 'That is enough thinking. Give the answer that follows from it now, in the form I asked for, without checking again.',
+        },
+      ],
+    },
   ]
 }
 
@@ -181,5 +207,8 @@ function withThoughts(completion: Completion, before: CutReply['reply']): Comple
   const thoughts = before.choices[0]?.parts ?? []
   const [first, ...others] = answer.reply.choices
   if (first === undefined) return completion
-  return { ...completion, answer: { kind: 'reply', reply: { ...answer.reply, choices: [{ ...first, parts: [...thoughts, ...first.parts] }, ...others] } } }
+  return {
+    ...completion,
+    answer: { kind: 'reply', reply: { ...answer.reply, choices: [{ ...first, parts: [...thoughts, ...first.parts] }, ...others] } },
+  }
 }

@@ -25,7 +25,13 @@ function taught(settings = {}, seed = 5): ThinkGate {
       const right = random.next() < rates[kind][0]
       const text = kind === 'hard' ? (right || random.next() < 0.2 ? 'yes' : 'no') : 'maybe'
       rows.push({ features: of(kind), mode: 'instant', quality: Number(right), outputTokens: 3, signals: { text } })
-      rows.push({ features: of(kind), mode: 'reasoned', quality: Number(random.next() < rates[kind][1]), outputTokens: 200 + 100 * random.next(), signals: { text } })
+      rows.push({
+        features: of(kind),
+        mode: 'reasoned',
+        quality: Number(random.next() < rates[kind][1]),
+        outputTokens: 200 + 100 * random.next(),
+        signals: { text },
+      })
     }
   gate.train(rows, 1)
   return gate
@@ -69,7 +75,9 @@ describe('think gate', () => {
     const gate = createThinkGate()
     expect(gate.decide(createFeatures({ level: 5, traits: { stepCues: 2, numeric: 0.3 } }), price).mode).toBe('reasoned')
     expect(gate.estimate(createFeatures({ level: 1 })).reasoned).toMatchObject({ outputTokens: null })
-    expect(gate.estimate(createFeatures({ level: 1 })).instant.quality).toBeGreaterThan(gate.estimate(createFeatures({ level: 5 })).instant.quality)
+    expect(gate.estimate(createFeatures({ level: 1 })).instant.quality).toBeGreaterThan(
+      gate.estimate(createFeatures({ level: 5 })).instant.quality,
+    )
   })
 
   it('the adaptive penalty counts a gain less where instant answers mostly succeed, the floor thinks where they lose', () => {
@@ -95,7 +103,14 @@ describe('think gate', () => {
   it('learns online, is the same after a load, and forgets another version', () => {
     const gate = createThinkGate({ version: '1' })
     for (let index = 0; index < 100; index++) {
-      gate.observe({ features: of('hard'), mode: 'instant', quality: 0, outputTokens: 2, signals: { text: '7' }, weight: index === 0 ? 1e9 : 1 })
+      gate.observe({
+        features: of('hard'),
+        mode: 'instant',
+        quality: 0,
+        outputTokens: 2,
+        signals: { text: '7' },
+        weight: index === 0 ? 1e9 : 1,
+      })
       gate.observe({ features: of('hard'), mode: 'reasoned', quality: 1, outputTokens: 50 })
     }
     expect(gate.estimate(of('hard')).instant.quality).toBeLessThan(0.05)
@@ -107,15 +122,18 @@ describe('think gate', () => {
       expect(() => loadThinkGate(bytes)).toThrow(expect.objectContaining({ code: 'invalid_configuration' }))
   })
 
-  it.each([{ quality: NaN }, { quality: 2 }, { outputTokens: Infinity }, { weight: 0 }, { weight: NaN }])('learns nothing from %j', (fault) => {
-    const gate = createThinkGate()
-    const before = gate.serialize()
-    const bad: ThinkObservation = { features: of('easy'), mode: 'instant', quality: 1, ...fault }
-    expect(() => gate.observe(bad)).toThrow(RangeError)
-    expect(() => gate.train([bad], 1)).toThrow(RangeError)
-    expect(Buffer.compare(gate.serialize(), before)).toBe(0)
-    expect(() => gate.decide(of('easy'), { qualityPerToken: NaN })).toThrow(RangeError)
-  })
+  it.each([{ quality: NaN }, { quality: 2 }, { outputTokens: Infinity }, { weight: 0 }, { weight: NaN }])(
+    'learns nothing from %j',
+    (fault) => {
+      const gate = createThinkGate()
+      const before = gate.serialize()
+      const bad: ThinkObservation = { features: of('easy'), mode: 'instant', quality: 1, ...fault }
+      expect(() => gate.observe(bad)).toThrow(RangeError)
+      expect(() => gate.train([bad], 1)).toThrow(RangeError)
+      expect(Buffer.compare(gate.serialize(), before)).toBe(0)
+      expect(() => gate.decide(of('easy'), { qualityPerToken: NaN })).toThrow(RangeError)
+    },
+  )
 
   it.each([
     ['(B)', 'choice b'],
@@ -130,8 +148,17 @@ describe('think gate', () => {
 describe('thinkIfNeeded', () => {
   const gate = taught()
   const strategy = (kind: Kind, more = {}) =>
-    thinkIfNeeded({ instant: single('quick'), reasoned: single('slow'), gate, featuresOf: () => of(kind), qualityPerToken: 0.0005, explore: false, ...more })
-  const world = (quick: string) => scriptedEnvironment((model) => ({ text: model === 'quick' ? quick : 'long thoughts. The answer is yes' }))
+    thinkIfNeeded({
+      instant: single('quick'),
+      reasoned: single('slow'),
+      gate,
+      featuresOf: () => of(kind),
+      qualityPerToken: 0.0005,
+      explore: false,
+      ...more,
+    })
+  const world = (quick: string) =>
+    scriptedEnvironment((model) => ({ text: model === 'quick' ? quick : 'long thoughts. The answer is yes' }))
 
   it('streams what is clear from the one model', async () => {
     const env = world('yes')
@@ -144,15 +171,26 @@ describe('thinkIfNeeded', () => {
 
   it('looks at an unclear answer, and pays for both when it is not good enough', async () => {
     const events: ThinkEvent[] = []
-    for (const [said, models] of [['yes', ['quick']], ['no', ['quick', 'slow']]] as const) {
+    for (const [said, models] of [
+      ['yes', ['quick']],
+      ['no', ['quick', 'slow']],
+    ] as const) {
       const env = world(said)
-      const { deltas, answer } = await ran(strategy('hard', { look: Infinity, qualityPerToken: 0.002, decided: (event: ThinkEvent) => events.push(event) }).run(question('?'), env))
+      const { deltas, answer } = await ran(
+        strategy('hard', { look: Infinity, qualityPerToken: 0.002, decided: (event: ThinkEvent) => events.push(event) }).run(
+          question('?'),
+          env,
+        ),
+      )
       expect(env.calls.map(({ model }) => model)).toEqual(models)
       expect(answer.usage.outputTokens).toBe(said === 'yes' ? 1 : 1 + 8)
       expect(deltas.filter(({ type }) => type === 'finish')).toHaveLength(1)
       expect(deltas.filter(({ type }) => type === 'start')).toHaveLength(1)
     }
-    expect(events.map(({ decision, signals }) => [decision.mode, signals?.text])).toEqual([['instant', 'yes'], ['reasoned', 'no']])
+    expect(events.map(({ decision, signals }) => [decision.mode, signals?.text])).toEqual([
+      ['instant', 'yes'],
+      ['reasoned', 'no'],
+    ])
   })
 
   it('asks a second time where told to, and says whether both agree', async () => {

@@ -110,11 +110,16 @@ export function createThinkGate(settings: ThinkGateSettings = {}): ThinkGate {
 }
 
 const tally = z.object({ n: z.number(), successes: z.number(), lengths: z.number(), logTokens: z.number(), tokens: z.number() })
-const stored = z.object({ format: z.literal(1), version: z.string().nullable(), tallies: z.array(z.tuple([z.string(), tally])).max(mostTallies) })
+const stored = z.object({
+  format: z.literal(1),
+  version: z.string().nullable(),
+  tallies: z.array(z.tuple([z.string(), tally])).max(mostTallies),
+})
 
 /** What `serialize` wrote; a gate that knows nothing where the models' version is another. Throws `BursarError` (`invalid_configuration`) for anything else. */
 export function loadThinkGate(bytes: Uint8Array, settings: ThinkGateSettings = {}): ThinkGate {
-  const broken = () => new BursarError('The think gate’s state can’t be read; remove the file to begin anew.', { code: 'invalid_configuration', status: 500 })
+  const broken = () =>
+    new BursarError('The think gate’s state can’t be read; remove the file to begin anew.', { code: 'invalid_configuration', status: 500 })
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const start = bytes.byteLength < 4 ? Infinity : 4 + view.getUint32(0, true)
   const size = 2 * gateInputSize
@@ -153,14 +158,21 @@ interface Regressions {
 
 function regressions(): Regressions {
   const logistic = () => SparseRegression.create('logistic', gateInputSize)
-  return { instant: logistic(), reasoned: logistic(), answered: logistic(), after: logistic(), length: SparseRegression.create('identity', gateInputSize) }
+  return {
+    instant: logistic(),
+    reasoned: logistic(),
+    answered: logistic(),
+    after: logistic(),
+    length: SparseRegression.create('identity', gateInputSize),
+  }
 }
 
 function checked(settings: ThinkGateSettings): ThinkGateSettings {
   const { penalty, mostLoss, exploration = 0 } = settings
   if (!(exploration >= 0 && exploration <= 0.2)) throw new RangeError('exploration lies in [0, 0.2]')
   if (mostLoss !== undefined && !(mostLoss >= 0 && mostLoss <= 1)) throw new RangeError('mostLoss lies in [0, 1]')
-  if (penalty !== undefined && !(penalty.threshold >= 0 && penalty.threshold <= 1 && penalty.exponent > 0)) throw new RangeError('a penalty has a threshold in [0, 1] and an exponent above 0')
+  if (penalty !== undefined && !(penalty.threshold >= 0 && penalty.threshold <= 1 && penalty.exponent > 0))
+    throw new RangeError('a penalty has a threshold in [0, 1] and an exponent above 0')
   return settings
 }
 
@@ -177,8 +189,14 @@ class LearnedGate implements ThinkGate {
     const { models } = this
     const [instant, reasoned] =
       given === undefined
-        ? [models.instant.predict(before, this.offset('instant', features)), models.reasoned.predict(before, this.offset('reasoned', features))]
-        : [models.answered.predict(given, this.offset('instant', features, answered)), models.after.predict(given, this.offset('reasoned', features, answered))]
+        ? [
+            models.instant.predict(before, this.offset('instant', features)),
+            models.reasoned.predict(before, this.offset('reasoned', features)),
+          ]
+        : [
+            models.answered.predict(given, this.offset('instant', features, answered)),
+            models.after.predict(given, this.offset('reasoned', features, answered)),
+          ]
     const length = this.typicalLength('reasoned', features)
     // A residual of a few words is no reason to expect ten times the tokens.
     const factor = Math.exp(Math.max(-1.5, Math.min(1.5, this.models.length.predict(before, 0))))
@@ -205,7 +223,11 @@ class LearnedGate implements ThinkGate {
     const mode = other ? (best === 'reasoned' ? 'instant' : 'reasoned') : best
     const propensity = explores ? (other ? share : 1 - share) : 1
     const points = Math.round(100 * (reasoned.quality - instant.quality))
-    const why = other ? 'tried in order to learn' : floored ? 'instant answers lose too much in this category' : `thinking is expected to add ${points} points`
+    const why = other
+      ? 'tried in order to learn'
+      : floored
+        ? 'instant answers lose too much in this category'
+        : `thinking is expected to add ${points} points`
     return { mode, propensity, netGain, estimate, reason: why }
   }
 
@@ -247,11 +269,16 @@ class LearnedGate implements ThinkGate {
   }
 
   /** A step of the regressions. `counted`: 1 when the tallies hold this row already; it is taken out, so that it doesn't foretell itself. */
-  private step({ features, mode, quality, outputTokens, signals, weight = 1 }: ThinkObservation, { before, given }: Inputs, counted: 0 | 1): void {
+  private step(
+    { features, mode, quality, outputTokens, signals, weight = 1 }: ThinkObservation,
+    { before, given }: Inputs,
+    counted: 0 | 1,
+  ): void {
     const own = { quality, weight: counted * Math.min(weight, mostWeight) }
     const capped = Math.min(weight, mostWeight)
     this.models[mode].learn(before, this.offset(mode, features, undefined, own), quality, capped)
-    if (given !== undefined) this.models[mode === 'instant' ? 'answered' : 'after'].learn(given, this.offset(mode, features, signals, own), quality, capped)
+    if (given !== undefined)
+      this.models[mode === 'instant' ? 'answered' : 'after'].learn(given, this.offset(mode, features, signals, own), quality, capped)
     if (mode === 'reasoned' && outputTokens !== undefined) this.learnLength(before, features, outputTokens)
   }
 
@@ -281,7 +308,12 @@ class LearnedGate implements ThinkGate {
   }
 
   /** Log-odds of success by the posteriors alone, from the most general to the most special; `own` is left out. */
-  private offset(mode: ThinkMode, features: Features, signals?: InstantSignals, own: { readonly quality: number; readonly weight: number } = { quality: 0, weight: 0 }): number {
+  private offset(
+    mode: ThinkMode,
+    features: Features,
+    signals?: InstantSignals,
+    own: { readonly quality: number; readonly weight: number } = { quality: 0, weight: 0 },
+  ): number {
     let mean = coldStart(mode, features)
     for (const key of keysOf(mode, features, signals)) {
       const known = this.tallies.get(key)
@@ -294,14 +326,24 @@ class LearnedGate implements ThinkGate {
     return Math.log(inside / (1 - inside))
   }
 
-  private typicalLength(mode: ThinkMode, features: Features): { readonly geometric: number; readonly mean: number; readonly spread: number } | undefined {
+  private typicalLength(
+    mode: ThinkMode,
+    features: Features,
+  ): { readonly geometric: number; readonly mean: number; readonly spread: number } | undefined {
     let found: { geometric: number; mean: number; spread: number } | undefined
     for (const key of keysOf(mode, features)) {
       const known = this.tallies.get(key)
       if (known === undefined || known.lengths <= 0) continue
       const share = found === undefined ? 1 : known.lengths / (known.lengths + shrinkage)
       const [geometric, mean] = [Math.exp(known.logTokens / known.lengths), known.tokens / known.lengths]
-      found = found === undefined ? { geometric, mean, spread: 1 } : { geometric: found.geometric + (geometric - found.geometric) * share, mean: found.mean + (mean - found.mean) * share, spread: 1 }
+      found =
+        found === undefined
+          ? { geometric, mean, spread: 1 }
+          : {
+              geometric: found.geometric + (geometric - found.geometric) * share,
+              mean: found.mean + (mean - found.mean) * share,
+              spread: 1,
+            }
     }
     return found === undefined ? undefined : { ...found, spread: found.mean / found.geometric }
   }
@@ -351,6 +393,7 @@ function coldStart(mode: ThinkMode, { traits, difficulty }: Features): number {
 
 function valid({ quality, outputTokens = 0, weight = 1 }: ThinkObservation): void {
   if (!(quality >= 0 && quality <= 1)) throw new RangeError(`quality lies in [0, 1], not ${quality}`)
-  if (!(outputTokens >= 0 && Number.isFinite(outputTokens))) throw new RangeError(`outputTokens is a number of at least 0, not ${outputTokens}`)
+  if (!(outputTokens >= 0 && Number.isFinite(outputTokens)))
+    throw new RangeError(`outputTokens is a number of at least 0, not ${outputTokens}`)
   if (!(weight > 0 && Number.isFinite(weight))) throw new RangeError(`weight is a number above 0, not ${weight}`)
 }

@@ -63,10 +63,14 @@ export function thinkIfNeeded(settings: ThinkIfNeededSettings): Strategy {
         decided?.({ features, decision, signals, answer })
         const { propensity } = decision
         const outputTokens = totalOutputTokens(answer.completion.usage)
-        return { ...answer, lessons: lessonsOf(answer.lessons ?? [], [{ kind: 'thought', features, mode, propensity, signals, outputTokens }]) }
+        return {
+          ...answer,
+          lessons: lessonsOf(answer.lessons ?? [], [{ kind: 'thought', features, mode, propensity, signals, outputTokens }]),
+        }
       }
       const tried = first.propensity < 0.5
-      if (tried || Math.abs(first.netGain) >= look) return tell(first, yield* (first.mode === 'reasoned' ? reasoned : instant).run(request, env, options))
+      if (tried || Math.abs(first.netGain) >= look)
+        return tell(first, yield* (first.mode === 'reasoned' ? reasoned : instant).run(request, env, options))
 
       const tally = new Tally()
       const quick = await finish(instant.run(request, env, options))
@@ -83,7 +87,10 @@ export function thinkIfNeeded(settings: ThinkIfNeededSettings): Strategy {
         tally.addAnswer('instant', quick, note)
         yield* handOut(quick.completion, request)
         const probability = second.estimate.instant.quality
-        return tally.answer(quick.completion, { evidence: { source: 'think_gate', probability, signal: probability }, fellBackFrom: quick.fellBackFrom })
+        return tally.answer(quick.completion, {
+          evidence: { source: 'think_gate', probability, signal: probability },
+          fellBackFrom: quick.fellBackFrom,
+        })
       }
       if (second.mode === 'instant') return tell(second, yield* give('good enough as it is'), signals)
       if (env.budget.regime() === 'last_call') return tell(second, yield* give('the budget has no room for more'), signals, 'instant')
@@ -95,7 +102,11 @@ export function thinkIfNeeded(settings: ThinkIfNeededSettings): Strategy {
           if (step.done) {
             tally.addAnswer('instant', quick, 'not sure enough')
             tally.addAnswer('reasoned', step.value, second.reason)
-            return tell(second, tally.answer(step.value.completion, { evidence: step.value.evidence, fellBackFrom: step.value.fellBackFrom }), signals)
+            return tell(
+              second,
+              tally.answer(step.value.completion, { evidence: step.value.evidence, fellBackFrom: step.value.fellBackFrom }),
+              signals,
+            )
           }
           yielded = true
           yield step.value

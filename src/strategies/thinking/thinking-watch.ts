@@ -49,7 +49,8 @@ export class ThinkingWatch {
     private readonly kind: 'reasoning' | 'text',
     { checks = 1, restated = 2, after = 16, novelty = 0.1 }: WatchSettings = {},
   ) {
-    if (![checks, restated, after, novelty].every((value) => value >= 0)) throw new RangeError('settings of a watch are numbers of at least 0')
+    if (![checks, restated, after, novelty].every((value) => value >= 0))
+      throw new RangeError('settings of a watch are numbers of at least 0')
     this.most = { checks, restated, after, novelty }
   }
 

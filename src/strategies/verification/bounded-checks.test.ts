@@ -14,7 +14,12 @@ it('finds patterns in a thread, and gives up on those that take for ever', async
   expect(await pattern('^b', 'a\nb', 'g')).toEqual(['broken'])
   expect(await pattern('(', 'text')).toEqual(['not_checked'])
   expect(await pattern('^(a+)+$', `${'a'.repeat(40)}b`)).toEqual(['not_checked'])
-  expect(await checks.check('after', [{ pattern: 'a', flags: '', text: 'a' }, { pattern: 'b', flags: '', text: 'a' }])).toEqual(['held', 'broken'])
+  expect(
+    await checks.check('after', [
+      { pattern: 'a', flags: '', text: 'a' },
+      { pattern: 'b', flags: '', text: 'a' },
+    ]),
+  ).toEqual(['held', 'broken'])
   expect(faults).toEqual([])
 })
 
@@ -23,6 +28,10 @@ it('keeps a process alive while somebody waits for a check, and not for a moment
 const checks = new BoundedChecks({ startSeconds: 60 }, () => undefined)
 console.log(String(await checks.check('one', [{ pattern: 'x', flags: '', text: 'axb' }])), String(await checks.check('one', [{ pattern: 'y', flags: '', text: 'axb' }])))`
   // The thread would stay for a minute.
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', script], { timeout: 28_000 })
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', script],
+    { timeout: 28_000 },
+  )
   expect(stdout.trim()).toBe('held broken')
 })

@@ -88,7 +88,12 @@ export class BoundedChecks {
   /** One result for each check. `owner` is who asked for them: one whose checks take too long is left out for a minute. */
   check(owner: string, checks: readonly BoundedCheck[]): Promise<readonly CheckResult[]> {
     const length = checks.reduce((sum, check) => sum + check.text.length + ('schema' in check ? check.schema : check.pattern).length, 0)
-    if (this.closed || this.punished(owner) || this.waiting.length >= this.settings.maxWaiting || this.waitingLength + length > this.settings.maxWaitingLength)
+    if (
+      this.closed ||
+      this.punished(owner) ||
+      this.waiting.length >= this.settings.maxWaiting ||
+      this.waitingLength + length > this.settings.maxWaitingLength
+    )
       return Promise.resolve(notChecked(checks))
     return new Promise((done) => {
       this.waiting.push({ question: { id: ++this.asked, checks }, owner, length, done })

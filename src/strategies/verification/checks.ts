@@ -24,9 +24,14 @@ export const completeCheck: Check = {
   check(_request, { answer }) {
     if (answer.kind !== 'reply') return { result: 'not_checked', note: 'the answer isn’t there to be looked at' }
     const choice = answer.reply.choices[0]
-    if (choice === undefined || choice.parts.every((part) => part.type === 'reasoning' || (part.type === 'text' && part.text.trim() === ''))) return broken('the answer is empty')
+    if (
+      choice === undefined ||
+      choice.parts.every((part) => part.type === 'reasoning' || (part.type === 'text' && part.text.trim() === ''))
+    )
+      return broken('the answer is empty')
     if (choice.finish === 'length') return broken('the answer was cut')
-    if (choice.finish === 'content_filter' || choice.finish === 'refusal' || choice.parts.some((part) => part.type === 'refusal')) return broken('the model refused')
+    if (choice.finish === 'content_filter' || choice.finish === 'refusal' || choice.parts.some((part) => part.type === 'refusal'))
+      return broken('the model refused')
     return held('the answer is complete')
   },
 }
@@ -35,12 +40,24 @@ export const completeCheck: Check = {
 export const jsonCheck: Check = {
   id: 'json_schema',
   check({ responseFormat }, completion) {
-    if (responseFormat === undefined || responseFormat.type === 'text') return { result: 'not_checked', note: 'the request prescribes no form' }
+    if (responseFormat === undefined || responseFormat.type === 'text')
+      return { result: 'not_checked', note: 'the request prescribes no form' }
     const value = parsed(textOf(completion))
     if (value === undefined) return broken('the answer is no JSON')
-    if (responseFormat.type === 'json_object') return typeof value.json === 'object' && value.json !== null && !Array.isArray(value.json) ? held('the answer is a JSON object') : broken('the answer is no JSON object')
+    if (responseFormat.type === 'json_object')
+      return typeof value.json === 'object' && value.json !== null && !Array.isArray(value.json)
+        ? held('the answer is a JSON object')
+        : broken('the answer is no JSON object')
     const result = holdsSchema(responseFormat.schema, value.json)
-    return { result, note: result === 'held' ? 'the answer holds the schema' : result === 'broken' ? 'the answer breaks the schema' : 'the schema can’t be checked here' }
+    return {
+      result,
+      note:
+        result === 'held'
+          ? 'the answer holds the schema'
+          : result === 'broken'
+            ? 'the answer breaks the schema'
+            : 'the schema can’t be checked here',
+    }
   },
 }
 
@@ -49,7 +66,10 @@ export const toolArgumentsCheck: Check = {
   id: 'tool_arguments',
   check({ tools = [], toolChoice }, { answer }) {
     const calls = answer.kind === 'reply' ? (answer.reply.choices[0]?.parts.filter((part) => part.type === 'tool_call') ?? []) : []
-    if (calls.length === 0) return toolChoice === 'required' || typeof toolChoice === 'object' ? broken('no tool was called, though one had to be') : { result: 'not_checked', note: 'no tool was called' }
+    if (calls.length === 0)
+      return toolChoice === 'required' || typeof toolChoice === 'object'
+        ? broken('no tool was called, though one had to be')
+        : { result: 'not_checked', note: 'no tool was called' }
     let result: CheckResult = 'held'
     for (const call of calls) {
       const tool = tools.find((offered) => offered.type === 'function' && offered.name === call.name)
@@ -69,7 +89,10 @@ export function patternCheck(pattern: RegExp): Check {
   const plain = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''))
   return {
     id: 'pattern',
-    check: (_request, completion) => (plain.test(textOf(completion).slice(0, 20_000)) ? held('the answer matches the pattern') : broken('the answer does not match the pattern')),
+    check: (_request, completion) =>
+      plain.test(textOf(completion).slice(0, 20_000))
+        ? held('the answer matches the pattern')
+        : broken('the answer does not match the pattern'),
   }
 }
 

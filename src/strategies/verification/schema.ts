@@ -2,7 +2,20 @@
 export type CheckResult = 'held' | 'broken' | 'not_checked'
 
 /** Keywords that say nothing about whether a value holds. */
-const SILENT = new Set(['$schema', '$id', '$comment', 'title', 'description', 'default', 'examples', 'deprecated', 'readOnly', 'writeOnly', 'format', 'strict'])
+const SILENT = new Set([
+  '$schema',
+  '$id',
+  '$comment',
+  'title',
+  'description',
+  'default',
+  'examples',
+  'deprecated',
+  'readOnly',
+  'writeOnly',
+  'format',
+  'strict',
+])
 const MOST_STEPS = 20_000
 const MOST_DEPTH = 200
 
@@ -31,7 +44,8 @@ function check(schema: unknown, value: unknown, walk: Walk): CheckResult {
   let result: CheckResult = 'held'
   walk.depth++
   for (const [keyword, said] of Object.entries(schema)) {
-    const one = SILENT.has(keyword) || keyword === '$defs' || keyword === 'definitions' ? 'held' : keywordHolds(keyword, said, schema, value, walk)
+    const one =
+      SILENT.has(keyword) || keyword === '$defs' || keyword === 'definitions' ? 'held' : keywordHolds(keyword, said, schema, value, walk)
     if (one === 'not_checked' && result === 'held') result = one
     if (one === 'broken') {
       result = one
@@ -71,10 +85,14 @@ function keywordHolds(keyword: string, said: unknown, schema: Schema, value: unk
     case 'maxItems':
       return typeof said === 'number' ? yes(!Array.isArray(value) || value.length <= said) : 'not_checked'
     case 'required':
-      return Array.isArray(said) ? yes(!isObject(value) || said.every((name) => typeof name === 'string' && Object.hasOwn(value, name))) : 'not_checked'
+      return Array.isArray(said)
+        ? yes(!isObject(value) || said.every((name) => typeof name === 'string' && Object.hasOwn(value, name)))
+        : 'not_checked'
     case 'properties':
       if (!isObject(said)) return 'not_checked'
-      return isObject(value) ? all(Object.entries(said), ([name, inner]) => (Object.hasOwn(value, name) ? check(inner, value[name], walk) : 'held')) : 'held'
+      return isObject(value)
+        ? all(Object.entries(said), ([name, inner]) => (Object.hasOwn(value, name) ? check(inner, value[name], walk) : 'held'))
+        : 'held'
     case 'additionalProperties': {
       if (!isObject(value)) return 'held'
       if (Object.hasOwn(schema, 'patternProperties')) return 'not_checked'
@@ -86,7 +104,9 @@ function keywordHolds(keyword: string, said: unknown, schema: Schema, value: unk
     }
     case 'items':
       if (!Array.isArray(value)) return 'held'
-      return Array.isArray(said) || Object.hasOwn(schema, 'prefixItems') ? 'not_checked' : all(value as readonly unknown[], (item) => check(said, item, walk))
+      return Array.isArray(said) || Object.hasOwn(schema, 'prefixItems')
+        ? 'not_checked'
+        : all(value as readonly unknown[], (item) => check(said, item, walk))
     case 'allOf':
       return Array.isArray(said) ? all(said as readonly unknown[], (inner) => check(inner, value, walk)) : 'not_checked'
     case 'anyOf':

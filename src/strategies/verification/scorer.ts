@@ -58,18 +58,33 @@ export function judge(settings: JudgeSettings): Scorer {
       if (answer.trim() === '') return { value: null, note: 'no text to judge' }
       const messages: readonly Message[] = [
         { role: 'system', parts: [{ type: 'text', text: INSTRUCTION }] },
-        { role: 'user', parts: [{ type: 'text', text: `<question>\n${clip(questionOf(request), shown)}\n</question>\n\n<answer>\n${clip(answer, shown)}\n</answer>\n\nGrade:` }] },
+        {
+          role: 'user',
+          parts: [
+            {
+              type: 'text',
+              text: `<question>\n${clip(questionOf(request), shown)}\n</question>\n\n<answer>\n${clip(answer, shown)}\n</answer>\n\nGrade:`,
+            },
+          ],
+        },
       ]
       const graded = await ask(env, settings, request, { messages, maxOutputTokens: 1024, temperature: 0 })
       const grade = gradeIn(textOf(graded))
-      return { value: grade, completion: graded, note: grade === null ? 'the judge gave no grade' : `judged ${Math.round(grade * 10)} of 10` }
+      return {
+        value: grade,
+        completion: graded,
+        note: grade === null ? 'the judge gave no grade' : `judged ${Math.round(grade * 10)} of 10`,
+      }
     },
   }
 }
 
 /** The grade that a judge's reply gives, as a share; `null` where it gives none from 0 to 10. */
 export function gradeIn(text: string): number | null {
-  const after = /(?:grade|score|rating)\W{0,6}(\d{1,2}(?:\.\d+)?)/i.exec(text) ?? /(\d{1,2}(?:\.\d+)?)(?:\s*\/\s*10)?\s*\.?\s*$/.exec(text.trim()) ?? /^\W{0,3}(\d{1,2}(?:\.\d+)?)/.exec(text.trim())
+  const after =
+    /(?:grade|score|rating)\W{0,6}(\d{1,2}(?:\.\d+)?)/i.exec(text) ??
+    /(\d{1,2}(?:\.\d+)?)(?:\s*\/\s*10)?\s*\.?\s*$/.exec(text.trim()) ??
+    /^\W{0,3}(\d{1,2}(?:\.\d+)?)/.exec(text.trim())
   const grade = Number(after?.[1] ?? NaN)
   return grade >= 0 && grade <= 10 ? grade / 10 : null
 }

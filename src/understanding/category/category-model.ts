@@ -54,11 +54,17 @@ const magic = 0x42434d31
  * a tenth of the rows, left out of a first fit, are likeliest; the second fit has all rows. Throws `InvalidRequest` for no rows, fewer than two labels
  * or more than 2,048. Cost: two fits, each passes × rows × n-grams of a text × labels.
  */
-export function trainCategories(rows: readonly LabelledText[], { idf, salt = idf?.salt ?? 0, seed = 1, passes = defaultPasses }: CategoryTraining = {}): CategoryModel {
+export function trainCategories(
+  rows: readonly LabelledText[],
+  { idf, salt = idf?.salt ?? 0, seed = 1, passes = defaultPasses }: CategoryTraining = {},
+): CategoryModel {
   const labels = [...new Set(rows.map(({ label }) => label))].sort()
-  if (labels.length < 2) throw new InvalidRequest(`A category model needs texts of at least two labels, not ${labels.length}.`, { path: 'rows' })
-  if (labels.length > mostLabels) throw new InvalidRequest(`A category model takes at most ${mostLabels} labels, not ${labels.length}.`, { path: 'rows' })
-  if (idf !== undefined && idf.salt !== salt >>> 0) throw new InvalidRequest('The document frequencies were counted under another salt.', { path: 'idf' })
+  if (labels.length < 2)
+    throw new InvalidRequest(`A category model needs texts of at least two labels, not ${labels.length}.`, { path: 'rows' })
+  if (labels.length > mostLabels)
+    throw new InvalidRequest(`A category model takes at most ${mostLabels} labels, not ${labels.length}.`, { path: 'rows' })
+  if (idf !== undefined && idf.salt !== salt >>> 0)
+    throw new InvalidRequest('The document frequencies were counted under another salt.', { path: 'idf' })
   const random = seededRandom(seed)
   const examples = shuffled(
     rows.map(({ text, label }) => ({ vector: lexicalVector(text, idf, salt), label: labels.indexOf(label) })),
@@ -76,7 +82,12 @@ export function trainCategories(rows: readonly LabelledText[], { idf, salt = idf
   return modelOf(labels, salt >>> 0, temperature, weights)
 }
 
-const headerSchema = z.strictObject({ labels: z.array(z.string()).min(2).max(mostLabels), salt: z.int().min(0), temperature: z.number().positive(), dimensions: z.literal(lexicalDimensions) })
+const headerSchema = z.strictObject({
+  labels: z.array(z.string()).min(2).max(mostLabels),
+  salt: z.int().min(0),
+  temperature: z.number().positive(),
+  dimensions: z.literal(lexicalDimensions),
+})
 
 /** What `serialize` wrote. Throws `InvalidRequest` for any other bytes. */
 export function loadCategories(bytes: Uint8Array): CategoryModel {
@@ -98,7 +109,10 @@ export function loadCategories(bytes: Uint8Array): CategoryModel {
 }
 
 function unreadable(): InvalidRequest {
-  return new InvalidRequest('This is no category model that can be used: expected what serialize() gave, in this version. Train it again.', { path: 'categories' })
+  return new InvalidRequest(
+    'This is no category model that can be used: expected what serialize() gave, in this version. Train it again.',
+    { path: 'categories' },
+  )
 }
 
 function modelOf(labels: readonly string[], salt: number, temperature: number, weights: Weights): CategoryModel {
@@ -110,7 +124,10 @@ function modelOf(labels: readonly string[], salt: number, temperature: number, w
     categorise: (lexical) => (lexical.indices.length === 0 ? undefined : sureCategory(labels, probabilities(lexical))),
     learn(lexical, label) {
       const at = labels.indexOf(label)
-      if (at < 0) throw new InvalidRequest(`The category model has no label ${JSON.stringify(label)}. Train it again with texts of it.`, { path: 'label' })
+      if (at < 0)
+        throw new InvalidRequest(`The category model has no label ${JSON.stringify(label)}. Train it again with texts of it.`, {
+          path: 'label',
+        })
       weights.learn(lexical, at)
     },
     serialize() {
@@ -188,7 +205,9 @@ class Weights {
   }
 
   bytes(): Uint8Array {
-    return Buffer.concat([this.rows, this.bias, this.squares].map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength)))
+    return Buffer.concat(
+      [this.rows, this.bias, this.squares].map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength)),
+    )
   }
 
   /** False when the bytes aren't as many as expected, or hold anything but numbers. */

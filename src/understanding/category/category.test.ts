@@ -44,7 +44,10 @@ describe('cue categories', () => {
 
 describe('a trained category model', () => {
   const train = rows(1, 120)
-  const idf = fitIdf(train.map(({ text }) => text), { salt: 5 })
+  const idf = fitIdf(
+    train.map(({ text }) => text),
+    { salt: 5 },
+  )
   const model = trainCategories(train, { idf })
   const vector = (text: string) => lexicalVector(text, idf, 5)
 
@@ -86,7 +89,8 @@ describe('a trained category model', () => {
     const bytes = model.serialize()
     const broken = bytes.slice()
     new DataView(broken.buffer).setFloat32(broken.length - 4, NaN, true)
-    for (const wrong of [new Uint8Array(), bytes.slice(0, 7), bytes.slice(0, -4), broken, bytes.map((byte) => byte ^ 255)]) expect(() => loadCategories(wrong)).toThrow(/category model/)
+    for (const wrong of [new Uint8Array(), bytes.slice(0, 7), bytes.slice(0, -4), broken, bytes.map((byte) => byte ^ 255)])
+      expect(() => loadCategories(wrong)).toThrow(/category model/)
   })
 })
 

@@ -6,5 +6,8 @@ import { besides, threadedEncoder, type ThreadedEncoderOptions } from './threade
  * text count. For paraphrases and topics; it barely tells "enable" from "disable" or 10 from 100, so it must never vouch alone that two texts mean the same.
  */
 export function embeddedEncoder(options: ThreadedEncoderOptions = {}): Encoder {
-  return threadedEncoder({ id: 'embedded:use-lite-en', dimensions: 512, longestText: 1024, module: besides('embedded-model'), settings: undefined }, options)
+  return threadedEncoder(
+    { id: 'embedded:use-lite-en', dimensions: 512, longestText: 1024, module: besides('embedded-model'), settings: undefined },
+    options,
+  )
 }

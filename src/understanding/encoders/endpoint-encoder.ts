@@ -20,19 +20,36 @@ export interface EndpointEncoderOptions {
 }
 
 /** An encoder over an embeddings endpoint, whose call is handed in. */
-export function endpointEncoder({ id, dimensions, embed, callSeconds = 10, batch = 64, maxCalls = 8, longestText = 8192 }: EndpointEncoderOptions): Encoder {
-  for (const [path, value] of Object.entries({ dimensions, batch, maxCalls, longestText })) if (!Number.isSafeInteger(value) || value < 1) throw new InvalidRequest(`${path} must be a whole number above 0, not ${value}.`, { path })
-  if (!(callSeconds > 0 && callSeconds <= 600)) throw new InvalidRequest(`callSeconds must be above 0 and at most 600, not ${callSeconds}.`, { path: 'callSeconds' })
+export function endpointEncoder({
+  id,
+  dimensions,
+  embed,
+  callSeconds = 10,
+  batch = 64,
+  maxCalls = 8,
+  longestText = 8192,
+}: EndpointEncoderOptions): Encoder {
+  for (const [path, value] of Object.entries({ dimensions, batch, maxCalls, longestText }))
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new InvalidRequest(`${path} must be a whole number above 0, not ${value}.`, { path })
+  if (!(callSeconds > 0 && callSeconds <= 600))
+    throw new InvalidRequest(`callSeconds must be above 0 and at most 600, not ${callSeconds}.`, { path: 'callSeconds' })
   const closing = new AbortController()
   let calls = 0
 
   async function call(texts: readonly string[], signal: AbortSignal): Promise<Float32Array[]> {
-    if (calls >= maxCalls) throw new BursarError(`The encoder ${id} has ${calls} calls under way already.`, { code: 'overloaded', status: 503 })
+    if (calls >= maxCalls)
+      throw new BursarError(`The encoder ${id} has ${calls} calls under way already.`, { code: 'overloaded', status: 503 })
     const limit = AbortSignal.timeout(callSeconds * 1000)
     const any = AbortSignal.any([signal, closing.signal, limit])
     let leave: (() => void) | undefined
     const aborted = new Promise<never>((_, reject) => {
-      leave = () => reject(limit.aborted && !signal.aborted && !closing.signal.aborted ? new BursarError(`The encoder ${id} took longer than ${callSeconds} s.`, { code: 'upstream_timeout', status: 504 }) : any.reason)
+      leave = () =>
+        reject(
+          limit.aborted && !signal.aborted && !closing.signal.aborted
+            ? new BursarError(`The encoder ${id} took longer than ${callSeconds} s.`, { code: 'upstream_timeout', status: 504 })
+            : any.reason,
+        )
       any.addEventListener('abort', leave, { once: true })
     })
     calls++
@@ -58,7 +75,13 @@ export function endpointEncoder({ id, dimensions, embed, callSeconds = 10, batch
       signal.throwIfAborted()
       closing.signal.throwIfAborted()
       const out: Float32Array[] = []
-      for (let at = 0; at < texts.length; at += batch) out.push(...(await call(texts.slice(at, at + batch).map((text) => sendable(text, longestText)), signal)))
+      for (let at = 0; at < texts.length; at += batch)
+        out.push(
+          ...(await call(
+            texts.slice(at, at + batch).map((text) => sendable(text, longestText)),
+            signal,
+          )),
+        )
       return out
     },
     close() {
@@ -69,6 +92,10 @@ export function endpointEncoder({ id, dimensions, embed, callSeconds = 10, batch
 }
 
 /** The call, whose failure is a rejection even when it throws at once. */
-async function begun(embed: EndpointEncoderOptions['embed'], texts: readonly string[], signal: AbortSignal): Promise<readonly (readonly number[])[]> {
+async function begun(
+  embed: EndpointEncoderOptions['embed'],
+  texts: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly (readonly number[])[]> {
   return embed(texts, signal)
 }

@@ -7,7 +7,27 @@ import { onnxEncoder } from './onnx-encoder.js'
 import { pooled } from './onnx-model.js'
 import { createWordPiece } from './wordpiece.js'
 
-const vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'un', '##aff', '##able', '##a', 'run', '##ning', 'cafe', ',', '!', '中', '文', 'a', '##ff', 'R', '##un']
+const vocabulary = [
+  '[PAD]',
+  '[UNK]',
+  '[CLS]',
+  '[SEP]',
+  'un',
+  '##aff',
+  '##able',
+  '##a',
+  'run',
+  '##ning',
+  'cafe',
+  ',',
+  '!',
+  '中',
+  '文',
+  'a',
+  '##ff',
+  'R',
+  '##un',
+]
 
 describe('WordPiece', () => {
   const { encode, padding } = createWordPiece(vocabulary)
@@ -43,12 +63,19 @@ describe('WordPiece', () => {
 describe('pooling', () => {
   const data = [1, 2, 3, 4, 99, 99, 5, 6, 7, 8, 9, 10]
   it('is over a text’s own tokens, not the padding', () => {
-    expect(pooled({ data, dims: [2, 3, 2] }, [2, 3], 2, 'mean').map((vector) => [...vector])).toEqual([[2, 3], [7, 8]])
-    expect(pooled({ data, dims: [2, 3, 2] }, [2, 3], 2, 'first').map((vector) => [...vector])).toEqual([[1, 2], [5, 6]])
+    expect(pooled({ data, dims: [2, 3, 2] }, [2, 3], 2, 'mean').map((vector) => [...vector])).toEqual([
+      [2, 3],
+      [7, 8],
+    ])
+    expect(pooled({ data, dims: [2, 3, 2] }, [2, 3], 2, 'first').map((vector) => [...vector])).toEqual([
+      [1, 2],
+      [5, 6],
+    ])
     expect(pooled({ data: [1, 2], dims: [1, 2] }, [5], 2, 'mean').map((vector) => [...vector])).toEqual([[1, 2]])
   })
   it('refuses another shape', () => {
-    for (const dims of [[1, 3, 2], [2, 3, 4], [2, 3, 2, 1], [12]]) expect(() => pooled({ data, dims }, [2, 3], 2, 'mean')).toThrow(/the model gives/)
+    for (const dims of [[1, 3, 2], [2, 3, 4], [2, 3, 2, 1], [12]])
+      expect(() => pooled({ data, dims }, [2, 3], 2, 'mean')).toThrow(/the model gives/)
   })
 })
 
@@ -62,7 +89,10 @@ describe('the ONNX encoder', () => {
 
   it('says which file is missing', async () => {
     const encoder = onnxEncoder({ file: '/nowhere/m.onnx', vocabulary: '/nowhere/vocab.txt', dimensions: 3 })
-    await expect(encoder.encode(['a'], signal)).rejects.toMatchObject({ code: 'invalid_configuration', message: expect.stringContaining('/nowhere/vocab.txt') })
+    await expect(encoder.encode(['a'], signal)).rejects.toMatchObject({
+      code: 'invalid_configuration',
+      message: expect.stringContaining('/nowhere/vocab.txt'),
+    })
     await encoder.close()
   })
 
@@ -70,7 +100,10 @@ describe('the ONNX encoder', () => {
     const folder = mkdtempSync(join(tmpdir(), 'onnx-'))
     writeFileSync(join(folder, 'vocab.txt'), vocabulary.join('\n'))
     const encoder = onnxEncoder({ file: join(folder, 'm.onnx'), vocabulary: join(folder, 'vocab.txt'), dimensions: 3 })
-    await expect(encoder.encode(['a'], signal)).rejects.toMatchObject({ code: 'invalid_configuration', message: expect.stringContaining('npm install onnxruntime-node') })
+    await expect(encoder.encode(['a'], signal)).rejects.toMatchObject({
+      code: 'invalid_configuration',
+      message: expect.stringContaining('npm install onnxruntime-node'),
+    })
     await encoder.close()
     rmSync(folder, { recursive: true })
   })

@@ -24,11 +24,29 @@ export interface OnnxEncoderOptions extends ThreadedEncoderOptions {
  * An encoder over a user's own ONNX file, on the optional package `onnxruntime-node`, in a thread of its own. Files and package are looked for by the first
  * text; what is missing rejects it with `invalid_configuration`, saying what to do. Throws `InvalidRequest` for options that can't be used.
  */
-export function onnxEncoder({ file, vocabulary, dimensions, pooling = 'mean', lowerCase = true, maxTokens = 256, id = `onnx:${basename(file)}`, ...options }: OnnxEncoderOptions): Encoder {
-  const settings = onnxSettingsSchema.safeParse({ file: resolve(file), vocabulary: resolve(vocabulary), dimensions, pooling, lowerCase, maxTokens })
+export function onnxEncoder({
+  file,
+  vocabulary,
+  dimensions,
+  pooling = 'mean',
+  lowerCase = true,
+  maxTokens = 256,
+  id = `onnx:${basename(file)}`,
+  ...options
+}: OnnxEncoderOptions): Encoder {
+  const settings = onnxSettingsSchema.safeParse({
+    file: resolve(file),
+    vocabulary: resolve(vocabulary),
+    dimensions,
+    pooling,
+    lowerCase,
+    maxTokens,
+  })
   if (!settings.success) {
     const issue = settings.error.issues[0]
-    throw new InvalidRequest(`The ONNX encoder's ${issue?.path.join('.') ?? 'options'}: ${issue?.message ?? 'can’t be used'}.`, { path: issue?.path.join('.') })
+    throw new InvalidRequest(`The ONNX encoder's ${issue?.path.join('.') ?? 'options'}: ${issue?.message ?? 'can’t be used'}.`, {
+      path: issue?.path.join('.'),
+    })
   }
   // A token covers at least a character or so: what comes after is cut anyway.
   return threadedEncoder({ id, dimensions, longestText: 16 * maxTokens, module: besides('onnx-model'), settings: settings.data }, options)

@@ -37,7 +37,10 @@ async function loadRuntime(): Promise<OnnxRuntime> {
   try {
     loaded = await import(packageName)
   } catch (thrown) {
-    throw new Error(`the package ${packageName} is not installed. Run: npm install ${packageName} (where its download is not allowed: ONNXRUNTIME_NODE_INSTALL=skip npm install ${packageName})`, { cause: thrown })
+    throw new Error(
+      `the package ${packageName} is not installed. Run: npm install ${packageName} (where its download is not allowed: ONNXRUNTIME_NODE_INSTALL=skip npm install ${packageName})`,
+      { cause: thrown },
+    )
   }
   const found = isRuntime(loaded) ? loaded : isObject(loaded) && isRuntime(loaded['default']) ? loaded['default'] : undefined
   if (found === undefined) throw new Error(`the package ${packageName} has no InferenceSession: another version is needed`)
@@ -79,7 +82,12 @@ export async function openModel(given: unknown): Promise<ThreadModel> {
       const out = await session.run(Object.fromEntries(session.inputNames.map((name) => [name, feeds[name]?.()])))
       const result = out['last_hidden_state'] ?? out['sentence_embedding'] ?? out[session.outputNames[0] ?? '']
       if (result === undefined) throw new Error('the model gives no output')
-      return pooled(result, encoded.map((ids) => ids.length), dimensions, pooling)
+      return pooled(
+        result,
+        encoded.map((ids) => ids.length),
+        dimensions,
+        pooling,
+      )
     },
   }
 }
@@ -90,10 +98,16 @@ const inputs: ReadonlySet<string> = new Set(['input_ids', 'attention_mask', 'tok
  * One vector a text, of [texts, tokens, dimensions] (the mean over its own tokens, or the first one's) or of [texts, dimensions] as it is. Throws where
  * the shape is another.
  */
-export function pooled({ data, dims }: Tensor, lengths: readonly number[], dimensions: number, pooling: OnnxSettings['pooling']): readonly Float32Array[] {
+export function pooled(
+  { data, dims }: Tensor,
+  lengths: readonly number[],
+  dimensions: number,
+  pooling: OnnxSettings['pooling'],
+): readonly Float32Array[] {
   const [texts, second = 0, third] = dims
   const tokens = third === undefined ? 1 : second
-  if (texts !== lengths.length || (third ?? second) !== dimensions || dims.length > 3) throw new Error(`the model gives [${dims.join(', ')}], not ${lengths.length} texts of ${dimensions} dimensions`)
+  if (texts !== lengths.length || (third ?? second) !== dimensions || dims.length > 3)
+    throw new Error(`the model gives [${dims.join(', ')}], not ${lengths.length} texts of ${dimensions} dimensions`)
   return lengths.map((length, text) => {
     const used = third === undefined || pooling === 'first' ? 1 : Math.min(length, tokens)
     const vector = new Float32Array(dimensions)

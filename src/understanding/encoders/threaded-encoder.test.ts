@@ -49,8 +49,14 @@ describe('an encoder in a thread', () => {
 
   it('tells what failed, and goes on', async () => {
     const encoder = encoderOf()
-    await expect(encoder.encode(['fail'], never)).rejects.toMatchObject({ code: 'internal_error', message: expect.stringContaining('not this one') })
-    await expect(encoder.encode(['short'], never)).rejects.toMatchObject({ code: 'internal_error', message: expect.stringContaining('dimensions') })
+    await expect(encoder.encode(['fail'], never)).rejects.toMatchObject({
+      code: 'internal_error',
+      message: expect.stringContaining('not this one'),
+    })
+    await expect(encoder.encode(['short'], never)).rejects.toMatchObject({
+      code: 'internal_error',
+      message: expect.stringContaining('dimensions'),
+    })
     await expect(encoder.encode(['not a number'], never)).rejects.toMatchObject({ code: 'upstream_malformed' })
     expect(await encoder.encode(['well'], never)).toHaveLength(1)
   })
@@ -68,7 +74,10 @@ describe('an encoder in a thread', () => {
   })
 
   it('says why it can’t start', async () => {
-    await expect(encoderOf({}, 'refuse').encode(['a'], never)).rejects.toMatchObject({ code: 'invalid_configuration', message: expect.stringContaining('no such file') })
+    await expect(encoderOf({}, 'refuse').encode(['a'], never)).rejects.toMatchObject({
+      code: 'invalid_configuration',
+      message: expect.stringContaining('no such file'),
+    })
   })
 
   it('lets a caller leave, before and during the work, and takes no more texts than may wait', async () => {

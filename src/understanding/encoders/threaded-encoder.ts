@@ -44,7 +44,10 @@ interface Thread {
  * texts whose callers left before their turn are dropped. A thread that dies or hangs takes its batch with it (`internal_error`, `upstream_timeout`); the next text begins
  * another, after a pause that doubles with each death up to 30 s. Idle, it doesn't keep the process alive.
  */
-export function threadedEncoder(model: ThreadedModel, { batchSeconds = 30, openSeconds = 60, maxWaiting = 256, batch = 16 }: ThreadedEncoderOptions = {}): Encoder {
+export function threadedEncoder(
+  model: ThreadedModel,
+  { batchSeconds = 30, openSeconds = 60, maxWaiting = 256, batch = 16 }: ThreadedEncoderOptions = {},
+): Encoder {
   for (const [path, value] of Object.entries({ batchSeconds, openSeconds, maxWaiting, batch })) {
     if (!(value > 0 && value <= 100_000)) throw new InvalidRequest(`${path} must be a number above 0, not ${value}.`, { path })
   }
@@ -56,12 +59,20 @@ export function threadedEncoder(model: ThreadedModel, { batchSeconds = 30, openS
   let notBefore = 0
 
   function begin(): Thread {
-    const worker = new Worker(threadFile, { workerData: { module: model.module, settings: model.settings, dimensions: model.dimensions } satisfies ThreadSettings, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 1024 } })
+    const worker = new Worker(threadFile, {
+      workerData: { module: model.module, settings: model.settings, dimensions: model.dimensions } satisfies ThreadSettings,
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: 1024 },
+    })
     const begun: Thread = { worker, opened: false, current: undefined }
     worker.unref()
     worker.on('message', (message: FromThread) => receive(begun, message))
-    worker.on('error', (error) => end(begun, failed(`The encoder ${model.id} stopped working. The next request starts it again.`, 'internal_error', 500, error)))
-    worker.on('exit', () => end(begun, failed(`The encoder ${model.id} stopped working. The next request starts it again.`, 'internal_error', 500)))
+    worker.on('error', (error) =>
+      end(begun, failed(`The encoder ${model.id} stopped working. The next request starts it again.`, 'internal_error', 500, error)),
+    )
+    worker.on('exit', () =>
+      end(begun, failed(`The encoder ${model.id} stopped working. The next request starts it again.`, 'internal_error', 500)),
+    )
     return begun
   }
 
@@ -100,7 +111,10 @@ export function threadedEncoder(model: ThreadedModel, { batchSeconds = 30, openS
         }
       })
     } else {
-      const reason = message.kind === 'refused' ? failed(`The encoder ${model.id} can’t start: ${message.message}`, 'invalid_configuration', 500) : failed(`The encoder ${model.id} failed: ${message.message}`, 'internal_error', 500)
+      const reason =
+        message.kind === 'refused'
+          ? failed(`The encoder ${model.id} can’t start: ${message.message}`, 'invalid_configuration', 500)
+          : failed(`The encoder ${model.id} failed: ${message.message}`, 'internal_error', 500)
       settle(from, (item) => item.reject(reason))
     }
     next()
@@ -113,7 +127,10 @@ export function threadedEncoder(model: ThreadedModel, { batchSeconds = 30, openS
     const at = (thread ??= begin())
     const id = ++batches
     const seconds = at.opened ? batchSeconds : openSeconds
-    const timer = setTimeout(() => end(at, failed(`The encoder ${model.id} took longer than ${seconds} s.`, 'upstream_timeout', 504)), seconds * 1000)
+    const timer = setTimeout(
+      () => end(at, failed(`The encoder ${model.id} took longer than ${seconds} s.`, 'upstream_timeout', 504)),
+      seconds * 1000,
+    )
     at.current = { id, items, timer }
     // A caller waits now: the process must not end under it.
     at.worker.ref()
@@ -132,7 +149,9 @@ export function threadedEncoder(model: ThreadedModel, { batchSeconds = 30, openS
     }
     signal.addEventListener('abort', leave, { once: true })
     try {
-      const vectors = texts.map((text) => new Promise<Float32Array>((resolve, reject) => items.push({ text: sendable(text, model.longestText), resolve, reject })))
+      const vectors = texts.map(
+        (text) => new Promise<Float32Array>((resolve, reject) => items.push({ text: sendable(text, model.longestText), resolve, reject })),
+      )
       queue.push(...items)
       next()
       return await Promise.all(vectors)
@@ -147,9 +166,15 @@ export function threadedEncoder(model: ThreadedModel, { batchSeconds = 30, openS
     async encode(texts, signal) {
       signal.throwIfAborted()
       if (closed) throw failed(`The encoder ${model.id} is closed.`, 'shutting_down', 503)
-      if (performance.now() < notBefore) throw failed(`The encoder ${model.id} stopped working a moment ago, and is not started again yet.`, 'overloaded', 503)
+      if (performance.now() < notBefore)
+        throw failed(`The encoder ${model.id} stopped working a moment ago, and is not started again yet.`, 'overloaded', 503)
       const waiting = queue.length
-      if (waiting + texts.length > maxWaiting) throw failed(`The encoder ${model.id} has ${waiting} texts waiting already; ${texts.length} more are too many (at most ${maxWaiting}).`, 'overloaded', 503)
+      if (waiting + texts.length > maxWaiting)
+        throw failed(
+          `The encoder ${model.id} has ${waiting} texts waiting already; ${texts.length} more are too many (at most ${maxWaiting}).`,
+          'overloaded',
+          503,
+        )
       return queued(texts, signal)
     },
     async close() {
@@ -166,7 +191,12 @@ export function threadedEncoder(model: ThreadedModel, { batchSeconds = 30, openS
   }
 }
 
-function failed(message: string, code: 'internal_error' | 'invalid_configuration' | 'upstream_timeout' | 'overloaded' | 'shutting_down', status: number, cause?: unknown): BursarError {
+function failed(
+  message: string,
+  code: 'internal_error' | 'invalid_configuration' | 'upstream_timeout' | 'overloaded' | 'shutting_down',
+  status: number,
+  cause?: unknown,
+): BursarError {
   return new BursarError(message, { code, status, cause })
 }
 

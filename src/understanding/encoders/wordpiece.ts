@@ -27,7 +27,8 @@ const paddingMark = '[PAD]'
  * longest matches: at most 100 tries a character of a word.
  */
 export function createWordPiece(lines: readonly string[], { lowerCase = true, maxTokens = 256 }: WordPieceOptions = {}): WordPiece {
-  if (!Number.isSafeInteger(maxTokens) || maxTokens < 3) throw new InvalidRequest(`maxTokens must be a whole number of 3 or more, not ${maxTokens}.`, { path: 'maxTokens' })
+  if (!Number.isSafeInteger(maxTokens) || maxTokens < 3)
+    throw new InvalidRequest(`maxTokens must be a whole number of 3 or more, not ${maxTokens}.`, { path: 'maxTokens' })
   const ids = new Map<string, number>()
   lines.forEach((line, id) => {
     const piece = line.trimEnd()
@@ -35,7 +36,8 @@ export function createWordPiece(lines: readonly string[], { lowerCase = true, ma
   })
   const markId = (mark: string) => {
     const id = ids.get(mark)
-    if (id === undefined) throw new InvalidRequest(`The vocabulary has no ${mark}: expected the vocab.txt of a WordPiece model.`, { path: 'vocabulary' })
+    if (id === undefined)
+      throw new InvalidRequest(`The vocabulary has no ${mark}: expected the vocab.txt of a WordPiece model.`, { path: 'vocabulary' })
     return id
   }
   const [first, last, unknown, padding] = [markId(firstMark), markId(lastMark), markId(unknownMark), markId(paddingMark)]
@@ -44,7 +46,7 @@ export function createWordPiece(lines: readonly string[], { lowerCase = true, ma
     const characters = [...word]
     if (characters.length > longestWord) return [unknown]
     const found: number[] = []
-    for (let start = 0; start < characters.length; ) {
+    for (let start = 0; start < characters.length;) {
       let end = characters.length
       let id: number | undefined
       for (; end > start && id === undefined; end--) id = ids.get((start > 0 ? '##' : '') + characters.slice(start, end).join(''))
@@ -75,7 +77,12 @@ const ideograph = /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2ceaf}\uf900-\ufaff\u
 
 function* wordsIn(text: string, lowerCase: boolean): Generator<string> {
   const clean = text.replace(/[\u0000\ufffd]|(?![\t\n\r])\p{C}/gu, '')
-  const same = lowerCase ? clean.toLowerCase().normalize('NFD').replace(/\p{Mn}/gu, '') : clean
+  const same = lowerCase
+    ? clean
+        .toLowerCase()
+        .normalize('NFD')
+        .replace(/\p{Mn}/gu, '')
+    : clean
   let word = ''
   for (const character of same) {
     const alone = punctuation.test(character) || ideograph.test(character)

@@ -30,8 +30,10 @@ export function fitIdf(texts: Iterable<string>, { salt = 0 }: { readonly salt?: 
 /** What `serialize` wrote. Throws `InvalidRequest` for any other bytes. */
 export function loadIdf(bytes: Uint8Array): Idf {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (bytes.length < headerBytes || view.getUint32(0) !== magic) throw new InvalidRequest('These are no document frequencies: expected what Idf.serialize() gave.', { path: 'idf' })
-  if (view.getUint32(4) !== lexicalDimensions) throw new InvalidRequest('These document frequencies were counted for an index space of another size. Fit them again.', { path: 'idf' })
+  if (bytes.length < headerBytes || view.getUint32(0) !== magic)
+    throw new InvalidRequest('These are no document frequencies: expected what Idf.serialize() gave.', { path: 'idf' })
+  if (view.getUint32(4) !== lexicalDimensions)
+    throw new InvalidRequest('These document frequencies were counted for an index space of another size. Fit them again.', { path: 'idf' })
   const documents = view.getUint32(12)
   const entries = view.getUint32(16)
   const frequencies = new Uint32Array(lexicalDimensions)

@@ -4,12 +4,24 @@ import { cosine } from './cosine.js'
 import { fitIdf, loadIdf } from './idf.js'
 import { lexicalDimensions, lexicalVector } from './vector.js'
 
-const alphabet = [...'abcdefgh XYZ 0123 .,;!? éüñß 中文字 かな 한글 ру́с ١٢ 😀👩‍👩‍👧 ’\'+=<>\n\t', '\ud83d', '\ude00', '\u0000', '\uffff', 'ﷺ', 'İ']
+const alphabet = [
+  ..."abcdefgh XYZ 0123 .,;!? éüñß 中文字 かな 한글 ру́с ١٢ 😀👩‍👩‍👧 ’'+=<>\n\t",
+  '\ud83d',
+  '\ude00',
+  '\u0000',
+  '\uffff',
+  'ﷺ',
+  'İ',
+]
 
 /** Texts of every kind, by seed: empty ones, broken surrogates, and long ones among them. */
 function texts(seed: number, count: number): string[] {
   const random = seededRandom(seed)
-  return Array.from({ length: count }, () => Array.from({ length: Math.floor(random.next() ** 3 * 400) }, () => alphabet[Math.floor(random.next() * alphabet.length)] ?? '').join(''))
+  return Array.from({ length: count }, () =>
+    Array.from({ length: Math.floor(random.next() ** 3 * 400) }, () => alphabet[Math.floor(random.next() * alphabet.length)] ?? '').join(
+      '',
+    ),
+  )
 }
 
 describe('lexicalVector', () => {
@@ -39,12 +51,17 @@ describe('lexicalVector', () => {
     const a = 'How do I reverse a linked list in place?'
     const b = 'Reversing a linked list, in place'
     expect(lexicalVector(a, undefined, 1).indices).not.toEqual(lexicalVector(a, undefined, 2).indices)
-    expect(cosine(lexicalVector(a, undefined, 1), lexicalVector(b, undefined, 1))).toBeCloseTo(cosine(lexicalVector(a, undefined, 2), lexicalVector(b, undefined, 2)), 1)
+    expect(cosine(lexicalVector(a, undefined, 1), lexicalVector(b, undefined, 1))).toBeCloseTo(
+      cosine(lexicalVector(a, undefined, 2), lexicalVector(b, undefined, 2)),
+      1,
+    )
   })
 
   it('finds texts near that share words, forms of words or characters of scripts without spaces', () => {
     const near = (a: string, b: string) => cosine(lexicalVector(a, undefined, 0), lexicalVector(b, undefined, 0))
-    expect(near('capital of France', 'What is the capital city of France?')).toBeGreaterThan(near('capital of France', 'How do plants breathe?') + 0.3)
+    expect(near('capital of France', 'What is the capital city of France?')).toBeGreaterThan(
+      near('capital of France', 'How do plants breathe?') + 0.3,
+    )
     expect(near('translating documents', 'translate a document')).toBeGreaterThan(0.2)
     expect(near('法国的首都是哪里', '法国首都')).toBeGreaterThan(0.3)
     expect(near('don’t stop', "don't stop")).toBeCloseTo(1, 5)
@@ -72,7 +89,9 @@ describe('Idf', () => {
     const loaded = loadIdf(idf.serialize())
     expect(loaded.salt).toBe(4_000_000_000)
     expect(loaded.documents).toBe(200)
-    expect(Array.from({ length: lexicalDimensions }, (_, index) => index).filter((index) => loaded.weight(index) !== idf.weight(index))).toEqual([])
+    expect(
+      Array.from({ length: lexicalDimensions }, (_, index) => index).filter((index) => loaded.weight(index) !== idf.weight(index)),
+    ).toEqual([])
     idf.observe('one more')
     loaded.observe('one more')
     expect(Buffer.compare(loaded.serialize(), idf.serialize())).toBe(0)
@@ -80,7 +99,8 @@ describe('Idf', () => {
 
   it('refuses bytes that are none of its own', () => {
     const bytes = fitIdf(['one text', 'another']).serialize()
-    for (const wrong of [new Uint8Array(), new Uint8Array(20), bytes.slice(0, -1), new Uint8Array([...bytes, 0])]) expect(() => loadIdf(wrong)).toThrow(/document frequencies/i)
+    for (const wrong of [new Uint8Array(), new Uint8Array(20), bytes.slice(0, -1), new Uint8Array([...bytes, 0])])
+      expect(() => loadIdf(wrong)).toThrow(/document frequencies/i)
     const damaged = bytes.slice()
     damaged.fill(0xff, 20)
     expect(() => loadIdf(damaged)).toThrow(/damaged/)

@@ -225,6 +225,7 @@ export function foldedVector(same: string, idf: TermWeights | undefined, salt: n
   // A text of signs alone has only one half, which then has all of the length.
   const wordScale = words === 0 ? 0 : Math.sqrt((characters === 0 ? 1 : wordShare) / words)
   const characterScale = characters === 0 ? 0 : Math.sqrt((words === 0 ? 1 : 1 - wordShare) / characters)
-  for (let at = 0; at < indices.length; at++) weights[at] = (weights[at] ?? 0) * ((indices[at] ?? 0) < characterHalf ? wordScale : characterScale)
+  for (let at = 0; at < indices.length; at++)
+    weights[at] = (weights[at] ?? 0) * ((indices[at] ?? 0) < characterHalf ? wordScale : characterScale)
   return { indices, weights }
 }

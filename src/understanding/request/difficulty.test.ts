@@ -15,7 +15,13 @@ describe('lexical difficulty', () => {
       if (lexicalDifficulty({ ...traits, numeric: traits.numeric + 0.1 }, words).value < value) falls.push('numeric')
       if (lexicalDifficulty({ ...traits, code: true }, words).value < value) falls.push('code')
       if (lexicalDifficulty(traits, [...words, ...words]).value < value) falls.push('words')
-      if (lexicalDifficulty(traits, words.map((word) => `${word}w`)).value < value) falls.push('length')
+      if (
+        lexicalDifficulty(
+          traits,
+          words.map((word) => `${word}w`),
+        ).value < value
+      )
+        falls.push('length')
     }
     expect(falls).toEqual([])
     expect(lexicalDifficulty({ stepCues: 0, numeric: 0, code: false }, []).value).toBe(0)

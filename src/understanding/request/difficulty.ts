@@ -16,7 +16,11 @@ export const evenCuts: LevelCuts = [0.2, 0.4, 0.6, 0.8]
  * which terms order problems whose difficulty is known: length does most. It is a start, for as long as nothing was learned (`Difficulty` of the
  * specification's section 0.1: lexical comes last), and `npm run bench:understanding` prints how little it tells beyond length.
  */
-export function lexicalDifficulty(traits: Pick<TextTraits, 'stepCues' | 'numeric' | 'code'>, words: readonly string[], cuts: LevelCuts = evenCuts): Difficulty {
+export function lexicalDifficulty(
+  traits: Pick<TextTraits, 'stepCues' | 'numeric' | 'code'>,
+  words: readonly string[],
+  cuts: LevelCuts = evenCuts,
+): Difficulty {
   let letters = 0
   for (const word of words) letters += word.length
   const meanLength = words.length === 0 ? 0 : Math.min(8, letters / words.length)
@@ -38,6 +42,7 @@ export function difficultyOf(value: number, source: Difficulty['source'], cuts: 
 
 /** The quintiles of the difficulties of some traffic: levels that each hold about a fifth of it. Throws `InvalidRequest` for no values. */
 export function levelCuts(values: readonly number[]): LevelCuts {
-  if (values.length === 0 || values.some((value) => !Number.isFinite(value))) throw new InvalidRequest('Levels need the difficulties of at least one request, all of them numbers.', { path: 'difficulty' })
+  if (values.length === 0 || values.some((value) => !Number.isFinite(value)))
+    throw new InvalidRequest('Levels need the difficulties of at least one request, all of them numbers.', { path: 'difficulty' })
   return [quantile(values, 0.2), quantile(values, 0.4), quantile(values, 0.6), quantile(values, 0.8)]
 }

@@ -8,7 +8,86 @@ import { createCueMatcher } from './cues.js'
 /** Longest text that is looked at; a longer one counts as holding both personal data and dates. */
 export const longestLookedAt = 16_384
 
-const own = ['account', 'address', 'appointment', 'balance', 'bank', 'bill', 'booking', 'birthday', 'boss', 'brother', 'card', 'child', 'children', 'claim', 'contract', 'credit', 'customer', 'data', 'daughter', 'diagnosis', 'doctor', 'email', 'employer', 'family', 'father', 'flight', 'friend', 'girlfriend', 'boyfriend', 'home', 'house', 'husband', 'income', 'insurance', 'invoice', 'job', 'kids', 'loan', 'location', 'login', 'mail', 'medical', 'medication', 'mom', 'mother', 'dad', 'mortgage', 'name', 'number', 'order', 'package', 'partner', 'passport', 'password', 'patient', 'payment', 'phone', 'pin', 'policy', 'profile', 'refund', 'rent', 'reservation', 'salary', 'savings', 'schedule', 'sister', 'son', 'ssn', 'statement', 'subscription', 'symptoms', 'tax', 'taxes', 'transaction', 'transfer', 'wallet', 'wife']
+const own = [
+  'account',
+  'address',
+  'appointment',
+  'balance',
+  'bank',
+  'bill',
+  'booking',
+  'birthday',
+  'boss',
+  'brother',
+  'card',
+  'child',
+  'children',
+  'claim',
+  'contract',
+  'credit',
+  'customer',
+  'data',
+  'daughter',
+  'diagnosis',
+  'doctor',
+  'email',
+  'employer',
+  'family',
+  'father',
+  'flight',
+  'friend',
+  'girlfriend',
+  'boyfriend',
+  'home',
+  'house',
+  'husband',
+  'income',
+  'insurance',
+  'invoice',
+  'job',
+  'kids',
+  'loan',
+  'location',
+  'login',
+  'mail',
+  'medical',
+  'medication',
+  'mom',
+  'mother',
+  'dad',
+  'mortgage',
+  'name',
+  'number',
+  'order',
+  'package',
+  'partner',
+  'passport',
+  'password',
+  'patient',
+  'payment',
+  'phone',
+  'pin',
+  'policy',
+  'profile',
+  'refund',
+  'rent',
+  'reservation',
+  'salary',
+  'savings',
+  'schedule',
+  'sister',
+  'son',
+  'ssn',
+  'statement',
+  'subscription',
+  'symptoms',
+  'tax',
+  'taxes',
+  'transaction',
+  'transfer',
+  'wallet',
+  'wife',
+]
 
 const cues = createCueMatcher({
   personal: [
@@ -38,7 +117,12 @@ const address = /\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b/
 /** An @ between a name's character and a domain with a dot. */
 function holdsMailAddress(text: string): boolean {
   for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
-    if (at > 0 && /[\p{L}\p{N}._%+-]/u.test(text.charAt(at - 1)) && /^[\p{L}\p{N}-]{1,63}(\.[\p{L}\p{N}-]{1,63}){1,6}/u.test(text.slice(at + 1, at + 256))) return true
+    if (
+      at > 0 &&
+      /[\p{L}\p{N}._%+-]/u.test(text.charAt(at - 1)) &&
+      /^[\p{L}\p{N}-]{1,63}(\.[\p{L}\p{N}-]{1,63}){1,6}/u.test(text.slice(at + 1, at + 256))
+    )
+      return true
   }
   return false
 }
@@ -74,7 +158,12 @@ function holdsLongNumber(text: string): boolean {
 const spacing = new Set([' ', '-', '.', '/', '(', ')', '\u00a0', '\u2011', '\u2013'].map((character) => character.charCodeAt(0)))
 
 function isDigit(unit: number): boolean {
-  return (unit >= 0x30 && unit <= 0x39) || (unit >= 0xff10 && unit <= 0xff19) || (unit >= 0x660 && unit <= 0x669) || (unit >= 0x966 && unit <= 0x96f)
+  return (
+    (unit >= 0x30 && unit <= 0x39) ||
+    (unit >= 0xff10 && unit <= 0xff19) ||
+    (unit >= 0x660 && unit <= 0x669) ||
+    (unit >= 0x966 && unit <= 0x96f)
+  )
 }
 
 const months =
@@ -88,7 +177,14 @@ const dateShapes: readonly RegExp[] = [
   new RegExp(`(?<![\\p{L}\\p{N}])(?:${months})\\.? \\d{1,4}(?!\\p{N})`, 'iu'),
 ]
 const dayWords = createCueMatcher({
-  date: ['monday, tuesday, wednesday, thursday, friday, saturday, sunday', 'montag, dienstag, mittwoch, donnerstag, freitag, samstag, sonntag', 'lundi, mardi, mercredi, jeudi, vendredi, samedi, dimanche', 'lunes, martes, miércoles, jueves, viernes, sábado, domingo', 'january, february, april, june, july, august, september, october, november, december', '星期, 曜日, понедельник, вторник, среда, четверг, пятница, суббота, воскресенье'],
+  date: [
+    'monday, tuesday, wednesday, thursday, friday, saturday, sunday',
+    'montag, dienstag, mittwoch, donnerstag, freitag, samstag, sonntag',
+    'lundi, mardi, mercredi, jeudi, vendredi, samedi, dimanche',
+    'lunes, martes, miércoles, jueves, viernes, sábado, domingo',
+    'january, february, april, june, july, august, september, october, november, december',
+    '星期, 曜日, понедельник, вторник, среда, четверг, пятница, суббота, воскресенье',
+  ],
 })
 
 /** Whether the text holds dates: written in digits, with a month's name, a year from 1500 to 2099 alone, or a day of the week. Linear. */

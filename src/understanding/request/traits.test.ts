@@ -11,7 +11,10 @@ const traits = (text: string) => understanding.ofText(text).traits
 function requestOf(messages: readonly Message[], more: Partial<Request> = {}): Request {
   return { model: 'm', messages, stream: false, paths: {}, extra: [], ...more }
 }
-const say = (role: Message['role'], ...parts: readonly (string | Part)[]): Message => ({ role, parts: parts.map((part) => (typeof part === 'string' ? { type: 'text', text: part } : part)) })
+const say = (role: Message['role'], ...parts: readonly (string | Part)[]): Message => ({
+  role,
+  parts: parts.map((part) => (typeof part === 'string' ? { type: 'text', text: part } : part)),
+})
 
 describe('personal data, on the safe side', () => {
   it.each([
@@ -33,9 +36,16 @@ describe('personal data, on the safe side', () => {
 
   it('flags what is too long to be looked at', () => expect(traits('x'.repeat(20_000)).personalData).toBe(true))
 
-  it.each(['', 'What is the capital of France?', 'The population is 1,234,567,890 people', 'pi is 3.14159265358979', 'On 2024-01-15 it rained', 'a @ b, @home', 'Is 12345 prime?', 'def f(x): return x @ y'])('leaves %j alone', (text) =>
-    expect(traits(text).personalData).toBe(false),
-  )
+  it.each([
+    '',
+    'What is the capital of France?',
+    'The population is 1,234,567,890 people',
+    'pi is 3.14159265358979',
+    'On 2024-01-15 it rained',
+    'a @ b, @home',
+    'Is 12345 prime?',
+    'def f(x): return x @ y',
+  ])('leaves %j alone', (text) => expect(traits(text).personalData).toBe(false))
 
   it('looks at what was cut out of the middle', () => {
     const filler = 'plain words without numbers. '.repeat(200)
@@ -44,7 +54,17 @@ describe('personal data, on the safe side', () => {
   })
 
   it('is done with text made to be slow', () => {
-    for (const text of ['@'.repeat(16_000), 'a@a.'.repeat(4_000), '1 '.repeat(8_000), 'AB12 '.repeat(3_000), '1.1.1.'.repeat(2_600), `${'SELECT '.repeat(2_000)}`, 'a'.repeat(16_000), '\n'.repeat(16_000), ' ('.repeat(8_000)]) {
+    for (const text of [
+      '@'.repeat(16_000),
+      'a@a.'.repeat(4_000),
+      '1 '.repeat(8_000),
+      'AB12 '.repeat(3_000),
+      '1.1.1.'.repeat(2_600),
+      `${'SELECT '.repeat(2_000)}`,
+      'a'.repeat(16_000),
+      '\n'.repeat(16_000),
+      ' ('.repeat(8_000),
+    ]) {
       // Quadratic work on these takes longer than a test may.
       expect(traits(text).characters).toBeLessThanOrEqual(longestText)
     }
@@ -52,11 +72,30 @@ describe('personal data, on the safe side', () => {
 })
 
 describe('dates and freshness', () => {
-  it.each(['due 2024-01-15', '15/01/24', '15.1.2024', 'In 1999 it', 'January 5', 'le 3 août', '5. März', '2024年1月5日', 'next Monday', 'am Dienstag'])('%j holds a date', (text) => expect(traits(text).dates).toBe(true))
-  it.each(['', 'version 3.10', 'add 12 and 30', '1,999 apples at $2,024.50', 'a marching band'])('%j holds none', (text) => expect(traits(text).dates).toBe(false))
-  it.each(['What is the latest news?', 'Who is the current president?', 'Wie ist das Wetter?', 'météo à Lyon', '今天的天气怎么样', 'Tell me the price now', "aujourd'hui"])('%j asks for something fresh', (text) =>
-    expect(traits(text).fresh).toBe(true),
+  it.each([
+    'due 2024-01-15',
+    '15/01/24',
+    '15.1.2024',
+    'In 1999 it',
+    'January 5',
+    'le 3 août',
+    '5. März',
+    '2024年1月5日',
+    'next Monday',
+    'am Dienstag',
+  ])('%j holds a date', (text) => expect(traits(text).dates).toBe(true))
+  it.each(['', 'version 3.10', 'add 12 and 30', '1,999 apples at $2,024.50', 'a marching band'])('%j holds none', (text) =>
+    expect(traits(text).dates).toBe(false),
   )
+  it.each([
+    'What is the latest news?',
+    'Who is the current president?',
+    'Wie ist das Wetter?',
+    'météo à Lyon',
+    '今天的天气怎么样',
+    'Tell me the price now',
+    "aujourd'hui",
+  ])('%j asks for something fresh', (text) => expect(traits(text).fresh).toBe(true))
   it.each(['What is 2 + 2?', 'Who wrote Faust?', ''])('%j does not', (text) => expect(traits(text).fresh).toBe(false))
 })
 
@@ -95,7 +134,11 @@ describe('what a request asks about', () => {
 
   it('passes over results of tools', () => {
     const result: Part = { type: 'tool_result', callId: 'c', content: [{ type: 'text', text: '17 degrees' }] }
-    const messages = [say('user', 'What is the weather in Rome today?'), say('assistant', { type: 'tool_call', id: 'c', name: 'weather', arguments: '{}' }), say('user', result)]
+    const messages = [
+      say('user', 'What is the weather in Rome today?'),
+      say('assistant', { type: 'tool_call', id: 'c', name: 'weather', arguments: '{}' }),
+      say('user', result),
+    ]
     const features = understanding.of(requestOf(messages, { tools: [{ type: 'function', name: 'weather' }] }))
     if (features instanceof Promise) throw new Error('there is no encoder to wait for')
     expect(features.text).toBe('What is the weather in Rome today?')
@@ -117,7 +160,11 @@ describe('what a request asks about', () => {
 
   it('sees images, output formats and turns', () => {
     const image: Part = { type: 'image', source: { kind: 'url', url: 'https://example.org/a.png' } }
-    const features = understanding.of(requestOf([say('user', 'What is in it?', image), say('assistant', 'A cat'), say('user', 'Which colour has it?')], { responseFormat: { type: 'json_object' } }))
+    const features = understanding.of(
+      requestOf([say('user', 'What is in it?', image), say('assistant', 'A cat'), say('user', 'Which colour has it?')], {
+        responseFormat: { type: 'json_object' },
+      }),
+    )
     if (features instanceof Promise) throw new Error('there is no encoder to wait for')
     expect(features.traits).toMatchObject({ images: true, structured: true, turns: 2, toolLoop: false, tools: false })
     expect(features.traits.inputTokens).toBeGreaterThan(1000)

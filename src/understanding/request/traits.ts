@@ -27,11 +27,16 @@ const cues = createCueMatcher({
     'prouve, démontre, étape par étape, dabord, ensuite, puis, enfin, compare, calcule, demuestra, paso a paso, primero, luego, después, calcula, determina, passo a passo, primeiro, depois, calcule, dimostra, prima, poi, calcola',
     '证明, 一步一步, 首先, 然后, 最后, 计算, 步骤, 証明, 順番に, まず, 次に, 計算, 증명, 단계, 계산, докажи, шаг за шагом, сначала, затем, вычисли',
   ],
-  code: ['python, javascript, typescript, java code, golang, rust code, bash script, shell script, regex, stack trace, traceback, compile error, unit test, source code, code snippet, write a function, write a program, write code, this code, my code, the code, debug, refactor, sql, select from, html, css, api endpoint, null pointer, segfault'],
-  json: ['in json, as json, json format, json object, json schema, json array, return json, output json, valid json, json only, im json format, en json, en format json, formato json'],
+  code: [
+    'python, javascript, typescript, java code, golang, rust code, bash script, shell script, regex, stack trace, traceback, compile error, unit test, source code, code snippet, write a function, write a program, write code, this code, my code, the code, debug, refactor, sql, select from, html, css, api endpoint, null pointer, segfault',
+  ],
+  json: [
+    'in json, as json, json format, json object, json schema, json array, return json, output json, valid json, json only, im json format, en json, en format json, formato json',
+  ],
 })
 
-const codeShapes = /```|^\s*(?:def|class|import|from|public|private|static|const|let|var|func|fn|package|using|#include|@\w+\()[ (]|\b(?:def|function|fn|func)\s+\w+\s*\(|=>\s*[{(\w]|[;{]\s*\n|\bconsole\.log\(|\bprint\(|\bSELECT\b[\s\S]{1,400}?\bFROM\b|<\/?(?:div|span|html|body|script|table)\b/m
+const codeShapes =
+  /```|^\s*(?:def|class|import|from|public|private|static|const|let|var|func|fn|package|using|#include|@\w+\()[ (]|\b(?:def|function|fn|func)\s+\w+\s*\(|=>\s*[{(\w]|[;{]\s*\n|\bconsole\.log\(|\bprint\(|\bSELECT\b[\s\S]{1,400}?\bFROM\b|<\/?(?:div|span|html|body|script|table)\b/m
 
 /** Facts of a text. At most one pass of each rule; rules that must not miss anything look at the whole, up to their bound, the others at the cut text. */
 export function textTraits({ text, whole }: Asked, words: readonly string[]): TextTraits {

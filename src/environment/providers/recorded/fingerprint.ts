@@ -108,7 +108,10 @@ class Turns {
 
   hash(): string {
     this.end()
-    return createHash('sha256').update(JSON.stringify([this.system.join(''), ...this.turns])).digest('base64').slice(0, 24)
+    return createHash('sha256')
+      .update(JSON.stringify([this.system.join(''), ...this.turns]))
+      .digest('base64')
+      .slice(0, 24)
   }
 }
 

@@ -81,7 +81,12 @@ describe('recorded provider', () => {
     const rows = [
       row('1', 'q', { m: { answer: 'word '.repeat(100), seconds: 12, firstTokenSeconds: 2, outputTokens: 100, inputTokens: 1 } }),
     ]
-    for (const [speed, stream, seconds] of [[1, true, 12], [4, true, 3], [4, false, 3], [Infinity, true, 0]] as const) {
+    for (const [speed, stream, seconds] of [
+      [1, true, 12],
+      [4, true, 3],
+      [4, false, 3],
+      [Infinity, true, 0],
+    ] as const) {
       const { provider, clock } = await open(rows, { speed })
       await gather(provider, callOf('m', asking('q', { stream })))
       expect(clock.monotonic() - 1_000).toBeCloseTo(seconds, 1)

@@ -206,7 +206,7 @@ function textBytes(request: Request): number {
 function split(text: string, name: string): string[] {
   const random = childRandom(0, name)
   const pieces: string[] = []
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     let end = Math.min(text.length, at + 1 + Math.floor(random.next() * 40))
     const unit = text.charCodeAt(end - 1)
     if (unit >= 0xd800 && unit < 0xdc00) end += 1

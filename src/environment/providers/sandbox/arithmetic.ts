@@ -60,7 +60,12 @@ class Parser {
   private readonly text: string
 
   constructor(text: string) {
-    this.text = text.replace(/(\d),(?=\d{3}(?!\d))/g, '$1').replace(/[x×·]/g, '*').replace(/÷/g, '/').replace(/−/g, '-').replace(/\s+/g, '')
+    this.text = text
+      .replace(/(\d),(?=\d{3}(?!\d))/g, '$1')
+      .replace(/[x×·]/g, '*')
+      .replace(/÷/g, '/')
+      .replace(/−/g, '-')
+      .replace(/\s+/g, '')
   }
 
   parse(): Fraction | undefined {

@@ -144,7 +144,10 @@ export function prose(wish: ProseWish, random: Random): string {
 
 /** The beginning of what was asked. */
 function quote(text: string): string {
-  const words = text.slice(0, 600).split(/\s+/).filter((word) => word !== '')
+  const words = text
+    .slice(0, 600)
+    .split(/\s+/)
+    .filter((word) => word !== '')
   if (words.length === 0) return 'Your message held no text.'
   const shown = words.slice(0, 14).join(' ')
   const cut = shown.length > 160 ? [...shown].slice(0, 160).join('') : shown

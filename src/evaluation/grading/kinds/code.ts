@@ -111,7 +111,10 @@ function unavailable(message: string): BursarError {
 function failureOf({ end, code, stderr }: ProgramRun, seconds: number): string {
   if (end === 'time') return `The program took longer than ${seconds} seconds.`
   if (end === 'output') return 'The program printed more than it may.'
-  const said = stderr.split('\n').map((line) => line.trim()).filter((line) => /^(?:\w*(?:Error|Exception|Exit|Interrupt)\b)/.test(line))
+  const said = stderr
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => /^(?:\w*(?:Error|Exception|Exit|Interrupt)\b)/.test(line))
   const last = said.at(-1)
   if (last !== undefined) return `The program failed: ${last.slice(0, 200)}`
   return code === 0
@@ -122,5 +125,9 @@ function failureOf({ end, code, stderr }: ProgramRun, seconds: number): string {
 }
 
 function linesOf(text: string): string {
-  return text.split('\n').map((line) => line.trimEnd()).join('\n').trim()
+  return text
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')
+    .trim()
 }

@@ -12,7 +12,11 @@ const ROUNDING = 1e-9
 function numbersOf(text: string): readonly number[] | undefined {
   const key = answerKey(text, { kind: 'number' })
   if (key === null || !key.startsWith('n:')) return undefined
-  return key.slice(2).split(',').map(Number).sort((a, b) => a - b)
+  return key
+    .slice(2)
+    .split(',')
+    .map(Number)
+    .sort((a, b) => a - b)
 }
 
 /**

@@ -86,5 +86,5 @@ function gradedOf(told: unknown, threshold: number | undefined): Graded {
   if (typeof data === 'number')
     return { score: data, passed: threshold === undefined ? data > 0 : data >= threshold, reason: `The script gives ${data}.` }
   const { pass, score = pass === true ? 1 : 0, reason = 'The script gave no reason.' } = data
-  return { score, passed: (pass ?? true) && (threshold === undefined ? pass ?? score > 0 : score >= threshold), reason }
+  return { score, passed: (pass ?? true) && (threshold === undefined ? (pass ?? score > 0) : score >= threshold), reason }
 }

@@ -3,7 +3,12 @@ import { InvalidRequest } from '../../../errors/index.js'
 import { CHECK_SECONDS, checkBounded, LONGEST_CHECKED } from '../bounded-text.js'
 import { readConfig, shown, textValue, verdict, type CheckKind } from '../check-kind.js'
 
-const config = z.strictObject({ flags: z.string().regex(/^[dimsuv]*$/, 'flags are letters of d, i, m, s, u, v').optional() })
+const config = z.strictObject({
+  flags: z
+    .string()
+    .regex(/^[dimsuv]*$/, 'flags are letters of d, i, m, s, u, v')
+    .optional(),
+})
 
 /**
  * A JavaScript pattern is found in the answer. It runs in a thread: one that takes longer than five seconds counts as not found. The

@@ -31,7 +31,16 @@ export const bursarCalls: LogFormat = {
   },
 }
 
-const inputs = ['inputTokens', 'inputAudioTokens', 'inputImageTokens', 'inputVideoTokens', 'cacheReadTokens', 'cacheReadAudioTokens', 'cacheWrite5mTokens', 'cacheWrite1hTokens']
+const inputs = [
+  'inputTokens',
+  'inputAudioTokens',
+  'inputImageTokens',
+  'inputVideoTokens',
+  'cacheReadTokens',
+  'cacheReadAudioTokens',
+  'cacheWrite5mTokens',
+  'cacheWrite1hTokens',
+]
 
 function sumOf(record: LogRecord, fields: readonly string[]): number | undefined {
   const counts = fields.map((field) => countIn(record, `usage.${field}`))

@@ -11,7 +11,13 @@ import { amountIn, countIn, jsonIn, textIn } from '../record-fields.js'
 export const helicone: LogFormat = {
   id: 'helicone',
   title: 'Helicone export',
-  recognises: ({ records }) => records.some((record) => 'request_id' in record && ('response_status' in record || 'delay_ms' in record) && ('request_model' in record || 'response_model' in record || 'model' in record)),
+  recognises: ({ records }) =>
+    records.some(
+      (record) =>
+        'request_id' in record &&
+        ('response_status' in record || 'delay_ms' in record) &&
+        ('request_model' in record || 'response_model' in record || 'model' in record),
+    ),
   entries: async () => (record) => {
     const status = amountIn(record, 'response_status', 'status')
     if (status !== undefined && status !== 0 && (status < 200 || status > 299)) return []

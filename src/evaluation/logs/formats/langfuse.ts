@@ -22,7 +22,9 @@ export const langfuse: LogFormat = {
     if (!Array.isArray(observations)) return observed(record, [])
     const scores = jsonIn(record, 'scores')
     const alone = observations.filter((one) => isRecord(one) && isGeneration(one)).length === 1
-    return observations.filter(isRecord).flatMap((one) => observed(one, Array.isArray(scores) ? scores.filter((score) => isScoreOf(score, one, alone)) : []))
+    return observations
+      .filter(isRecord)
+      .flatMap((one) => observed(one, Array.isArray(scores) ? scores.filter((score) => isScoreOf(score, one, alone)) : []))
   },
 }
 
@@ -43,10 +45,36 @@ function observed(record: LogRecord, scores: readonly LogRecord[]): readonly Log
   const model = textIn(record, 'model', 'provided_model_name', 'providedModelName', 'internalModelId')
   if (model === undefined) return []
   const began = momentIn(record, 'startTime', 'start_time')
-  const qualities = scores.map(({ value }) => value).filter((value): value is number => typeof value === 'number' && value >= 0 && value <= 1)
-  const cached = countIn(record, 'usageDetails.input_cached_tokens', 'usageDetails.cache_read_input_tokens', 'usage_details.input_cached_tokens', 'usage_details.cache_read_input_tokens')
-  const input = countIn(record, 'usageDetails.input', 'usage_details.input', 'usage.input', 'usage.promptTokens', 'promptTokens', 'prompt_tokens', 'inputUsage')
-  const output = countIn(record, 'usageDetails.output', 'usage_details.output', 'usage.output', 'usage.completionTokens', 'completionTokens', 'completion_tokens', 'outputUsage')
+  const qualities = scores
+    .map(({ value }) => value)
+    .filter((value): value is number => typeof value === 'number' && value >= 0 && value <= 1)
+  const cached = countIn(
+    record,
+    'usageDetails.input_cached_tokens',
+    'usageDetails.cache_read_input_tokens',
+    'usage_details.input_cached_tokens',
+    'usage_details.cache_read_input_tokens',
+  )
+  const input = countIn(
+    record,
+    'usageDetails.input',
+    'usage_details.input',
+    'usage.input',
+    'usage.promptTokens',
+    'promptTokens',
+    'prompt_tokens',
+    'inputUsage',
+  )
+  const output = countIn(
+    record,
+    'usageDetails.output',
+    'usage_details.output',
+    'usage.output',
+    'usage.completionTokens',
+    'completionTokens',
+    'completion_tokens',
+    'outputUsage',
+  )
   // Details are disjoint there: cached and reasoning tokens aren't among `input` and `output`.
   const detailed = fieldOf(record, 'usageDetails') !== undefined || fieldOf(record, 'usage_details') !== undefined
   return [
@@ -60,7 +88,9 @@ function observed(record: LogRecord, scores: readonly LogRecord[]): readonly Log
       outputTokens: output,
       reasoningTokens: countIn(record, 'usageDetails.output_reasoning_tokens', 'usage_details.output_reasoning_tokens'),
       seconds: secondsBetween(began, momentIn(record, 'endTime', 'end_time')) ?? amountIn(record, 'latency'),
-      firstTokenSeconds: secondsBetween(began, momentIn(record, 'completionStartTime', 'completion_start_time')) ?? amountIn(record, 'timeToFirstToken', 'time_to_first_token'),
+      firstTokenSeconds:
+        secondsBetween(began, momentIn(record, 'completionStartTime', 'completion_start_time')) ??
+        amountIn(record, 'timeToFirstToken', 'time_to_first_token'),
       answer: answerText(jsonIn(record, 'output')),
       quality: qualities.length === 0 ? undefined : qualities.reduce((sum, value) => sum + value, 0) / qualities.length,
     },

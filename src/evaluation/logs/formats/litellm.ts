@@ -10,7 +10,8 @@ import { amountIn, countIn, jsonIn, momentIn, secondsBetween, textIn } from '../
 export const litellm: LogFormat = {
   id: 'litellm',
   title: 'LiteLLM spend logs',
-  recognises: ({ records }) => records.some((record) => 'request_id' in record && 'spend' in record && ('startTime' in record || 'call_type' in record)),
+  recognises: ({ records }) =>
+    records.some((record) => 'request_id' in record && 'spend' in record && ('startTime' in record || 'call_type' in record)),
   entries: async () => (record) => {
     const status = textIn(record, 'status')
     const call = textIn(record, 'call_type') ?? ''

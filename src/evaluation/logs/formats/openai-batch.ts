@@ -14,17 +14,22 @@ import { answered } from './openai-bodies.js'
 export const openaiBatch: LogFormat = {
   id: 'openai-batch',
   title: 'OpenAI batch output',
-  recognises: ({ records }) => records.some((record) => 'custom_id' in record && ('response' in record || 'error' in record || 'body' in record)),
+  recognises: ({ records }) =>
+    records.some((record) => 'custom_id' in record && ('response' in record || 'error' in record || 'body' in record)),
   async entries({ batchInput, signal }) {
     const asked = batchInput === undefined ? new Map<string, LogRecord>() : await inputOf(batchInput, signal)
     return (record) => {
       if ('body' in record && !('response' in record))
-        throw new InvalidRequest('This is a batch input file: what was asked, without answers. Give the output file with --log, and this one with --batch-input.', { path: 'log' })
+        throw new InvalidRequest(
+          'This is a batch input file: what was asked, without answers. Give the output file with --log, and this one with --batch-input.',
+          { path: 'log' },
+        )
       const id = textIn(record, 'custom_id')
       if (id === undefined) throw new FieldFault('custom_id', 'is missing')
       const status = fieldOf(record, 'response.status_code')
       const body = fieldOf(record, 'response.body')
-      if ((record['error'] !== undefined && record['error'] !== null) || (typeof status === 'number' && status >= 400) || !isRecord(body)) return []
+      if ((record['error'] !== undefined && record['error'] !== null) || (typeof status === 'number' && status >= 400) || !isRecord(body))
+        return []
       const input = asked.get(id)
       if (batchInput !== undefined && input === undefined) throw new FieldFault('custom_id', `"${id}" is not in ${batchInput}`)
       const { model, ...told } = answered(body)
@@ -46,10 +51,17 @@ async function inputOf(file: string, signal: AbortSignal): Promise<Map<string, L
         const id = isFault(record) ? undefined : textIn(record, 'custom_id')
         const body = isFault(record) ? undefined : record['body']
         if (id === undefined || !isRecord(body))
-          throw new BursarError(`Batch input ${file}, row ${number}: ${isFault(record) ? record.fault : id === undefined ? 'custom_id: is missing' : 'body: an object was expected'}.`, { code: 'invalid_configuration', status: 500, path: `row ${number}` })
+          throw new BursarError(
+            `Batch input ${file}, row ${number}: ${isFault(record) ? record.fault : id === undefined ? 'custom_id: is missing' : 'body: an object was expected'}.`,
+            { code: 'invalid_configuration', status: 500, path: `row ${number}` },
+          )
         asked.set(id, body)
       }
-      if (asked.size > mostRequests) throw new BursarError(`Batch input ${file} holds more than ${mostRequests} requests.`, { code: 'invalid_configuration', status: 500 })
+      if (asked.size > mostRequests)
+        throw new BursarError(`Batch input ${file} holds more than ${mostRequests} requests.`, {
+          code: 'invalid_configuration',
+          status: 500,
+        })
     }
   } catch (thrown) {
     throw thrown instanceof UnreadableFile ? unreadableLog(file, thrown) : thrown

@@ -12,7 +12,11 @@ export const openrouter: LogFormat = {
   id: 'openrouter',
   title: 'OpenRouter activity or generations',
   recognises: ({ records }) =>
-    records.some((record) => ('generation_id' in record && 'cost_total' in record) || ('total_cost' in record && ('native_tokens_prompt' in record || 'tokens_prompt' in record))),
+    records.some(
+      (record) =>
+        ('generation_id' in record && 'cost_total' in record) ||
+        ('total_cost' in record && ('native_tokens_prompt' in record || 'tokens_prompt' in record)),
+    ),
   entries: async () => (record) => {
     const model = textIn(record, 'model_permaslug', 'model')
     if (model === undefined || jsonIn(record, 'cancelled') === 'true' || record['cancelled'] === true) return []
@@ -32,7 +36,8 @@ export const openrouter: LogFormat = {
         outputTokens: visible,
         reasoningTokens: reasoning === undefined || completion === undefined ? undefined : completion - (visible ?? 0),
         seconds: generation === undefined ? undefined : generation / 1000,
-        firstTokenSeconds: firstToken === undefined || (generation !== undefined && firstToken > generation) ? undefined : firstToken / 1000,
+        firstTokenSeconds:
+          firstToken === undefined || (generation !== undefined && firstToken > generation) ? undefined : firstToken / 1000,
       },
     ]
   },

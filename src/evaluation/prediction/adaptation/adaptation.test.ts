@@ -16,9 +16,16 @@ describe('the law of shots', () => {
   })
 
   it('stays within shares, also where more examples hurt', () => {
-    const fit = fitShotLaw([{ shots: 0, accuracy: 0.9 }, { shots: 4, accuracy: 0.99 }, { shots: 8, accuracy: 1 }])
+    const fit = fitShotLaw([
+      { shots: 0, accuracy: 0.9 },
+      { shots: 4, accuracy: 0.99 },
+      { shots: 8, accuracy: 1 },
+    ])
     expect(accuracyAt(fit.law, 1_000)).toBeLessThanOrEqual(1)
-    const falling = fitShotLaw([{ shots: 0, accuracy: 0.5 }, { shots: 4, accuracy: 0.3 }])
+    const falling = fitShotLaw([
+      { shots: 0, accuracy: 0.5 },
+      { shots: 4, accuracy: 0.3 },
+    ])
     expect(accuracyAt(falling.law, 8)).toBeLessThanOrEqual(0.33)
     expect(accuracyAt(falling.law, 8)).toBeGreaterThanOrEqual(0)
   })
@@ -42,7 +49,12 @@ describe('the law of shots', () => {
   })
 
   it('names what is wrong', () => {
-    expect(() => fitShotLaw([{ shots: 4, accuracy: 0.5 }, { shots: 4, accuracy: 0.6 }])).toThrow(/two different numbers/)
+    expect(() =>
+      fitShotLaw([
+        { shots: 4, accuracy: 0.5 },
+        { shots: 4, accuracy: 0.6 },
+      ]),
+    ).toThrow(/two different numbers/)
     expect(() => fitShotLaw([{ shots: 0, accuracy: 50 }])).toThrow(expect.objectContaining({ path: 'points[0].accuracy' }))
   })
 })

@@ -75,8 +75,14 @@ function weighed(points: readonly ShotPoint[], c: number): ShotLaw & { readonly 
       (_, j) => (i === j ? penalty : 0) + rows.reduce((sum, row, at) => sum + (precisions[at] ?? 0) * (row[i] ?? 0) * (row[j] ?? 0), 0),
     ),
   )
-  const covariance = inverse(information) ?? [[0, 0], [0, 0]]
-  const root = cholesky(covariance) ?? [[0, 0], [0, 0]]
+  const covariance = inverse(information) ?? [
+    [0, 0],
+    [0, 0],
+  ]
+  const root = cholesky(covariance) ?? [
+    [0, 0],
+    [0, 0],
+  ]
   const misses = rows.reduce(
     (sum, row, at) => sum + (precisions[at] ?? 0) * (a * (row[0] ?? 0) + b * (row[1] ?? 0) - (targets[at] ?? 0)) ** 2,
     0,

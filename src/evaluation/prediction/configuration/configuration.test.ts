@@ -15,7 +15,10 @@ const rows = [2, 4, 8, 16, 32, 64].flatMap((params) =>
 describe('configurations', () => {
   it('are forecast from measured ones', () => {
     const held = rows.filter(({ features }) => features['params'] === 16)
-    const predict = learnConfigurations(rows.filter(({ features }) => features['params'] !== 16), { penalty: 0.01 })
+    const predict = learnConfigurations(
+      rows.filter(({ features }) => features['params'] !== 16),
+      { penalty: 0.01 },
+    )
     for (const row of held) {
       expect(Math.abs(Math.log(predict({ name: row.name, features: row.features }).joules / row.joules))).toBeLessThan(0.1)
       expect(predict({ name: row.name, features: row.features }).quality).toBeCloseTo(row.quality, 0)
@@ -50,7 +53,11 @@ describe('configurations', () => {
       { name: 'c', quality: 0, joules: Math.E ** 2 },
     ]
     expect(frontRecovery(actual, actual)).toBe(1)
-    const wrong = [{ name: 'a', quality: 1, joules: 9 }, { name: 'b', quality: 2, joules: 3 }, { name: 'c', quality: 0, joules: 1 }]
+    const wrong = [
+      { name: 'a', quality: 1, joules: 9 },
+      { name: 'b', quality: 2, joules: 3 },
+      { name: 'c', quality: 0, joules: 1 },
+    ]
     // Picks b (and c, at the reference): (2 − 1)·2 of (1·1 + 1·2).
     expect(frontRecovery(wrong, actual)).toBeCloseTo(2 / 3)
   })

@@ -46,7 +46,13 @@ describe('a budget for labels', () => {
   it('guesses in the unit of the scores that were measured: shares and per cent give the same plan', () => {
     const plan = (unit: number) => {
       const points = [0, 50, 200, 800].map((labels) => ({ labels, score: unit * (0.6 + 0.03 * Math.log1p(labels / 100)) }))
-      return planAnnotation([{ name: 'positive', usdPerLabel: 0.5, points }, { name: 'constructor', usdPerLabel: 0.2 }], 150)
+      return planAnnotation(
+        [
+          { name: 'positive', usdPerLabel: 0.5, points },
+          { name: 'constructor', usdPerLabel: 0.2 },
+        ],
+        150,
+      )
     }
     const [shares, percent] = [plan(1), plan(100)]
     // A point of the defaults is 0.03 / 3 here: what was measured over the default of its kind.
@@ -88,9 +94,30 @@ describe('the next labels', () => {
   })
 
   it('go where retrievers disagree, by turns between types, and stop with a positive and three negatives', () => {
-    const agreed = query('a', [[1, 1], [2, 2]])
-    const disputed = query('b', [[1, 40], [2, undefined]])
-    const done = query('c', [[1, 1], [2, 9], [3, 3], [4, 4], [5, 5]], [['c0', true], ['c1', false], ['c2', false], ['c3', false]])
+    const agreed = query('a', [
+      [1, 1],
+      [2, 2],
+    ])
+    const disputed = query('b', [
+      [1, 40],
+      [2, undefined],
+    ])
+    const done = query(
+      'c',
+      [
+        [1, 1],
+        [2, 9],
+        [3, 3],
+        [4, 4],
+        [5, 5],
+      ],
+      [
+        ['c0', true],
+        ['c1', false],
+        ['c2', false],
+        ['c3', false],
+      ],
+    )
     const other = query('d', [[1, 1]], [], 'yes/no')
     expect(nextLabels([agreed, disputed, done, other], 2).map(({ query: name }) => name)).toEqual(['b', 'd'])
     expect(nextLabels([agreed, disputed, done, other], 9)).toEqual([
@@ -101,7 +128,21 @@ describe('the next labels', () => {
   })
 
   it('never ask twice, nor below the first places', () => {
-    expect(nextLabels([query('a', [[1, 1], [6, 7]], [['a0', false]])], 5)).toEqual([])
+    expect(
+      nextLabels(
+        [
+          query(
+            'a',
+            [
+              [1, 1],
+              [6, 7],
+            ],
+            [['a0', false]],
+          ),
+        ],
+        5,
+      ),
+    ).toEqual([])
   })
 })
 

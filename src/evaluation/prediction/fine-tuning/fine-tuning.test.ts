@@ -104,7 +104,12 @@ describe('forecasts of many models', () => {
     const forecasts = forecastLosses(cut, 1_638_400)
     const actual = forecasts.map(({ model }) => truth(model))
     const last = forecasts.map(({ model }) => cut.find((curve) => curve.model === model)?.points.at(-1)?.loss ?? NaN)
-    expect(pearson(forecasts.map(({ loss }) => loss.value), actual)).toBeGreaterThan(pearson(last, actual))
+    expect(
+      pearson(
+        forecasts.map(({ loss }) => loss.value),
+        actual,
+      ),
+    ).toBeGreaterThan(pearson(last, actual))
     expect(forecasts.filter(({ loss, model }) => loss.low <= truth(model) && truth(model) <= loss.high).length).toBeGreaterThanOrEqual(10)
     expect(forecasts.map(({ rank }) => rank)).toEqual(forecasts.map((_, at) => at + 1))
   })

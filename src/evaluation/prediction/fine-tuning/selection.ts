@@ -25,7 +25,7 @@ export function spearman(left: readonly number[], right: readonly number[]): num
 export function ranks(values: readonly number[]): number[] {
   const order = values.map((_, at) => at).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0))
   const result = values.map(() => 0)
-  for (let from = 0; from < order.length; ) {
+  for (let from = 0; from < order.length;) {
     let to = from
     while (to + 1 < order.length && values[order[to + 1] ?? 0] === values[order[from] ?? 0]) to++
     for (let at = from; at <= to; at++) result[order[at] ?? 0] = (from + to) / 2 + 1

@@ -27,9 +27,26 @@ describe('least squares', () => {
 
 describe('symmetric systems', () => {
   it('factor, invert, refuse', () => {
-    expect(cholesky([[4, 2], [2, 5]])).toEqual([[2, 0], [1, 2]])
-    expect(cholesky([[1, 2], [2, 1]])).toBeNull()
-    const [[a, b] = [], [c, d] = []] = inverse([[4, 2], [2, 5]]) ?? []
+    expect(
+      cholesky([
+        [4, 2],
+        [2, 5],
+      ]),
+    ).toEqual([
+      [2, 0],
+      [1, 2],
+    ])
+    expect(
+      cholesky([
+        [1, 2],
+        [2, 1],
+      ]),
+    ).toBeNull()
+    const [[a, b] = [], [c, d] = []] =
+      inverse([
+        [4, 2],
+        [2, 5],
+      ]) ?? []
     expect([a, b, c, d].map((value) => Math.round(16 * (value ?? NaN)))).toEqual([5, -2, -2, 4])
   })
 
@@ -43,7 +60,12 @@ describe('symmetric systems', () => {
 
 describe('quantiles', () => {
   it('by weight', () => {
-    const values = [{ value: 3, weight: 1 }, { value: 1, weight: 2 }, { value: 9, weight: 1 }, { value: 100, weight: 0 }]
+    const values = [
+      { value: 3, weight: 1 },
+      { value: 1, weight: 2 },
+      { value: 9, weight: 1 },
+      { value: 100, weight: 0 },
+    ]
     expect([0.5, 0.51, 0.75, 1].map((share) => weightedQuantile(values, share))).toEqual([1, 3, 3, 9])
     expect(weightedQuantile([], 0.5)).toBeNaN()
   })

@@ -44,7 +44,15 @@ export function solveLower(root: Matrix, right: readonly number[]): number[] {
 /** Inverse of a symmetric positive definite matrix; `null` where it isn't one. O(n³). */
 export function inverse(matrix: Matrix): number[][] | null {
   const root = cholesky(matrix)
-  return root && matrix.map((_, column) => solveByRoot(root, matrix.map((__, row) => (row === column ? 1 : 0))))
+  return (
+    root &&
+    matrix.map((_, column) =>
+      solveByRoot(
+        root,
+        matrix.map((__, row) => (row === column ? 1 : 0)),
+      ),
+    )
+  )
 }
 
 /**

@@ -46,9 +46,7 @@ export function readLossCurves(file: string): readonly LossCurve[] {
  * Columns `model`, `shots`, `accuracy`; `questions` (that it was measured on), `input_price` and `output_price` (dollars a million
  * tokens) if you like.
  */
-export function readShots(
-  file: string,
-): readonly {
+export function readShots(file: string): readonly {
   readonly model: string
   readonly points: readonly ShotPoint[]
   readonly inputPrice: number | undefined

@@ -67,18 +67,34 @@ const judgedCharacters = 12_000
  * What a sampled request can cost at most: every model's answer of `maxOutputTokens`, and a judgement of each and of the logged one. Input by the bound that no
  * tokenizer exceeds, prices by the catalog. Throws `InvalidRequest` for a model of unknown price: nothing could be promised of it.
  */
-export function mostUsd({ request, row }: SampledRequest, { models, judge: judgeModel, maxOutputTokens, catalog = createCatalog() }: Pick<CollectOptions, 'models' | 'judge' | 'maxOutputTokens' | 'catalog'>): number {
+export function mostUsd(
+  { request, row }: SampledRequest,
+  {
+    models,
+    judge: judgeModel,
+    maxOutputTokens,
+    catalog = createCatalog(),
+  }: Pick<CollectOptions, 'models' | 'judge' | 'maxOutputTokens' | 'catalog'>,
+): number {
   const asked = models.reduce((sum, model) => sum + priced(catalog, model, sureTokenBound(request), maxOutputTokens), 0)
   const question = Math.min(judgedCharacters * 3, Buffer.byteLength(questionOf(request)))
-  const judged = (answerBytes: number) => priced(catalog, judgeModel, judgeInputTokens + question + Math.min(judgedCharacters * 3, answerBytes), judgeOutputTokens)
-  const logged = Object.values(row.outcomes).reduce((sum, { answer }) => sum + (answer === undefined ? 0 : judged(Buffer.byteLength(answer))), 0)
+  const judged = (answerBytes: number) =>
+    priced(catalog, judgeModel, judgeInputTokens + question + Math.min(judgedCharacters * 3, answerBytes), judgeOutputTokens)
+  const logged = Object.values(row.outcomes).reduce(
+    (sum, { answer }) => sum + (answer === undefined ? 0 : judged(Buffer.byteLength(answer))),
+    0,
+  )
   return asked + logged + models.length * judged(Infinity)
 }
 
 function priced(catalog: Catalog, model: string, inputTokens: number, outputTokens: number): number {
   const facts = catalogFacts(catalog, model)
   const { usd } = priceUsage(facts?.prices, { ...noUsage, inputTokens, outputTokens }, { at: 0 }).report
-  if (usd === null) throw new InvalidRequest(`No price of "${model}" is known, so what it will cost at most can't be told. Name it as provider/model, or choose another.`, { path: 'models' })
+  if (usd === null)
+    throw new InvalidRequest(
+      `No price of "${model}" is known, so what it will cost at most can't be told. Name it as provider/model, or choose another.`,
+      { path: 'models' },
+    )
   return toDollars(usd)
 }
 
@@ -142,7 +158,12 @@ export async function collectOutcomes({ sample }: SampleDesign, world: CollectWo
 }
 
 /** A request's row, with every model's answer and its grade. Counts what it took as it goes. */
-async function answered({ row, request, weight }: SampledRequest, world: CollectWorld, options: CollectOptions, spent: { usd: number; unknown: boolean }): Promise<OutcomeRow> {
+async function answered(
+  { row, request, weight }: SampledRequest,
+  world: CollectWorld,
+  options: CollectOptions,
+  spent: { usd: number; unknown: boolean },
+): Promise<OutcomeRow> {
   const { models, judge: judgeModel, maxOutputTokens, signal } = options
   const scorer = judge({ model: judgeModel, shown: judgedCharacters })
   const count = ({ cost }: Completion) => {
@@ -153,7 +174,8 @@ async function answered({ row, request, weight }: SampledRequest, world: Collect
     const score = await scorer.score(request, completion, world.environment(judgeModel, signal))
     if (score.completion) count(score.completion)
     // No text at all is worth nothing; a judge without a grade is a failure.
-    if (score.value === null && textOf(completion).trim() !== '') throw new BursarError(`The judge "${judgeModel}" gave no grade.`, { code: 'upstream_error', status: 502 })
+    if (score.value === null && textOf(completion).trim() !== '')
+      throw new BursarError(`The judge "${judgeModel}" gave no grade.`, { code: 'upstream_error', status: 502 })
     return score.value ?? 0
   }
   const outcomes: Record<string, Outcome> = {}
@@ -180,20 +202,40 @@ async function answered({ row, request, weight }: SampledRequest, world: Collect
 }
 
 function limited(request: Request, model: string, maxOutputTokens: number): Request {
-  return edit(request, { model, maxOutputTokens: Math.min(maxOutputTokens, request.maxOutputTokens ?? Infinity), stream: false, streamUsage: undefined, n: undefined })
+  return edit(request, {
+    model,
+    maxOutputTokens: Math.min(maxOutputTokens, request.maxOutputTokens ?? Infinity),
+    stream: false,
+    streamUsage: undefined,
+    n: undefined,
+  })
 }
 
 function inChanceOrder(sample: readonly SampledRequest[], seed: number): readonly SampledRequest[] {
   const random = childRandom(seed, 'order of asking')
-  return sample.map((one) => ({ one, at: random.next() })).sort((a, b) => a.at - b.at).map(({ one }) => one)
+  return sample
+    .map((one) => ({ one, at: random.next() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ one }) => one)
 }
 
 /** A logged answer as if it had just been given, for the judge. */
 function answerOf(model: string, text: string): Completion {
   return {
     ...{ callId: 'logged', model, provider: 'log', deployment: model },
-    answer: { kind: 'reply', reply: { id: 'logged', model, created: 0, reported: undefined, choices: [{ parts: [{ type: 'text', text }], finish: 'stop' }] } },
-    ...{ usage: noUsage, usageEstimated: false, cost: noCost, costReport: { usd: null, details: {} }, attempts: 0, headers: {}, warnings: [] },
+    answer: {
+      kind: 'reply',
+      reply: { id: 'logged', model, created: 0, reported: undefined, choices: [{ parts: [{ type: 'text', text }], finish: 'stop' }] },
+    },
+    ...{
+      usage: noUsage,
+      usageEstimated: false,
+      cost: noCost,
+      costReport: { usd: null, details: {} },
+      attempts: 0,
+      headers: {},
+      warnings: [],
+    },
   }
 }
 
@@ -216,17 +258,33 @@ async function rowsIn(file: string): Promise<ReadonlySet<string>> {
 function readAccount(file: string, { design, models, judge: judgeModel, maxOutputTokens, out }: CollectOptions): Account {
   const own = createHash('sha256').update(JSON.stringify({ design, models, judgeModel, maxOutputTokens })).digest('hex')
   if (!existsSync(file)) {
-    if (existsSync(out)) throw new InvalidRequest(`${out} is there already, and is no table of this collection. Name another file with --out.`, { path: 'out' })
+    if (existsSync(out))
+      throw new InvalidRequest(`${out} is there already, and is no table of this collection. Name another file with --out.`, {
+        path: 'out',
+      })
     return { design: own, settledUsd: 0, reservedUsd: 0 }
   }
   const read: unknown = JSON.parse(readFileSync(file, 'utf8'))
-  if (!isAccount(read)) throw new InvalidRequest(`${file} is damaged, so nobody knows what was spent. Name another file with --out.`, { path: 'out' })
-  if (!isDeepStrictEqual(read.design, own)) throw new InvalidRequest(`${out} belongs to a collection with other settings. Name another file with --out, or give the same settings.`, { path: 'out' })
+  if (!isAccount(read))
+    throw new InvalidRequest(`${file} is damaged, so nobody knows what was spent. Name another file with --out.`, { path: 'out' })
+  if (!isDeepStrictEqual(read.design, own))
+    throw new InvalidRequest(
+      `${out} belongs to a collection with other settings. Name another file with --out, or give the same settings.`,
+      { path: 'out' },
+    )
   return { ...read }
 }
 
 function isAccount(value: unknown): value is Account {
-  return typeof value === 'object' && value !== null && 'design' in value && 'settledUsd' in value && typeof value.settledUsd === 'number' && 'reservedUsd' in value && typeof value.reservedUsd === 'number'
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'design' in value &&
+    'settledUsd' in value &&
+    typeof value.settledUsd === 'number' &&
+    'reservedUsd' in value &&
+    typeof value.reservedUsd === 'number'
+  )
 }
 
 /** In place at once, and on the disk before anything is spent. */

@@ -19,18 +19,25 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const signal = new AbortController().signal
-const hardText = (at: number) => `Prove by induction, step by step, that the sum of the first ${at} odd numbers is a square, then derive the integral of its polynomial.`
+const hardText = (at: number) =>
+  `Prove by induction, step by step, that the sum of the first ${at} odd numbers is a square, then derive the integral of its polynomial.`
 
 function log(rows: number): string {
   const file = join(folder, `log-${rows}.jsonl`)
   const lines = Array.from({ length: rows }, (_, at) =>
-    JSON.stringify({ id: `q${at}`, request: { messages: [{ role: 'user', content: at % 10 === 0 ? hardText(at) : `Hi ${at}!` }] }, outcomes: { 'p/old': { usd: 0.01, answer: 'good' } } }),
+    JSON.stringify({
+      id: `q${at}`,
+      request: { messages: [{ role: 'user', content: at % 10 === 0 ? hardText(at) : `Hi ${at}!` }] },
+      outcomes: { 'p/old': { usd: 0.01, answer: 'good' } },
+    }),
   )
   writeFileSync(file, lines.join('\n'))
   return file
 }
 
-const catalog = createCatalog({ overrides: Object.fromEntries(['p/new', 'p/judge'].map((name) => [name, { prices: priceSheetFromConfig({ input: 1, output: 1 }) }])) })
+const catalog = createCatalog({
+  overrides: Object.fromEntries(['p/new', 'p/judge'].map((name) => [name, { prices: priceSheetFromConfig({ input: 1, output: 1 }) }])),
+})
 
 /** `p/new` answers easy questions well and hard ones badly; the judge knows. Every call costs a thousandth of a dollar. */
 function world(calls: string[] = [], onCall: () => void = () => undefined): { environment: (model: string) => Environment } {
@@ -41,9 +48,25 @@ function world(calls: string[] = [], onCall: () => void = () => undefined): { en
       const asked = questionOf(request)
       const text = model === 'p/judge' ? (/<answer>\ngood/.test(asked) ? '10' : '0') : asked.startsWith('Prove') ? 'bad' : 'good'
       return {
-        ...{ callId: 'c', model, provider: 'p', deployment: 'd', usage: { ...noUsage, inputTokens: 10, outputTokens: 5 }, usageEstimated: false },
-        answer: { kind: 'reply', reply: { id: 'r', model, created: 0, reported: undefined, choices: [{ parts: [{ type: 'text', text }], finish: 'stop' }] } },
-        ...{ cost: { ...noCost, usd: picoUsd(1_000_000_000), seconds: 1 }, costReport: { usd: null, details: {} }, attempts: 1, headers: {}, warnings: [] },
+        ...{
+          callId: 'c',
+          model,
+          provider: 'p',
+          deployment: 'd',
+          usage: { ...noUsage, inputTokens: 10, outputTokens: 5 },
+          usageEstimated: false,
+        },
+        answer: {
+          kind: 'reply',
+          reply: { id: 'r', model, created: 0, reported: undefined, choices: [{ parts: [{ type: 'text', text }], finish: 'stop' }] },
+        },
+        ...{
+          cost: { ...noCost, usd: picoUsd(1_000_000_000), seconds: 1 },
+          costReport: { usd: null, details: {} },
+          attempts: 1,
+          headers: {},
+          warnings: [],
+        },
       }
     },
     embed: () => Promise.reject(new Error('nothing is embedded here')),
@@ -53,10 +76,25 @@ function world(calls: string[] = [], onCall: () => void = () => undefined): { en
 }
 
 const options = (out: string, more: Partial<CollectOptions> = {}): CollectOptions => ({
-  ...{ models: ['p/new'], judge: 'p/judge', maxUsd: 100, maxOutputTokens: 100, out: join(folder, out), parallel: 3, seed: 1, design: 'one', signal, catalog },
+  ...{
+    models: ['p/new'],
+    judge: 'p/judge',
+    maxUsd: 100,
+    maxOutputTokens: 100,
+    out: join(folder, out),
+    parallel: 3,
+    seed: 1,
+    design: 'one',
+    signal,
+    catalog,
+  },
   ...more,
 })
-const rowsOf = (file: string) => readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as OutcomeRow)
+const rowsOf = (file: string) =>
+  readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as OutcomeRow)
 
 describe('the sample', () => {
   it('is the same for a seed, has its size, and stands for the whole log', async () => {
@@ -73,7 +111,8 @@ describe('the sample', () => {
   it('estimates sums over the log without bias', async () => {
     const opened = await openLog(log(200))
     let sum = 0
-    for (let seed = 0; seed < 40; seed++) for (const { row, weight } of (await drawSample(opened, 20, seed, signal)).sample) sum += weight * (Number(row.id.slice(1)) % 7)
+    for (let seed = 0; seed < 40; seed++)
+      for (const { row, weight } of (await drawSample(opened, 20, seed, signal)).sample) sum += weight * (Number(row.id.slice(1)) % 7)
     expect(sum / 40 / Array.from({ length: 200 }, (_, at) => at % 7).reduce((total, one) => total + one, 0)).toBeCloseTo(1, 1)
   })
 
@@ -88,7 +127,14 @@ describe('the sample', () => {
 
   it('refuses a log without content', async () => {
     const file = join(folder, 'empty.jsonl')
-    writeFileSync(file, JSON.stringify({ id: '1', request: { messages: [{ role: 'user', content: '' }], contentStored: false }, outcomes: { m: { usd: 1 } } }))
+    writeFileSync(
+      file,
+      JSON.stringify({
+        id: '1',
+        request: { messages: [{ role: 'user', content: '' }], contentStored: false },
+        outcomes: { m: { usd: 1 } },
+      }),
+    )
     await expect(drawSample(await openLog(file), 5, 1, signal)).rejects.toThrow(/no request that could be asked again/)
   })
 })
@@ -97,8 +143,24 @@ describe('collecting', () => {
   it('writes a table with weights that replay estimates the whole log by', async () => {
     const design = await drawSample(await openLog(log(400)), 80, 3, signal)
     const given = options('whole.jsonl')
-    expect(await collectOutcomes(design, world(), given)).toEqual({ rows: 80, of: 80, usd: expect.closeTo(0.24, 9) as number, failed: 0, reason: undefined, stoppedBy: 'done' })
-    const { policies } = await replayLog(given.out, { arms: ['p/new', 'p/old'], reference: 'p/old', predictor: 'domain', objectives: {}, warmUp: 0, margin: 0.02, seed: 1, signal })
+    expect(await collectOutcomes(design, world(), given)).toEqual({
+      rows: 80,
+      of: 80,
+      usd: expect.closeTo(0.24, 9) as number,
+      failed: 0,
+      reason: undefined,
+      stoppedBy: 'done',
+    })
+    const { policies } = await replayLog(given.out, {
+      arms: ['p/new', 'p/old'],
+      reference: 'p/old',
+      predictor: 'domain',
+      objectives: {},
+      warmUp: 0,
+      margin: 0.02,
+      seed: 1,
+      signal,
+    })
     // A tenth of the log is hard, and more of the sample.
     const found = policies.find(({ name }) => name === 'always p/new')?.difference
     expect(found?.value).toBeCloseTo(-0.1, 1)

@@ -49,7 +49,8 @@ const mostDrawn = 100_000
  * sample. The same log, count and seed give the same sample. Rejects with `InvalidRequest` where nothing can be asked again.
  */
 export async function drawSample(log: Log, count: number, seed: number, signal: AbortSignal): Promise<SampleDesign> {
-  if (!Number.isInteger(count) || count < 1 || count > mostDrawn) throw new InvalidRequest(`A sample has from 1 to ${mostDrawn.toLocaleString('en-US')} requests, not ${count}.`, { path: 'collect' })
+  if (!Number.isInteger(count) || count < 1 || count > mostDrawn)
+    throw new InvalidRequest(`A sample has from 1 to ${mostDrawn.toLocaleString('en-US')} requests, not ${count}.`, { path: 'collect' })
   const understanding = createUnderstanding({ cacheEntries: 0 })
   const fine = new Map<string, Counted>()
   const coarse = new Map<string, Counted>()
@@ -59,11 +60,14 @@ export async function drawSample(log: Log, count: number, seed: number, signal: 
     add(fine, `${features.category?.name ?? 'other'}, difficulty ${features.difficulty.level}`, features)
     add(coarse, `difficulty ${features.difficulty.level}`, features)
   }
-  if (requests === 0) throw new InvalidRequest(`${log.file} holds no request that could be asked again: its prompts weren't stored.`, { path: 'log' })
+  if (requests === 0)
+    throw new InvalidRequest(`${log.file} holds no request that could be asked again: its prompts weren't stored.`, { path: 'log' })
   const useFine = 4 * fine.size <= count
   const nameOf = ({ category, difficulty }: Features) => `${useFine ? `${category?.name ?? 'other'}, ` : ''}difficulty ${difficulty.level}`
   const strata = allocate(useFine ? fine : coarse, Math.min(count, requests))
-  const left = new Map(strata.map((stratum) => [stratum.name, { rows: stratum.size, wanted: stratum.drawn, weight: stratum.size / stratum.drawn }]))
+  const left = new Map(
+    strata.map((stratum) => [stratum.name, { rows: stratum.size, wanted: stratum.drawn, weight: stratum.size / stratum.drawn }]),
+  )
   const random = childRandom(seed, 'requests asked again')
   const sample: SampledRequest[] = []
   for await (const { row, request, features } of askable(log, understanding, signal, () => undefined)) {
@@ -88,7 +92,9 @@ function add(strata: Map<string, Counted>, name: string, { difficulty }: Feature
 
 /** Whole numbers that sum to `count`, at least two (or all) of each stratum where there are enough, by largest remainders. */
 export function allocate(counted: ReadonlyMap<string, Counted>, count: number): readonly Stratum[] {
-  const strata = [...counted].map(([name, { size, difficulty }]) => ({ name, size, score: size * (0.5 + difficulty / size), drawn: 0 })).sort((a, b) => (a.name < b.name ? -1 : 1))
+  const strata = [...counted]
+    .map(([name, { size, difficulty }]) => ({ name, size, score: size * (0.5 + difficulty / size), drawn: 0 }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
   let left = count
   for (let round = 0; round < 2; round++)
     for (const stratum of [...strata].sort((a, b) => b.size - a.size))
@@ -119,7 +125,12 @@ export function allocate(counted: ReadonlyMap<string, Counted>, count: number): 
   return strata.filter(({ drawn }) => drawn > 0).map(({ name, size, drawn }) => ({ name, size, drawn }))
 }
 
-async function* askable(log: Log, understanding: ReturnType<typeof createUnderstanding>, signal: AbortSignal, passOver: () => void): AsyncGenerator<{ readonly row: OutcomeRow; readonly request: Request; readonly features: Features }> {
+async function* askable(
+  log: Log,
+  understanding: ReturnType<typeof createUnderstanding>,
+  signal: AbortSignal,
+  passOver: () => void,
+): AsyncGenerator<{ readonly row: OutcomeRow; readonly request: Request; readonly features: Features }> {
   for await (const batch of log.rows({ onFault: () => undefined })) {
     signal.throwIfAborted()
     for (const row of batch) {

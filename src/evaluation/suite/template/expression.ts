@@ -34,7 +34,12 @@ const BINDING: Readonly<Record<string, number>> = {
   '%': 7,
 }
 const DEEPEST = 50
-const LITERALS: ReadonlyMap<string, unknown> = new Map<string, unknown>([['true', true], ['false', false], ['none', null], ['null', null]])
+const LITERALS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ['true', true],
+  ['false', false],
+  ['none', null],
+  ['null', null],
+])
 
 type Token = { readonly kind: 'number' | 'text' | 'name' | 'sign'; readonly text: string }
 

@@ -36,7 +36,7 @@ describe('a template', () => {
     ['{{ name.first.x }}', 'uses a field'],
     ['{{ name | shout }}', 'There is no filter "shout". There are upper, lower'],
     ['{{ fetch("x") }}', 'calls a function'],
-    ['{% include "x" %}', '{% include %}, which isn\'t supported'],
+    ['{% include "x" %}', "{% include %}, which isn't supported"],
     ['{% if name %}', 'lacks {% endif %}'],
     ['{% endfor %}', 'wrong place'],
     ['{{ name', 'never closes it with }}'],

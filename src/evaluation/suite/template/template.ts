@@ -270,7 +270,10 @@ function required(expression: Expression, scope: ReadonlyMap<string, unknown>): 
   const missing = [...namesIn(expression)].find((name) => !scope.has(name))
   if (missing === 'env')
     throw new InvalidRequest('Templates can’t read environment variables ({{env.…}}): say the value in `vars`.', { path: 'vars.env' })
-  const known = [...scope.keys()].filter((name) => name !== 'loop').slice(0, 20).join(', ')
+  const known = [...scope.keys()]
+    .filter((name) => name !== 'loop')
+    .slice(0, 20)
+    .join(', ')
   throw new InvalidRequest(
     missing === undefined
       ? 'A template uses a field that its variable doesn’t have. Write {{ … | default("") }} where it may be absent.'
@@ -305,7 +308,10 @@ function valueOf(expression: Expression, scope: ReadonlyMap<string, unknown>): u
           path: 'template',
         })
       const value = name === 'default' ? valueOf(expression.of, scope) : required(expression.of, scope)
-      return filter(value, expression.args.map((arg) => valueOf(arg, scope)))
+      return filter(
+        value,
+        expression.args.map((arg) => valueOf(arg, scope)),
+      )
     }
     case 'binary':
       return combined(expression.operator, valueOf(expression.left, scope), () => valueOf(expression.right, scope))

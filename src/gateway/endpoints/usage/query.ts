@@ -85,7 +85,10 @@ export class UsageParameters {
   dimensions(name: string, otherwise: readonly Dimension[]): readonly Dimension[] {
     const text = this.text(name)
     if (text === undefined) return otherwise
-    const names = text.split(',').map((one) => one.trim()).filter((one) => one !== '')
+    const names = text
+      .split(',')
+      .map((one) => one.trim())
+      .filter((one) => one !== '')
     if (names.length > MAX_DIMENSIONS) throw invalid(name, `at most ${MAX_DIMENSIONS} dimensions at once`)
     if (new Set(names).size < names.length) throw invalid(name, 'a dimension is named twice')
     return names.map((one) => {

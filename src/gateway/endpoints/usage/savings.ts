@@ -54,7 +54,14 @@ export async function savingsAnswer(ledger: LedgerReader, query: SavingsQuery) {
 /** The values of the parameter `by`, comma-separated. Throws `invalid_request`. */
 export function savingsDimensionsOf(text: string | undefined): readonly SavingsDimension[] {
   if (text === undefined) return savingsDimensions
-  const names = [...new Set(text.split(',').map((name) => name.trim()).filter((name) => name !== ''))]
+  const names = [
+    ...new Set(
+      text
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== ''),
+    ),
+  ]
   return names.map((name) => {
     const known = savingsDimensions.find((dimension) => dimension === name)
     if (known === undefined)

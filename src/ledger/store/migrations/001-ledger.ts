@@ -193,7 +193,9 @@ async function makeSums(db: Kysely<unknown>, engine: Engine): Promise<void> {
     .addPrimaryKeyConstraint('facet_counts_pk', ['day', 'scope'])
     .execute()
 
-  let days: CreateTableBuilder<string, string> = db.schema.createTable('outcome_days').addColumn('day', 'bigint', (column) => column.notNull())
+  let days: CreateTableBuilder<string, string> = db.schema
+    .createTable('outcome_days')
+    .addColumn('day', 'bigint', (column) => column.notNull())
   for (const name of ['key', 'requested_model', 'arm', 'source']) days = days.addColumn(name, 'integer', (column) => column.notNull())
   for (const name of ['outcomes', 'successes', 'calls', 'unpriced', 'usd_micro', 'usd_rest', 'input_tokens', 'output_tokens'])
     days = days.addColumn(name, 'bigint', (column) => column.notNull())

@@ -24,17 +24,22 @@ const columns = sql.join(sumColumns.map((name) => sql.ref(name)))
 
 async function sumAllFacets(db: Kysely<unknown>): Promise<void> {
   const sums = sql.join(sumColumns.map((name) => sql`sum(${sql.ref(name)})`))
-  await sql`insert into facet_days (kind, day, facet, series, ${columns}) select kind, day, 0, 0, ${sums} from facet_days where kind in (0, 1) group by kind, day`.execute(db)
+  await sql`insert into facet_days (kind, day, facet, series, ${columns}) select kind, day, 0, 0, ${sums} from facet_days where kind in (0, 1) group by kind, day`.execute(
+    db,
+  )
 }
 
 async function markColumns(db: Kysely<unknown>): Promise<void> {
   const marks = sql.join(sumColumns.map((name) => sql`case when count(${sql.ref(name)}) > 0 then 0 end`))
-  const sets = sql.join(sumColumns.map((name) => sql`${sql.ref(name)} = coalesce(${sql.ref(`spend.${name}`)}, ${sql.ref(`excluded.${name}`)})`))
+  const sets = sql.join(
+    sumColumns.map((name) => sql`${sql.ref(name)} = coalesce(${sql.ref(`spend.${name}`)}, ${sql.ref(`excluded.${name}`)})`),
+  )
   await sql`insert into spend (span, start, series, ${columns}) select 0, 0, 0, ${marks} from (select ${columns} from spend union all select ${columns} from facet_days) as sums having count(*) > 0
     on conflict (span, start, series) do update set ${sets}`.execute(db)
 }
 
 async function leaveRoom(db: Kysely<unknown>): Promise<void> {
-  for (const table of ['balances', 'store_state', 'applied', 'facet_counts']) await sql`alter table ${sql.table(table)} set (fillfactor = 30)`.execute(db)
+  for (const table of ['balances', 'store_state', 'applied', 'facet_counts'])
+    await sql`alter table ${sql.table(table)} set (fillfactor = 30)`.execute(db)
   for (const table of ['spend', 'facet_days', 'outcome_days']) await sql`alter table ${sql.table(table)} set (fillfactor = 75)`.execute(db)
 }

@@ -18,7 +18,9 @@ const acceptOne = z.union(
 )
 type Accept = z.output<typeof acceptOne>
 
-const accept = z.union([acceptOne, z.array(acceptOne).min(1).max(5)], { error: 'expected one of evidence, judge, check, answer; or a list of them, all of which must hold' })
+const accept = z.union([acceptOne, z.array(acceptOne).min(1).max(5)], {
+  error: 'expected one of evidence, judge, check, answer; or a list of them, all of which must hold',
+})
 
 function asList(wanted: z.output<typeof accept>): readonly Accept[] {
   return Array.isArray(wanted) ? wanted : [wanted]
@@ -34,7 +36,13 @@ function testOf(one: Accept): AcceptTest {
     plan: [],
     test: (_request, answer) => {
       const accepted = answers(condition, answer)
-      return Promise.resolve({ accepted, probability: null, signal: accepted ? 1 : 0, note: accepted ? 'the answer is as wanted' : 'the answer is not as wanted', completions: [] })
+      return Promise.resolve({
+        accepted,
+        probability: null,
+        signal: accepted ? 1 : 0,
+        note: accepted ? 'the answer is as wanted' : 'the answer is not as wanted',
+        completions: [],
+      })
     },
   }
 }
@@ -59,8 +67,14 @@ export const cascadeKind = strategyKind({
         .superRefine((rungs, context) => {
           for (const [index, rung] of rungs.entries()) {
             const last = index === rungs.length - 1
-            if (!last && rung.accept === undefined) context.addIssue({ code: 'custom', path: [index, 'accept'], message: 'is missing; expected when the answer of this rung is accepted' })
-            if (last && rung.accept !== undefined) context.addIssue({ code: 'custom', path: [index, 'accept'], message: 'the last rung answers in any case' })
+            if (!last && rung.accept === undefined)
+              context.addIssue({
+                code: 'custom',
+                path: [index, 'accept'],
+                message: 'is missing; expected when the answer of this rung is accepted',
+              })
+            if (last && rung.accept !== undefined)
+              context.addIssue({ code: 'custom', path: [index, 'accept'], message: 'the last rung answers in any case' })
           }
         }),
     }),
@@ -73,6 +87,8 @@ export const cascadeKind = strategyKind({
     }),
   describe: ({ rungs }, say) =>
     rungs
-      .map(({ strategy, accept: wanted }) => (wanted === undefined ? say(strategy) : `${say(strategy)} (accepted when ${listing(asList(wanted).map(sayTest))})`))
+      .map(({ strategy, accept: wanted }) =>
+        wanted === undefined ? say(strategy) : `${say(strategy)} (accepted when ${listing(asList(wanted).map(sayTest))})`,
+      )
       .join('; else '),
 })

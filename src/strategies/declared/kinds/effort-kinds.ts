@@ -23,7 +23,10 @@ export const effortKind = strategyKind({
     z.strictObject({
       effort: z.number().gt(0).max(1).describe('Share of the usual tokens.'),
       strategy: nested,
-      takes: z.enum(['none', 'effort', 'budget']).default('none').describe('Whether the model takes a named effort, a budget of thinking tokens, or none of them: then it is told in words.'),
+      takes: z
+        .enum(['none', 'effort', 'budget'])
+        .default('none')
+        .describe('Whether the model takes a named effort, a budget of thinking tokens, or none of them: then it is told in words.'),
       efforts: z.array(z.enum(efforts)).min(1).max(7).optional().describe('The named efforts that the model takes.'),
     }),
   build: ({ effort, strategy: spec, takes, efforts: names }, scope) => {
@@ -46,13 +49,33 @@ export const thinkIfNeededKind = strategyKind({
     z.strictObject({
       instant: nested.describe('Answers at once.'),
       reasoned: nested.describe('Thinks first.'),
-      quality_per_token: z.number().min(0).max(1).default(0.0001).describe('Quality that an output token is worth: 0.0001 is a point of a hundred for a hundred tokens.'),
-      look: z.number().min(0).max(1).default(0.15).describe('Unclear cases (a net gain of thinking within this of 0) are looked at before they go out; 0 never.'),
+      quality_per_token: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.0001)
+        .describe('Quality that an output token is worth: 0.0001 is a point of a hundred for a hundred tokens.'),
+      look: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.15)
+        .describe('Unclear cases (a net gain of thinking within this of 0) are looked at before they go out; 0 never.'),
       repeat: z.boolean().default(false).describe('Whether very unclear ones are answered twice and compared.'),
     }),
   build: ({ instant, reasoned, quality_per_token: qualityPerToken, look, repeat }, scope) => {
     const { thinkGate: gate, featuresOf, onThink: decided, explore } = scope.context
-    return thinkIfNeeded({ instant: scope.strategy(instant), reasoned: scope.strategy(reasoned), gate, featuresOf, qualityPerToken, look, repeat, decided, explore })
+    return thinkIfNeeded({
+      instant: scope.strategy(instant),
+      reasoned: scope.strategy(reasoned),
+      gate,
+      featuresOf,
+      qualityPerToken,
+      look,
+      repeat,
+      decided,
+      explore,
+    })
   },
   describe: ({ instant, reasoned }, say) => `where an instant answer will do, ${say(instant)}; where thinking pays, ${say(reasoned)}`,
 })
@@ -61,7 +84,13 @@ export const thinkIfNeededKind = strategyKind({
 export const cutThinkingKind = strategyKind({
   kind: 'cut_thinking',
   about: 'Ends the visible thinking of a model where it only checks its answer again, or goes round in a loop.',
-  fields: () => z.strictObject({ model: modelId(), finisher: modelId().optional().describe('Says the answer from thoughts that were cut before it; the model itself when absent.'), checks: z.int().min(1).max(10).default(1).describe('Checks of an answer that may be made.') }),
+  fields: () =>
+    z.strictObject({
+      model: modelId(),
+      finisher: modelId().optional().describe('Says the answer from thoughts that were cut before it; the model itself when absent.'),
+      checks: z.int().min(1).max(10).default(1).describe('Checks of an answer that may be made.'),
+    }),
   build: ({ model, finisher, checks }) => cutThinking({ model, finisher, checks }),
-  describe: ({ model, finisher, checks }) => `asks ${model}, and ends its thinking after ${checks} ${checks === 1 ? 'check' : 'checks'} of an answer${finisher === undefined ? '' : ` (finished by ${finisher})`}`,
+  describe: ({ model, finisher, checks }) =>
+    `asks ${model}, and ends its thinking after ${checks} ${checks === 1 ? 'check' : 'checks'} of an answer${finisher === undefined ? '' : ` (finished by ${finisher})`}`,
 })

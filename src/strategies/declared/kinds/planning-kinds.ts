@@ -20,7 +20,9 @@ export const planAndBudgetKind = strategyKind({
   build: ({ planner, solver, schedule, variant, limit_thinking: limitThinking }, { context }) =>
     planAndBudget({ planner: useOf(planner), solver: useOf(solver), schedule, variant, limitThinking, difficultyOf: context.difficultyOf }),
   describe: ({ planner, solver, schedule, variant }) =>
-    variant === 'global' ? `asks ${sayUse(solver)} for an answer within a budget of words (no plan by ${sayUse(planner)})` : `lets ${sayUse(planner)} plan the parts of the answer, and ${sayUse(solver)} write it${variant === 'planned' ? '' : `, within a budget of words (${variant === 'planned_weighted' ? `${schedule} over the parts` : variant === 'planned_uniform' ? 'the same for each part' : 'for the whole'})`}`,
+    variant === 'global'
+      ? `asks ${sayUse(solver)} for an answer within a budget of words (no plan by ${sayUse(planner)})`
+      : `lets ${sayUse(planner)} plan the parts of the answer, and ${sayUse(solver)} write it${variant === 'planned' ? '' : `, within a budget of words (${variant === 'planned_weighted' ? `${schedule} over the parts` : variant === 'planned_uniform' ? 'the same for each part' : 'for the whole'})`}`,
 })
 
 /** `selective` (SCALE, 046). */
@@ -36,14 +38,17 @@ export const selectiveKind = strategyKind({
       outlines: z.int().min(1).max(8).default(3),
       verify: z.boolean().default(false).describe('Whether steps of middling difficulty are done twice and compared.'),
     }),
-  build: ({ outliner, cheap, strong, threshold, outlines, verify }) => selective({ outliner: useOf(outliner), cheap: useOf(cheap), strong: useOf(strong), threshold, outlines, verify }),
-  describe: ({ outliner, cheap, strong, threshold }) => `lets ${sayUse(outliner)} outline the steps, ${sayUse(cheap)} do those up to difficulty ${threshold}, and ${sayUse(strong)} the others and the last`,
+  build: ({ outliner, cheap, strong, threshold, outlines, verify }) =>
+    selective({ outliner: useOf(outliner), cheap: useOf(cheap), strong: useOf(strong), threshold, outlines, verify }),
+  describe: ({ outliner, cheap, strong, threshold }) =>
+    `lets ${sayUse(outliner)} outline the steps, ${sayUse(cheap)} do those up to difficulty ${threshold}, and ${sayUse(strong)} the others and the last`,
 })
 
 /** `guided` (063 and 167). */
 export const guidedKind = strategyKind({
   kind: 'guided',
-  about: 'A small and a large model in two stages: the small one marks evidence for the large one, or the large one gives hints to the small one.',
+  about:
+    'A small and a large model in two stages: the small one marks evidence for the large one, or the large one gives hints to the small one.',
   fields: () =>
     z.strictObject({
       direction: z.enum(['small-plans', 'large-hints']),
@@ -56,14 +61,22 @@ export const guidedKind = strategyKind({
     const [guide, writer] = direction === 'small-plans' ? [small, large] : [large, small]
     return guided({ direction, guide: useOf(guide), writer: useOf(writer), words, verify })
   },
-  describe: ({ direction, small, large }) => (direction === 'small-plans' ? `lets ${sayUse(small)} mark the evidence, and ${sayUse(large)} answer shortly` : `lets ${sayUse(large)} give hints, and ${sayUse(small)} answer`),
+  describe: ({ direction, small, large }) =>
+    direction === 'small-plans'
+      ? `lets ${sayUse(small)} mark the evidence, and ${sayUse(large)} answer shortly`
+      : `lets ${sayUse(large)} give hints, and ${sayUse(small)} answer`,
 })
 
 /** `batch_quota`: the single-question form of 107. */
 export const batchQuotaKind = strategyKind({
   kind: 'batch_quota',
   about: 'Tells a model that the question is one of several that share an allowance, which makes it brief.',
-  fields: () => z.strictObject({ model: modelUse(), questions: z.int().min(2).max(20).default(4), words: z.int().min(20).max(100_000).optional().describe('Words that the questions share; 100 each when absent.') }),
+  fields: () =>
+    z.strictObject({
+      model: modelUse(),
+      questions: z.int().min(2).max(20).default(4),
+      words: z.int().min(20).max(100_000).optional().describe('Words that the questions share; 100 each when absent.'),
+    }),
   build: ({ model, questions, words }) => batchQuota({ use: useOf(model), questions, words }),
   describe: ({ model, questions }) => `asks ${sayUse(model)} as if for the first of ${questions} questions with one allowance`,
 })

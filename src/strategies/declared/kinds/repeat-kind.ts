@@ -22,10 +22,15 @@ export const repeatKind = strategyKind({
         const tally = new Tally()
         for (let round = 1; ; round++) {
           // Changed in any case: an answer that is looked at must come in canonical form, not as the provider's bytes.
-          const asked = edit(request, round === 1 ? {} : { temperature: Math.max(LEAST_TEMPERATURE, request.temperature ?? 1), seed: undefined })
+          const asked = edit(
+            request,
+            round === 1 ? {} : { temperature: Math.max(LEAST_TEMPERATURE, request.temperature ?? 1), seed: undefined },
+          )
           // At its end the budget has no room for another try, so this one goes out as it is.
           const last = round === most || env.budget.regime() === 'last_call'
-          const answer: Answer = last ? yield* inner.run(asked, env, asSample(options, round - 1)) : await finish(inner.run(asked, env, asSample(options, round - 1)))
+          const answer: Answer = last
+            ? yield* inner.run(asked, env, asSample(options, round - 1))
+            : await finish(inner.run(asked, env, asSample(options, round - 1)))
           const passed = answers(until, answer)
           tally.addAnswer(`try ${round}`, answer, passed ? 'passed' : last ? 'did not pass, and was the last try' : 'did not pass')
           if (!passed && !last) continue

@@ -27,10 +27,19 @@ export const singleKind = strategyKind({
         ...(limit === undefined ? {} : { maxOutputTokens: Math.min(limit, request.maxOutputTokens ?? limit) }),
         ...(instruction === undefined ? {} : { messages: saidAfter(request.messages, instruction) }),
       })
-    const settings = [effort, temperature === undefined ? undefined : `temperature ${temperature}`, limit === undefined ? undefined : `at most ${limit} tokens`, instruction === undefined ? undefined : 'instructed']
+    const settings = [
+      effort,
+      temperature === undefined ? undefined : `temperature ${temperature}`,
+      limit === undefined ? undefined : `at most ${limit} tokens`,
+      instruction === undefined ? undefined : 'instructed',
+    ]
     const named = settings.filter((setting) => setting !== undefined)
     if (named.length === 0) return plain
-    const strategy: Strategy = { id: `single(${[model, ...named].join(', ')})`, plan: plain.plan, run: (request, env, options) => plain.run(changed(request), env, options) }
+    const strategy: Strategy = {
+      id: `single(${[model, ...named].join(', ')})`,
+      plan: plain.plan,
+      run: (request, env, options) => plain.run(changed(request), env, options),
+    }
     return strategy
   },
   describe: ({ model, effort, max_output_tokens: limit, instruction }) =>
