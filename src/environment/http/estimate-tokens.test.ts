@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createTap, type WireFormat } from '../../protocol/index.js'
-import { estimateTokens } from './http-provider.js'
+import { estimateTokens } from './estimate-tokens.js'
 
 /** Six tokens in 31 bytes, as any vocabulary in use has it. */
 const sentence = 'the quick brown fox jumps over '

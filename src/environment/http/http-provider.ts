@@ -12,12 +12,10 @@ import {
   stringifyExact,
   withOneCall,
   type Delta,
-  type DropPolicy,
   type OutboundCodec,
   type ReportedUsage,
   type ServerSentEvent,
   type StreamDecoder,
-  type StreamTap,
   type WireBody,
   type WireFormat,
 } from '../../protocol/index.js'
@@ -27,8 +25,11 @@ import { Cancellation } from '../cancellation.js'
 import { Exchange } from './exchange.js'
 import type { Deadlines } from './deadlines.js'
 import { failureOf, malformed, statusFailure, truncated } from './failures.js'
+import { dropPolicy } from './drop-policy.js'
+import { estimateTokens, seenTokens } from './estimate-tokens.js'
 import { passThroughBody } from './pass-through.js'
 import { secretsOf } from './secrets.js'
+import { visibleHeaders } from './visible-headers.js'
 import type { FailurePhase } from '../upstream-failure.js'
 
 /** Largest error body that is read. */
@@ -78,11 +79,6 @@ export interface HttpShared {
 
 /** Trace context goes to every provider. */
 const TRACE_HEADERS = ['traceparent', 'tracestate']
-
-/** Response headers of a provider that callers may see. */
-const VISIBLE_HEADERS = ['openai-processing-ms', 'openai-version', 'anthropic-organization-id']
-/** Where providers put their own id of a request. Callers get it under another name, since `x-request-id` is Bursar's. */
-const ID_HEADERS = ['x-request-id', 'request-id', 'apim-request-id']
 
 /** A provider reached over HTTP. */
 export function httpProvider(description: HttpProviderDescription, shared: HttpShared): Provider {
@@ -412,71 +408,4 @@ function result(
   bytes: number,
 ): ProviderResult {
   return { answer, reported, estimatedOutputTokens: reported ? 0 : Math.ceil(bytes / 3), headers }
-}
-
-/**
- * Output tokens of a stream whose usage never came: at least one a data event, and otherwise by the bytes beyond what stands around
- * the content of an event. Errs upwards, since the ledger may over-count an interrupted call and may not under-count it.
- */
-export function estimateTokens({
-  events,
-  eventBytes,
-  frameBytes = UNKNOWN_FRAME_BYTES,
-}: Pick<StreamTap, 'events' | 'eventBytes' | 'frameBytes'>): number {
-  const content = Math.max(0, eventBytes - events * frameBytes)
-  return Math.max(events, tokensOfBytes(content, content / Math.max(1, events)))
-}
-
-/** What stands around the content of an event, where none has told. */
-const UNKNOWN_FRAME_BYTES = 180
-
-/** Up to here a piece is about one token. Longer pieces are several, and those of code and numbers are short. */
-const ONE_TOKEN_BYTES = 12
-
-function tokensOfBytes(bytes: number, pieceBytes: number): number {
-  return Math.ceil(bytes / (pieceBytes > ONE_TOKEN_BYTES ? 2 : 3))
-}
-
-/** Output tokens that a delta stands for, estimated upwards: one for a short piece, else by its bytes, since other scripts have a token or more a character. */
-function seenTokens(delta: Delta): number {
-  if (delta.type === 'tool_call') return 8
-  const text =
-    delta.type === 'text' || delta.type === 'reasoning' || delta.type === 'refusal'
-      ? delta.text
-      : delta.type === 'tool_arguments'
-        ? delta.json
-        : undefined
-  if (text === undefined) return 0
-  const bytes = Buffer.byteLength(text)
-  return Math.max(1, tokensOfBytes(bytes, bytes))
-}
-
-function dropPolicy(allowed: boolean | readonly string[], dropped: string[]): DropPolicy {
-  return {
-    adjusted: (path, how) => void dropped.push(`${path} (${how})`),
-    unsupported(path, why) {
-      const root = /^[^.[]*/.exec(path)?.[0] ?? path
-      if (allowed === true || (Array.isArray(allowed) && (allowed.includes(path) || allowed.includes(root)))) dropped.push(path)
-      else
-        throw new UnsupportedParameter(
-          `${path}: ${why}. Remove it, choose a model whose provider supports it, or allow dropping it with drop_unsupported in the configuration.`,
-          path,
-        )
-    },
-  }
-}
-
-function visibleHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
-  const visible: Record<string, string> = {}
-  for (const name of VISIBLE_HEADERS) {
-    const value = headers[name]
-    if (typeof value === 'string') visible[name] = value
-  }
-  for (const name of ID_HEADERS) {
-    const value = headers[name]
-    if (typeof value !== 'string') continue
-    visible['x-upstream-request-id'] = value
-    break
-  }
-  return visible
 }
