@@ -26,10 +26,10 @@ type Loss = 'ridge' | 'logistic'
 const version = 2
 const shrinkage = 5
 /**
- * Scales of the traits that are tried where none is told. How a question is put (its length, its numbers) tells nearly all on one kind of work and
- * misleads on another, so that the training rows must say.
+ * Scale of the traits that is tried beside the usual one where none is told. How a question is put (its length, its figures) tells nearly all on one
+ * kind of work and misleads on another, so that the training rows must say.
  */
-const triedTraits = [defaultScales.traits, 0.5] as const
+const heavyTraits = 0.5
 /** Requests on which scales are compared: one fifth after the other is held out until there are so many. */
 const comparedRequests = 1_000
 /** Penalties that are tried; the middle one where there is too little to choose by. */
@@ -276,14 +276,21 @@ function choosePenalties(
         seed,
       },
     )
-    const errors = splitError(predictor, tested)
+    const errors = { shared: 0, own: 0 }
+    for (const { shared, own } of splitErrors(predictor, tested)) {
+      errors.shared += shared
+      errors.own += own
+    }
     if (errors.shared < best.shared.error) best.shared = { penalty, error: errors.shared }
     if (errors.own < best.own.error) best.own = { penalty, error: errors.own }
   }
   return { shared: told.shared ?? best.shared.penalty, own: told.own ?? best.own.penalty }
 }
 
-/** The scale under which differences between arms are foretold with the least squared error on rows held out. */
+/**
+ * The scale of the traits: the heavier one where it foretells what differs between arms better on rows held out, by more than two standard errors of
+ * the squared errors' mean difference; else the lighter one.
+ */
 function chooseTraits(
   all: readonly Observation[],
   arms: readonly ArmFacts[],
@@ -303,16 +310,18 @@ function chooseTraits(
   }
   const texts = answered(all)
   if (texts.length < leastToChoose) return defaultScales.traits
-  const errors = new Float64Array(triedTraits.length)
+  const gains: number[] = []
   const fifths = Math.min(5, Math.ceil(comparedRequests / (texts.length / 5)))
   for (let fifth = 0; fifth < fifths; fifth++) {
     const { learned, tested } = heldOutFifth(all, texts, fifth, seed)
-    triedTraits.forEach((traits, at) => {
-      const predictor = create(loss, arms, { ...settings, passes: 8 }, { penalties, traits, observations: learned, seed })
-      errors[at] = (errors[at] ?? 0) + splitError(predictor, tested).own
-    })
+    const errorsAt = (traits: number) =>
+      splitErrors(create(loss, arms, { ...settings, passes: 8 }, { penalties, traits, observations: learned, seed }), tested)
+    const heavier = errorsAt(heavyTraits)
+    errorsAt(defaultScales.traits).forEach(({ own }, at) => gains.push(own - (heavier[at]?.own ?? own)))
   }
-  return triedTraits[errors.indexOf(Math.min(...errors))] ?? defaultScales.traits
+  const mean = average(gains)
+  const deviation = Math.sqrt(average(gains.map((gain) => (gain - mean) ** 2)) / gains.length)
+  return mean > 2 * deviation ? heavyTraits : defaultScales.traits
 }
 
 /** The requests of which some outcome is known. */
@@ -331,22 +340,28 @@ function heldOutFifth(all: readonly Observation[], texts: readonly Features[], f
   return { learned, tested }
 }
 
-function splitError(predictor: Predictor, tested: ReadonlyMap<Features, readonly Observation[]>): { shared: number; own: number } {
-  let shared = 0
-  let own = 0
-  let compared = false
-  tested.forEach((outcomes, features) => {
+/** Squared errors of a request: of the mean over its arms, and of what differs between them; of one arm alone both are the error itself. */
+interface SplitError {
+  readonly shared: number
+  readonly own: number
+}
+
+function splitErrors(predictor: Predictor, tested: ReadonlyMap<Features, readonly Observation[]>): readonly SplitError[] {
+  const several = [...tested.values()].some((outcomes) => outcomes.length > 1)
+  return [...tested].map(([features, outcomes]) => {
     const estimates = predictor.predict(
       features,
       outcomes.map(({ arm }) => arm),
     )
     const misses = outcomes.map(({ quality = 0 }, at) => quality - (estimates[at]?.quality?.mean ?? 0.5))
-    const centre = misses.reduce((sum, miss) => sum + miss, 0) / misses.length
-    shared += misses.length * centre * centre
-    if (misses.length > 1) compared = true
-    own += misses.reduce((sum, miss) => sum + (miss - centre) ** 2, 0)
+    const centre = average(misses)
+    const shared = misses.length * centre * centre
+    return { shared, own: several ? misses.reduce((sum, miss) => sum + (miss - centre) ** 2, 0) : shared }
   })
-  return compared ? { shared, own } : { shared, own: shared }
+}
+
+function average(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
 function clamped(value: number): number {
