@@ -2,25 +2,11 @@ import type { Arm, ArmCard, Estimate, Situation } from '../../src/routing/index.
 import { usd } from '../../src/quantities/index.js'
 import { seededRandom, sortedQuantile, type Random } from '../../src/statistics/index.js'
 import { single } from '../../src/strategies/index.js'
-import type { Features, Traits } from '../../src/understanding/index.js'
+import { createUnderstanding, type Features, type Traits } from '../../src/understanding/index.js'
 import type { Estimate as Interval } from '../report.js'
 
-const noTraits: Traits = {
-  inputTokens: 100,
-  characters: 400,
-  turns: 1,
-  tools: false,
-  toolLoop: false,
-  images: false,
-  structured: false,
-  code: false,
-  personalData: false,
-  fresh: false,
-  dates: false,
-  numeric: 0,
-  stepCues: 0,
-  choices: 0,
-}
+/** Traits of a short question with nothing particular about it. */
+const plainTraits: Traits = { ...createUnderstanding({ cacheEntries: 0 }).ofText('').traits, inputTokens: 100, characters: 400 }
 
 export function featuresOf(words: readonly number[], traits: Partial<Traits> = {}, category?: string): Features {
   return {
@@ -30,7 +16,7 @@ export function featuresOf(words: readonly number[], traits: Partial<Traits> = {
       weights: Float32Array.from(words, () => 1 / Math.sqrt(words.length)),
     },
     difficulty: { value: 0.5, level: 3, source: 'lexical' },
-    traits: { ...noTraits, ...traits },
+    traits: { ...plainTraits, ...traits },
     ...(category && { category: { name: category, probability: 1 } }),
   }
 }

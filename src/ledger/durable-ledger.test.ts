@@ -7,7 +7,7 @@ import { systemFiles, type FileOperations } from './journal/file-operations.js'
 import { readSegment } from './journal/fixtures/read-segment.js'
 import { intentRecord } from './journal/fixtures/records.js'
 import { findSegments } from './journal/segment.js'
-import { callRecord } from './ledger-contract.js'
+import { callRecord, decisionRecord } from './ledger-contract.js'
 import type { Control } from './worker/fixtures/fake-store.js'
 import type { Remote } from './worker/store-worker.js'
 
@@ -45,17 +45,7 @@ async function open(settings: Partial<DurableLedgerSettings> = {}) {
 describe('the durable ledger', () => {
   it('answers with everything recorded before, awaited or not', async () => {
     const { ledger } = await open()
-    ledger.recordDecision({
-      decisionId: 'd',
-      requestId: 'r',
-      at: 1,
-      key: 'k',
-      requestedModel: 'm',
-      arm: 'a',
-      policy: 'p',
-      propensity: 1,
-      reason: '',
-    })
+    ledger.recordDecision(decisionRecord({ decisionId: 'd' }))
     expect((await ledger.decision('d'))?.decisionId).toBe('d')
     await ledger.recordIntent(intentRecord({ callId: 'a' }))
     void ledger.recordCall(callRecord({ callId: 'a' }))

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { picoUsd } from '../quantities/index.js'
-import { callRecord, ledgerContract } from './ledger-contract.js'
+import { callRecord, decisionRecord, ledgerContract } from './ledger-contract.js'
 import { createMemoryLedger } from './memory-ledger.js'
 import { Ring } from './ring.js'
 
@@ -29,17 +29,7 @@ describe('memory ledger', () => {
   it('can keep no records at all', async () => {
     const ledger = createMemoryLedger({ rememberCalls: 0 })
     await ledger.recordCall(callRecord())
-    ledger.recordDecision({
-      decisionId: 'd',
-      requestId: 'r',
-      at: 1,
-      key: 'k',
-      requestedModel: 'm',
-      arm: 'a',
-      policy: 'p',
-      propensity: 1,
-      reason: '',
-    })
+    ledger.recordDecision(decisionRecord({ decisionId: 'd' }))
     expect(await ledger.calls({ limit: 10 })).toEqual([])
     expect(await ledger.decision('d')).toBeUndefined()
     expect((await ledger.totals({})).calls).toBe(1)

@@ -231,7 +231,6 @@ describe('recorded world', () => {
   })
 
   it('takes whole numbers for seeds', () => {
-    for (const seed of [NaN, 1.5])
-      expect(() => recordedEnvironment(row, { seed })).toThrow(expect.objectContaining({ path: 'seed' }) as Error)
+    for (const seed of [NaN, 1.5]) expect(() => recordedEnvironment(row, { seed })).toThrow(expect.objectContaining({ path: 'seed' }))
   })
 })

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { memoryBudget, recordedEnvironment, type Environment, type OutcomeRow, type RecordedOptions } from '../../environment/index.js'
 import type { Delta, Request } from '../../protocol/index.js'
 import { ran } from '../fixtures/ran.js'
+import { answered, request, says } from '../fixtures/recorded-question.js'
 import {
   acceptanceThreshold,
   acceptByAll,
@@ -19,18 +20,7 @@ import {
   type Strategy,
 } from '../index.js'
 
-const request: Request = {
-  model: 'auto',
-  messages: [{ role: 'user', parts: [{ type: 'text', text: 'How many?' }] }],
-  stream: true,
-  paths: {},
-  extra: [],
-}
-const says = (answers: readonly string[]) => ({
-  samples: answers.map((answer) => ({ answer, outputTokens: 10, inputTokens: 5, usd: 0.001 })),
-})
-const world = (outcomes: OutcomeRow['outcomes'], options?: RecordedOptions) =>
-  recordedEnvironment({ id: 'q', request: { messages: [{ role: 'user', content: 'How many?' }] }, outcomes }, options)
+const world = (outcomes: OutcomeRow['outcomes'], options?: RecordedOptions) => recordedEnvironment(answered(outcomes), options)
 
 const run = (strategy: Strategy, env: Environment, asked: Request = request) => ran(strategy.run(asked, env))
 const textIn = (deltas: readonly Delta[]) => deltas.flatMap((delta) => (delta.type === 'text' ? [delta.text] : [])).join('')

@@ -82,8 +82,8 @@ export function guided(options: GuidedOptions): Strategy {
         tally.add('answer', completion, `answered without a guide: ${why}`)
         return tally.answer(completion)
       }
-      if (small) return yield* withRationale(guide, writer, request, wordsFor(request), verify, env, tally, callOptions)
-      return yield* withHints(guide, writer, request, wordsFor(request), verify, env, tally, callOptions)
+      const guidedRun = { guide, writer, request, words: wordsFor(request), verify, env, tally, options: callOptions }
+      return yield* small ? withRationale(guidedRun) : withHints(guidedRun)
     },
   }
 }
@@ -102,18 +102,23 @@ function planOf({ direction, guide, writer, verify = true }: GuidedOptions): rea
   ]
 }
 
+/** One request that is answered under guidance. */
+interface GuidedRun {
+  readonly guide: ModelUse
+  readonly writer: ModelUse
+  readonly request: Request
+  /** Of the answer (063) or of the hints (167). */
+  readonly words: number
+  readonly verify: boolean
+  readonly env: Environment
+  readonly tally: Tally
+  readonly options: CallOptions | undefined
+}
+
 /** 063: the small model marks, the large one answers shortly. Streams. */
-async function* withRationale(
-  guide: ModelUse,
-  writer: ModelUse,
-  request: Request,
-  words: number,
-  verify: boolean,
-  env: Environment,
-  tally: Tally,
-  options: CallOptions | undefined,
-): AsyncGenerator<Delta, Answer> {
-  const rationale = await rationaleFor(guide, request, verify, env, tally, options)
+async function* withRationale(run: GuidedRun): AsyncGenerator<Delta, Answer> {
+  const { guide, writer, request, words, env, tally, options } = run
+  const rationale = await rationaleFor(run)
   if (rationale === null) {
     const completion = yield* env.call(writer.model, edit(withThinking(request, writer), {}), asSample(options))
     tally.add('answer', completion, 'without a rationale')
@@ -141,14 +146,7 @@ async function* withRationale(
 }
 
 /** A rationale that may be passed on; `null` where none stood the checks. */
-async function rationaleFor(
-  guide: ModelUse,
-  request: Request,
-  verify: boolean,
-  env: Environment,
-  tally: Tally,
-  options: CallOptions | undefined,
-): Promise<Rationale | null> {
+async function rationaleFor({ guide, request, verify, env, tally, options }: GuidedRun): Promise<Rationale | null> {
   const changes = {
     messages: saidAfter(request.messages, rationalePrompt),
     maxOutputTokens: RATIONALE_TOKENS,
@@ -178,16 +176,8 @@ async function rationaleFor(
 }
 
 /** 167: the large model hints, the small one writes; where two samples of it disagree, the large one finishes. */
-async function* withHints(
-  guide: ModelUse,
-  writer: ModelUse,
-  request: Request,
-  words: number,
-  verify: boolean,
-  env: Environment,
-  tally: Tally,
-  options: CallOptions | undefined,
-): AsyncGenerator<Delta, Answer> {
+async function* withHints(run: GuidedRun): AsyncGenerator<Delta, Answer> {
+  const { guide, writer, request, words, verify, env, tally, options } = run
   const asked = await askMaybe(
     env,
     guide,

@@ -4,6 +4,7 @@ import { BudgetExceeded, BursarError } from '../../errors/index.js'
 import { memoryBudget, recordedEnvironment, type Environment, type OutcomeRow, type RecordedOptions } from '../../environment/index.js'
 import type { Delta, Request } from '../../protocol/index.js'
 import { ran } from '../fixtures/ran.js'
+import { answered, request, says } from '../fixtures/recorded-question.js'
 import {
   agreementArm,
   AgreementCalibration,
@@ -25,29 +26,8 @@ import {
   type Strategy,
 } from '../index.js'
 
-const request: Request = {
-  model: 'auto',
-  messages: [{ role: 'user', parts: [{ type: 'text', text: 'How many?' }] }],
-  stream: true,
-  paths: {},
-  extra: [],
-}
-const says = (answers: readonly (string | number)[]) => ({
-  samples: answers.map((answer) => ({
-    answer: typeof answer === 'number' ? `The answer is ${answer}.` : answer,
-    outputTokens: 10,
-    inputTokens: 5,
-    usd: 0.001,
-  })),
-})
-const row = (outcomes: OutcomeRow['outcomes']): OutcomeRow => ({
-  id: 'q',
-  request: { messages: [{ role: 'user', content: 'How many?' }] },
-  outcomes,
-})
-
 const run = (strategy: Strategy, env: Environment, asked: Request = request) => ran(strategy.run(asked, env))
-const world = (outcomes: OutcomeRow['outcomes'], options?: RecordedOptions) => recordedEnvironment(row(outcomes), options)
+const world = (outcomes: OutcomeRow['outcomes'], options?: RecordedOptions) => recordedEnvironment(answered(outcomes), options)
 /** The same world, noting what is asked of it. */
 function watched(env: Environment): { env: Environment; asked: { model: string; request: Request; sample: number | undefined }[] } {
   const asked: { model: string; request: Request; sample: number | undefined }[] = []

@@ -1,3 +1,4 @@
+import { inputBuckets } from '../../../quantities/index.js'
 import type { LogFormat } from '../format.js'
 import { amountIn, countIn, textIn, type LogRecord } from '../record-fields.js'
 
@@ -14,7 +15,7 @@ export const bursarCalls: LogFormat = {
     const model = plain(textIn(record, 'model'))
     if (model === undefined) return []
     const provider = plain(textIn(record, 'provider'))
-    const input = sumOf(record, inputs)
+    const input = sumOf(record, inputBuckets)
     return [
       {
         id: textIn(record, 'callId'),
@@ -30,17 +31,6 @@ export const bursarCalls: LogFormat = {
     ]
   },
 }
-
-const inputs = [
-  'inputTokens',
-  'inputAudioTokens',
-  'inputImageTokens',
-  'inputVideoTokens',
-  'cacheReadTokens',
-  'cacheReadAudioTokens',
-  'cacheWrite5mTokens',
-  'cacheWrite1hTokens',
-]
 
 function sumOf(record: LogRecord, fields: readonly string[]): number | undefined {
   const counts = fields.map((field) => countIn(record, `usage.${field}`))
